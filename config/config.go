@@ -1,0 +1,147 @@
+// Package config is the one description of how a textmill process runs, read strictly from YAML, environment and flags.
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config holds every setting. Its tree of yaml tags is the contract: a key's path is its flag (`--set path=value`), and
+// in capitals with underscores, after TEXTMILL_, its environment variable.
+// A path may begin with "<home>", which stands for Home. After Load no path holds it any more.
+type Config struct {
+	Home         string           `yaml:"home" kind:"path"`
+	DrainTimeout time.Duration    `yaml:"drain_timeout"`
+	Log          Log              `yaml:"log"`
+	HTTP         HTTP             `yaml:"http"`
+	NATS         NATS             `yaml:"nats"`
+	Export       Export           `yaml:"export"`
+	Input        Input            `yaml:"input"`
+	Runtime      Runtime          `yaml:"runtime"`
+	Limits       Limits           `yaml:"limits"`
+	Models       map[string]Model `yaml:"models"`
+}
+
+// Log says what is written to standard error.
+type Log struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// HTTP is the daemon's own address for health, metrics and status.
+type HTTP struct {
+	Addr      string `yaml:"addr"`
+	TokenFile string `yaml:"token_file" kind:"path"`
+}
+
+// NATS is the server that holds the queue. An empty URL means the embedded one.
+type NATS struct {
+	URL             string        `yaml:"url"`
+	AckWait         time.Duration `yaml:"ack_wait"`
+	CredentialsFile string        `yaml:"credentials_file" kind:"path"`
+	NKeyFile        string        `yaml:"nkey_file" kind:"path"`
+	Token           Secret        `yaml:"token"`
+	TokenFile       string        `yaml:"token_file" kind:"path"`
+	User            string        `yaml:"user"`
+	Password        Secret        `yaml:"password"`
+	PasswordFile    string        `yaml:"password_file" kind:"path"`
+	TLS             TLS           `yaml:"tls"`
+	JobsMaxBytes    ByteSize      `yaml:"jobs_max_bytes"`
+	Embedded        Embedded      `yaml:"embedded"`
+}
+
+// TLS names the files of a mutual or one-sided TLS connection to NATS.
+type TLS struct {
+	CAFile   string `yaml:"ca_file" kind:"path"`
+	CertFile string `yaml:"cert_file" kind:"path"`
+	KeyFile  string `yaml:"key_file" kind:"path"`
+}
+
+// Embedded is the NATS server inside the daemon; its address is also what clients dial when nats.url is empty.
+type Embedded struct {
+	Addr string `yaml:"addr"`
+	Dir  string `yaml:"dir" kind:"path"`
+}
+
+// Export says where tables lie and when a part is committed.
+type Export struct {
+	URI            string        `yaml:"uri" kind:"path"`
+	PartBytes      ByteSize      `yaml:"part_bytes"`
+	CommitInterval time.Duration `yaml:"commit_interval"`
+	Remember       time.Duration `yaml:"remember"`
+	MaxOpen        int           `yaml:"max_open"`
+}
+
+// Input limits which files a job message may point to. No roots: none.
+type Input struct {
+	Roots []string `yaml:"roots" kind:"path"`
+}
+
+// Runtime is ONNX Runtime and the machine it runs on.
+type Runtime struct {
+	Library string   `yaml:"library" kind:"path"`
+	Device  string   `yaml:"device"`
+	Threads int      `yaml:"threads"`
+	Memory  ByteSize `yaml:"memory"`
+}
+
+// Limits bound what one message, one batch and the whole pipeline may hold.
+type Limits struct {
+	RecordBytes     ByteSize      `yaml:"record_bytes"`
+	RecordsPerShard int           `yaml:"records_per_shard"`
+	InFlightBytes   ByteSize      `yaml:"in_flight_bytes"`
+	WindowTokens    int           `yaml:"window_tokens"`
+	RunTimeout      time.Duration `yaml:"run_timeout"`
+}
+
+// Model overrides what holds for every model. Zero values mean: as in Runtime, or as the bundle's own files say.
+type Model struct {
+	Path            string `yaml:"path" kind:"path"`
+	Device          string `yaml:"device"`
+	Threads         int    `yaml:"threads"`
+	BatchTokens     int    `yaml:"batch_tokens"`
+	TokenizerEngine string `yaml:"tokenizer_engine"`
+	ONNXFile        string `yaml:"onnx_file"`
+}
+
+// Default returns every setting as it is when nothing says otherwise.
+func Default() Config {
+	return Config{
+		Home:         "", // the user's cache directory + /textmill
+		DrainTimeout: 30 * time.Second,
+		Log:          Log{Level: "info", Format: "text"},
+		HTTP:         HTTP{Addr: "127.0.0.1:8080"},
+		NATS: NATS{
+			URL:          "", // the embedded server
+			AckWait:      30 * time.Second,
+			JobsMaxBytes: 8 << 30,
+			Embedded:     Embedded{Addr: "127.0.0.1:4222", Dir: "<home>/nats"},
+		},
+		Export: Export{
+			URI:            "<home>/tables",
+			PartBytes:      128 << 20,
+			CommitInterval: 5 * time.Second,
+			Remember:       720 * time.Hour,
+			MaxOpen:        64,
+		},
+		Input:   Input{Roots: nil},
+		Runtime: Runtime{Library: "<home>/lib/libonnxruntime.so", Device: "auto", Threads: 0, Memory: 0},
+		Limits: Limits{
+			RecordBytes:     16 << 20,
+			RecordsPerShard: 10_000,
+			InFlightBytes:   64 << 20,
+			WindowTokens:    65_536,
+			RunTimeout:      2 * time.Minute,
+		},
+		Models: nil, // every bundle under <home>/models
+	}
+}
+
+// String lists every setting, one `path: value` a line; secrets are only said to be set.
+func (c Config) String() string {
+	var out []byte
+	for _, l := range leaves(&c) {
+		out = fmt.Appendf(out, "%s: %s\n", l.path, l.format())
+	}
+	return string(out)
+}

@@ -1,0 +1,202 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const envPrefix = "TEXTMILL_"
+
+// envOfTests begins the variables that textmill's own tests read.
+const envOfTests = "TEXTMILL_TEST_"
+
+// Options says where settings come from. Later ones win: defaults, Path, Env, Set.
+type Options struct {
+	Path string   // a YAML file; empty: none
+	Env  []string // as os.Environ gives it
+	Set  []string // "path=value", in order
+}
+
+// Load reads, resolves paths against home and the working directory, and validates. Its error is an *Error that lists
+// every problem.
+func Load(o Options) (Config, error) {
+	c := Default()
+	var p problems
+	if o.Path != "" {
+		data, err := os.ReadFile(o.Path)
+		if err != nil {
+			p.add("", "", fmt.Errorf("read the file: %w", err))
+		} else {
+			decodeYAML(&c, o.Path, data, &p)
+		}
+	}
+	env := environment(o.Env)
+	c.Home = homeBeforeModels(c.Home, env, o.Set)
+	applyEnv(&c, env, o.Set, &p)
+	for _, s := range o.Set {
+		path, text, ok := strings.Cut(s, "=")
+		if !ok {
+			p.add("--set", s, errors.New("has no = between key and value"))
+		} else if err := assign(&c, path, text); err != nil {
+			p.add("--set", path, err)
+		}
+	}
+	if err := resolvePaths(&c); err != nil {
+		p.add("", "home", err)
+	}
+	c.validate(&p)
+	if err := p.err(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// environment picks the variables that are ours; an empty one counts as unset.
+func environment(env []string) map[string]string {
+	ours := map[string]string{}
+	for _, e := range env {
+		name, value, ok := strings.Cut(e, "=")
+		if ok && value != "" && strings.HasPrefix(name, envPrefix) && !strings.HasPrefix(name, envOfTests) {
+			ours[name] = value
+		}
+	}
+	return ours
+}
+
+// homeBeforeModels finds where home will be, since the bundles there give names to model variables.
+func homeBeforeModels(home string, env map[string]string, set []string) string {
+	if v := env[envName("home")]; v != "" {
+		home = v
+	}
+	for _, s := range set {
+		if v, ok := strings.CutPrefix(s, "home="); ok {
+			home = v
+		}
+	}
+	if home != "" {
+		return home
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "" // resolvePaths reports it
+	}
+	return filepath.Join(cache, "textmill")
+}
+
+func applyEnv(c *Config, env map[string]string, set []string, p *problems) {
+	byVariable := map[string]string{}
+	for _, l := range leaves(c) {
+		byVariable[l.env()] = l.path
+	}
+	for _, name := range modelNames(c, set) {
+		for _, path := range modelPaths(name) {
+			byVariable[envName(path)] = path
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		path, ok := byVariable[name]
+		if !ok {
+			p.add("environment", "", unknownVariable(name, slices.Sorted(maps.Keys(byVariable))))
+			continue
+		}
+		if err := assign(c, path, env[name]); err != nil {
+			p.add("environment "+name, path, err)
+		}
+	}
+}
+
+func unknownVariable(name string, known []string) error {
+	if strings.HasPrefix(name, envPrefix+"MODELS_") {
+		return fmt.Errorf("%s names no model of the config file or of <home>/models, or a key that models do not have", name)
+	}
+	if n := nearest(name, known); n != "" {
+		return fmt.Errorf("unknown variable %s; did you mean %s?", name, n)
+	}
+	return fmt.Errorf("unknown variable %s", name)
+}
+
+// modelNames are the models that a variable may speak of: those configured and those in the cache.
+func modelNames(c *Config, set []string) []string {
+	names := slices.Collect(maps.Keys(c.Models))
+	for _, s := range set {
+		if rest, ok := strings.CutPrefix(s, "models."); ok {
+			name, _, _ := strings.Cut(rest, ".")
+			names = append(names, name)
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(c.Home, "models"))
+	if err != nil {
+		return names // no cache yet: no names from it
+	}
+	for _, e := range entries {
+		if modelName.MatchString(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// resolvePaths puts home in place of "<home>" and makes file paths absolute; a value with a scheme stays as it is.
+func resolvePaths(c *Config) error {
+	if c.Home == "" {
+		return errors.New("is empty and this user has no cache directory; set TEXTMILL_HOME")
+	}
+	home, err := filepath.Abs(c.Home)
+	if err != nil {
+		return err
+	}
+	c.Home = home
+	mapPaths(c, func(s string) string {
+		if rest, ok := strings.CutPrefix(s, "<home>"); ok {
+			return filepath.Join(home, rest)
+		}
+		if s == "" || strings.Contains(s, "://") || strings.HasPrefix(s, "~") {
+			return s
+		}
+		if abs, err := filepath.Abs(s); err == nil {
+			return abs
+		}
+		return s
+	})
+	return nil
+}
+
+// Secrets returns the token and password of NATS, read from their files where those are named. Surrounding white space
+// of a file is not part of its secret.
+func (n NATS) Secrets() (token, password string, err error) {
+	if token, err = secret(n.Token, n.TokenFile); err != nil {
+		return "", "", fmt.Errorf("nats.token_file: %w", err)
+	}
+	if password, err = secret(n.Password, n.PasswordFile); err != nil {
+		return "", "", fmt.Errorf("nats.password_file: %w", err)
+	}
+	return token, password, nil
+}
+
+// Secret returns the token that requests must bear; empty when none is asked for.
+func (h HTTP) Secret() (string, error) {
+	token, err := secret("", h.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("http.token_file: %w", err)
+	}
+	if h.TokenFile != "" && token == "" {
+		return "", fmt.Errorf("http.token_file: %s is empty", h.TokenFile)
+	}
+	return token, nil
+}
+
+func secret(direct Secret, file string) (string, error) {
+	if file == "" {
+		return direct.Reveal(), nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(b)), nil
+}

@@ -1,0 +1,215 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	modelName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	device    = regexp.MustCompile(`^(auto|cpu|cuda:[0-9]{1,3})$`)
+)
+
+// Validate reports every problem of the values, alone and together, as an *Error.
+func (c Config) Validate() error {
+	var p problems
+	c.validate(&p)
+	return p.err()
+}
+
+func (c *Config) validate(p *problems) {
+	bad := func(path, format string, args ...any) { p.add("", path, fmt.Errorf(format, args...)) }
+
+	c.validateFiles(bad)
+	c.validateNATS(bad)
+	for path, addr := range map[string]string{"http.addr": c.HTTP.Addr, "nats.embedded.addr": c.NATS.Embedded.Addr} {
+		if err := checkAddr(addr); err != nil {
+			bad(path, "%w", err)
+		}
+	}
+	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(bad, "log.format", c.Log.Format, "text", "json")
+	if c.Export.URI == "" {
+		bad("export.uri", "is empty; name the directory that holds the tables")
+	} else if scheme, _, ok := strings.Cut(c.Export.URI, "://"); ok && scheme != "file" {
+		bad("export.uri", "%s:// is not supported; use a directory", scheme)
+	}
+	c.validateNumbers(bad)
+	checkDevice(bad, "runtime.device", c.Runtime.Device)
+	for name, m := range c.Models {
+		path := "models." + name
+		if !modelName.MatchString(name) {
+			bad(path, "a model's name is made of A-Z a-z 0-9 _ -")
+		}
+		if m.Device != "" {
+			checkDevice(bad, path+".device", m.Device)
+		}
+		oneOf(bad, path+".tokenizer_engine", m.TokenizerEngine, "", "textmill")
+		if m.ONNXFile != "" && !localFile(m.ONNXFile) {
+			bad(path+".onnx_file", "%q must lie inside the bundle, such as onnx/model.onnx", m.ONNXFile)
+		}
+	}
+	slices.SortStableFunc(*p, func(a, b Problem) int {
+		if a.Source != "" || b.Source != "" {
+			return 0
+		}
+		return strings.Compare(a.Path, b.Path)
+	})
+}
+
+func localFile(name string) bool {
+	return !strings.HasPrefix(name, "/") && !slices.Contains(strings.Split(name, "/"), "..")
+}
+
+func (c *Config) validateNumbers(bad func(string, string, ...any)) {
+	for path, d := range map[string]time.Duration{
+		"drain_timeout": c.DrainTimeout, "export.commit_interval": c.Export.CommitInterval,
+		"limits.run_timeout": c.Limits.RunTimeout,
+	} {
+		if d <= 0 {
+			bad(path, "%s must be above 0", d)
+		}
+	}
+	if c.NATS.AckWait < time.Second {
+		bad("nats.ack_wait", "%s is below 1s; heartbeats could not keep up", c.NATS.AckWait)
+	}
+	if c.Export.Remember < time.Hour {
+		bad("export.remember", "%s is below 1h; redelivered messages would no longer be recognised", c.Export.Remember)
+	}
+	for path, n := range map[string]int64{
+		"export.part_bytes": int64(c.Export.PartBytes), "export.max_open": int64(c.Export.MaxOpen),
+		"nats.jobs_max_bytes": int64(c.NATS.JobsMaxBytes), "limits.record_bytes": int64(c.Limits.RecordBytes),
+		"limits.records_per_shard": int64(c.Limits.RecordsPerShard), "limits.window_tokens": int64(c.Limits.WindowTokens),
+	} {
+		if n < 1 {
+			bad(path, "%d must be at least 1", n)
+		}
+	}
+	if c.Limits.InFlightBytes < c.Limits.RecordBytes {
+		bad("limits.in_flight_bytes", "%s is below limits.record_bytes (%s): the largest record could never run",
+			c.Limits.InFlightBytes, c.Limits.RecordBytes)
+	}
+	notNegative := map[string]int64{"runtime.threads": int64(c.Runtime.Threads), "runtime.memory": int64(c.Runtime.Memory)}
+	for name, m := range c.Models {
+		notNegative["models."+name+".threads"] = int64(m.Threads)
+		notNegative["models."+name+".batch_tokens"] = int64(m.BatchTokens)
+	}
+	for path, n := range notNegative {
+		if n < 0 {
+			bad(path, "%d must not be negative; 0 lets textmill choose", n)
+		}
+	}
+}
+
+func (c *Config) validateNATS(bad func(string, string, ...any)) {
+	n := c.NATS
+	for u := range strings.SplitSeq(n.URL, ",") {
+		if n.URL == "" {
+			break
+		}
+		parsed, err := url.Parse(strings.TrimSpace(u))
+		if err != nil || parsed.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, parsed.Scheme) {
+			bad("nats.url", "%q is not a server such as nats://host:4222", hidePassword(u))
+		}
+	}
+	ways := map[string]bool{
+		"credentials_file": n.CredentialsFile != "", "nkey_file": n.NKeyFile != "",
+		"token": n.Token != "" || n.TokenFile != "", "user": n.User != "",
+	}
+	var given []string
+	for way, is := range ways {
+		if is {
+			given = append(given, way)
+		}
+	}
+	if slices.Sort(given); len(given) > 1 {
+		bad("nats", "%s exclude each other; keep one way to log in", strings.Join(given, ", "))
+	}
+	if n.Token != "" && n.TokenFile != "" {
+		bad("nats.token_file", "stands beside nats.token; keep one")
+	}
+	if n.Password != "" && n.PasswordFile != "" {
+		bad("nats.password_file", "stands beside nats.password; keep one")
+	}
+	if n.User == "" && (n.Password != "" || n.PasswordFile != "") {
+		bad("nats.user", "is empty though a password is given")
+	}
+	if (n.TLS.CertFile == "") != (n.TLS.KeyFile == "") {
+		bad("nats.tls", "cert_file and key_file go together")
+	}
+}
+
+// validateFiles checks that what is only read is there; directories that textmill makes need not be.
+func (c *Config) validateFiles(bad func(string, string, ...any)) {
+	for _, l := range leaves(c) {
+		if !l.file {
+			continue
+		}
+		paths, ok := l.value.Interface().([]string)
+		if !ok {
+			paths = []string{l.value.String()}
+		}
+		for _, s := range paths {
+			if strings.HasPrefix(s, "~") {
+				bad(l.path, "%q: only a shell knows ~; write the whole path", s)
+			}
+		}
+	}
+	for path, file := range map[string]string{
+		"http.token_file": c.HTTP.TokenFile, "nats.credentials_file": c.NATS.CredentialsFile,
+		"nats.nkey_file": c.NATS.NKeyFile, "nats.token_file": c.NATS.TokenFile, "nats.password_file": c.NATS.PasswordFile,
+		"nats.tls.ca_file": c.NATS.TLS.CAFile, "nats.tls.cert_file": c.NATS.TLS.CertFile, "nats.tls.key_file": c.NATS.TLS.KeyFile,
+	} {
+		if file == "" {
+			continue
+		}
+		if err := readable(file); err != nil {
+			bad(path, "%w", err)
+		}
+	}
+	for i, root := range c.Input.Roots {
+		if info, err := os.Stat(root); err != nil {
+			bad(fmt.Sprintf("input.roots[%d]", i), "%w", err)
+		} else if !info.IsDir() {
+			bad(fmt.Sprintf("input.roots[%d]", i), "%s is not a directory", root)
+		}
+	}
+}
+
+func readable(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q is not host:port, such as 127.0.0.1:8080", addr)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%q: the port must be a number from 0 (the kernel chooses) to 65535", addr)
+	}
+	return nil
+}
+
+func checkDevice(bad func(string, string, ...any), path, name string) {
+	if !device.MatchString(name) {
+		bad(path, "%q is not auto, cpu or cuda:N", name)
+	}
+}
+
+func oneOf(bad func(string, string, ...any), path, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		bad(path, "%q is not one of %s", value, strings.Trim(strings.Join(allowed, ", "), ", "))
+	}
+}

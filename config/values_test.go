@@ -1,0 +1,105 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestByteSize(t *testing.T) {
+	for text, want := range map[string]ByteSize{
+		"0": 0, "1": 1, "128MiB": 128 << 20, "1.5KiB": 1536, "2 GB": 2e9, "7B": 7, "8191PiB": -1, "": -1, "MiB": -1,
+		"-1": -1, "1.0001B": -1, "9223372036854775807": 1<<63 - 1, "9223372036854775808": -1, "1e3": -1, "1/2": -1,
+	} {
+		got, err := ParseByteSize(text)
+		if (err != nil) != (want == -1) || err == nil && got != want {
+			t.Errorf("ParseByteSize(%q) = %d, %v", text, got, err)
+		}
+		if err == nil {
+			if again, err := ParseByteSize(got.String()); err != nil || again != got {
+				t.Errorf("%q prints as %s, which reads as %d, %v", text, got, again, err)
+			}
+		}
+	}
+}
+
+func TestSecretsAreNeverPrinted(t *testing.T) {
+	c := Default()
+	c.NATS.Token, c.NATS.Password = "hunter2", "hunter2"
+	c.NATS.URL = "nats://user:hunter2@host:4222,nats://hunter2@other:4222,nats://%hunter2@x"
+	asJSON, err := json.Marshal(c.NATS.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "token", c.NATS.Token)
+	printed := strings.Join([]string{
+		c.String(), fmt.Sprint(c), fmt.Sprintf("%+v %#v %s", c.NATS.Password, c.NATS.Token, c.NATS.Token), string(asJSON), log.String(),
+		fmt.Sprint(c.Validate()),
+	}, "\n")
+	if strings.Contains(printed, "hunter2") {
+		t.Errorf("a secret was printed:\n%s", printed)
+	}
+	if c.NATS.Token.Reveal() != "hunter2" {
+		t.Error("Reveal lost the secret")
+	}
+}
+
+func TestSecretsFromFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	token, password, err := NATS{TokenFile: file, Password: "p"}.Secrets()
+	if token != "s3cret" || password != "p" || err != nil {
+		t.Errorf("Secrets() = %q, %q, %v", token, password, err)
+	}
+	if s, err := (HTTP{TokenFile: file}).Secret(); s != "s3cret" || err != nil {
+		t.Errorf("Secret() = %q, %v", s, err)
+	}
+	if err := os.WriteFile(file, []byte(" \n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (HTTP{TokenFile: file}).Secret(); err == nil {
+		t.Error("an empty token file lets everybody in")
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		set  []string
+		want string
+	}{
+		{[]string{"nats.url=host:4222"}, `nats.url: "host:4222" is not a server`},
+		{[]string{"nats.url=nats://a:1,http://b"}, `"http://b" is not a server`},
+		{[]string{"nats.token=a", "nats.user=b"}, "token, user exclude each other"},
+		{[]string{"nats.password=a"}, "nats.user: is empty"},
+		{[]string{"nats.tls.cert_file=/dev/null"}, "cert_file and key_file go together"},
+		{[]string{"nats.credentials_file=/nowhere/x.creds"}, "nats.credentials_file: open /nowhere/x.creds"},
+		{[]string{"nats.ack_wait=1ms"}, "nats.ack_wait: 1ms is below 1s"},
+		{[]string{"http.addr=:99999"}, "port must be a number"},
+		{[]string{"export.part_bytes=0"}, "export.part_bytes: 0 must be at least 1"},
+		{[]string{"export.uri=s3://bucket/x"}, "s3:// is not supported"},
+		{[]string{"export.uri=~/tables"}, "only a shell knows ~"},
+		{[]string{"export.remember=1m"}, "no longer be recognised"},
+		{[]string{"drain_timeout=0s"}, "drain_timeout: 0s must be above 0"},
+		{[]string{"runtime.device=gpu"}, "is not auto, cpu or cuda:N"},
+		{[]string{"models.m.device=cuda:"}, "models.m.device"},
+		{[]string{"models.m.onnx_file=../x.onnx"}, "must lie inside the bundle"},
+		{[]string{"models.m.tokenizer_engine=other"}, "is not one of textmill"},
+		{[]string{"models.a b.threads=1"}, "name is made of"},
+		{[]string{"models.m.threads=-1"}, "models.m.threads: -1 must not be negative"},
+		{[]string{"input.roots=/nowhere/at/all"}, "input.roots[0]"},
+		{[]string{"limits.in_flight_bytes=1KiB"}, "the largest record could never run"},
+	} {
+		_, err := Load(Options{Set: tc.set})
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%v: got %v, want %q", tc.set, err, tc.want)
+		}
+	}
+}
