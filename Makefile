@@ -1,0 +1,52 @@
+# Everything a newcomer types. Each target does what it needs first; nothing else has to be run before it.
+
+PYTHON ?= python3
+GO     ?= go
+
+bin    := bin/textmill
+venv   := .cache/venv
+stamp  := $(venv)/.requirements-$(shell cksum < test/requirements.txt | tr -d ' ')
+
+# The version a build reports: the tag, or the commit after it; a tree without git says devel.
+version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+.PHONY: help build setup demo test race lint bench require
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: require ## bin/textmill
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-X main.version=$(version)" -o $(bin) ./cmd/textmill
+
+setup: build ## libonnxruntime and the default model, into the cache, verified by SHA-256
+	$(bin) setup
+
+demo: setup ## the main job end to end on the documentation of Go's standard library
+	$(bin) demo
+
+test: setup $(stamp) ## every test, the ones with foreign readers and clients too
+	$(GO) vet ./...
+	$(GO) test -timeout 18m ./...
+
+race: setup $(stamp) ## every test under the race detector
+	$(GO) test -race -timeout 40m ./...
+
+lint: require ## formatting, go vet, golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run: gofmt -w .'; exit 1; }
+	$(GO) vet ./...
+	@command -v golangci-lint >/dev/null || { \
+	  echo 'golangci-lint is missing: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@latest'; exit 1; }
+	golangci-lint run ./...
+
+bench: setup $(stamp) ## throughput against a bare ONNX Runtime loop, and memory over 100,000 texts
+	bench/run
+
+$(stamp): test/requirements.txt
+	@deploy/require python
+	$(PYTHON) -m venv $(venv)
+	$(venv)/bin/python -m pip install --quiet --disable-pip-version-check -r test/requirements.txt
+	@rm -f $(venv)/.requirements-*
+	@touch $@
+
+require:
+	@deploy/require build
