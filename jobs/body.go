@@ -1,0 +1,212 @@
+package jobs
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+var allowedKeys = []string{"job", "shard", "shards", "dataset", "records", "input", "params"}
+
+// bodyReader reads a job message's JSON in one pass; records keep their raw
+// bytes until each is judged for itself.
+type bodyReader struct {
+	dec     *jsontext.Decoder
+	shard   *Shard
+	limits  Limits
+	records recordParser
+	seen    map[string]bool
+	params  jsontext.Value
+}
+
+// body reads a JSON message into s. named says that it gives both job and shard.
+func (s *Shard) body(data []byte, subjectJob string, l Limits) (named bool, err error) {
+	b := bodyReader{
+		dec:    jsontext.NewDecoder(bytes.NewBuffer(data), anyUTF8, anyNames),
+		shard:  s,
+		limits: l,
+		seen:   make(map[string]bool),
+	}
+	if err := b.object(); err != nil {
+		var invalid *Invalid
+		if errors.As(err, &invalid) {
+			return false, invalid
+		}
+		return false, invalidf("the payload is not JSON: %s; send header Content-Type: text/plain if it is a text", syntaxText(err))
+	}
+	s.parseParams(b.params)
+	switch {
+	case s.Records == nil && s.Input == nil:
+		return false, invalidf("the message has no records: give records or input")
+	case s.Records != nil && s.Input != nil:
+		return false, invalidf("both records and input are given; give one")
+	}
+	return b.seen["shard"] && (b.seen["job"] || subjectJob != ""), nil
+}
+
+func (b *bodyReader) object() error {
+	switch kind := b.dec.PeekKind(); kind {
+	case '{', 0:
+	default:
+		return invalidf("the payload is %s, not a JSON object", kindName(kind))
+	}
+	if _, err := b.dec.ReadToken(); err != nil {
+		return err
+	}
+	for b.dec.PeekKind() == '"' {
+		key, err := b.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := key.String()
+		if err := b.member(name); err != nil {
+			return err
+		}
+	}
+	if _, err := b.dec.ReadToken(); err != nil {
+		return err
+	}
+	switch _, err := b.dec.ReadToken(); {
+	case err == nil:
+		return invalidf("more follows the JSON object")
+	case err != io.EOF:
+		return err
+	}
+	return nil
+}
+
+func (b *bodyReader) member(name string) error {
+	if b.seen[name] {
+		return invalidf("key %q occurs twice", name)
+	}
+	if name == "records" && b.dec.PeekKind() == '[' {
+		b.seen[name] = true
+		return b.readRecords()
+	}
+	v, err := b.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if !v.IsValid(anyNames) {
+		return invalidf("%s: %s", name, "not valid UTF-8, or half a surrogate pair")
+	}
+	if v.Kind() == 'n' && slices.Contains(allowedKeys, name) {
+		return nil
+	}
+	b.seen[name] = true
+	return b.field(name, v)
+}
+
+func (b *bodyReader) field(name string, v jsontext.Value) error {
+	s := b.shard
+	switch name {
+	case "job":
+		return b.job(v)
+	case "shard":
+		id, err := shardID(v)
+		s.ID = id
+		return err
+	case "shards":
+		n, err := integer(v, "shards", 1, math.MaxInt32)
+		s.Shards = int(n)
+		return err
+	case "dataset":
+		if v.Kind() != '"' {
+			return invalidf("dataset: want a string, have %s", kindName(v.Kind()))
+		}
+		if s.Dataset = unquote(v); !ValidDataset(s.Dataset) {
+			return invalidf("dataset: %q does not match [A-Za-z0-9_-]{1,64}", s.Dataset)
+		}
+	case "records":
+		return invalidf("records: want an array, have %s", kindName(v.Kind()))
+	case "input":
+		in, err := parseInput(v)
+		s.Input = in
+		return err
+	case "params":
+		if v.Kind() != '{' {
+			return invalidf("params: want an object, have %s", kindName(v.Kind()))
+		}
+		b.params = v
+	default:
+		return invalidf("unknown key %q; a message has %s", clip(name), strings.Join(allowedKeys, ", "))
+	}
+	return nil
+}
+
+func (b *bodyReader) job(v jsontext.Value) error {
+	if v.Kind() != '"' {
+		return invalidf("job: want a string, have %s", kindName(v.Kind()))
+	}
+	job := unquote(v)
+	if !ValidJob(job) {
+		return invalidf("job: %q does not match [A-Za-z0-9_-]{1,128}", job)
+	}
+	if err := b.shard.setJob(job, "job"); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (b *bodyReader) readRecords() error {
+	if _, err := b.dec.ReadToken(); err != nil {
+		return err
+	}
+	for b.dec.PeekKind() != ']' {
+		raw, err := b.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if most := b.limits.RecordsPerShard; most > 0 && len(b.shard.Records) == most {
+			return invalidf("records: more than %d in one shard", most)
+		}
+		b.shard.Records = append(b.shard.Records, b.records.parse(raw))
+	}
+	_, err := b.dec.ReadToken()
+	return err
+}
+
+func shardID(v jsontext.Value) (string, error) {
+	switch v.Kind() {
+	case '"':
+		id := unquote(v)
+		if !ValidShard(id) {
+			return "", invalidf("shard: %q is not 1 to 128 bytes of printable text without \"/\"", id)
+		}
+		return id, nil
+	case '0':
+		if _, err := integer(v, "shard", 0, math.MaxInt64); err != nil {
+			return "", err
+		}
+		return string(v), nil
+	}
+	return "", invalidf("shard: want a number or a string, have %s", kindName(v.Kind()))
+}
+
+func integer(v jsontext.Value, path string, least, most int64) (int64, error) {
+	if v.Kind() != '0' {
+		return 0, invalidf("%s: want a whole number, have %s", path, kindName(v.Kind()))
+	}
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	if err != nil || string(v) != strconv.FormatInt(n, 10) {
+		return 0, invalidf("%s: %s is not a whole number that can be used here", path, clip(string(v)))
+	}
+	if n < least || n > most {
+		return 0, invalidf("%s: %d is not within %d and %d", path, n, least, most)
+	}
+	return n, nil
+}
+
+// clip shortens what a publisher sent before it goes into a message.
+func clip(s string) string {
+	if len(s) <= 64 {
+		return s
+	}
+	return strings.ToValidUTF8(s[:64], "") + "…"
+}

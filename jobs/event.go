@@ -1,0 +1,107 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Types of events.
+const (
+	EventSubmitted = "submitted"
+	EventCommitted = "committed"
+	EventDead      = "dead"
+	EventCancelled = "cancelled"
+	EventDone      = "done"
+	EventUnserved  = "unserved" // no daemon serves the job's subject
+)
+
+// Event tells what became of a job or of one of its shards.
+type Event struct {
+	Type    string
+	Job     string
+	Shard   string // committed and dead; of retry n of a dead letter <shard>/r<n>
+	Shards  int    // how many the job has, where it is known
+	Rows    int64
+	Errors  int64 // rows with an error among them
+	Table   string
+	Version int64 // of the table
+	Time    time.Time
+}
+
+// AppendJSON appends the event as it is published.
+func (e *Event) AppendJSON(dst []byte) []byte {
+	dst = appendQuoted(append(dst, `{"type":`...), e.Type)
+	dst = appendQuoted(append(dst, `,"job":`...), e.Job)
+	if e.Shard != "" {
+		dst = appendQuoted(append(dst, `,"shard":`...), e.Shard)
+	}
+	if e.Shards > 0 {
+		dst = strconv.AppendInt(append(dst, `,"shards":`...), int64(e.Shards), 10)
+	}
+	dst = strconv.AppendInt(append(dst, `,"rows":`...), e.Rows, 10)
+	dst = strconv.AppendInt(append(dst, `,"errors":`...), e.Errors, 10)
+	if e.Table != "" {
+		dst = appendQuoted(append(dst, `,"table":`...), e.Table)
+	}
+	if e.Table != "" && e.Version >= 0 {
+		dst = strconv.AppendInt(append(dst, `,"version":`...), e.Version, 10)
+	}
+	return append(appendQuoted(append(dst, `,"time":`...), e.Time.UTC().Format(time.RFC3339Nano)), '}')
+}
+
+// ParseEvent reads an event. Types and keys that it does not know are no errors,
+// so that a newer daemon may add some.
+func ParseEvent(raw []byte) (Event, error) {
+	if !jsontext.Value(raw).IsValid() {
+		return Event{}, errors.New("event is not valid JSON")
+	}
+	e := Event{Version: -1}
+	err := eachMember(raw, "event", func(name string, v jsontext.Value) error {
+		if v.Kind() == 'n' {
+			return nil
+		}
+		return e.field(name, v)
+	})
+	if err != nil {
+		return Event{}, fmt.Errorf("event: %w", err)
+	}
+	if e.Type == "" || !ValidJob(e.Job) {
+		return Event{}, errors.New("event has no type or no valid job")
+	}
+	return e, nil
+}
+
+func (e *Event) field(name string, v jsontext.Value) (err error) {
+	texts := map[string]*string{"type": &e.Type, "job": &e.Job, "shard": &e.Shard, "table": &e.Table}
+	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "version": &e.Version}
+	switch {
+	case texts[name] != nil:
+		if name == "shard" && v.Kind() == '0' {
+			e.Shard = string(v)
+			return nil
+		}
+		if v.Kind() != '"' {
+			return fmt.Errorf("%s: want a string, have %s", name, kindName(v.Kind()))
+		}
+		*texts[name] = unquote(v)
+	case numbers[name] != nil:
+		*numbers[name], err = integer(v, name, 0, math.MaxInt64)
+	case name == "shards":
+		var n int64
+		n, err = integer(v, name, 0, math.MaxInt32)
+		e.Shards = int(n)
+	case name == "time":
+		if v.Kind() != '"' {
+			return fmt.Errorf("time: want a string, have %s", kindName(v.Kind()))
+		}
+		if e.Time, err = time.Parse(time.RFC3339Nano, unquote(v)); err != nil {
+			return fmt.Errorf("time: %q is not a time", clip(unquote(v)))
+		}
+	}
+	return err
+}

@@ -1,0 +1,172 @@
+package jobs
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Names that are used when a message gives none.
+const (
+	DefaultDataset = "default"
+	DefaultJob     = "default" // JSON messages
+	DefaultTextJob = "text"    // text/plain messages
+)
+
+// Message is a job message as the queue delivered it.
+type Message struct {
+	Subject  string
+	Header   Header
+	Data     []byte
+	Sequence uint64
+}
+
+// Shard is a decoded message: the part of a job that is delivered, worked on and
+// committed as one.
+type Shard struct {
+	Job     string
+	ID      string // the message's own shard, else its (first) stream sequence
+	Shards  int    // how many the job has; 0 when the message does not say
+	Dataset string
+	Task    string
+	Model   string
+
+	// KeyID is the shard part of the delivery's identity: ID, or ID/r<n> on retry
+	// n of a dead letter. It is "" when the message does not name both its job and
+	// its shard; then the identity is its place in the stream.
+	KeyID string
+	Retry int // 0, or which retry of a dead letter this is
+
+	Records []Record // nil when Input is set
+	Input   *Input
+
+	Embed     EmbedParams    // when Task is embed
+	Generate  GenerateParams // when Task is generate
+	ParamsErr *RecordError   // bad params: every record becomes an error row
+}
+
+// EventID is the shard's name in events: retry n of a dead letter is <shard>/r<n>.
+func (s *Shard) EventID() string {
+	if s.Retry > 0 {
+		return s.ID + "/r" + strconv.Itoa(s.Retry)
+	}
+	return s.ID
+}
+
+// Decode reads a message. An error is an *Invalid: the message is a dead letter.
+// What is wrong with one record is in that record, what is wrong with params is in
+// ParamsErr. The shard holds no reference to m.Data.
+func Decode(m Message, l Limits) (*Shard, error) {
+	s, invalid := decode(m, l)
+	if invalid != nil {
+		return nil, invalid
+	}
+	return s, nil
+}
+
+func decode(m Message, l Limits) (*Shard, *Invalid) {
+	subject, err := ParseSubject(m.Subject)
+	if err != nil {
+		return nil, invalidf("%v", err)
+	}
+	s := &Shard{Task: subject.Task, Model: subject.Model, Job: subject.Job, Dataset: DefaultDataset}
+	s.Embed, s.Generate = defaultEmbed, defaultGenerate
+	retry, origin := m.Header.Retry()
+	s.Retry = retry
+	sequence := m.Sequence
+	if retry > 0 && origin.Sequence > 0 {
+		sequence = origin.Sequence
+	}
+	if err := s.readHeader(m.Header); err != nil {
+		return nil, err
+	}
+	named := false
+	if charset, plain := m.Header.plainText(); plain {
+		s.plain(m, sequence, charset)
+	} else if named, err = s.body(m.Data, subject.Job, l); err != nil {
+		return nil, asInvalid(err)
+	}
+	s.identify(named, sequence, origin)
+	namer := NewNamer(s.ID)
+	for i := range s.Records {
+		namer.Name(&s.Records[i])
+		s.Records[i].Check(s.Task, l)
+	}
+	return s, nil
+}
+
+func asInvalid(err error) *Invalid {
+	if invalid, ok := err.(*Invalid); ok {
+		return invalid
+	}
+	return invalidf("%v", err)
+}
+
+// readHeader takes job and dataset from the headers; a job in the subject or in
+// the body must be the same.
+func (s *Shard) readHeader(h Header) *Invalid {
+	if d := h.Get(HeaderDataset); d != "" {
+		if !ValidDataset(d) {
+			return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,64}", HeaderDataset, d)
+		}
+		s.Dataset = d
+	}
+	job := h.Get(HeaderJob)
+	if job == "" {
+		return nil
+	}
+	if !ValidJob(job) {
+		return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,128}", HeaderJob, job)
+	}
+	return s.setJob(job, "header "+HeaderJob)
+}
+
+// setJob takes a job that `from` names and refuses a second, other one.
+func (s *Shard) setJob(job, from string) *Invalid {
+	if s.Job != "" && s.Job != job {
+		return invalidf("%s is %q but the message belongs to job %q by its subject or header", from, job, s.Job)
+	}
+	s.Job = job
+	return nil
+}
+
+// plain makes the one record of a text/plain message.
+func (s *Shard) plain(m Message, sequence uint64, charset string) {
+	if s.Job == "" {
+		s.Job = DefaultTextJob
+	}
+	r := Record{ID: m.Header.Get(HeaderMsgID), Text: string(m.Data)}
+	if s.Retry > 0 {
+		r.ID = m.Header.Get(HeaderOriginalMsgID)
+	}
+	if r.ID == "" {
+		r.ID = strconv.FormatUint(sequence, 10)
+	}
+	switch {
+	case charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii":
+		r.Err, r.Text = recordErrorf(BadUTF8, "charset %q is not supported; send UTF-8", charset), ""
+	case !utf8.ValidString(r.Text):
+		r.Err, r.Text = recordErrorf(BadUTF8, "the text is not valid UTF-8"), ""
+	}
+	if !utf8.ValidString(r.ID) {
+		r.ID = strconv.FormatUint(sequence, 10)
+	}
+	s.Records = []Record{r}
+}
+
+// identify fills in the shard's name and the identity's part; named says that
+// the message itself gives job and shard.
+func (s *Shard) identify(named bool, sequence uint64, origin Origin) {
+	if s.ID == "" {
+		s.ID = strconv.FormatUint(sequence, 10)
+	}
+	if s.Job == "" {
+		s.Job = DefaultJob
+	}
+	switch {
+	case named:
+		s.KeyID = s.EventID()
+	case s.Retry > 0:
+		s.KeyID = fmt.Sprintf("seq-%d-%d/r%d", origin.StreamCreated.UnixNano(), sequence, s.Retry)
+	}
+}
