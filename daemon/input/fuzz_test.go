@@ -1,0 +1,95 @@
+package input
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"unicode/utf8"
+
+	"textmill/jobs"
+)
+
+// readFuzzed reads all of data; whatever the bytes, records are whole or errors, and within bounds.
+func readFuzzed(t *testing.T, data []byte, o Options) {
+	o.MaxRecordBytes = 1 << 10
+	o.MaxExpandedBytes = 1 << 20
+	r, err := NewReader(bytes.NewReader(data), o)
+	if err != nil {
+		return
+	}
+	var last int64
+	for {
+		var it Item
+		if err := r.Next(&it); err != nil {
+			break
+		}
+		checkItem(t, it, &last)
+	}
+	if err := r.Close(); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Logf("close: %v", err)
+	}
+}
+
+func checkItem(t *testing.T, it Item, last *int64) {
+	rec := it.Record
+	if it.Line < *last {
+		t.Fatalf("line %d after line %d", it.Line, *last)
+	}
+	*last = it.Line
+	if !utf8.ValidString(rec.ID) || !utf8.ValidString(rec.Text) {
+		t.Fatalf("line %d: the record is not UTF-8: %q %q", it.Line, rec.ID, rec.Text)
+	}
+	for k, v := range rec.Attributes {
+		if !utf8.ValidString(k) || !utf8.ValidString(v) {
+			t.Fatalf("line %d: the attribute is not UTF-8: %q %q", it.Line, k, v)
+		}
+	}
+	if e := rec.Err; e != nil {
+		switch e.Class {
+		case jobs.InvalidRecord, jobs.BadUTF8, jobs.TooLong, jobs.InvalidParam:
+		default:
+			t.Logf("line %d: class %q came with the record", it.Line, e.Class)
+		}
+		if !utf8.ValidString(e.Message) {
+			t.Fatalf("line %d: the error is not UTF-8: %q", it.Line, e.Message)
+		}
+	}
+}
+
+func FuzzJSONL(f *testing.F) {
+	f.Add([]byte("{\"id\":\"a\",\"text\":\"x\",\"k\":{\"a\":[1]}}\n\n{\"id\":7,\"text\":\"\\ud83d\\ude00\"}\r\n{\"text\":"), "", "")
+	f.Add([]byte("\xef\xbb\xbf{\"body\":\"x\",\"text\":\"\xff\",\"key\":\"\\ud800\"}\n"), "body", "key")
+	f.Fuzz(func(t *testing.T, data []byte, text, id string) {
+		readFuzzed(t, data, Options{Format: JSONL, TextColumn: text, IDColumn: id})
+	})
+}
+
+func FuzzCSV(f *testing.F) {
+	f.Add([]byte("id,text\n1,\"a \"\"b\"\"\r\nc\"\r\n\n2,x\n"), ',')
+	f.Add([]byte("text\tid\n\"open\t1\n"), '\t')
+	f.Fuzz(func(t *testing.T, data []byte, comma rune) {
+		format := CSV
+		if comma == '\t' {
+			format = TSV
+		}
+		readFuzzed(t, data, Options{Format: format})
+	})
+}
+
+func FuzzOpenAIBatch(f *testing.F) {
+	f.Add([]byte(`{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"model":"m","input":["x","y"],"dimensions":4}}`))
+	f.Add([]byte(`{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"input":[[1,2],null]}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		readFuzzed(t, data, Options{Format: OpenAIBatch})
+		readFuzzed(t, data, Options{})
+	})
+}
+
+// FuzzStream covers the guess of format and compression.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03K\xe4\x02\x00\x07\xa1\xea\xdd\x02\x00\x00\x00"))
+	f.Add([]byte("\x28\xb5\x2f\xfd\x04\x00\x11\x00\x00a\n"))
+	f.Add([]byte("PAR1"))
+	f.Fuzz(func(t *testing.T, data []byte) { readFuzzed(t, data, Options{}) })
+}

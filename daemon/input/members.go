@@ -1,0 +1,97 @@
+package input
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// lenient leaves the judgement of strings to jobs.ParseRecord, which names the class.
+var lenient = []jsontext.Options{jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)}
+
+var (
+	errNotObject = errors.New("not a JSON object")
+	errTrailing  = errors.New("more than one JSON value")
+)
+
+// member is one key of an object with its value as written.
+type member struct {
+	name  string
+	value []byte
+}
+
+// members splits the JSON object that line holds.
+func members(line []byte) ([]member, error) {
+	dec := jsontext.NewDecoder(bytes.NewReader(line), lenient...)
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return nil, errors.Join(errNotObject, err)
+	}
+	var fields []member
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		key := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, member{name: key, value: bytes.Clone(value)})
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errTrailing
+	}
+	return fields, nil
+}
+
+// appendMember adds a key to the object that dst is becoming; the caller closes it.
+func appendMember(dst []byte, name string, value []byte) []byte {
+	if dst == nil {
+		dst = append(dst, '{')
+	} else {
+		dst = append(dst, ',')
+	}
+	quoted, err := jsontext.AppendQuote(dst, name)
+	if err != nil { // not UTF-8: AppendQuote has put U+FFFD, and the value keeps its place
+		dst = quoted
+	}
+	return append(append(quoted, ':'), value...)
+}
+
+// attributeText is a value as an attribute holds it: a string as it is, all else as JSON.
+func attributeText(value []byte) string {
+	if len(value) > 0 && value[0] == '"' {
+		if s, err := jsontext.AppendUnquote(nil, value); err == nil {
+			return string(s)
+		}
+	}
+	return string(value)
+}
+
+// leadingID finds the value of the key id in the first bytes of an object that is cut off.
+func leadingID(head []byte, id string) string {
+	dec := jsontext.NewDecoder(bytes.NewReader(head), lenient...)
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return ""
+	}
+	for {
+		name, err := dec.ReadToken()
+		if err != nil || name.Kind() != '"' {
+			return ""
+		}
+		found := name.String() == id
+		value, err := dec.ReadValue()
+		if err != nil {
+			return ""
+		}
+		if found && value.IsValid() && len(value) <= longestKeptID && (value[0] == '"' || value[0] == '-' || (value[0] >= '0' && value[0] <= '9')) {
+			return attributeText(value)
+		}
+	}
+}

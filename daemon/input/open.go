@@ -1,0 +1,215 @@
+package input
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Open reads the file at path. Compression is recognised by the first bytes (gzip, zstd).
+func Open(path string, o Options) (*Reader, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || st.IsDir() {
+		return nil, errors.Join(fmt.Errorf("%w: %s is a directory; name the files in it", ErrFormat, path), err, f.Close())
+	}
+	r, err := newReader(f, path, o)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), f.Close())
+	}
+	r.closes = append([]func() error{f.Close}, r.closes...)
+	return r, nil
+}
+
+// NewReader reads a stream such as standard input, which the caller closes. A stream that is no *os.File
+// is copied to a temporary file if it is Parquet, whose index stands at its end.
+func NewReader(stream io.Reader, o Options) (*Reader, error) {
+	r, err := newReader(stream, "", o)
+	if err != nil {
+		return nil, fmt.Errorf("read the stream: %w", err)
+	}
+	return r, nil
+}
+
+func newReader(stream io.Reader, name string, o Options) (_ *Reader, err error) {
+	o = o.withDefaults()
+	r := &Reader{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	counted := &countReader{r: stream}
+	r.read = func() int64 { return counted.n }
+	plain, compressed, err := r.expand(bufio.NewReaderSize(counted, firstBuffer), o)
+	if err != nil {
+		return nil, err
+	}
+	r.format, err = chooseFormat(plain, name, o)
+	if err != nil {
+		return nil, err
+	}
+	if r.format == Parquet {
+		r.read = nil
+		return r, r.openParquet(stream, plain, compressed, o)
+	}
+	if err := skipBOM(plain); err != nil {
+		return nil, err
+	}
+	r.src, err = newSource(r.format, o.Format != "", plain, o)
+	return r, err
+}
+
+// newSource reads the line formats; told means that the user named the format.
+func newSource(format string, told bool, plain io.Reader, o Options) (source, error) {
+	lines := newLineReader(plain, o.MaxRecordBytes)
+	switch format {
+	case Text:
+		return &textSource{lines: lines, max: o.MaxRecordBytes}, nil
+	case CSV:
+		return newCSVSource(lines, ',', o)
+	case TSV:
+		return newCSVSource(lines, '\t', o)
+	case OpenAIBatch:
+		return &jsonlSource{lines: lines, o: o, openai: always}, nil
+	}
+	if told {
+		return &jsonlSource{lines: lines, o: o}, nil
+	}
+	return &jsonlSource{lines: lines, o: o, openai: byKeys}, nil
+}
+
+// expand undoes gzip or zstd, judged by the magic number.
+func (r *Reader) expand(in *bufio.Reader, o Options) (plain *bufio.Reader, compressed bool, err error) {
+	magic, err := in.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, false, err
+	}
+	var out io.Reader
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		gz, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, false, fmt.Errorf("gzip: %w", err)
+		}
+		r.closes = append(r.closes, gz.Close)
+		out = named{gz, "gzip"}
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		zst, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxZstdWindow))
+		if err != nil {
+			return nil, false, fmt.Errorf("zstd: %w", err)
+		}
+		r.closes = append(r.closes, func() error { zst.Close(); return nil })
+		out = named{zst, "zstd"}
+	default:
+		return in, false, nil
+	}
+	if o.MaxExpandedBytes > 0 {
+		out = &capReader{r: out, left: o.MaxExpandedBytes, limit: o.MaxExpandedBytes}
+	}
+	return bufio.NewReaderSize(out, firstBuffer), true, nil
+}
+
+// chooseFormat follows the user, then the name, then the first bytes.
+func chooseFormat(in *bufio.Reader, name string, o Options) (string, error) {
+	switch o.Format {
+	case JSONL, CSV, TSV, Text, Parquet, OpenAIBatch:
+		return o.Format, nil
+	case "":
+	default:
+		return "", fmt.Errorf("%w: %q is none of jsonl, csv, tsv, text, parquet, openai-batch", ErrFormat, o.Format)
+	}
+	head, err := in.Peek(512)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		return "", err
+	}
+	name = strings.ToLower(filepath.Base(name))
+	name = strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
+	start := bytes.TrimLeft(bytes.TrimPrefix(head, utf8BOM), " \t\r\n")
+	switch ext := filepath.Ext(name); {
+	case ext == ".csv":
+		return CSV, nil
+	case ext == ".tsv":
+		return TSV, nil
+	case ext == ".txt" || ext == ".text":
+		return Text, nil
+	case ext == ".parquet" || ext == ".pq" || bytes.HasPrefix(head, []byte("PAR1")):
+		return Parquet, nil
+	case bytes.HasPrefix(start, []byte("[")) && ext != "" && ext != ".jsonl" && ext != ".ndjson":
+		return "", fmt.Errorf("%w: a JSON array; write one object a line, for example with: jq -c '.[]'", ErrFormat)
+	case ext == ".jsonl" || ext == ".ndjson" || ext == ".json" || bytes.HasPrefix(start, []byte("{")):
+		return JSONL, nil
+	case len(start) == 0:
+		return Text, nil
+	}
+	return "", fmt.Errorf("%w: cannot tell it from the name or the first bytes; say --format jsonl, csv, tsv, text, parquet or openai-batch", ErrFormat)
+}
+
+var utf8BOM = []byte{0xef, 0xbb, 0xbf}
+
+func skipBOM(in *bufio.Reader) error {
+	head, err := in.Peek(3)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if bytes.HasPrefix(head, []byte{0xff, 0xfe}) || bytes.HasPrefix(head, []byte{0xfe, 0xff}) {
+		return fmt.Errorf("%w: UTF-16 text; convert it, for example with: iconv -f UTF-16 -t UTF-8", ErrFormat)
+	}
+	if bytes.HasPrefix(head, utf8BOM) {
+		_, err = in.Discard(len(utf8BOM))
+		return err
+	}
+	return nil
+}
+
+type countReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// named says which decompressor an error comes from.
+type named struct {
+	io.Reader
+	name string
+}
+
+func (n named) Read(p []byte) (int, error) {
+	k, err := n.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%s: %w", n.name, err)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w (the file is cut short)", err)
+	}
+	return k, err
+}
+
+type capReader struct {
+	r           io.Reader
+	left, limit int64
+}
+
+func (c *capReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if c.left -= int64(n); c.left < 0 {
+		return 0, fmt.Errorf("%w: beyond %d bytes", ErrTooExpanded, c.limit)
+	}
+	return n, err
+}
