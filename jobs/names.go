@@ -53,7 +53,12 @@ func ParseSubject(subject string) (Subject, error) {
 // DeadSubject is where the dead letter of a delivery with this identity lies; the
 // same key gives the same subject.
 func DeadSubject(task, model, key string) string {
-	return deadPrefix + "." + task + "." + model + "." + KeyHash(key)
+	return DeadSubjectOf(task, model, KeyHash(key))
+}
+
+// DeadSubjectOf is DeadSubject for a key that is hashed already.
+func DeadSubjectOf(task, model, hash string) string {
+	return deadPrefix + "." + task + "." + model + "." + hash
 }
 
 // KeyHash shortens an identity to one subject token.

@@ -1,0 +1,295 @@
+// Package queue moves job messages, dead letters and events through NATS JetStream.
+package queue
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Errors that callers tell apart.
+var (
+	ErrDisconnected    = errors.New("the connection to NATS is down")
+	ErrRefused         = errors.New("NATS refuses the connection")
+	ErrNoJetStream     = errors.New("the NATS server has no JetStream")
+	ErrStreamDiffers   = errors.New("the stream exists with other settings")
+	ErrConsumerDiffers = errors.New("the consumer exists with other settings")
+	ErrOtherModel      = errors.New("the subject is served by daemons with other weights")
+	ErrConsumerGone    = errors.New("the consumer or its stream is gone")
+	ErrTooLarge        = errors.New("the message is larger than the server accepts")
+	ErrNotFound        = errors.New("there is no such message")
+)
+
+// Options say which server to use and as whom. Credentials, NKeyFile, Token and
+// User exclude each other; secrets never reach errors or logs.
+type Options struct {
+	URL  string // nats://host:port or tls://…; several are separated by commas
+	Name string // shown by the server; "" = textmill
+
+	Credentials string // file of a JWT and its seed
+	NKeyFile    string // file of an nkey seed
+	Token       string
+	User        string
+	Password    string
+
+	CAFile   string // PEM; verifies the server instead of the system's roots
+	CertFile string // PEM; this client's certificate
+	KeyFile  string
+
+	AckWait time.Duration // of consumers that are created; 0 = 30 s
+	Logger  *slog.Logger  // nil = slog.Default()
+
+	PublishBytes    int // bound of PublishJob's unconfirmed bytes; 0 = 32 MiB
+	PublishMessages int // bound of PublishJob's unconfirmed messages; 0 = 256
+}
+
+// Queue is a connection to one NATS server or cluster. All its methods may be
+// called by several goroutines at once.
+type Queue struct {
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	log     *slog.Logger
+	ackWait time.Duration
+	server  string // for messages, without secrets
+	pub     publisher
+	closed  chan struct{}
+	once    sync.Once
+}
+
+const (
+	firstDelay = 100 * time.Millisecond
+	mostDelay  = 5 * time.Second
+	askTimeout = 5 * time.Second // of one request to the server
+)
+
+// Connect tries until a server answers or ctx ends; the first failure is logged.
+// What no retry can mend (a file that cannot be read, refused credentials, a
+// certificate that is not trusted) ends it at once. Once connected, the queue
+// reconnects for ever.
+func Connect(ctx context.Context, o Options) (*Queue, error) {
+	q := &Queue{log: o.Logger, ackWait: o.AckWait, closed: make(chan struct{})}
+	if q.log == nil {
+		q.log = slog.Default()
+	}
+	if q.ackWait <= 0 {
+		q.ackWait = 30 * time.Second
+	}
+	servers, shown, err := parseServers(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	q.server = shown
+	opts, err := o.natsOptions(q)
+	if err != nil {
+		return nil, err
+	}
+	for attempt := 0; ; attempt++ {
+		q.nc, err = nats.Connect(servers, opts...)
+		if err == nil {
+			break
+		}
+		err = q.connectError(err)
+		if errors.Is(err, ErrRefused) {
+			return nil, err
+		}
+		if attempt == 0 {
+			q.log.WarnContext(ctx, "nats is not reachable, trying again", "server", shown, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		case <-time.After(delay(attempt)):
+		}
+	}
+	if q.js, err = jetstream.New(q.nc, jetstream.WithDefaultTimeout(askTimeout)); err != nil {
+		q.nc.Close()
+		return nil, fmt.Errorf("open JetStream at %s: %w", shown, err)
+	}
+	q.pub.init(o.PublishBytes, o.PublishMessages)
+	return q, nil
+}
+
+// connectError says what went wrong without nats.go's text, which may repeat a URL.
+func (q *Queue) connectError(err error) error {
+	var (
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		verify    *tls.CertificateVerificationError
+		alert     tls.AlertError
+	)
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		return fmt.Errorf("connect to %s: %w: the credentials are not accepted; see nats.user, nats.token, nats.nkey and nats.credentials", q.server, ErrRefused)
+	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &verify), errors.As(err, &alert):
+		return fmt.Errorf("connect to %s: %w: %w; see nats.ca, nats.cert and nats.key", q.server, ErrRefused, err)
+	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
+		return fmt.Errorf("connect to %s: %w: %w; does the URL begin with tls:// as the server wants it?", q.server, ErrRefused, err)
+	}
+	return fmt.Errorf("connect to %s: %w", q.server, err)
+}
+
+func parseServers(list string) (servers, shown string, err error) {
+	var all, safe []string
+	for _, s := range strings.Split(list, ",") {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		if !strings.Contains(s, "://") {
+			s = "nats://" + s
+		}
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" {
+			return "", "", errors.New("nats.url is not a URL as in nats://host:4222")
+		}
+		switch u.Scheme {
+		case "nats", "tls", "ws", "wss":
+		default:
+			return "", "", fmt.Errorf("nats.url: scheme %q is none of nats, tls, ws and wss", u.Scheme)
+		}
+		all = append(all, s)
+		u.User = nil
+		safe = append(safe, u.Scheme+"://"+u.Host)
+	}
+	if len(all) == 0 {
+		return "", "", errors.New("nats.url is empty")
+	}
+	return strings.Join(all, ","), strings.Join(safe, ","), nil
+}
+
+func (o *Options) natsOptions(q *Queue) ([]nats.Option, error) {
+	name := o.Name
+	if name == "" {
+		name = "textmill"
+	}
+	opts := []nats.Option{
+		nats.Name(name),
+		nats.Timeout(askTimeout),
+		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(),
+		nats.CustomReconnectDelay(delay),
+		nats.ReconnectBufSize(-1), // what cannot be sent now is an error, not a promise
+		nats.PingInterval(20 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				q.log.Warn("nats connection lost, reconnecting", "server", q.server, "err", err)
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { q.log.Info("nats connection is back", "server", q.server) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			q.log.Warn("nats reports an error", "server", q.server, "err", err)
+		}),
+	}
+	auth, err := o.auth()
+	if err != nil {
+		return nil, err
+	}
+	secure, err := o.tls()
+	if err != nil {
+		return nil, err
+	}
+	return append(append(opts, auth...), secure...), nil
+}
+
+func (o *Options) auth() ([]nats.Option, error) {
+	var opts []nats.Option
+	if o.Credentials != "" {
+		if err := readable(o.Credentials); err != nil {
+			return nil, fmt.Errorf("nats.credentials: %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(o.Credentials))
+	}
+	if o.NKeyFile != "" {
+		if err := readable(o.NKeyFile); err != nil {
+			return nil, fmt.Errorf("nats.nkey: %w", err)
+		}
+		opt, err := nats.NkeyOptionFromSeed(o.NKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("nats.nkey: %s holds no nkey seed", o.NKeyFile)
+		}
+		opts = append(opts, opt)
+	}
+	if o.Token != "" {
+		opts = append(opts, nats.Token(o.Token))
+	}
+	if o.User != "" {
+		opts = append(opts, nats.UserInfo(o.User, o.Password))
+	}
+	if len(opts) > 1 {
+		return nil, errors.New("nats: give one of credentials, nkey, token and user")
+	}
+	return opts, nil
+}
+
+func (o *Options) tls() ([]nats.Option, error) {
+	if o.CAFile == "" && o.CertFile == "" && o.KeyFile == "" {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("nats.ca: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("nats.ca: %s holds no PEM certificate", o.CAFile)
+		}
+	}
+	if (o.CertFile == "") != (o.KeyFile == "") {
+		return nil, errors.New("nats.cert and nats.key must be given together")
+	}
+	if o.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("nats.cert %s with nats.key %s: %w", o.CertFile, o.KeyFile, err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return []nats.Option{nats.Secure(c)}, nil
+}
+
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// delay grows with the attempts and is never the same for all clients of a
+// server that comes back.
+func delay(attempt int) time.Duration {
+	d := min(firstDelay<<min(attempt, 16), mostDelay)
+	return d/2 + rand.N(d/2+1)
+}
+
+// Connected reports whether the connection is up now.
+func (q *Queue) Connected() bool { return q.nc.IsConnected() }
+
+// Server is the address in use, without secrets.
+func (q *Queue) Server() string { return q.server }
+
+// MaxPayload is the most bytes that headers and body of one message may have.
+func (q *Queue) MaxPayload() int64 { return q.nc.MaxPayload() }
+
+// Close ends the connection; it is safe to call it twice.
+func (q *Queue) Close() {
+	q.once.Do(func() {
+		close(q.closed)
+		q.nc.Close()
+	})
+}

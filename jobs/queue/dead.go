@@ -1,0 +1,261 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"textmill/jobs"
+)
+
+// DeadLetter is a message that no retry by itself can help.
+type DeadLetter struct {
+	Delivery    *Delivery // its subject's task and model, its headers and its place in the stream
+	Payload     []byte    // as it came
+	Key         string    // the delivery's identity: one key has one letter
+	Class       string
+	Reason      string
+	ModelSHA256 string
+}
+
+const (
+	headerTail  = "Textmill-Tail" // how many bytes of the body lie under <subject>.tail
+	reasonBytes = 1 << 10
+	marginBytes = 64
+)
+
+// PublishDead returns when the letter is in the stream. A key that has a letter
+// keeps that one. A payload that fits the server's limit only without the letter's
+// headers is kept in two messages.
+func (q *Queue) PublishDead(ctx context.Context, l DeadLetter) error {
+	task, model := l.Delivery.Task, l.Delivery.Model
+	if task == "" || model == "" {
+		return fmt.Errorf("dead letter of message %d: subject %q names no task and model", l.Delivery.Sequence, l.Delivery.Subject)
+	}
+	msg := nats.NewMsg(jobs.DeadSubject(task, model, l.Key))
+	msg.Header, msg.Data = l.header(), l.Payload
+	if over := len(msg.Data) + headerSize(msg.Header) + marginBytes - int(q.nc.MaxPayload()); over > 0 && over <= len(msg.Data) {
+		tail := nats.NewMsg(msg.Subject + ".tail")
+		cut := len(msg.Data) - min(len(msg.Data), over+marginBytes)
+		msg.Data, tail.Data = l.Payload[:cut], l.Payload[cut:]
+		msg.Header.Set(headerTail, strconv.Itoa(len(tail.Data)))
+		if err := q.publishOnce(ctx, tail); err != nil {
+			return err
+		}
+	}
+	return q.publishOnce(ctx, msg)
+}
+
+// publishOnce publishes to a subject that holds nothing yet.
+func (q *Queue) publishOnce(ctx context.Context, msg *nats.Msg) error {
+	msg.Header.Set("Nats-Expected-Last-Subject-Sequence", "0")
+	_, err := q.publish(ctx, msg, failWhenFull)
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		switch api.ErrorCode {
+		case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+			return nil
+		}
+	}
+	return err
+}
+
+// header keeps what the message itself carried, for a retry, and says what
+// became of it.
+func (l *DeadLetter) header() nats.Header {
+	d := l.Delivery
+	h := make(nats.Header, len(d.Header)+12)
+	for name, values := range d.Header {
+		if !strings.HasPrefix(strings.ToLower(name), "nats-") {
+			h[name] = values
+		}
+	}
+	origin, msgID := d.Origin, d.Header.Get(jobs.HeaderOriginalMsgID)
+	if d.Retry == 0 {
+		origin = jobs.Origin{StreamCreated: d.StreamCreated, Sequence: d.Sequence, Timestamp: d.Timestamp}
+		msgID = d.Header.Get(jobs.HeaderMsgID)
+	}
+	set := func(name, value string) {
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+	set(jobs.HeaderClass, oneLine(l.Class, 64))
+	set(jobs.HeaderReason, oneLine(l.Reason, reasonBytes))
+	set(jobs.HeaderAttempts, strconv.Itoa(d.Delivered))
+	set(jobs.HeaderSubject, d.Subject)
+	set(jobs.HeaderSequence, strconv.FormatUint(origin.Sequence, 10))
+	set(jobs.HeaderTimestamp, origin.Timestamp.UTC().Format(time.RFC3339Nano))
+	set(jobs.HeaderStreamCreated, origin.StreamCreated.UTC().Format(time.RFC3339Nano))
+	set(jobs.HeaderModelSHA256, l.ModelSHA256)
+	set(jobs.HeaderOriginalMsgID, msgID)
+	if d.Retry > 0 {
+		set(jobs.HeaderRetry, strconv.Itoa(d.Retry))
+	}
+	return h
+}
+
+// DeadEntry is a dead letter as it lies in the stream.
+type DeadEntry struct {
+	ID          string // the hash of the delivery's identity
+	Task, Model string
+	Class       string
+	Reason      string
+	Attempts    int
+	Subject     string // where the message was published
+	Sequence    uint64 // where the message was in the job stream at first
+	ModelSHA256 string
+	Retry       int // 0, or which retry it was
+	Time        time.Time
+	Header      jobs.Header
+	Size        int    // of the payload
+	Payload     []byte // nil in lists
+
+	sequence uint64 // in the stream of dead letters
+	tail     int
+}
+
+func deadEntry(subject string, h jobs.Header, size int, sequence uint64, at time.Time) (DeadEntry, bool) {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 5 {
+		return DeadEntry{}, false
+	}
+	e := DeadEntry{
+		ID: parts[4], Task: parts[2], Model: parts[3], Header: h,
+		Class: h.Get(jobs.HeaderClass), Reason: h.Get(jobs.HeaderReason),
+		Subject: h.Get(jobs.HeaderSubject), ModelSHA256: h.Get(jobs.HeaderModelSHA256),
+		Time: at.UTC(), sequence: sequence,
+	}
+	e.Attempts, _ = strconv.Atoi(h.Get(jobs.HeaderAttempts))
+	e.Sequence, _ = strconv.ParseUint(h.Get(jobs.HeaderSequence), 10, 64)
+	e.tail, _ = strconv.Atoi(h.Get(headerTail))
+	e.Retry, _ = h.Retry()
+	e.Size = size + e.tail
+	return e, true
+}
+
+// ListDead calls f for each dead letter that was there at the start, the oldest
+// first, without payloads; it ends early when f returns false.
+func (q *Queue) ListDead(ctx context.Context, f func(DeadEntry) bool) error {
+	c, err := q.js.OrderedConsumer(ctx, DeadStream, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{"textmill.dead.*.*.*"},
+		HeadersOnly:    true,
+	})
+	if err != nil {
+		return q.streamError("list", DeadStream, err)
+	}
+	left := c.CachedInfo().NumPending
+	for left > 0 {
+		batch, err := c.Fetch(int(min(left, 256)), jetstream.FetchContext(ctx))
+		if err != nil {
+			return fmt.Errorf("list stream %s: %w", DeadStream, lost(err))
+		}
+		n := uint64(0)
+		for msg := range batch.Messages() {
+			n++
+			meta, err := msg.Metadata()
+			if err != nil {
+				return fmt.Errorf("list stream %s: %w", DeadStream, err)
+			}
+			h := jobs.Header(msg.Headers())
+			size, _ := strconv.Atoi(h.Get("Nats-Msg-Size"))
+			if e, ok := deadEntry(msg.Subject(), h, size, meta.Sequence.Stream, meta.Timestamp); ok && !f(e) {
+				return nil
+			}
+		}
+		if err := batch.Error(); err != nil {
+			return fmt.Errorf("list stream %s: %w", DeadStream, lost(err))
+		}
+		if left -= min(left, n); n == 0 {
+			return nil // removed by others meanwhile
+		}
+	}
+	return nil
+}
+
+// GetDead reads one dead letter with its payload. An unknown id is ErrNotFound.
+func (q *Queue) GetDead(ctx context.Context, id string) (DeadEntry, error) {
+	if id == "" || strings.Trim(id, "0123456789abcdef") != "" {
+		return DeadEntry{}, fmt.Errorf("dead letter %q: %w", id, ErrNotFound)
+	}
+	s, err := q.js.Stream(ctx, DeadStream)
+	if err != nil {
+		return DeadEntry{}, q.streamError("look up", DeadStream, err)
+	}
+	m, err := s.GetMsg(ctx, 1, jetstream.WithGetMsgSubject("textmill.dead.*.*."+id))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return DeadEntry{}, fmt.Errorf("dead letter %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return DeadEntry{}, fmt.Errorf("dead letter %s: %w", id, lost(err))
+	}
+	e, ok := deadEntry(m.Subject, jobs.Header(m.Header), len(m.Data), m.Sequence, m.Time)
+	if !ok {
+		return DeadEntry{}, fmt.Errorf("dead letter %s: %w", id, ErrNotFound)
+	}
+	e.Payload = m.Data
+	if e.tail > 0 {
+		tail, err := s.GetLastMsgForSubject(ctx, m.Subject+".tail")
+		if err != nil {
+			return DeadEntry{}, fmt.Errorf("rest of dead letter %s: %w", id, lost(err))
+		}
+		e.Payload = append(e.Payload, tail.Data...)
+	}
+	return e, nil
+}
+
+// RetryDead publishes a dead letter's payload on its first subject again, as it
+// came, and removes the letter. The retry's number makes it another delivery, and
+// the same one if RetryDead is repeated after a crash.
+func (q *Queue) RetryDead(ctx context.Context, id string) (DeadEntry, error) {
+	e, err := q.GetDead(ctx, id)
+	if err != nil {
+		return e, err
+	}
+	subject, err := jobs.ParseSubject(e.Subject)
+	if err != nil {
+		return e, fmt.Errorf("retry dead letter %s: %w", id, err)
+	}
+	msg := nats.NewMsg(subject.String())
+	msg.Data = e.Payload
+	for name, values := range e.Header {
+		switch lower := strings.ToLower(name); lower {
+		case "textmill-class", "textmill-reason", "textmill-attempts", "textmill-subject", "textmill-model-sha256", "textmill-tail":
+		default:
+			if !strings.HasPrefix(lower, "nats-") {
+				msg.Header[name] = values
+			}
+		}
+	}
+	e.Retry++
+	msg.Header.Set(jobs.HeaderRetry, strconv.Itoa(e.Retry))
+	msg.Header.Set(jobs.HeaderMsgID, fmt.Sprintf("retry/%s/%d", id, e.Retry))
+	if _, err := q.checkSize(msg); err != nil {
+		return e, fmt.Errorf("retry dead letter %s: %w", id, err)
+	}
+	if _, err := q.publish(ctx, msg, failWhenFull); err != nil {
+		return e, fmt.Errorf("retry dead letter %s: %w", id, lost(err))
+	}
+	return e, q.removeDead(ctx, e)
+}
+
+func (q *Queue) removeDead(ctx context.Context, e DeadEntry) error {
+	s, err := q.js.Stream(ctx, DeadStream)
+	if err != nil {
+		return q.streamError("look up", DeadStream, err)
+	}
+	err = s.DeleteMsg(ctx, e.sequence)
+	if err == nil && e.tail > 0 {
+		err = s.Purge(ctx, jetstream.WithPurgeSubject(jobs.DeadSubjectOf(e.Task, e.Model, e.ID)+".tail"))
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("remove dead letter %s: %w", e.ID, lost(err))
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Names of the streams.
+const (
+	JobStream   = "TEXTMILL_JOBS"
+	DeadStream  = "TEXTMILL_DEAD"
+	EventStream = "TEXTMILL_EVENTS"
+
+	jobSubjects   = "textmill.jobs.>"
+	deadSubjects  = "textmill.dead.>"
+	eventSubjects = "textmill.events.>"
+
+	eventAge = 30 * 24 * time.Hour
+	leastMax = 64 << 20
+)
+
+// StreamOptions are for streams that are created. A size of 0 is a default, made
+// smaller where the server has no room for it.
+type StreamOptions struct {
+	MaxBytes       int64 // of the job stream; 0 = 8 GiB
+	DeadMaxBytes   int64 // 0 = 2 GiB
+	EventsMaxBytes int64 // 0 = 512 MiB
+	Replicas       int   // 0 = 1
+}
+
+// EnsureStreams creates the streams that are absent. It changes none that exist:
+// settings that would lose messages are ErrStreamDiffers, naming each.
+func (q *Queue) EnsureStreams(ctx context.Context, o StreamOptions) error {
+	replicas := max(o.Replicas, 1)
+	streams := []struct {
+		size, byDefault int64
+		cfg             jetstream.StreamConfig
+	}{
+		{o.MaxBytes, 8 << 30, jetstream.StreamConfig{
+			Name: JobStream, Subjects: []string{jobSubjects}, Description: "textmill: jobs to do",
+			Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew,
+		}},
+		{o.DeadMaxBytes, 2 << 30, jetstream.StreamConfig{
+			Name: DeadStream, Subjects: []string{deadSubjects}, Description: "textmill: messages that no retry can help",
+			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		}},
+		{o.EventsMaxBytes, 512 << 20, jetstream.StreamConfig{
+			Name: EventStream, Subjects: []string{eventSubjects}, Description: "textmill: what became of jobs",
+			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, MaxAge: eventAge,
+		}},
+	}
+	for _, s := range streams {
+		s.cfg.Storage, s.cfg.Replicas = jetstream.FileStorage, replicas
+		if err := q.ensureStream(ctx, s.cfg, s.size, s.byDefault); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, size, byDefault int64) error {
+	s, err := q.js.Stream(ctx, want.Name)
+	if err == nil {
+		return q.checkStream(s.CachedInfo().Config, want)
+	}
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return q.streamError("look up", want.Name, err)
+	}
+	want.MaxBytes = size
+	if size <= 0 {
+		want.MaxBytes = byDefault
+	}
+	for {
+		s, err = q.js.CreateStream(ctx, want)
+		var api *jetstream.APIError
+		noRoom := errors.As(err, &api) && (api.ErrorCode == codeInsufficientStorage || api.ErrorCode == codeInsufficientResources)
+		if !noRoom || size > 0 || want.MaxBytes/2 < leastMax {
+			break
+		}
+		want.MaxBytes /= 2
+	}
+	switch {
+	case err == nil:
+		if size <= 0 && want.MaxBytes < byDefault {
+			q.log.WarnContext(ctx, "the server has room for a small stream only", "stream", want.Name, "max_bytes", want.MaxBytes)
+		}
+		return nil
+	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another daemon was faster
+		if s, err = q.js.Stream(ctx, want.Name); err == nil {
+			return q.checkStream(s.CachedInfo().Config, want)
+		}
+	}
+	return q.streamError("create", want.Name, err)
+}
+
+func (q *Queue) streamError(verb, name string, err error) error {
+	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) || errors.Is(err, nats.ErrNoResponders) {
+		return fmt.Errorf("%w: start %s with -js -sd DIR, or enable jetstream in its configuration and for this account", ErrNoJetStream, q.server)
+	}
+	return fmt.Errorf("%s stream %s at %s: %w", verb, name, q.server, err)
+}
+
+// checkStream names every setting under which messages would be lost or missed.
+func (q *Queue) checkStream(have, want jetstream.StreamConfig) error {
+	var wrong []string
+	differ := func(ok bool, setting string, have, want any) {
+		if !ok {
+			wrong = append(wrong, fmt.Sprintf("%s is %v and must be %v", setting, have, want))
+		}
+	}
+	covered := false
+	for _, s := range have.Subjects {
+		covered = covered || s == want.Subjects[0] || s == "textmill.>" || s == ">"
+	}
+	differ(covered, "subjects", have.Subjects, want.Subjects)
+	differ(have.Retention == want.Retention, "retention", have.Retention, want.Retention)
+	differ(have.Storage == want.Storage, "storage", have.Storage, want.Storage)
+	differ(!have.NoAck, "no_ack", have.NoAck, false)
+	if want.Name != EventStream {
+		differ(have.Discard == want.Discard, "discard", have.Discard, want.Discard)
+		differ(have.MaxAge == 0, "max_age", have.MaxAge, 0)
+		differ(have.MaxMsgsPerSubject <= 0 || have.DiscardNewPerSubject, "max_msgs_per_subject", have.MaxMsgsPerSubject, -1)
+	}
+	if wrong != nil {
+		return fmt.Errorf("stream %s at %s: %w: %s; change it with `nats stream edit %s`, or remove it and let textmill create it",
+			want.Name, q.server, ErrStreamDiffers, strings.Join(wrong, "; "), want.Name)
+	}
+	if want.Name == JobStream && have.MaxBytes <= 0 {
+		q.log.Warn("the job stream has no byte limit, so publishers are never slowed down", "stream", want.Name)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"textmill/jobs"
+)
+
+// SubjectState says how many messages wait on one exact subject.
+type SubjectState struct {
+	Subject  string
+	Task     string // these are "" when the subject is none of ours
+	Model    string
+	Job      string // "" when the subject names none
+	Messages uint64
+}
+
+// Subjects lists the exact subjects of a task and model that hold messages, in
+// the order of their names. Some may be malformed: their messages decode to dead
+// letters.
+func (q *Queue) Subjects(ctx context.Context, task, model string) ([]SubjectState, error) {
+	base := jobs.Subject{Task: task, Model: model}.String()
+	found, err := q.subjects(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	below, err := q.subjects(ctx, base+".>")
+	return append(found, below...), err
+}
+
+// UnservedSubjects lists the subjects with messages that served refuses.
+func (q *Queue) UnservedSubjects(ctx context.Context, served func(task, model string) bool) ([]SubjectState, error) {
+	all, err := q.subjects(ctx, jobSubjects)
+	if err != nil {
+		return nil, err
+	}
+	var out []SubjectState
+	for _, s := range all {
+		if !served(s.Task, s.Model) {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func (q *Queue) subjects(ctx context.Context, filter string) ([]SubjectState, error) {
+	s, err := q.js.Stream(ctx, JobStream)
+	if err != nil {
+		return nil, q.streamError("look up", JobStream, err)
+	}
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		return nil, q.streamError("list the subjects of", JobStream, err)
+	}
+	out := make([]SubjectState, 0, len(info.State.Subjects))
+	for subject, n := range info.State.Subjects {
+		state := SubjectState{Subject: subject, Messages: n}
+		if p, err := jobs.ParseSubject(subject); err == nil {
+			state.Task, state.Model, state.Job = p.Task, p.Model, p.Job
+		}
+		out = append(out, state)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Subject < out[j].Subject })
+	return out, nil
+}
+
+// streamCreated is when the job stream was made: a stream made anew uses its
+// sequences again.
+func (q *Queue) streamCreated(ctx context.Context) (time.Time, error) {
+	s, err := q.js.Stream(ctx, JobStream)
+	if err != nil {
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return time.Time{}, fmt.Errorf("stream %s: %w", JobStream, ErrConsumerGone)
+		}
+		return time.Time{}, q.streamError("look up", JobStream, err)
+	}
+	return s.CachedInfo().Created, nil
+}
+
+// PurgeJob removes a job's messages from its own subjects and says how many there
+// were. Messages of the job on a shared subject stay.
+func (q *Queue) PurgeJob(ctx context.Context, job string) (uint64, error) {
+	if !jobs.ValidJob(job) {
+		return 0, fmt.Errorf("purge: %q is not a job's name", job)
+	}
+	req, err := json.Marshal(map[string]string{"filter": "textmill.jobs.*.*." + job})
+	if err != nil {
+		return 0, fmt.Errorf("purge job %s: %w", job, err)
+	}
+	ask, cancel := context.WithTimeout(ctx, 2*askTimeout)
+	defer cancel()
+	msg, err := q.nc.RequestWithContext(ask, "$JS.API.STREAM.PURGE."+JobStream, req)
+	if err != nil {
+		return 0, fmt.Errorf("purge job %s: %w", job, lost(err))
+	}
+	var answer struct {
+		Error  *jetstream.APIError `json:"error"`
+		Purged uint64              `json:"purged"`
+	}
+	if err := json.Unmarshal(msg.Data, &answer); err != nil {
+		return 0, fmt.Errorf("purge job %s: read the answer: %w", job, err)
+	}
+	if answer.Error != nil {
+		return 0, fmt.Errorf("purge job %s: %w", job, answer.Error)
+	}
+	return answer.Purged, nil
+}
