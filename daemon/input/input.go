@@ -48,10 +48,10 @@ type Options struct {
 type Item struct {
 	Record jobs.Record
 	Line   int64 // line, or row of a Parquet file, at which it starts, from 1
-	// Params are the record's own params as JSON, nil when it has none, and Model the model it asks for;
-	// only OpenAI-batch lines have them.
-	Params []byte
-	Model  string
+	// Dimensions is the param of that name that the record asks for, 0 for none, and Model the model;
+	// only OpenAI-batch lines name them.
+	Dimensions int
+	Model      string
 }
 
 // Reader hands out the records of one input in order. It holds one record, however long the input is.

@@ -2,7 +2,6 @@ package input
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -38,7 +37,7 @@ type request struct {
 	rawID      []byte
 	inputs     []byte
 	model      string
-	dimensions []byte
+	dimensions int
 	attributes []member
 }
 
@@ -127,10 +126,11 @@ func (q *request) readBody(body []byte) *jobs.RecordError {
 			}
 			q.model = attributeText(f.value)
 		case "dimensions":
-			if n, err := strconv.Atoi(string(f.value)); err != nil || n < 1 {
+			n, err := strconv.ParseInt(string(f.value), 10, 32)
+			if err != nil || n < 1 {
 				return q.wrong(jobs.InvalidParam, "body.dimensions %s: a positive whole number is needed", shown(f.value))
 			}
-			q.dimensions = f.value
+			q.dimensions = int(n)
 		case "encoding_format":
 			// Both are the same numbers; they differ only in how an HTTP answer would be written.
 			if v := attributeText(f.value); v != "float" && v != "base64" {
@@ -205,11 +205,8 @@ func (q *request) tokens() *jobs.RecordError {
 func (q *request) item(id string, text []byte) Item {
 	rec := jobs.ParseRecord(append(appendMember(nil, "text", text), '}'))
 	rec.ID = id
-	it := Item{Record: rec, Line: q.line, Model: q.model}
+	it := Item{Record: rec, Line: q.line, Model: q.model, Dimensions: q.dimensions}
 	nameLine(&it)
-	if len(q.dimensions) > 0 {
-		it.Params = fmt.Appendf(nil, `{"dimensions":%s}`, q.dimensions)
-	}
 	if rec.Err == nil && len(q.attributes) > 0 {
 		it.Record.Attributes = make(map[string]string, len(q.attributes))
 		for _, f := range q.attributes {

@@ -16,14 +16,14 @@ func TestOpenAIBatchGolden(t *testing.T) {
 	var got strings.Builder
 	for _, it := range drain(t, r) {
 		line, err := json.Marshal(struct {
-			Line   int64             `json:"line"`
-			ID     string            `json:"id"`
-			Text   string            `json:"text,omitempty"`
-			Attrs  map[string]string `json:"attributes,omitempty"`
-			Params json.RawMessage   `json:"params,omitempty"`
-			Model  string            `json:"model,omitempty"`
-			Err    string            `json:"error,omitempty"`
-		}{it.Line, it.Record.ID, it.Record.Text, it.Record.Attributes, it.Params, it.Model, errorClass(it)})
+			Line  int64             `json:"line"`
+			ID    string            `json:"id"`
+			Text  string            `json:"text,omitempty"`
+			Attrs map[string]string `json:"attributes,omitempty"`
+			Dims  int               `json:"dimensions,omitempty"`
+			Model string            `json:"model,omitempty"`
+			Err   string            `json:"error,omitempty"`
+		}{it.Line, it.Record.ID, it.Record.Text, it.Record.Attributes, it.Dimensions, it.Model, errorClass(it)})
 		if err != nil {
 			t.Fatal(err)
 		}
