@@ -1,0 +1,191 @@
+package models
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// configs are the small files of a bundle as they are, before anything is decided. Absent files are zero.
+type configs struct {
+	dir       string
+	model     modelConfig
+	modules   []module
+	sentence  sentenceConfig
+	prompts   promptConfig
+	tokenizer tokenizerConfig
+	engine    tokenizerFile
+}
+
+// modelConfig is config.json.
+type modelConfig struct {
+	Architectures         []string `json:"architectures"`
+	ModelType             string   `json:"model_type"`
+	HiddenSize            int      `json:"hidden_size"`
+	Dim                   int      `json:"dim"`     // distilbert
+	NEmbd                 int      `json:"n_embd"`  // nomic_bert, gpt2
+	DModel                int      `json:"d_model"` // t5
+	MaxPositionEmbeddings int      `json:"max_position_embeddings"`
+	NPositions            int      `json:"n_positions"`
+	PadTokenID            *int32   `json:"pad_token_id"`
+}
+
+func (m modelConfig) hidden() int { return firstPositive(m.HiddenSize, m.Dim, m.NEmbd, m.DModel) }
+
+// positions is how many the model has, 0 when it does not say.
+func (m modelConfig) positions() int { return firstPositive(m.MaxPositionEmbeddings, m.NPositions) }
+
+// offset is how many positions the RoBERTa family leaves unused: it counts from the pad id on.
+func (m modelConfig) offset() int {
+	switch m.ModelType {
+	case "roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl", "data2vec-text", "longformer":
+		if m.PadTokenID != nil {
+			return int(*m.PadTokenID) + 1
+		}
+		return 2
+	}
+	return 0
+}
+
+// module is an entry of modules.json.
+type module struct {
+	Path string `json:"path"`
+	Type string `json:"type"`
+}
+
+func (m module) kind() string { return m.Type[strings.LastIndexByte(m.Type, '.')+1:] }
+
+// sentenceConfig is sentence_bert_config.json.
+type sentenceConfig struct {
+	MaxSeqLength *int `json:"max_seq_length"`
+	DoLowerCase  bool `json:"do_lower_case"`
+}
+
+// promptConfig is config_sentence_transformers.json.
+type promptConfig struct {
+	Prompts           map[string]string `json:"prompts"`
+	DefaultPromptName *string           `json:"default_prompt_name"`
+}
+
+// tokenizerConfig is tokenizer_config.json.
+type tokenizerConfig struct {
+	ModelMaxLength float64             `json:"model_max_length"` // 1e30 stands for none
+	PaddingSide    string              `json:"padding_side"`
+	PadToken       tokenText           `json:"pad_token"`
+	AddedTokens    map[int32]tokenText `json:"added_tokens_decoder"`
+}
+
+// tokenText is a token spelled as a string or as an object with its content.
+type tokenText string
+
+func (t *tokenText) UnmarshalJSON(data []byte) error {
+	var object struct {
+		Content string `json:"content"`
+	}
+	var text *string
+	if err := json.Unmarshal(data, &text); err == nil {
+		if text != nil {
+			*t = tokenText(*text)
+		}
+		return nil
+	}
+	err := json.Unmarshal(data, &object)
+	*t = tokenText(object.Content)
+	return err
+}
+
+// tokenizerFile is the part of tokenizer.json that speaks of length and padding.
+type tokenizerFile struct {
+	Truncation *struct {
+		MaxLength int `json:"max_length"`
+	} `json:"truncation"`
+	Padding *struct {
+		Direction string `json:"direction"`
+		PadID     int32  `json:"pad_id"`
+		PadToken  string `json:"pad_token"`
+	} `json:"padding"`
+	AddedTokens []struct {
+		ID      int32  `json:"id"`
+		Content string `json:"content"`
+	} `json:"added_tokens"`
+}
+
+func readConfigs(dir string) (*configs, error) {
+	c := &configs{dir: dir}
+	for _, f := range []struct {
+		name     string
+		into     any
+		required bool
+	}{
+		{"config.json", &c.model, true},
+		{"tokenizer.json", &c.engine, true},
+		{"tokenizer_config.json", &c.tokenizer, false},
+		{"modules.json", &c.modules, false},
+		{"sentence_bert_config.json", &c.sentence, false},
+		{"config_sentence_transformers.json", &c.prompts, false},
+	} {
+		found, err := readJSON(filepath.Join(dir, f.name), f.into)
+		if err != nil {
+			return nil, err
+		}
+		if f.required && !found {
+			return nil, fmt.Errorf("%w: %s is missing", ErrBundle, filepath.Join(dir, f.name))
+		}
+	}
+	return c, nil
+}
+
+func readJSON(path string, into any) (found bool, err error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", ErrBundle, err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return true, fmt.Errorf("%w: read %s: %w", ErrBundle, path, err)
+	}
+	return true, nil
+}
+
+// task is what the model was made for.
+func (c *configs) task() string {
+	if len(c.modules) > 0 || c.sentence.MaxSeqLength != nil {
+		return TaskEmbed
+	}
+	for _, a := range c.model.Architectures {
+		if strings.HasSuffix(a, "ForCausalLM") || strings.HasSuffix(a, "LMHeadModel") {
+			return TaskGenerate
+		}
+	}
+	return TaskEmbed
+}
+
+// tokenID finds an added token's id by its text.
+func (c *configs) tokenID(text string) (int32, bool) {
+	for _, t := range c.engine.AddedTokens {
+		if t.Content == text {
+			return t.ID, true
+		}
+	}
+	for id, t := range c.tokenizer.AddedTokens {
+		if string(t) == text {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+func firstPositive(ns ...int) int {
+	for _, n := range ns {
+		if n > 0 {
+			return n
+		}
+	}
+	return 0
+}

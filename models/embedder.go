@@ -1,0 +1,226 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strconv"
+	"strings"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// SessionOptions say what a session runs on. The zero value runs on the processor with all threads that Go may use.
+type SessionOptions struct {
+	// Home is where textmill keeps things, "" for Home().
+	Home string
+	// Library is libonnxruntime; "" for the one under Home.
+	Library string
+	// Device is cpu, cuda:N or auto ("" is cpu). auto takes CUDA where its provider loads, else the processor.
+	Device string
+	// Threads is how many threads compute, 0 for GOMAXPROCS, which follows the cgroup's limit.
+	Threads int
+	// BatchTokens is the padded size that callers should aim batches at; 0 has it learned.
+	BatchTokens int
+	Log         *slog.Logger
+}
+
+// A Row is one text as the model takes it, special tokens included.
+type Row struct {
+	IDs     []int32
+	TypeIDs []int32 // nil: zeros
+	Pooling string  // "": the model's own
+	// Skip is how many tokens at the front pooling leaves out (see Spec.PoolPrompt).
+	Skip int
+}
+
+// A Vector has Spec.Dim values, or len(IDs)·Dim for pooling "none", token after token. It is not normalized.
+type Vector = []float32
+
+// An Embedder turns rows into vectors with one loaded model.
+type Embedder struct {
+	spec    *Spec
+	session *ort.DynamicAdvancedSession
+	slots   chan *slot
+	tuning  tuning
+	device  string
+	threads int
+	budget  int
+	notes   []string
+}
+
+// ErrRow is the class of rows that this model cannot embed as they are.
+var ErrRow = errors.New("cannot embed the row")
+
+// ErrNaN is the class of rows whose vector holds a value that is no number. Embed marks them with a nil Vector.
+var ErrNaN = errors.New("the model made a value that is not a number")
+
+// OpenEmbedder checks the bundle's files against their recorded hashes, loads the model and learns its batch size.
+func OpenEmbedder(ctx context.Context, spec *Spec, o SessionOptions) (*Embedder, error) {
+	if spec.Task != TaskEmbed {
+		return nil, fmt.Errorf("%w: %s was made to %s, not to embed", ErrBundle, spec.Name, spec.Task)
+	}
+	if err := spec.Verify(ctx); err != nil {
+		return nil, err
+	}
+	if o.Home == "" {
+		home, err := Home()
+		if err != nil {
+			return nil, err
+		}
+		o.Home = home
+	}
+	if o.Library == "" {
+		o.Library = LibraryPath(o.Home)
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := loadRuntime(o.Library); err != nil {
+		return nil, err
+	}
+	e := &Embedder{spec: spec, threads: o.Threads, budget: o.BatchTokens}
+	if err := e.open(o); err != nil {
+		return nil, err
+	}
+	if err := e.settleBudget(ctx, o); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+func (e *Embedder) open(o SessionOptions) error {
+	device, explicit, err := parseDevice(o.Device)
+	if err != nil {
+		return err
+	}
+	if device != "" {
+		err := e.start(tuning{intra: 1, workers: 2}, device)
+		if err == nil {
+			e.device = "cuda:" + device
+			return nil
+		}
+		if explicit {
+			return fmt.Errorf("open model %s on cuda:%s: %w", e.spec.Name, device, err)
+		}
+		o.Log.Info("no CUDA, running on the processor", "model", e.spec.Name, "reason", err)
+		e.notes = append(e.notes, fmt.Sprintf("device auto: runs on cpu, since CUDA did not load: %v", err))
+	}
+	e.device = "cpu"
+	return e.start(processorTuning(o.Threads), "")
+}
+
+// processorTuning is what was measured best: each run on one thread, as many runs at a time as there are threads. Runs
+// need no barrier between operators then, and Go's own work fills whatever gap one of them leaves.
+func processorTuning(threads int) tuning {
+	return tuning{intra: 1, workers: threads}
+}
+
+// parseDevice gives the CUDA device's number, "" for the processor, and whether nothing else will do.
+func parseDevice(name string) (device string, explicit bool, err error) {
+	switch name {
+	case "", "cpu":
+		return "", true, nil
+	case "auto":
+		return "0", false, nil
+	case "cuda":
+		return "0", true, nil
+	}
+	number, ok := strings.CutPrefix(name, "cuda:")
+	if n, err := strconv.Atoi(number); !ok || err != nil || n < 0 {
+		return "", true, fmt.Errorf("device %q is none of cpu, cuda:N, auto", name)
+	}
+	return number, true, nil
+}
+
+func (e *Embedder) start(t tuning, device string) error {
+	session, err := e.load(t, device)
+	if err != nil {
+		return err
+	}
+	e.session, e.tuning = session, t
+	e.slots = make(chan *slot, t.workers)
+	for range t.workers {
+		e.slots <- new(slot)
+	}
+	return nil
+}
+
+func (e *Embedder) load(t tuning, device string) (*ort.DynamicAdvancedSession, error) {
+	if device == "" {
+		return openSession(e.spec, t, "")
+	}
+	defer keepSignalHandlers()()
+	return openSession(e.spec, t, device)
+}
+
+// Workers is how many calls of Embed run at a time; more wait.
+func (e *Embedder) Workers() int { return e.tuning.workers }
+
+// BatchTokens is the padded size, rows times the longest, that runs fastest here.
+func (e *Embedder) BatchTokens() int { return e.budget }
+
+// Device is cpu or cuda:N.
+func (e *Embedder) Device() string { return e.device }
+
+// Notes are things worth knowing about this session, beside those of the Spec.
+func (e *Embedder) Notes() []string { return e.notes }
+
+// Close waits for running calls and frees the session. Embed must not be called after it.
+func (e *Embedder) Close() error {
+	for range e.tuning.workers {
+		<-e.slots
+	}
+	if e.session == nil {
+		return nil
+	}
+	err := e.session.Destroy()
+	e.session = nil
+	return err
+}
+
+// Embed runs rows as one batch, padded to the longest, and returns a Vector for each in the same order, nil where
+// ErrNaN applies. It is safe for concurrent use. When ctx ends, the run is stopped and ctx's error returned.
+func (e *Embedder) Embed(ctx context.Context, rows []Row) ([]Vector, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	if err := e.check(rows); err != nil {
+		return nil, err
+	}
+	select {
+	case s := <-e.slots:
+		defer func() { e.slots <- s }()
+		vectors, err := s.embed(ctx, e, rows)
+		if err != nil {
+			return nil, fmt.Errorf("embed %d rows with %s: %w", len(rows), e.spec.Name, err)
+		}
+		return vectors, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (e *Embedder) check(rows []Row) error {
+	for i, r := range rows {
+		switch {
+		case len(r.IDs) == 0:
+			return fmt.Errorf("%w %d: it has no tokens", ErrRow, i)
+		case len(r.IDs) > e.spec.MaxLength:
+			return fmt.Errorf("%w %d: it has %d tokens, %s takes %d", ErrRow, i, len(r.IDs), e.spec.Name, e.spec.MaxLength)
+		case r.TypeIDs != nil && len(r.TypeIDs) != len(r.IDs):
+			return fmt.Errorf("%w %d: %d token_type_ids for %d tokens", ErrRow, i, len(r.TypeIDs), len(r.IDs))
+		case r.Skip < 0 || r.Skip >= len(r.IDs):
+			return fmt.Errorf("%w %d: pooling would skip %d of %d tokens", ErrRow, i, r.Skip, len(r.IDs))
+		}
+		if err := e.spec.CheckPooling(r.Pooling); err != nil {
+			return fmt.Errorf("%w %d: %w", ErrRow, i, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+// Package graph reads what an ONNX file says about itself without loading its weights.
+package graph
+
+import (
+	"fmt"
+	"os"
+	"slices"
+)
+
+// Element types of ONNX tensors that the callers tell apart (TensorProto.DataType).
+const (
+	Float32  = 1
+	Int32    = 6
+	Int64    = 7
+	Float16  = 10
+	BFloat16 = 16
+)
+
+// A Value is an input or an output of the graph.
+type Value struct {
+	Name string
+	Type int32 // element type
+	// Dims holds fixed sizes; -1 stands for a size that is only known when the model runs.
+	Dims []int64
+	// Params holds the names of sizes that are not fixed, "" for those without a name.
+	Params []string
+}
+
+// A Graph is the outside of a model: what goes in, what comes out, which operators run and which files hold weights.
+type Graph struct {
+	Inputs, Outputs []Value
+	// Operators holds each operator's name once, sorted, those of nested graphs and local functions included.
+	Operators []string
+	// External holds the paths of external weight files as the model spells them, each once, relative to the model's folder.
+	External []string
+	// Weights counts the elements of initializers by element type.
+	Weights map[int32]int64
+}
+
+// Has tells whether an operator of that name runs anywhere in the graph.
+func (g *Graph) Has(operator string) bool {
+	_, ok := slices.BinarySearch(g.Operators, operator)
+	return ok
+}
+
+// Read scans the ONNX file at path. It reads structure only and skips over weights, so that its cost does not depend on their size.
+// A file that ends too early, or is no ONNX model, is an error that says so.
+func Read(path string) (*Graph, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	s := newScanner(f, st.Size())
+	if err := s.model(); err != nil {
+		return nil, fmt.Errorf("read ONNX model %s (%d bytes): %w", path, st.Size(), err)
+	}
+	return s.finish(), nil
+}

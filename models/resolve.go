@@ -1,0 +1,193 @@
+package models
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// readModules reads modules.json and the pooling module's own file.
+func (s *Spec) readModules(c *configs) error {
+	if len(c.modules) == 0 {
+		s.Pooling = PoolMean
+		s.note("no modules.json: pooling is mean and vectors are not normalized, as sentence-transformers does with a plain encoder")
+		return nil
+	}
+	for _, m := range c.modules {
+		switch m.kind() {
+		case "Transformer":
+			if m.Path != "" && m.Path != "." {
+				return fmt.Errorf("%w: modules.json puts the encoder into folder %q; textmill reads config.json and tokenizer.json at the top", ErrBundle, m.Path)
+			}
+		case "Pooling":
+			if err := s.readPooling(filepath.Join(s.Dir, filepath.FromSlash(m.Path), "config.json"), c); err != nil {
+				return err
+			}
+		case "Normalize":
+			s.Normalize = true
+		default:
+			return fmt.Errorf("%w: modules.json names the module %q (%s), which textmill does not apply", ErrBundle, m.Type, m.Path)
+		}
+	}
+	if s.Pooling == "" && !s.PooledInGraph {
+		return fmt.Errorf("%w: modules.json names no Pooling module", ErrBundle)
+	}
+	return nil
+}
+
+// poolingConfig is 1_Pooling/config.json: one flag per pooling, or the pooling's name in newer files.
+type poolingConfig struct {
+	Dimension      int    `json:"word_embedding_dimension"`
+	EmbeddingDim   int    `json:"embedding_dimension"`
+	Mode           string `json:"pooling_mode"`
+	CLS            bool   `json:"pooling_mode_cls_token"`
+	Mean           bool   `json:"pooling_mode_mean_tokens"`
+	Max            bool   `json:"pooling_mode_max_tokens"`
+	Last           bool   `json:"pooling_mode_lasttoken"`
+	MeanSqrtLength bool   `json:"pooling_mode_mean_sqrt_len_tokens"`
+	WeightedMean   bool   `json:"pooling_mode_weightedmean_tokens"`
+	IncludePrompt  *bool  `json:"include_prompt"`
+}
+
+func (p poolingConfig) modes() []string {
+	var modes []string
+	for _, m := range []struct {
+		on   bool
+		name string
+	}{{p.CLS, PoolCLS}, {p.Mean, PoolMean}, {p.Max, PoolMax}, {p.Last, PoolLast}, {p.MeanSqrtLength, "mean_sqrt_len"}, {p.WeightedMean, "weightedmean"}} {
+		if m.on {
+			modes = append(modes, m.name)
+		}
+	}
+	if p.Mode != "" && !slices.Contains(modes, strings.TrimSuffix(p.Mode, "token")) {
+		modes = append(modes, strings.TrimSuffix(p.Mode, "token"))
+	}
+	return modes
+}
+
+func (s *Spec) readPooling(path string, c *configs) error {
+	var p poolingConfig
+	found, err := readJSON(path, &p)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("%w: modules.json names a Pooling module, and %s is missing", ErrBundle, path)
+	}
+	modes := p.modes()
+	if len(modes) != 1 || !slices.Contains([]string{PoolCLS, PoolMean, PoolMax, PoolLast}, modes[0]) {
+		return fmt.Errorf("%w: %s asks for pooling %v; textmill does one of cls, mean, max and last", ErrBundle, path, modes)
+	}
+	s.Pooling = modes[0]
+	if p.IncludePrompt != nil {
+		s.PoolPrompt = *p.IncludePrompt
+	}
+	if dim, hidden := firstPositive(p.Dimension, p.EmbeddingDim), c.model.hidden(); dim > 0 && hidden > 0 && dim != hidden {
+		return fmt.Errorf("%w: dimensions differ: %s says %d, config.json says %d", ErrBundle, path, dim, hidden)
+	}
+	s.Dim = firstPositive(s.Dim, p.Dimension, p.EmbeddingDim)
+	return nil
+}
+
+// resolve decides what several files speak of. Contradictions end in Notes, or in an error where no choice is safe.
+func (s *Spec) resolve(c *configs) error {
+	s.Lowercase = c.sentence.DoLowerCase
+	s.Prompts = c.prompts.Prompts
+	if name := c.prompts.DefaultPromptName; name != nil {
+		if _, ok := s.Prompts[*name]; !ok {
+			return fmt.Errorf("%w: config_sentence_transformers.json: default_prompt_name is %q, which prompts does not have", ErrBundle, *name)
+		}
+		s.DefaultPrompt = *name
+	}
+	if hidden := c.model.hidden(); s.output.rank == 3 && hidden > 0 && s.Dim > 0 && s.Dim != hidden {
+		return fmt.Errorf("%w: dimensions differ: output %s of %s has %d, config.json says %d", ErrBundle, s.output.name, s.Graph, s.Dim, hidden)
+	}
+	s.Dim = firstPositive(s.Dim, c.model.hidden())
+	if s.Dim == 0 {
+		return fmt.Errorf("%w: neither %s nor config.json nor the pooling config says how long its vectors are", ErrBundle, s.Graph)
+	}
+	if err := s.resolveLength(c); err != nil {
+		return err
+	}
+	return s.resolvePadding(c)
+}
+
+func (s *Spec) resolveLength(c *configs) error {
+	type claim struct {
+		file   string
+		length int
+	}
+	var claims []claim
+	if n := c.sentence.MaxSeqLength; n != nil && *n > 0 {
+		claims = append(claims, claim{"sentence_bert_config.json", *n})
+	}
+	if n := c.tokenizer.ModelMaxLength; n > 0 && n < 1e9 {
+		claims = append(claims, claim{"tokenizer_config.json", int(n)})
+	}
+	positions := c.model.positions()
+	usable := positions - c.model.offset()
+	if positions > 0 {
+		claims = append(claims, claim{"config.json", usable})
+	}
+	if len(claims) == 0 {
+		return fmt.Errorf("%w: none of sentence_bert_config.json, tokenizer_config.json and config.json says how long a text may be", ErrBundle)
+	}
+	first := claims[0]
+	s.MaxLength = first.length
+	if positions > 0 && s.MaxLength > positions {
+		return fmt.Errorf("%w: %s says texts may have %d tokens, config.json has only %d positions (max_position_embeddings)", ErrBundle, first.file, s.MaxLength, positions)
+	}
+	if positions > 0 && s.MaxLength > usable {
+		s.note("maximum length: %s says %d, but of the %d positions in config.json a %s model can use %d: %d it is", first.file, s.MaxLength, positions, c.model.ModelType, usable, usable)
+		s.MaxLength = usable
+	}
+	for _, other := range claims[1:] {
+		if other.length != s.MaxLength {
+			s.note("maximum length is %d tokens, as %s says; %s says %d", s.MaxLength, first.file, other.file, other.length)
+		}
+	}
+	if t := c.engine.Truncation; t != nil && t.MaxLength != s.MaxLength {
+		s.note("maximum length is %d tokens, as %s says; the truncation to %d inside tokenizer.json is not used", s.MaxLength, first.file, t.MaxLength)
+	}
+	return nil
+}
+
+func (s *Spec) resolvePadding(c *configs) error {
+	padding := c.engine.Padding
+	s.PaddingSide = "right"
+	if padding != nil && padding.Direction != "" {
+		s.PaddingSide = strings.ToLower(padding.Direction)
+	}
+	if side := c.tokenizer.PaddingSide; side != "" {
+		if padding != nil && side != s.PaddingSide {
+			s.note("padding side is %s, as tokenizer_config.json says; tokenizer.json says %s", side, s.PaddingSide)
+		}
+		s.PaddingSide = side
+	}
+	if s.PaddingSide != "right" && s.PaddingSide != "left" {
+		return fmt.Errorf("%w: padding side %q is neither right nor left", ErrBundle, s.PaddingSide)
+	}
+
+	id, found := int32(0), false
+	from := "tokenizer_config.json"
+	if token := string(c.tokenizer.PadToken); token != "" {
+		if id, found = c.tokenID(token); found && c.model.PadTokenID != nil && *c.model.PadTokenID != id {
+			s.note("pad id is %d (%s in tokenizer_config.json); config.json says %d", id, token, *c.model.PadTokenID)
+		}
+	}
+	if !found && c.model.PadTokenID != nil && *c.model.PadTokenID >= 0 {
+		id, found, from = *c.model.PadTokenID, true, "config.json"
+	}
+	if !found && padding != nil {
+		id, found, from = padding.PadID, true, "tokenizer.json"
+	}
+	if !found {
+		return fmt.Errorf("%w: no pad id: tokenizer_config.json names no pad_token that tokenizer.json knows, and config.json has no pad_token_id", ErrBundle)
+	}
+	if padding != nil && padding.PadID != id {
+		s.note("pad id is %d, as %s says; the padding inside tokenizer.json says %d", id, from, padding.PadID)
+	}
+	s.PadID = id
+	return nil
+}

@@ -1,0 +1,3 @@
+package models
+
+func keepSignalHandlers() (restore func()) { return func() {} }

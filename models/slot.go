@@ -1,0 +1,121 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"textmill/models/internal/graph"
+)
+
+// A slot holds the buffers of one run at a time. They grow to the largest batch and are used again.
+type slot struct {
+	inputs [4][]int64 // by role
+	out    []float32
+	half   []byte // raw float16 output
+}
+
+// embed pads rows into one batch, runs it and pools.
+func (s *slot) embed(ctx context.Context, e *Embedder, rows []Row) ([]Vector, error) {
+	width := 0
+	for _, r := range rows {
+		width = max(width, len(r.IDs))
+	}
+	for _, in := range e.spec.output.inputs {
+		s.fill(in.role, rows, width, e.spec)
+	}
+	if err := s.run(ctx, e, len(rows), width); err != nil {
+		return nil, err
+	}
+	return pool(rows, s.out, width, e.spec), nil
+}
+
+// fill writes one input of the batch: real tokens at the padding's other side, the pad value elsewhere.
+func (s *slot) fill(r role, rows []Row, width int, spec *Spec) {
+	buf := slices.Grow(s.inputs[r][:0], len(rows)*width)[:len(rows)*width]
+	s.inputs[r] = buf
+	for i, row := range rows {
+		line := buf[i*width : (i+1)*width]
+		at := offset(spec, width, len(row.IDs))
+		clear(line)
+		real := line[at : at+len(row.IDs)]
+		switch r {
+		case roleIDs:
+			for j := range line[:at] {
+				line[j] = int64(spec.PadID)
+			}
+			for j := at + len(real); j < width; j++ {
+				line[j] = int64(spec.PadID)
+			}
+			for j, id := range row.IDs {
+				real[j] = int64(id)
+			}
+		case roleMask:
+			for j := range real {
+				real[j] = 1
+			}
+		case roleTypes:
+			for j, t := range row.TypeIDs {
+				real[j] = int64(t)
+			}
+		case rolePositions:
+			for j := range real {
+				real[j] = int64(j)
+			}
+		}
+	}
+}
+
+// offset is where a row's first token lies in its padded line.
+func offset(spec *Spec, width, n int) int {
+	if spec.PaddingSide == "left" {
+		return width - n
+	}
+	return 0
+}
+
+func (s *slot) run(ctx context.Context, e *Embedder, rows, width int) (err error) {
+	var inputs []ort.Value
+	defer func() {
+		for _, v := range inputs {
+			err = errors.Join(err, v.Destroy())
+		}
+	}()
+	for _, in := range e.spec.output.inputs {
+		t, err := ort.NewTensor(ort.NewShape(int64(rows), int64(width)), s.inputs[in.role])
+		if err != nil {
+			return err
+		}
+		inputs = append(inputs, t)
+	}
+	out, err := s.output(e.spec, rows, width)
+	if err != nil {
+		return err
+	}
+	inputs = append(inputs, out)
+	n := len(inputs) - 1
+	if err := runSession(ctx, e.session, inputs[:n:n], []ort.Value{out}); err != nil {
+		return err
+	}
+	if e.spec.output.typ == graph.Float16 {
+		widen(s.out, s.half)
+	}
+	return nil
+}
+
+// output makes the tensor that the run writes into, over memory that is kept.
+func (s *slot) output(spec *Spec, rows, width int) (ort.Value, error) {
+	shape := ort.NewShape(int64(rows), int64(spec.Dim))
+	if spec.output.rank == 3 {
+		shape = ort.NewShape(int64(rows), int64(width), int64(spec.Dim))
+	}
+	n := int(shape.FlattenedSize())
+	s.out = slices.Grow(s.out[:0], n)[:n]
+	if spec.output.typ == graph.Float16 {
+		s.half = slices.Grow(s.half[:0], 2*n)[:2*n]
+		return ort.NewCustomDataTensor(shape, s.half, ort.TensorElementDataTypeFloat16)
+	}
+	return ort.NewTensor(shape, s.out)
+}

@@ -1,0 +1,106 @@
+package models
+
+import (
+	"regexp"
+
+	"textmill/tokenize"
+)
+
+// Tasks that a bundle can be made for.
+const (
+	TaskEmbed    = "embed"
+	TaskGenerate = "generate"
+)
+
+// Poolings that textmill computes.
+const (
+	PoolMean = "mean" // sum of the token vectors divided by the attention mask's sum
+	PoolCLS  = "cls"  // the first token's vector
+	PoolLast = "last" // the last token's vector
+	PoolMax  = "max"  // the greatest value of each dimension
+	PoolNone = "none" // every token's vector
+)
+
+// ValidName tells whether name may name a model.
+func ValidName(name string) bool { return namePattern.MatchString(name) }
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
+// A File is one file of a bundle as it was when it was recorded. Path is relative to the bundle, with forward slashes.
+type File struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+}
+
+// A Spec is what a bundle's own files say about its model. It is not changed after OpenBundle.
+type Spec struct {
+	Name, Dir, Task string
+	// Source says where the bundle came from, "" when nothing recorded it.
+	Source string
+	// Graph is the ONNX file that runs, relative to Dir; Graphs are all there are.
+	Graph  string
+	Graphs []string
+
+	// MaxLength is the most tokens, specials counted, that the model takes.
+	MaxLength int
+	// Dim is the length of the model's vectors.
+	Dim int
+	// Pooling is how the model was trained to make one vector; PooledInGraph means that the graph does it itself and
+	// no other pooling can be asked for.
+	Pooling       string
+	PooledInGraph bool
+	Normalize     bool
+	// Lowercase means that texts are lowercased before they are tokenized.
+	Lowercase bool
+
+	Prompts       map[string]string
+	DefaultPrompt string // name of the prompt to use when none is asked for
+	// PoolPrompt is false for models whose pooling leaves the prompt's tokens out.
+	PoolPrompt bool
+
+	PaddingSide string // "right" or "left"
+	PadID       int32
+
+	// SHA256 identifies the model: the hash of the sorted lines "hash  path\n" of Files.
+	SHA256 string
+	Files  []File
+
+	// Inputs are the names of the graph's inputs in the graph's order.
+	Inputs []string
+	// BatchDependent means that a text's vector changes with its batch-mates, because activations are quantized by
+	// the range of the whole batch (DynamicQuantizeLinear).
+	BatchDependent bool
+	// Notes are things worth knowing, above all contradictions between files, with both sides and what was chosen.
+	Notes []string
+
+	output output
+}
+
+// output is the tensor that vectors are made of.
+type output struct {
+	name   string
+	rank   int
+	typ    int32 // element type in ONNX's numbering
+	inputs []input
+}
+
+// input is one input of the graph; role is what it is fed with.
+type input struct {
+	name string
+	role role
+}
+
+type role int
+
+const (
+	roleIDs role = iota
+	roleMask
+	roleTypes
+	rolePositions
+)
+
+// Tokenizer loads the bundle's tokenizer.json.
+func (s *Spec) Tokenizer() (*tokenize.Tokenizer, error) {
+	return tokenize.Load(s.path("tokenizer.json"))
+}
