@@ -41,9 +41,9 @@ func Load(o Options) (Config, error) {
 	for _, s := range o.Set {
 		path, text, ok := strings.Cut(s, "=")
 		if !ok {
-			p.add("--set", s, errors.New("has no = between key and value"))
+			p.add(FromFlag, s, errors.New("has no = between key and value"))
 		} else if err := assign(&c, path, text); err != nil {
-			p.add("--set", path, err)
+			p.add(FromFlag, path, err)
 		}
 	}
 	if err := resolvePaths(&c); err != nil {

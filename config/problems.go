@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// FromFlag is the Source of problems of the command line.
+const FromFlag = "--set"
+
 // Problem is one thing wrong with the configuration.
 type Problem struct {
 	Source string // file:line, environment variable or flag; empty when it lies in the values together

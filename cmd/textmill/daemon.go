@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"textmill/daemon"
+)
+
+func daemonCommand(s *settings) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "daemon [-c textmill.yaml]",
+		Short: "Take jobs from the queue to rows in tables",
+		Long: `Serves jobs until SIGTERM or SIGINT, then finishes what it holds or hands it back within drain_timeout; a second signal
+ends it at once. Without nats.url it runs a NATS server of its own, to which any client can publish.
+Without a config file it serves every model in the cache for the task it was made for.`,
+		Example: `  textmill daemon
+  textmill daemon -c /etc/textmill/textmill.yaml --check-config
+  textmill daemon --nats-url nats://queue:4222 --set export.uri=/data/tables`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			more := flagSetting(cmd, "nats-url", "nats.url")
+			more = append(more, flagSetting(cmd, "http-addr", "http.addr")...)
+			cfg, err := s.load(append(more, flagSetting(cmd, "export-uri", "export.uri")...)...)
+			if err != nil {
+				return err
+			}
+			if check {
+				_, err := fmt.Fprint(cmd.OutOrStdout(), cfg)
+				return err
+			}
+			d, err := daemon.New(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			return d.Run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&check, "check-config", false, "report every problem of the configuration, or print what holds, and end")
+	natsFlag(cmd)
+	flags.String("http-addr", "", "`HOST:PORT` of health, metrics and status (http.addr)")
+	flags.String("export-uri", "", "`DIR` of the tables (export.uri)")
+	return cmd
+}
+
+// natsFlag adds --nats-url, which flagSetting turns into nats.url.
+func natsFlag(cmd *cobra.Command) {
+	cmd.Flags().String("nats-url", "", "`URL` of the NATS server; empty: the one embedded in the daemon (nats.url)")
+}

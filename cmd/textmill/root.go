@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"textmill/config"
+)
+
+// usageError is wrong usage of a command, which ends with code 2.
+type usageError struct {
+	command string // as typed, for the hint
+	err     error
+}
+
+func (u usageError) Error() string { return u.err.Error() }
+func (u usageError) Unwrap() error { return u.err }
+
+// settings are the flags that every command takes to find its configuration.
+type settings struct {
+	file string
+	set  []string
+	home string
+	log  string
+}
+
+func rootCommand() *cobra.Command {
+	var s settings
+	root := &cobra.Command{
+		Use:           "textmill",
+		Short:         "Turn queues of text into tables",
+		Long:          "textmill pulls texts from NATS JetStream, embeds them with ONNX Runtime and commits the rows to Delta Lake tables, each record exactly once.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&s.file, "config", "c", "", "read settings from this YAML `FILE`")
+	flags.StringArrayVar(&s.set, "set", nil, "set one key of the configuration, `PATH=VALUE`; may be repeated")
+	flags.StringVar(&s.home, "home", "", "`DIR` of models, library, queue and tables (TEXTMILL_HOME)")
+	flags.StringVar(&s.log, "log-level", "", "debug, info, warn or error (TEXTMILL_LOG_LEVEL)")
+	root.AddCommand(
+		setupCommand(&s), demoCommand(&s), daemonCommand(&s),
+		submitCommand(&s), statusCommand(&s), watchCommand(&s), cancelCommand(&s), deadCommand(&s),
+		embedCommand(&s), tokenizeCommand(&s), modelsCommand(&s), tableCommand(&s),
+	)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	finish(root)
+	return root
+}
+
+// finish gives a command and those below it --version, and errors of usage that are known as such.
+func finish(cmd *cobra.Command) {
+	cmd.Version = version
+	cmd.SetVersionTemplate("textmill {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), err} })
+	check := cmd.Args
+	if cmd.HasSubCommands() {
+		check = func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q of %s", args[0], c.CommandPath())
+			}
+			return nil
+		}
+		cmd.RunE = func(c *cobra.Command, _ []string) error {
+			c.SetOut(os.Stderr)
+			return usageError{c.CommandPath(), errors.Join(c.Help(), errors.New("name a command"))}
+		}
+	}
+	cmd.Args = func(c *cobra.Command, args []string) error {
+		if check == nil {
+			check = cobra.NoArgs
+		}
+		if err := check(c, args); err != nil {
+			return usageError{c.CommandPath(), err}
+		}
+		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		finish(sub)
+	}
+}
+
+// load reads the configuration; more are settings that named flags of the command stand for.
+func (s *settings) load(more ...string) (config.Config, error) {
+	set := s.set
+	if s.home != "" {
+		set = append(set, "home="+s.home)
+	}
+	if s.log != "" {
+		set = append(set, "log.level="+s.log)
+	}
+	cfg, err := config.Load(config.Options{Path: s.file, Env: os.Environ(), Set: append(set, more...)})
+	if err == nil {
+		limitMemory(cfg)
+	}
+	return cfg, err
+}
+
+// flagSetting is the setting that a named flag stands for, none when it was not given.
+func flagSetting(cmd *cobra.Command, flag, path string) []string {
+	if f := cmd.Flags().Lookup(flag); f != nil && f.Changed {
+		return []string{path + "=" + f.Value.String()}
+	}
+	return nil
+}
+
+// logger writes to w as the configuration says.
+func logger(cfg config.Config, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
+		level = slog.LevelInfo // Validate lets no other through
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// isTerminal says whether progress may be redrawn on f.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"textmill/daemon/local"
+)
+
+func tokenizeCommand(s *settings) *cobra.Command {
+	var o local.TokenizeOptions
+	cmd := &cobra.Command{
+		Use:   "tokenize (--model M | --tokenizer FILE) [--decode] [TEXT...]",
+		Short: "Turn text into token IDs exactly as Hugging Face does, or back",
+		Long: `Tokenizes TEXTs, or without any the records {"id","text"} of JSONL on standard input, and writes one JSON line for each,
+in the same order: {"id","input_ids","attention_mask","token_type_ids","offsets","tokens"}. Offsets count characters.
+With --model a text is cut where the model would cut it; with --tokenizer the file's own truncation and padding apply.
+With --decode the records are {"id","input_ids"} and the answers {"id","text"}.
+A record that cannot be read is {"id","error":"class: message"}; how many there were is told on standard error.`,
+		Example: `  textmill tokenize --model all-MiniLM-L6-v2 "Tokenizers are fun"
+  textmill tokenize --tokenizer tokenizer.json < texts.jsonl > ids.jsonl
+  textmill tokenize --tokenizer tokenizer.json --decode --skip-special-tokens < ids.jsonl`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case (o.Model == "") == (o.File == ""):
+				return usageError{cmd.CommandPath(), errors.New("give either --model or --tokenizer")}
+			case o.SkipSpecialTokens && !o.Decode:
+				return usageError{cmd.CommandPath(), errors.New("--skip-special-tokens belongs to --decode; for tokenizing it is --no-special-tokens")}
+			case o.NoSpecialTokens && o.Decode:
+				return usageError{cmd.CommandPath(), errors.New("--no-special-tokens does not go with --decode; for that it is --skip-special-tokens")}
+			}
+			cfg, err := s.load()
+			if err != nil {
+				return err
+			}
+			o.Texts = local.Texts{Args: args, In: cmd.InOrStdin()}
+			o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
+			return local.Tokenize(cmd.Context(), cfg, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.Model, "model", "m", "", "`NAME` of a model in the cache")
+	flags.StringVar(&o.File, "tokenizer", "", "a tokenizer.json `FILE`")
+	flags.BoolVar(&o.Decode, "decode", false, "turn token IDs into text")
+	flags.BoolVar(&o.NoSpecialTokens, "no-special-tokens", false, "leave out the special tokens that the tokenizer adds")
+	flags.BoolVar(&o.SkipSpecialTokens, "skip-special-tokens", false, "leave special tokens out of decoded text")
+	return cmd
+}

@@ -1,0 +1,100 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"textmill/jobs"
+)
+
+// line is one line of JSONL input, or one text of the command line.
+type line struct {
+	index   int
+	raw     []byte
+	text    string // of the command line
+	isText  bool
+	tooLong bool
+}
+
+// id is what the answer is called when the line gives no id.
+func (l line) id() string { return strconv.Itoa(l.index) }
+
+// record reads the line as a record of task embed; what is wrong with it is in its Err.
+func (l line) record(maxBytes int) jobs.Record {
+	var r jobs.Record
+	switch {
+	case l.isText:
+		r = jobs.Record{ID: l.id(), Text: l.text}
+	case l.tooLong:
+		r.Err = l.longer()
+	default:
+		r = jobs.ParseRecord(l.raw)
+	}
+	if r.ID == "" {
+		r.ID = l.id()
+	}
+	r.Check(jobs.TaskEmbed, jobs.Limits{RecordBytes: maxBytes})
+	return r
+}
+
+func (l line) longer() *jobs.RecordError {
+	return &jobs.RecordError{Class: jobs.TooLong, Message: fmt.Sprintf("line %d is longer than limits.record_bytes allows", l.index+1)}
+}
+
+// Texts says what a command works on: its arguments, or without any the lines of In.
+type Texts struct {
+	Args []string
+	In   io.Reader
+}
+
+// each calls f for every text or line in order. A line's bytes are f's to keep. Lines of more than six times maxBytes
+// (JSON's longest way to write a byte) are cut off and marked.
+func (t Texts) each(ctx context.Context, maxBytes int, f func(line) error) error {
+	for i, text := range t.Args {
+		if err := f(line{index: i, text: text, isText: true}); err != nil {
+			return err
+		}
+	}
+	if len(t.Args) > 0 {
+		return nil
+	}
+	r := bufio.NewReaderSize(t.In, 64<<10)
+	for i := 0; ; i++ {
+		raw, tooLong, err := readLine(r, 6*maxBytes+4096)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the input: %w", err)
+		}
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := f(line{index: i, raw: raw, tooLong: tooLong}); err != nil {
+			return err
+		}
+	}
+}
+
+// readLine returns the next line without its end. Of a line beyond limit only tooLong is told.
+func readLine(r *bufio.Reader, limit int) (raw []byte, tooLong bool, err error) {
+	for {
+		piece, more, err := r.ReadLine()
+		if err != nil {
+			return nil, false, err
+		}
+		if tooLong = tooLong || len(raw)+len(piece) > limit; tooLong {
+			raw = nil
+		} else {
+			raw = append(raw, piece...)
+		}
+		if !more {
+			return bytes.TrimSpace(raw), tooLong, nil
+		}
+	}
+}
