@@ -1,0 +1,62 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"textmill/export/delta"
+)
+
+// Checkpoint writes a checkpoint of the newest version, so that readers and a starting daemon need not read every entry.
+func (t *Table) Checkpoint(ctx context.Context) (version int64, err error) {
+	t.mu.Lock()
+	err = t.refresh(ctx)
+	h := t.h
+	t.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	if h == nil {
+		return 0, fmt.Errorf("table %s: %w", t.path, os.ErrNotExist)
+	}
+	return t.writeCheckpoint(ctx, h)
+}
+
+func (t *Table) writeCheckpoint(ctx context.Context, h *handle) (int64, error) {
+	t.mu.Lock()
+	err := h.arm()
+	t.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	var forget time.Time
+	if f := t.store.o.Forget; f != nil {
+		if before, ok := f(ctx); ok {
+			forget = before
+		}
+	}
+	version, err := h.log.WriteCheckpoint(ctx, delta.CheckpointOptions{
+		TempDir: h.aux, TempName: h.tempName(), Now: t.store.o.Now(), ForgetTxns: forget,
+		Ours: func(appID string) bool { return isOurs(appID) },
+	})
+	if err != nil {
+		return 0, fmt.Errorf("checkpoint %s: %w", t.path, err)
+	}
+	return version, nil
+}
+
+// checkpoint is the background form: a checkpoint only saves time, so that its failure is told and nothing else.
+func (t *Table) checkpoint(ctx context.Context, h *handle) {
+	start := time.Now()
+	version, err := t.writeCheckpoint(ctx, h)
+	switch {
+	case errors.Is(err, ErrGone):
+	case err != nil:
+		t.log.Warn("checkpoint failed", "error", err)
+	default:
+		t.log.Info("checkpoint written", "version", version, "took", time.Since(start))
+	}
+}

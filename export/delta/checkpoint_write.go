@@ -1,0 +1,321 @@
+package delta
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"textmill/export/disk"
+)
+
+// CheckpointOptions say where a checkpoint is made and what it may leave out.
+type CheckpointOptions struct {
+	TempDir    *disk.Dir
+	TempName   string
+	Now        time.Time
+	ForgetTxns time.Time               // txns of Ours last updated before this are left out; zero = none
+	Ours       func(appID string) bool // which txns may be forgotten
+}
+
+// tombstoneAge is how long a removed file is remembered, Delta's default.
+const tombstoneAge = 7 * 24 * time.Hour
+
+// checkpointGroup is how many actions a row group of a checkpoint holds.
+const checkpointGroup = 50_000
+
+// newer is what the entries after a checkpoint change: it overrides the checkpoint's rows.
+type newer struct {
+	txns    map[string]Txn
+	adds    map[string]*Add
+	removes map[string]*Remove
+}
+
+// WriteCheckpoint writes a checkpoint of the newest version and points _last_checkpoint to it. Memory is bounded by what
+// happened since the last checkpoint: older actions are copied from it one by one.
+func (l *Log) WriteCheckpoint(ctx context.Context, o CheckpointOptions) (int64, error) {
+	list, err := l.List()
+	if err != nil {
+		return 0, err
+	}
+	s := &Snapshot{Version: -1, Checkpoint: -1}
+	var base *checkpointFiles
+	for i := len(list.checkpoints) - 1; i >= 0 && base == nil; i-- {
+		try := Snapshot{}
+		if err := l.readCheckpoint(ctx, list.checkpoints[i], &try, Sink{}); err == nil && try.sound() == nil {
+			base = &list.checkpoints[i]
+			s.Version, s.Checkpoint = base.version, base.version
+			s.Protocol, s.Metadata = try.Protocol, try.Metadata
+		} else if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+	}
+	after := newer{txns: map[string]Txn{}, adds: map[string]*Add{}, removes: map[string]*Remove{}}
+	if s, err = l.tail(ctx, s, after.sink(), list); err != nil {
+		return 0, err
+	}
+	if base != nil && s.Version == base.version {
+		return s.Version, nil
+	}
+	size, err := l.writeCheckpointFile(ctx, s, base, after, o)
+	if err != nil {
+		return 0, errors.Join(err, ignoreAbsent(o.TempDir.Unlink(o.TempName)))
+	}
+	if err := l.placeCheckpoint(s.Version, size, o); err != nil {
+		return 0, err
+	}
+	return s.Version, nil
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (n *newer) sink() Sink {
+	return Sink{
+		Txn: func(t Txn) { n.txns[t.AppID] = t },
+		Add: func(a Add) {
+			n.adds[a.Path] = &a
+			n.removes[a.Path] = nil
+		},
+		Remove: func(r Remove) {
+			n.removes[r.Path] = &r
+			n.adds[r.Path] = nil
+		},
+	}
+}
+
+// written counts what _last_checkpoint tells.
+type written struct {
+	bytes, actions, adds int64
+}
+
+// checkpointWriter gathers rows and bounds row groups.
+type checkpointWriter struct {
+	w      *parquet.GenericWriter[checkpointRow]
+	rows   []checkpointRow
+	group  int
+	counts written
+	err    error
+}
+
+func (c *checkpointWriter) put(r checkpointRow) {
+	c.rows = append(c.rows, r)
+	c.counts.actions++
+	if r.Add != nil {
+		c.counts.adds++
+	}
+	if len(c.rows) == 512 {
+		c.flush()
+	}
+}
+
+func (c *checkpointWriter) flush() {
+	if c.err == nil && len(c.rows) > 0 {
+		_, c.err = c.w.Write(c.rows)
+		c.group += len(c.rows)
+	}
+	clear(c.rows)
+	c.rows = c.rows[:0]
+	if c.group >= checkpointGroup && c.err == nil {
+		c.err = c.w.Flush()
+		c.group = 0
+	}
+}
+
+func (l *Log) writeCheckpointFile(ctx context.Context, s *Snapshot, base *checkpointFiles, after newer, o CheckpointOptions) (written, error) {
+	f, err := o.TempDir.Create(o.TempName)
+	if err != nil {
+		return written{}, err
+	}
+	defer f.Close() // a second close does nothing
+	c := &checkpointWriter{w: parquet.NewGenericWriter[checkpointRow](f, parquet.DataPageVersion(1),
+		parquet.CreatedBy("textmill", "1", ""), parquet.DataPageStatistics(false))}
+	p, m := checkpointProtocol(s.Protocol), s.Metadata
+	c.put(checkpointRow{Protocol: &p})
+	c.put(checkpointRow{Metadata: &checkpointMetadata{
+		ID: m.ID, Name: m.Name, Description: m.Description, Format: checkpointFormat(m.Format), SchemaString: m.SchemaString,
+		PartitionColumns: m.PartitionColumns, CreatedTime: m.CreatedTime, Configuration: m.Configuration,
+	}})
+	if base != nil {
+		if err := l.readCheckpoint(ctx, *base, &Snapshot{}, after.copyInto(c, o)); err != nil {
+			return written{}, err
+		}
+	}
+	after.addInto(c, o)
+	c.flush()
+	if c.err == nil {
+		c.err = c.w.Close()
+	}
+	if c.err == nil {
+		c.err = f.Sync()
+	}
+	if c.err == nil {
+		c.err = f.Close()
+	}
+	if c.err != nil {
+		return written{}, c.err
+	}
+	return c.counts, l.checkCheckpoint(ctx, o, &c.counts)
+}
+
+// copyInto takes over what the entries since the last checkpoint left alone.
+func (n *newer) copyInto(c *checkpointWriter, o CheckpointOptions) Sink {
+	return Sink{
+		Txn: func(t Txn) {
+			if _, again := n.txns[t.AppID]; !again {
+				c.putTxn(t, o)
+			}
+		},
+		Add: func(a Add) {
+			if _, again := n.adds[a.Path]; !again {
+				c.putAdd(a)
+			}
+		},
+		Remove: func(r Remove) {
+			if _, again := n.removes[r.Path]; !again {
+				c.putRemove(r, o)
+			}
+		},
+	}
+}
+
+func (n *newer) addInto(c *checkpointWriter, o CheckpointOptions) {
+	for _, t := range n.txns {
+		c.putTxn(t, o)
+	}
+	for _, a := range n.adds {
+		if a != nil {
+			c.putAdd(*a)
+		}
+	}
+	for _, r := range n.removes {
+		if r != nil {
+			c.putRemove(*r, o)
+		}
+	}
+}
+
+func (c *checkpointWriter) putTxn(t Txn, o CheckpointOptions) {
+	if !o.ForgetTxns.IsZero() && o.Ours(t.AppID) && t.LastUpdated != nil && *t.LastUpdated < o.ForgetTxns.UnixMilli() {
+		return
+	}
+	row := checkpointTxn(t)
+	c.put(checkpointRow{Txn: &row})
+}
+
+func (c *checkpointWriter) putAdd(a Add) {
+	row := checkpointAdd(a)
+	row.DataChange = false // a checkpoint changes nothing
+	c.put(checkpointRow{Add: &row})
+}
+
+func (c *checkpointWriter) putRemove(r Remove, o CheckpointOptions) {
+	if r.DeletionTimestamp == nil || *r.DeletionTimestamp < o.Now.Add(-tombstoneAge).UnixMilli() {
+		return
+	}
+	row := checkpointRemove(r)
+	row.DataChange = false
+	c.put(checkpointRow{Remove: &row})
+}
+
+// checkCheckpoint reads the finished file back.
+func (l *Log) checkCheckpoint(ctx context.Context, o CheckpointOptions, want *written) error {
+	f, err := o.TempDir.Open(o.TempName)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	want.bytes = st.Size()
+	var rows int64
+	if err := readCheckpointFrom(ctx, f, st.Size(), func(*checkpointRow) { rows++ }); err != nil {
+		return err
+	}
+	if rows != want.actions {
+		return fmt.Errorf("%w: the checkpoint holds %d actions, written were %d", ErrCorrupt, rows, want.actions)
+	}
+	return nil
+}
+
+func (l *Log) placeCheckpoint(version int64, n written, o CheckpointOptions) error {
+	err := o.TempDir.Link(o.TempName, l.dir, fmt.Sprintf("%020d.checkpoint.parquet", version))
+	err = errors.Join(err, o.TempDir.Unlink(o.TempName))
+	if errors.Is(err, os.ErrExist) {
+		return nil // another's checkpoint of the same version is as good
+	}
+	if err != nil {
+		return err
+	}
+	if err := l.dir.Sync(); err != nil {
+		return err
+	}
+	data, err := json.Marshal(map[string]int64{
+		"version": version, "size": n.actions, "sizeInBytes": n.bytes, "numOfAddFiles": n.adds,
+	})
+	if err != nil {
+		return err
+	}
+	return l.pointTo(data, o)
+}
+
+// pointTo replaces _last_checkpoint, which is only a hint.
+func (l *Log) pointTo(data []byte, o CheckpointOptions) error {
+	f, err := o.TempDir.Create(o.TempName)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err == nil {
+		err = o.TempDir.Rename(o.TempName, l.dir, lastCheckpoint)
+	}
+	if err != nil {
+		return errors.Join(err, ignoreAbsent(f.Remove()))
+	}
+	return l.dir.Sync()
+}
+
+// LastCheckpoint reads _last_checkpoint; os.ErrNotExist when there is none, ErrCorrupt when it cannot be read. Nothing
+// depends on it: a listing of the directory says more.
+func (l *Log) LastCheckpoint() (int64, error) {
+	f, err := l.dir.Open(lastCheckpoint)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	if err != nil {
+		return 0, err
+	}
+	return decodeLastCheckpoint(data)
+}
+
+func decodeLastCheckpoint(data []byte) (int64, error) {
+	var v struct {
+		Version *int64 `json:"version"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return 0, fmt.Errorf("%w: %s: %w", ErrCorrupt, lastCheckpoint, err)
+	}
+	if v.Version == nil || *v.Version < 0 {
+		return 0, fmt.Errorf("%w: %s has no version", ErrCorrupt, lastCheckpoint)
+	}
+	return *v.Version, nil
+}

@@ -1,0 +1,336 @@
+// Package disk does the file operations of a table through directory handles, each under a name at which a test can make it fail.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kind names a file operation.
+type Kind string
+
+const (
+	OpMkdir   Kind = "mkdir"
+	OpOpen    Kind = "open"
+	OpCreate  Kind = "create"
+	OpWrite   Kind = "write"
+	OpSync    Kind = "fsync"
+	OpClose   Kind = "close"
+	OpLink    Kind = "link"
+	OpRename  Kind = "rename"
+	OpUnlink  Kind = "unlink"
+	OpSyncDir Kind = "syncdir"
+	OpReadDir Kind = "readdir"
+	OpStat    Kind = "stat"
+	OpLock    Kind = "lock"
+)
+
+// Op is one file operation about to be done. Dir is the path by which the directory was opened; To is set for link and
+// rename. An interceptor may shorten Data to make a short write.
+type Op struct {
+	Kind Kind
+	Dir  string
+	Name string
+	To   string
+	Data []byte
+}
+
+// Intercept stands around every operation: it calls do, or returns an error instead, or both.
+type Intercept func(op *Op, do func() error) error
+
+// ErrNoSpace is the class of errors that a full disk or an exhausted quota causes.
+var ErrNoSpace = errors.New("no space left")
+
+// ErrFailed is the class of every other failed file operation except absence and existence, which keep os.ErrNotExist and
+// os.ErrExist.
+var ErrFailed = errors.New("file operation failed")
+
+// Error is a failed operation.
+type Error struct {
+	Kind Kind
+	Path string
+	Err  error
+}
+
+func (e *Error) Error() string { return string(e.Kind) + " " + e.Path + ": " + e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports the class of the error.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrNoSpace:
+		return errors.Is(e.Err, unix.ENOSPC) || errors.Is(e.Err, unix.EDQUOT)
+	case ErrFailed:
+		return !e.Is(ErrNoSpace) && !errors.Is(e.Err, os.ErrNotExist) && !errors.Is(e.Err, os.ErrExist)
+	}
+	return false
+}
+
+// Stat says which file a name leads to.
+type Stat struct {
+	Size    int64
+	Ino     uint64
+	Dev     uint64
+	Links   uint64
+	Mode    os.FileMode
+	ModTime time.Time
+	Changed time.Time
+}
+
+// Same reports whether two names lead to one and the same unchanged file.
+func (s Stat) Same(o Stat) bool {
+	return s.Ino == o.Ino && s.Dev == o.Dev && s.Size == o.Size && s.ModTime.Equal(o.ModTime)
+}
+
+func (s Stat) IsDir() bool { return s.Mode.IsDir() }
+
+// Dir is a handle of a directory. It keeps leading to that directory when the path is renamed, deleted or made anew.
+// Its methods are safe for concurrent use. A Dir that is dropped is closed by the garbage collector.
+type Dir struct {
+	f    *os.File
+	path string
+	hook Intercept
+}
+
+// OpenDir opens the directory at path. hook may be nil.
+func OpenDir(path string, hook Intercept) (*Dir, error) {
+	d := &Dir{path: path, hook: hook}
+	err := d.do(&Op{Kind: OpOpen, Dir: filepath.Dir(path), Name: filepath.Base(path)}, func() (err error) {
+		d.f, err = openDirAt(unix.AT_FDCWD, path, path)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// MakeRoot creates path and its parents where they are absent, and opens it.
+func MakeRoot(path string, hook Intercept) (*Dir, error) {
+	d := &Dir{path: path, hook: hook}
+	err := d.do(&Op{Kind: OpMkdir, Dir: filepath.Dir(path), Name: filepath.Base(path)}, func() error {
+		return os.MkdirAll(path, 0o755)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return OpenDir(path, hook)
+}
+
+func openDirAt(at int, name, full string) (*os.File, error) {
+	for {
+		fd, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return os.NewFile(uintptr(fd), full), nil
+	}
+}
+
+// do runs one operation behind the interceptor and gives its error a name and a class.
+func (d *Dir) do(op *Op, call func() error) error {
+	var err error
+	if d.hook != nil {
+		err = d.hook(op, call)
+	} else {
+		err = call()
+	}
+	if err == nil {
+		return nil
+	}
+	var already *Error
+	if errors.As(err, &already) {
+		return err
+	}
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return &Error{Kind: op.Kind, Path: filepath.Join(op.Dir, op.Name), Err: err}
+}
+
+// at runs an operation that takes names in this directory.
+func (d *Dir) at(kind Kind, name, to string, call func(fd int) error) error {
+	return d.do(&Op{Kind: kind, Dir: d.path, Name: name, To: to}, func() error {
+		defer runtime.KeepAlive(d.f)
+		for {
+			if err := call(int(d.f.Fd())); err != unix.EINTR {
+				return err
+			}
+		}
+	})
+}
+
+// Path is where the directory was when it was opened.
+func (d *Dir) Path() string { return d.path }
+
+// Close gives the handle back.
+func (d *Dir) Close() error { return d.f.Close() }
+
+// Sub opens a directory in d without following a symbolic link.
+func (d *Dir) Sub(name string) (*Dir, error) {
+	s := &Dir{path: filepath.Join(d.path, name), hook: d.hook}
+	err := d.at(OpOpen, name, "", func(fd int) error {
+		n, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+		if err == nil {
+			s.f = os.NewFile(uintptr(n), s.path)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// MakeSub creates a directory in d where it is absent, makes its name durable, and opens it.
+func (d *Dir) MakeSub(name string) (*Dir, error) {
+	err := d.at(OpMkdir, name, "", func(fd int) error { return unix.Mkdirat(fd, name, 0o755) })
+	switch {
+	case errors.Is(err, os.ErrExist):
+	case err != nil:
+		return nil, err
+	default:
+		if err := d.Sync(); err != nil {
+			return nil, err
+		}
+	}
+	return d.Sub(name)
+}
+
+// Current reports whether the path of d still leads to this directory.
+func (d *Dir) Current() (bool, error) {
+	var here, there unix.Stat_t
+	err := d.at(OpStat, ".", "", func(fd int) error { return unix.Fstat(fd, &here) })
+	if err != nil {
+		return false, err
+	}
+	if here.Nlink == 0 {
+		return false, nil
+	}
+	err = d.at(OpStat, ".", "", func(int) error { return unix.Stat(d.path, &there) })
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return here.Ino == there.Ino && here.Dev == there.Dev, nil
+}
+
+// Stat looks at a name in d, or at d itself as ".".
+func (d *Dir) Stat(name string) (Stat, error) {
+	var st unix.Stat_t
+	err := d.at(OpStat, name, "", func(fd int) error { return unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	if err != nil {
+		return Stat{}, err
+	}
+	return statOf(&st), nil
+}
+
+func statOf(st *unix.Stat_t) Stat {
+	s := Stat{
+		Size: st.Size, Ino: st.Ino, Dev: uint64(st.Dev), Links: uint64(st.Nlink),
+		ModTime: time.Unix(st.Mtim.Unix()), Changed: time.Unix(st.Ctim.Unix()),
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		s.Mode = os.ModeDir
+	}
+	return s
+}
+
+// Names lists the directory in no particular order.
+func (d *Dir) Names() ([]string, error) {
+	var names []string
+	err := d.at(OpReadDir, ".", "", func(fd int) error {
+		// A second handle, since reading a directory moves the handle's position.
+		f, err := openDirAt(fd, ".", d.path)
+		if err != nil {
+			return err
+		}
+		names, err = f.Readdirnames(-1)
+		return errors.Join(err, f.Close())
+	})
+	return names, err
+}
+
+// Link gives name in d the further name newName in to. It fails with os.ErrExist where newName is taken.
+func (d *Dir) Link(name string, to *Dir, newName string) error {
+	return d.at(OpLink, name, filepath.Join(to.path, newName), func(fd int) error {
+		defer runtime.KeepAlive(to.f)
+		return unix.Linkat(fd, name, int(to.f.Fd()), newName, 0)
+	})
+}
+
+// Rename moves name in d to newName in to, replacing what is there.
+func (d *Dir) Rename(name string, to *Dir, newName string) error {
+	return d.at(OpRename, name, filepath.Join(to.path, newName), func(fd int) error {
+		defer runtime.KeepAlive(to.f)
+		return unix.Renameat(fd, name, int(to.f.Fd()), newName)
+	})
+}
+
+// Unlink removes a file's name.
+func (d *Dir) Unlink(name string) error {
+	return d.at(OpUnlink, name, "", func(fd int) error { return unix.Unlinkat(fd, name, 0) })
+}
+
+// Sync makes the names in d durable.
+func (d *Dir) Sync() error {
+	return d.do(&Op{Kind: OpSyncDir, Dir: d.path, Name: "."}, d.f.Sync)
+}
+
+// SyncFile makes a file's content durable that someone else may have written.
+func (d *Dir) SyncFile(name string) error {
+	f, err := d.Open(name)
+	if err != nil {
+		return err
+	}
+	err = d.do(&Op{Kind: OpSync, Dir: d.path, Name: name}, f.Sync)
+	return errors.Join(err, f.Close())
+}
+
+// Open opens a file for reading; the caller closes it.
+func (d *Dir) Open(name string) (*os.File, error) {
+	var f *os.File
+	err := d.at(OpOpen, name, "", func(fd int) error {
+		n, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		if err == nil {
+			f = os.NewFile(uintptr(n), filepath.Join(d.path, name))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// CheckLinks reports an error when the file system of d has no hard links.
+func (d *Dir) CheckLinks(name string) error {
+	f, err := d.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	linkErr := d.Link(name, d, name+"-link")
+	err = d.Unlink(name)
+	if linkErr != nil {
+		return fmt.Errorf("the file system at %s has no hard links, which the table's commits need: %w", d.path, linkErr)
+	}
+	return errors.Join(err, d.Unlink(name+"-link"))
+}
+
+// NotDir reports that a name leads to something other than a directory.
+func (e *Error) NotDir() bool { return errors.Is(e.Err, unix.ENOTDIR) || errors.Is(e.Err, unix.ELOOP) }

@@ -1,0 +1,95 @@
+package export
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	jobPrefix    = "textmill/job/"
+	seqPrefix    = "textmill/seq/"
+	deadPrefix   = "textmill/dead/"
+	cancelPrefix = "textmill/cancel/"
+)
+
+// Key is the identity of a delivery: what makes two deliveries the same piece of work. Keys come from JobKey and SeqKey.
+type Key struct {
+	AppID   string // as in the table's log
+	Version int64
+	Job     string // what a cancel names; may be empty for a sequence key
+	stream  string // of a sequence key: <stream>@<created ns>
+	seq     uint64
+}
+
+// JobKey identifies a shard of a job: the same job, shard and payload are the same delivery, another payload is a conflict.
+func JobKey(job, shard string, payload []byte) Key {
+	sum := sha256.Sum256(payload)
+	if !utf8.ValidString(shard) {
+		// The log is JSON, which would make different invalid strings one.
+		h := sha256.Sum256([]byte(shard))
+		shard = "x" + hex.EncodeToString(h[:])
+	}
+	return Key{
+		AppID:   jobPrefix + job + "/" + shard,
+		Version: int64(binary.BigEndian.Uint64(sum[:8]) >> 1),
+		Job:     job,
+	}
+}
+
+// SeqKey identifies a delivery that names no job and shard, by its place in a stream. created tells streams of the same name
+// apart; timestamp is the server's, and tells a sequence number that a restored stream uses again.
+func SeqKey(stream string, created time.Time, seq uint64, timestamp time.Time, job string) Key {
+	s := strings.ToValidUTF8(stream, "_") + "@" + strconv.FormatInt(created.UnixNano(), 10)
+	return Key{AppID: seqAppID(s, seq, seq), Version: timestamp.UnixNano(), Job: job, stream: s, seq: seq}
+}
+
+func seqAppID(stream string, lo, hi uint64) string {
+	return fmt.Sprintf("%s%s/%d-%d", seqPrefix, stream, lo, hi)
+}
+
+// deadAppID is where the verdict on the key is kept.
+func (k Key) deadAppID() string { return deadPrefix + strings.TrimPrefix(k.AppID, "textmill/") }
+
+// Hash is a token for subjects and file names that stands for the key and its version.
+func (k Key) Hash() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s@%d", k.AppID, k.Version))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (k Key) String() string { return k.AppID }
+
+// parseSeq takes <stream>/<lo>-<hi> apart.
+func parseSeq(s string) (stream string, lo, hi uint64, ok bool) {
+	i := strings.LastIndexByte(s, '/')
+	if i < 0 {
+		return "", 0, 0, false
+	}
+	a, b, found := strings.Cut(s[i+1:], "-")
+	lo, errLo := strconv.ParseUint(a, 10, 64)
+	hi, errHi := strconv.ParseUint(b, 10, 64)
+	if !found || errLo != nil || errHi != nil || lo > hi {
+		return "", 0, 0, false
+	}
+	return s[:i], lo, hi, true
+}
+
+// Outcome is what the table's log says about a delivery.
+type Outcome int
+
+const (
+	Absent    Outcome = iota // nothing: it may be committed
+	Committed                // its rows are in the table
+	Conflict                 // another payload was committed under its key
+	Dead                     // it was given up
+	Cancelled                // its job was cancelled
+)
+
+func (o Outcome) String() string {
+	return [...]string{"absent", "committed", "conflict", "dead", "cancelled"}[o]
+}

@@ -1,0 +1,142 @@
+package part
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// ErrDamaged is the class of part files that cannot be read.
+var ErrDamaged = errors.New("part is damaged")
+
+// Footer is what a part's footer says.
+type Footer struct {
+	Rows      int64
+	Kind      Embedding
+	RowGroups int
+	Metadata  map[string]string
+}
+
+// Reader reads a part's rows in order.
+type Reader struct {
+	file *parquet.File
+	kind Embedding
+}
+
+// Open reads the footer of the part in r and checks its columns.
+func Open(r io.ReaderAt, size int64) (pr *Reader, err error) {
+	defer caught(&err)
+	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	for _, kind := range []Embedding{Float32, Int8, Int16} {
+		if err = sameColumns(schemaOf(kind), f.Schema()); err == nil {
+			return &Reader{file: f, kind: kind}, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+}
+
+// caught turns a panic of the Parquet library, which it has for some damaged files, into the error that it means.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%w: %v", ErrDamaged, p)
+	}
+}
+
+func schemaOf(kind Embedding) *parquet.Schema {
+	switch kind {
+	case Int8:
+		return parquet.SchemaOf(new(record[int8]))
+	case Int16:
+		return parquet.SchemaOf(new(record[int16]))
+	}
+	return parquet.SchemaOf(new(record[float32]))
+}
+
+// sameColumns compares names, physical and logical types, as other tools may name lists' inner fields otherwise.
+func sameColumns(want, got *parquet.Schema) error {
+	w, g := want.Columns(), got.Columns()
+	if len(w) != len(g) {
+		return fmt.Errorf("%d leaf columns, not %d", len(g), len(w))
+	}
+	for i := range w {
+		a, _ := want.Lookup(w[i]...)
+		b, ok := got.Lookup(g[i]...)
+		if !ok || w[i][0] != g[i][0] {
+			return fmt.Errorf("column %d is %s, not %s", i, g[i][0], w[i][0])
+		}
+		if a.Node.Type().Kind() != b.Node.Type().Kind() || bits(a.Node) != bits(b.Node) {
+			return fmt.Errorf("column %s is %s, not %s", w[i][0], b.Node.Type(), a.Node.Type())
+		}
+	}
+	return nil
+}
+
+// bits is an integer's width, 32 where an INT32 has no logical type, and 0 for what is no small integer.
+func bits(n parquet.Node) int8 {
+	if n.Type().Kind() != parquet.Int32 {
+		return 0
+	}
+	if lt := n.Type().LogicalType(); lt != nil {
+		if i, ok := lt.Value.(*format.IntType); ok {
+			return i.BitWidth
+		}
+	}
+	return 32
+}
+
+// Footer tells what the footer says.
+func (r *Reader) Footer() Footer {
+	f := Footer{Rows: r.file.NumRows(), Kind: r.kind, RowGroups: len(r.file.RowGroups()), Metadata: map[string]string{}}
+	for _, kv := range r.file.Metadata().KeyValueMetadata {
+		f.Metadata[kv.Key] = kv.Value
+	}
+	return f
+}
+
+// Rows calls each with all rows in order, some at a time; what it gets is valid only during the call.
+func (r *Reader) Rows(ctx context.Context, each func([]Row) error) (err error) {
+	defer caught(&err)
+	switch r.kind {
+	case Int8:
+		return readRows[int8](ctx, r.file, each)
+	case Int16:
+		return readRows[int16](ctx, r.file, each)
+	}
+	return readRows[float32](ctx, r.file, each)
+}
+
+func readRows[E float32 | int8 | int16](ctx context.Context, f *parquet.File, each func([]Row) error) error {
+	pr := parquet.NewGenericReader[record[E]](f)
+	defer pr.Close()
+	records := make([]record[E], 64)
+	rows := make([]Row, 0, len(records))
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		clear(records) // decoded slices are the rows' own
+		n, err := pr.Read(records)
+		rows = rows[:0]
+		for i := range records[:n] {
+			rows = append(rows, toRow(&records[i]))
+		}
+		if n > 0 {
+			if err := each(rows); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+	}
+}

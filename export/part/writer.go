@@ -1,0 +1,172 @@
+package part
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// Options say how a part is written.
+type Options struct {
+	Kind          Embedding
+	RowGroupBytes int64             // a row group ends at about so many bytes before compression; 0 = 16 MiB
+	Metadata      map[string]string // into the footer
+}
+
+// DefaultRowGroupBytes bounds what a writer holds in memory.
+const DefaultRowGroupBytes = 16 << 20
+
+// encoder is the writer of one embedding type.
+type encoder interface {
+	write(rows []Row) error
+	flush() error
+	close() error
+}
+
+// Writer writes rows to one Parquet file. It holds at most one row group in memory.
+type Writer struct {
+	enc    encoder
+	out    *counter
+	kind   Embedding
+	limit  int64
+	group  int64 // bytes in the open row group, about
+	rows   int64
+	stats  stats
+	broken error
+}
+
+// counter counts what reached the file.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// New starts a part on w. Nothing is complete before Close.
+func New(w io.Writer, o Options) (*Writer, error) {
+	if !o.Kind.valid() {
+		return nil, fmt.Errorf("embedding kind %d is unknown", o.Kind)
+	}
+	if o.RowGroupBytes < 0 {
+		return nil, fmt.Errorf("row group of %d bytes: must not be negative", o.RowGroupBytes)
+	}
+	if o.RowGroupBytes == 0 {
+		o.RowGroupBytes = DefaultRowGroupBytes
+	}
+	pw := &Writer{out: &counter{w: w}, kind: o.Kind, limit: o.RowGroupBytes}
+	var err error
+	switch o.Kind {
+	case Float32:
+		pw.enc, err = newTyped(pw.out, o, func(r *Row) []float32 { return r.Embedding })
+	case Int8:
+		pw.enc, err = newTyped(pw.out, o, func(r *Row) []int8 { return r.Embedding8 })
+	case Int16:
+		pw.enc, err = newTyped(pw.out, o, func(r *Row) []int16 { return r.Embedding16 })
+	}
+	return pw, err
+}
+
+// Write appends rows. After an error the part is lost: only the file's removal makes sense.
+func (w *Writer) Write(rows []Row) error {
+	if w.broken != nil {
+		return w.broken
+	}
+	for i := range rows {
+		if err := rows[i].check(w.kind); err != nil {
+			return err
+		}
+	}
+	for len(rows) > 0 {
+		n, bytes := 0, int64(0)
+		for n < len(rows) && (n == 0 || w.group+bytes < w.limit) {
+			bytes += int64(rows[n].size())
+			w.stats.add(&rows[n])
+			n++
+		}
+		if w.broken = w.enc.write(rows[:n]); w.broken != nil {
+			return w.broken
+		}
+		w.rows += int64(n)
+		w.group += bytes
+		rows = rows[n:]
+		if w.group >= w.limit {
+			if w.broken = w.enc.flush(); w.broken != nil {
+				return w.broken
+			}
+			w.group = 0
+		}
+	}
+	return nil
+}
+
+// Bytes is about how large the file would be if it were closed now.
+func (w *Writer) Bytes() int64 { return w.out.n + w.group }
+
+// Rows is how many rows were written.
+func (w *Writer) Rows() int64 { return w.rows }
+
+// Stats is the Delta statistics of what was written: a JSON object.
+func (w *Writer) Stats() string { return w.stats.json() }
+
+// Close writes the footer.
+func (w *Writer) Close() error {
+	if w.broken != nil {
+		return w.broken
+	}
+	w.broken = errors.New("part is closed")
+	return w.enc.close()
+}
+
+type typed[E float32 | int8 | int16] struct {
+	w       *parquet.GenericWriter[record[E]]
+	of      func(*Row) []E
+	records []record[E]
+	micros  []int64
+}
+
+func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) []E) (*typed[E], error) {
+	options := []parquet.WriterOption{
+		parquet.SchemaOf(new(record[E])),
+		parquet.CreatedBy("textmill", "1", ""),
+		parquet.DataPageVersion(1),
+		parquet.PageBufferSize(256 << 10),
+		parquet.DataPageStatistics(false),
+		parquet.SkipPageBounds("text"), parquet.SkipPageBounds("output"), parquet.SkipPageBounds("error"),
+		parquet.SkipPageBounds("embedding", "list", "element"), parquet.SkipPageBounds("logprobs", "list", "element"),
+		parquet.SkipPageBounds("input_ids", "list", "element"), parquet.SkipPageBounds("output_ids", "list", "element"),
+		parquet.SkipPageBounds("attributes", "key_value", "key"), parquet.SkipPageBounds("attributes", "key_value", "value"),
+		parquet.SkipPageBounds("norm"),
+	}
+	for _, k := range slices.Sorted(maps.Keys(o.Metadata)) {
+		options = append(options, parquet.KeyValueMetadata(k, o.Metadata[k]))
+	}
+	// The writer panics on a configuration it cannot use, so it is tried first.
+	if _, err := parquet.NewWriterConfig(options...); err != nil {
+		return nil, fmt.Errorf("configure the Parquet writer: %w", err)
+	}
+	return &typed[E]{w: parquet.NewGenericWriter[record[E]](out, options...), of: of}, nil
+}
+
+func (t *typed[E]) write(rows []Row) error {
+	t.records = slices.Grow(t.records[:0], len(rows))[:len(rows)]
+	t.micros = slices.Grow(t.micros[:0], len(rows))[:len(rows)]
+	for i := range rows {
+		fill(&t.records[i], &rows[i], &t.micros[i])
+		t.records[i].Embedding = t.of(&rows[i])
+	}
+	_, err := t.w.Write(t.records)
+	clear(t.records) // do not keep the caller's rows alive
+	return err
+}
+
+func (t *typed[E]) flush() error { return t.w.Flush() }
+func (t *typed[E]) close() error { return t.w.Close() }

@@ -1,0 +1,169 @@
+// Package export commits result rows to Delta tables, each delivery exactly once.
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"textmill/export/delta"
+	"textmill/export/disk"
+	"textmill/export/part"
+)
+
+// Row, Null and the kinds of embeddings are those of the part files.
+type (
+	Row           = part.Row
+	EmbeddingKind = part.Embedding
+	Null[T any]   = part.Null[T]
+)
+
+// Some returns a present value.
+func Some[T any](v T) Null[T] { return part.Some(v) }
+
+const (
+	EmbeddingFloat32 = part.Float32
+	EmbeddingInt8    = part.Int8
+	EmbeddingInt16   = part.Int16
+)
+
+// The classes of errors. ErrNoSpace and ErrStorage leave the table as it was: keep the deliveries and try again later.
+var (
+	ErrNoSpace = disk.ErrNoSpace // the disk or a quota is full
+	ErrStorage = disk.ErrFailed  // another file operation failed
+	ErrGone    = delta.ErrGone   // the table was deleted or made anew meanwhile: the rows must be made again
+	ErrCorrupt = delta.ErrCorrupt
+	ErrRow     = part.ErrRow // a row that no reader could read: its delivery can never be committed
+	// ErrUnknown: rows may be in the table but might not survive a power cut. Look the delivery up after a redelivery.
+	ErrUnknown = delta.ErrUnknown
+	// ErrSchema: the table's embedding column is of another type.
+	ErrSchema = errors.New("table holds embeddings of another type")
+	// ErrRefused: another tool gave the table features or columns that textmill must not write to.
+	ErrRefused = errors.New("table is not one that textmill may write to")
+	// ErrName: a dataset's name is unsafe.
+	ErrName = errors.New("invalid dataset name")
+	// ErrRepeated: the delivery is already in the batch.
+	ErrRepeated = errors.New("delivery is already in the batch")
+)
+
+// Options say where tables are and how they are written.
+type Options struct {
+	URI             string            // a path or file:// URI of the directory of tables
+	PartBytes       int64             // a spool starts a new part at about so many bytes; 0 = 128 MiB
+	RowGroupBytes   int64             // 0 = 16 MiB
+	CheckpointEvery int64             // entries between checkpoints; 0 = 20, negative = never
+	Metadata        map[string]string // into each part's footer, e.g. the program's version
+	Version         string            // of the program, for commitInfo
+	Logger          *slog.Logger      // nil = discard
+	Now             func() time.Time  // nil = time.Now
+	Intercept       disk.Intercept    // stands around each file operation; nil = none
+	// Forget returns the time before which a key may be dropped from the log: both older than export.remember and older
+	// than any message that is still in the stream. nil or false: nothing is dropped.
+	Forget func(ctx context.Context) (before time.Time, ok bool)
+}
+
+// DefaultPartBytes is the size at which a part is ready to be committed.
+const DefaultPartBytes = 128 << 20
+
+// Store is a directory of tables. It is safe for concurrent use.
+type Store struct {
+	o      Options
+	root   *disk.Dir
+	mu     sync.Mutex
+	tables map[string]*Table
+}
+
+// OpenStore opens the directory of tables, creating it where it is absent. A file system without hard links is refused.
+func OpenStore(o Options) (*Store, error) {
+	path, err := localPath(o.URI)
+	if err != nil {
+		return nil, err
+	}
+	if o.PartBytes < 0 || o.RowGroupBytes < 0 {
+		return nil, fmt.Errorf("part of %d bytes, row group of %d: must not be negative", o.PartBytes, o.RowGroupBytes)
+	}
+	if o.PartBytes == 0 {
+		o.PartBytes = DefaultPartBytes
+	}
+	if o.CheckpointEvery == 0 {
+		o.CheckpointEvery = 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	root, err := disk.MakeRoot(path, o.Intercept)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory of tables: %w", err)
+	}
+	if err := root.CheckLinks("." + newID()); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return &Store{o: o, root: root, tables: map[string]*Table{}}, nil
+}
+
+// localPath makes an absolute path of a URI.
+func localPath(uri string) (string, error) {
+	scheme, _, isURI := strings.Cut(uri, "://")
+	switch {
+	case uri == "":
+		return "", errors.New("export.uri is empty: name a directory")
+	case isURI && scheme == "file":
+		u, err := url.Parse(uri)
+		if err != nil {
+			return "", fmt.Errorf("export.uri %s: %w", uri, err)
+		}
+		if u.Host != "" && u.Host != "localhost" || u.Path == "" {
+			return "", fmt.Errorf("export.uri %s: a file URI is file:///absolute/path", uri)
+		}
+		uri = u.Path
+	case isURI:
+		return "", fmt.Errorf("export.uri %s: %s storage is not supported, only directories (a path or file://…)", uri, scheme)
+	}
+	return filepath.Abs(uri)
+}
+
+// Path is the directory of tables.
+func (s *Store) Path() string { return s.root.Path() }
+
+// PartBytes is the size at which a batch should be committed.
+func (s *Store) PartBytes() int64 { return s.o.PartBytes }
+
+var datasetName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Table returns the table of a dataset, which need not exist yet. All callers share one Table.
+func (s *Store) Table(dataset string) (*Table, error) {
+	if !datasetName.MatchString(dataset) {
+		return nil, fmt.Errorf("%w %q: 1 to 64 of A-Z a-z 0-9 _ -", ErrName, dataset)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tables[dataset]
+	if t == nil {
+		t = &Table{store: s, name: dataset, path: filepath.Join(s.root.Path(), dataset), log: s.o.Logger.With("table", dataset)}
+		s.tables[dataset] = t
+	}
+	return t, nil
+}
+
+// Close ends the tables' background work and gives their locks back. Batches must be committed or aborted before.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	tables := s.tables
+	s.tables = map[string]*Table{}
+	s.mu.Unlock()
+	var err error
+	for _, t := range tables {
+		err = errors.Join(err, t.Close())
+	}
+	return errors.Join(err, s.root.Close())
+}

@@ -1,0 +1,206 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"textmill/export/delta"
+	"textmill/export/disk"
+)
+
+var (
+	ourPart = regexp.MustCompile(`^textmill-([0-9a-f]{16})-\d+\.parquet$`)
+	ourTemp = regexp.MustCompile(`^([0-9a-f]{16})-\d+\.tmp$`)
+	ourLock = regexp.MustCompile(`^([0-9a-f]{16})\.lock$`)
+)
+
+// Sweep removes what killed processes left behind in all tables: parts that no commit names, and unfinished files. It
+// touches nothing of a process that lives. The removed files' paths are returned, also with an error.
+func (s *Store) Sweep(ctx context.Context) (removed []string, err error) {
+	names, err := s.root.Names()
+	if err != nil {
+		return nil, fmt.Errorf("sweep: %w", err)
+	}
+	var problems error
+	for _, name := range names {
+		if !datasetName.MatchString(name) {
+			continue
+		}
+		if ctx.Err() != nil {
+			return removed, errors.Join(problems, ctx.Err())
+		}
+		files, err := s.sweepTable(ctx, name)
+		for _, f := range files {
+			removed = append(removed, filepath.Join(s.root.Path(), name, f))
+		}
+		if err != nil {
+			problems = errors.Join(problems, fmt.Errorf("sweep table %s: %w", name, err))
+		}
+	}
+	return removed, problems
+}
+
+// leftovers are a table's files by the id of the process that made them.
+type leftovers struct {
+	parts map[string][]string
+	temps map[string][]string
+	locks map[string]bool
+}
+
+func (s *Store) sweepTable(ctx context.Context, name string) (removed []string, err error) {
+	dir, err := s.root.Sub(name)
+	if errors.Is(err, os.ErrNotExist) || isNotDir(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	aux, err := dir.Sub(auxName)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // textmill never wrote here
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer aux.Close()
+	left, err := listLeftovers(dir, aux)
+	if err != nil {
+		return nil, err
+	}
+	named, err := namedFiles(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	locks := map[string]*disk.Lock{}
+	defer func() {
+		for _, l := range locks {
+			_ = l.Drop()
+		}
+	}()
+	for id := range left.ids(named) {
+		lock, err := aux.Lock(id + ".lock")
+		if errors.Is(err, disk.ErrLocked) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		locks[id] = lock
+	}
+	if len(locks) == 0 {
+		return nil, nil
+	}
+	return left.remove(ctx, dir, aux, locks)
+}
+
+func listLeftovers(dir, aux *disk.Dir) (*leftovers, error) {
+	left := &leftovers{parts: map[string][]string{}, temps: map[string][]string{}, locks: map[string]bool{}}
+	names, err := dir.Names()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		if m := ourPart.FindStringSubmatch(n); m != nil {
+			left.parts[m[1]] = append(left.parts[m[1]], n)
+		}
+	}
+	if names, err = aux.Names(); err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		if m := ourTemp.FindStringSubmatch(n); m != nil {
+			left.temps[m[1]] = append(left.temps[m[1]], n)
+		} else if m := ourLock.FindStringSubmatch(n); m != nil {
+			left.locks[m[1]] = true
+		}
+	}
+	return left, nil
+}
+
+// ids are those that may have left something; named are the files of a log that may be out of date by now.
+func (l *leftovers) ids(named map[string]bool) map[string]bool {
+	ids := map[string]bool{}
+	for id := range l.locks {
+		ids[id] = true
+	}
+	for id := range l.temps {
+		ids[id] = true
+	}
+	for id, parts := range l.parts {
+		for _, n := range parts {
+			if !named[n] {
+				ids[id] = true
+			}
+		}
+	}
+	return ids
+}
+
+// remove needs the locks: only a log that is read after they were taken tells what their former owners committed.
+func (l *leftovers) remove(ctx context.Context, dir, aux *disk.Dir, locks map[string]*disk.Lock) (removed []string, err error) {
+	named, err := namedFiles(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	// The owner may have gone on between the listing and the lock.
+	now, err := listLeftovers(dir, aux)
+	if err != nil {
+		return nil, err
+	}
+	for id, lock := range locks {
+		for _, n := range now.parts[id] {
+			if named[n] {
+				continue
+			}
+			if err := dir.Unlink(n); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return removed, err
+			}
+			removed = append(removed, n)
+		}
+		for _, n := range now.temps[id] {
+			if err := aux.Unlink(n); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return removed, err
+			}
+			removed = append(removed, filepath.Join(auxName, n))
+		}
+		delete(locks, id)
+		if err := lock.Release(); err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// namedFiles are the parts that the log names, live or removed not long ago: readers of older versions need these too.
+func namedFiles(ctx context.Context, dir *disk.Dir) (map[string]bool, error) {
+	log, err := delta.OpenLog(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	var named map[string]bool
+	_, err = log.Load(ctx, func() delta.Sink {
+		named = map[string]bool{}
+		return delta.Sink{
+			Add:    func(a delta.Add) { named[a.Path] = true },
+			Remove: func(r delta.Remove) { named[r.Path] = true },
+		}
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return named, err
+}
+
+func isNotDir(err error) bool {
+	var e *disk.Error
+	return errors.As(err, &e) && e.NotDir()
+}
