@@ -140,40 +140,33 @@ func deadEntry(subject string, h jobs.Header, size int, sequence uint64, at time
 	return e, true
 }
 
-// ListDead calls f for each dead letter that was there at the start, the oldest
-// first, without payloads; it ends early when f returns false.
-func (q *Queue) ListDead(ctx context.Context, f func(DeadEntry) bool) error {
-	c, err := q.js.OrderedConsumer(ctx, DeadStream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{"textmill.dead.*.*.*"},
-		HeadersOnly:    true,
-	})
-	if err != nil {
-		return q.streamError("list", DeadStream, err)
+// ListDead calls each for every dead letter that was there at the start, the
+// oldest first, without payloads; it ends early when each returns false.
+func (q *Queue) ListDead(ctx context.Context, each func(DeadEntry) bool) error {
+	f := &follower{q: q, stream: DeadStream, filter: "textmill.dead.*.*.*", headersOnly: true}
+	defer f.close()
+	if err := f.open(ctx); err != nil {
+		return err
 	}
-	left := c.CachedInfo().NumPending
-	for left > 0 {
-		batch, err := c.Fetch(int(min(left, 256)), jetstream.FetchContext(ctx))
-		if err != nil {
-			return fmt.Errorf("list stream %s: %w", DeadStream, lost(err))
-		}
-		n := uint64(0)
-		for msg := range batch.Messages() {
-			n++
-			meta, err := msg.Metadata()
-			if err != nil {
-				return fmt.Errorf("list stream %s: %w", DeadStream, err)
-			}
-			h := jobs.Header(msg.Headers())
+	errEnough := errors.New("enough")
+	for left := f.pending; left > 0; {
+		before := left
+		err := f.read(ctx, int(min(left, 256)), 0, func(msg *nats.Msg, a ackSubject) error {
+			left--
+			h := jobs.Header(msg.Header)
 			size, _ := strconv.Atoi(h.Get("Nats-Msg-Size"))
-			if e, ok := deadEntry(msg.Subject(), h, size, meta.Sequence.Stream, meta.Timestamp); ok && !f(e) {
-				return nil
+			if e, ok := deadEntry(msg.Subject, h, size, a.sequence, a.timestamp); ok && !each(e) {
+				return errEnough
 			}
-		}
-		if err := batch.Error(); err != nil {
-			return fmt.Errorf("list stream %s: %w", DeadStream, lost(err))
-		}
-		if left -= min(left, n); n == 0 {
-			return nil // removed by others meanwhile
+			return nil
+		})
+		switch {
+		case errors.Is(err, errEnough):
+			return nil
+		case err != nil && !errors.Is(err, errGap):
+			return err
+		case err == nil && left == before: // the rest was removed meanwhile
+			return nil
 		}
 	}
 	return nil

@@ -2,21 +2,15 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
-
-type pullRequest struct {
-	Batch    int  `json:"batch"`
-	MaxBytes int  `json:"max_bytes,omitempty"`
-	NoWait   bool `json:"no_wait"`
-}
 
 // Fetch returns at once with what is there: at most maxMessages, and at most
 // maxBytes in all, but always one message even if it alone is larger. Nothing
@@ -58,56 +52,18 @@ func (c *Consumer) confirm(ctx context.Context, got []*Delivery) ([]*Delivery, e
 	return nil, err
 }
 
-// pull asks once. refused says that the server answered with something else than
-// messages or the lack of them.
 func (c *Consumer) pull(ctx context.Context, r pullRequest) (got []*Delivery, refused bool, err error) {
-	body, err := json.Marshal(r)
-	if err != nil {
-		return nil, false, fmt.Errorf("fetch from %s: %w", c.subject, err)
-	}
-	inbox := c.q.nc.NewInbox()
-	sub, err := c.q.nc.SubscribeSync(inbox)
-	if err != nil {
-		return nil, false, fmt.Errorf("fetch from %s: %w", c.subject, lost(err))
-	}
-	defer func() {
-		// A subscription that cannot be ended has lost its connection, which ends it too.
-		_ = sub.Unsubscribe()
-	}()
-	if err := sub.SetPendingLimits(-1, -1); err != nil {
-		return nil, false, fmt.Errorf("fetch from %s: %w", c.subject, lost(err))
-	}
-	if err := c.q.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+JobStream+"."+c.name, inbox, body); err != nil {
-		return nil, false, fmt.Errorf("fetch from %s: %w", c.subject, lost(err))
-	}
-	for len(got) < r.Batch {
-		msg, err := next(ctx, sub)
-		if err != nil {
-			if len(got) > 0 { // they are ours already; the caller meets the error next time
-				return got, false, nil
-			}
-			return nil, false, fmt.Errorf("fetch from %s: %w", c.subject, lost(err))
-		}
-		if !strings.HasPrefix(msg.Reply, ackPrefix) {
-			switch msg.Header.Get("Status") {
-			case "404", "408":
-				return got, false, nil
-			}
-			return got, true, nil
-		}
+	status, err := c.q.pull(ctx, JobStream, c.name, r, func(msg *nats.Msg) error {
 		d, err := c.delivery(msg)
-		if err != nil {
-			return got, false, fmt.Errorf("fetch from %s: %w", c.subject, err)
-		}
 		got = append(got, d)
+		return err
+	})
+	if err != nil && len(got) == 0 {
+		return nil, false, fmt.Errorf("fetch from %s: %w", c.subject, lost(err))
 	}
-	return got, false, nil
-}
-
-func next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
-	one, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	return sub.NextMsgWithContext(one)
+	// Deliveries are ours already when an error cuts the rest off; the caller
+	// meets it next time.
+	return got, status == pullRefused, nil
 }
 
 // lost turns nats.go's several ways of saying that the connection is down into one.
@@ -124,9 +80,11 @@ func lost(err error) error {
 
 // ackSubject is what $JS.ACK subjects tell about a delivery.
 type ackSubject struct {
-	delivered int
-	sequence  uint64
+	delivered int    // how often this message was
+	sequence  uint64 // in the stream
+	delivery  uint64 // counts the consumer's deliveries
 	timestamp time.Time
+	pending   uint64 // how many messages follow
 }
 
 const ackPrefix = "$JS.ACK."
@@ -142,11 +100,12 @@ func parseAck(reply string) (ackSubject, error) {
 	default:
 		t = t[6:]
 	}
-	var a ackSubject
-	var ns int64
-	if _, err := fmt.Sscanf(t[0]+" "+t[1]+" "+t[3], "%d %d %d", &a.delivered, &a.sequence, &ns); err != nil {
-		return ackSubject{}, fmt.Errorf("the ack subject %q is not of a form that is known", reply)
+	var n [5]uint64
+	for i := range n {
+		var err error
+		if n[i], err = strconv.ParseUint(t[i], 10, 63); err != nil {
+			return ackSubject{}, fmt.Errorf("the ack subject %q is not of a form that is known", reply)
+		}
 	}
-	a.timestamp = time.Unix(0, ns).UTC()
-	return a, nil
+	return ackSubject{delivered: int(n[0]), sequence: n[1], delivery: n[2], timestamp: time.Unix(0, int64(n[3])).UTC(), pending: n[4]}, nil
 }

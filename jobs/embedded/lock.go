@@ -1,0 +1,38 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockStore takes the store's lock, which ends with the process or the file.
+func lockStore(dir string) (*os.File, error) {
+	path := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("nats.embedded.dir: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	switch {
+	case err == nil:
+		if err = f.Truncate(0); err == nil {
+			return f, nil
+		}
+		err = fmt.Errorf("nats.embedded.dir: %w", err)
+	case errors.Is(err, unix.EWOULDBLOCK):
+		at := "the address that it printed"
+		if b, readErr := io.ReadAll(io.LimitReader(f, 256)); readErr == nil && len(b) > 0 {
+			at = strings.TrimSpace(string(b))
+		}
+		err = fmt.Errorf("%w: another textmill daemon serves %s; set nats.url (TEXTMILL_NATS_URL) to %s to join it", ErrLocked, dir, at)
+	default:
+		err = fmt.Errorf("lock %s: %w", path, err)
+	}
+	return nil, errors.Join(err, f.Close())
+}

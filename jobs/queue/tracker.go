@@ -1,0 +1,200 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"textmill/jobs"
+)
+
+// TrackOptions choose what a Tracker follows.
+type TrackOptions struct {
+	Job     string           // "" = all jobs
+	OnEvent func(jobs.Event) // called for each event in order, from one goroutine; nil = none
+}
+
+// Tracker follows the events of jobs and keeps how far each is.
+type Tracker struct {
+	q       *Queue
+	onEvent func(jobs.Event)
+
+	mu      sync.Mutex
+	jobs    map[string]*progress
+	changed chan struct{}
+
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+const (
+	mostJobs    = 50_000 // of which the oldest done ones are forgotten first
+	followBatch = 1_000
+)
+
+// Track reads the events that there are and then follows new ones, through lost
+// connections, until Close. It returns when it has caught up.
+func (q *Queue) Track(ctx context.Context, o TrackOptions) (*Tracker, error) {
+	f := &follower{q: q, stream: EventStream, filter: eventSubjects}
+	if o.Job != "" {
+		if !jobs.ValidJob(o.Job) {
+			return nil, errors.New("track: " + o.Job + " is not a job's name")
+		}
+		f.filter = jobs.EventSubject(o.Job)
+	}
+	t := &Tracker{q: q, onEvent: o.OnEvent, jobs: make(map[string]*progress), changed: make(chan struct{}), ended: make(chan struct{})}
+	for again := true; again; again = f.pending > 0 {
+		if err := f.read(ctx, followBatch, 0, t.see); err != nil && !errors.Is(err, errGap) {
+			f.close()
+			return nil, err
+		}
+	}
+	run, cancel := context.WithCancel(context.Background())
+	t.cancel = cancel
+	go t.follow(run, f)
+	return t, nil
+}
+
+func (t *Tracker) follow(ctx context.Context, f *follower) {
+	defer close(t.ended)
+	defer f.close()
+	for failures := 0; ctx.Err() == nil; {
+		err := f.read(ctx, followBatch, followWait, t.see)
+		if err == nil || ctx.Err() != nil {
+			failures = 0
+			continue
+		}
+		if failures++; failures == 3 { // one or two are a server that restarts
+			t.q.log.Warn("events cannot be followed, trying again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-t.q.closed:
+			return
+		case <-time.After(delay(failures)):
+		}
+	}
+}
+
+// see takes in one event; what is no event is left out.
+func (t *Tracker) see(msg *nats.Msg, _ ackSubject) error {
+	e, err := jobs.ParseEvent(msg.Data)
+	if err != nil || jobs.EventSubject(e.Job) != msg.Subject {
+		t.q.log.Warn("a message on the event stream is not an event", "subject", msg.Subject, "err", err)
+		return nil
+	}
+	t.mu.Lock()
+	t.progress(e.Job).apply(e)
+	t.signal()
+	t.mu.Unlock()
+	if t.onEvent != nil {
+		t.onEvent(e)
+	}
+	return nil
+}
+
+func (t *Tracker) progress(job string) *progress {
+	p := t.jobs[job]
+	if p == nil {
+		if len(t.jobs) >= mostJobs {
+			t.forget()
+		}
+		p = newProgress(job)
+		t.jobs[job] = p
+	}
+	return p
+}
+
+// forget drops the tenth of the jobs that were done longest ago, or that were
+// heard of longest ago if none is done.
+func (t *Tracker) forget() {
+	all := make([]*progress, 0, len(t.jobs))
+	for _, p := range t.jobs {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *progress) int {
+		if a.complete() != b.complete() {
+			if a.complete() {
+				return -1
+			}
+			return 1
+		}
+		return a.status.Updated.Compare(b.status.Updated)
+	})
+	for _, p := range all[:len(all)/10+1] {
+		delete(t.jobs, p.status.Job)
+	}
+}
+
+func (t *Tracker) signal() {
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+// Changed is closed when anything changes after this call: take it first, then
+// read the state.
+func (t *Tracker) Changed() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.changed
+}
+
+// Expect says how many shards a job has, as its messages tell.
+func (t *Tracker) Expect(job string, shards int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.progress(job)
+	if shards > p.status.Shards {
+		p.status.Shards = shards
+		t.signal()
+	}
+}
+
+// Job is a job's state; false if no event has named it.
+func (t *Tracker) Job(job string) (JobStatus, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.jobs[job]
+	if p == nil {
+		return JobStatus{}, false
+	}
+	return p.report(time.Now()), true
+}
+
+// Jobs lists all jobs, the one with the latest event first.
+func (t *Tracker) Jobs() []JobStatus {
+	now := time.Now()
+	return t.list(func(p *progress) (JobStatus, bool) { return p.report(now), true })
+}
+
+// Settled lists the jobs whose shards are all settled and whose `done` event is
+// not in the stream yet.
+func (t *Tracker) Settled() []JobStatus {
+	now := time.Now()
+	return t.list(func(p *progress) (JobStatus, bool) {
+		return p.report(now), p.complete() && !p.announced && !p.cancelled
+	})
+}
+
+func (t *Tracker) list(pick func(*progress) (JobStatus, bool)) []JobStatus {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []JobStatus
+	for _, p := range t.jobs {
+		if s, ok := pick(p); ok {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b JobStatus) int { return b.Updated.Compare(a.Updated) })
+	return out
+}
+
+// Close ends the following; it is safe to call it twice.
+func (t *Tracker) Close() {
+	t.cancel()
+	<-t.ended
+}
