@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -64,6 +65,7 @@ type Queue struct {
 	ackWait time.Duration
 	server  string // for messages, without secrets
 	pub     publisher
+	denied  atomic.Int64 // permission errors that the server has reported
 	closed  chan struct{}
 	once    sync.Once
 }
@@ -190,6 +192,9 @@ func (o *Options) natsOptions(q *Queue) ([]nats.Option, error) {
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { q.log.Info("nats connection is back", "server", q.server) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				q.denied.Add(1)
+			}
 			q.log.Warn("nats reports an error", "server", q.server, "err", err)
 		}),
 	}

@@ -52,7 +52,10 @@ func (q *Queue) Consumer(ctx context.Context, subject, modelSHA256 string) (*Con
 	if err != nil {
 		return nil, fmt.Errorf("consumer of %s: %w", subject, lost(err))
 	}
-	return c, c.check(have.CachedInfo().Config, modelSHA256)
+	if err := c.check(have.CachedInfo().Config, modelSHA256); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *Consumer) check(have jetstream.ConsumerConfig, modelSHA256 string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -168,13 +169,16 @@ const (
 // sequence that it expects.
 func (q *Queue) publish(ctx context.Context, msg *nats.Msg, full onFull) (*jetstream.PubAck, error) {
 	for attempt := 0; ; attempt++ {
+		denied := q.denied.Load()
 		one, cancel := context.WithTimeout(ctx, askTimeout)
 		ack, err := q.js.PublishMsg(one, msg, jetstream.WithRetryAttempts(0))
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
 			return ack, nil
-		}
-		if !q.mayRetry(err, full) {
+		case q.denied.Load() != denied:
+			return nil, fmt.Errorf("publish to %s: %w: the user lacks a permission", msg.Subject, ErrRefused)
+		case !q.mayRetry(err, full):
 			return nil, fmt.Errorf("publish to %s: %w", msg.Subject, err)
 		}
 		select {
@@ -194,10 +198,11 @@ func (q *Queue) mayRetry(err error, full onFull) bool {
 	}
 	switch api.ErrorCode {
 	case codeStoreFailed, codeInsufficientResources, codeInsufficientStorage:
-		if full == waitForRoom {
-			q.pub.tellFull(q, api)
+		if full == failWhenFull {
+			return false
 		}
-		return full == waitForRoom
+		q.pub.tellFull(q, api)
+		return true
 	}
 	return api.Code == 503
 }
@@ -227,5 +232,5 @@ func (q *Queue) PublishEvent(ctx context.Context, e jobs.Event) error {
 
 // eventID is the same for repeats of what an event tells, whenever they are sent.
 func eventID(e jobs.Event) string {
-	return e.Type + "/" + e.Job + "/" + e.Shard
+	return e.Type + "/" + e.Job + "/" + e.Shard + "/" + strconv.Itoa(e.Shards)
 }
