@@ -25,6 +25,8 @@ type Batch struct {
 	ended  bool
 }
 
+var errNoKey = errors.New("delivery has no key")
+
 // delivery is one key's rows: a range of the shared part, or parts of its own.
 type delivery struct {
 	key      Key
@@ -85,7 +87,7 @@ func (b *Batch) register(k Key) (*delivery, error) {
 	case b.broken != nil:
 		return nil, b.broken
 	case k.AppID == "":
-		return nil, errors.New("delivery has no key")
+		return nil, errNoKey
 	case b.keys[k.AppID] != nil:
 		return nil, fmt.Errorf("%w: %s", ErrRepeated, k)
 	}
@@ -120,7 +122,7 @@ func (b *Batch) Bytes() int64 {
 	}
 	for _, d := range b.order {
 		if d.spool != nil {
-			n += d.spool.size.Load()
+			n += d.spool.Bytes()
 		}
 	}
 	return n
@@ -174,18 +176,13 @@ func (b *Batch) Commit(ctx context.Context) (Result, error) {
 	return res, nil
 }
 
-// ready finishes the shared part and checks that every spool is complete.
+// ready finishes the shared part.
 func (b *Batch) ready() error {
 	if b.ended {
 		return errors.New("batch is committed or aborted")
 	}
 	if b.broken != nil {
 		return b.broken
-	}
-	for _, d := range b.order {
-		if d.spool != nil && !d.spool.complete {
-			return fmt.Errorf("spool of %s is not closed", d.key)
-		}
 	}
 	if b.shared != nil {
 		if err := b.shared.finish(); err != nil {

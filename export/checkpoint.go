@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"textmill/export/delta"
@@ -32,15 +33,13 @@ func (t *Table) writeCheckpoint(ctx context.Context, h *handle) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var forget time.Time
-	if f := t.store.o.Forget; f != nil {
-		if before, ok := f(ctx); ok {
-			forget = before
-		}
+	forget, err := t.store.forgettable(ctx)
+	if err != nil {
+		t.log.Warn("no key is forgotten: the oldest message is unknown", "error", err)
 	}
 	version, err := h.log.WriteCheckpoint(ctx, delta.CheckpointOptions{
 		TempDir: h.aux, TempName: h.tempName(), Now: t.store.o.Now(), ForgetTxns: forget,
-		Ours: func(appID string) bool { return isOurs(appID) },
+		Ours: func(appID string) bool { return strings.HasPrefix(appID, "textmill/") },
 	})
 	if err != nil {
 		return 0, fmt.Errorf("checkpoint %s: %w", t.path, err)
@@ -59,4 +58,20 @@ func (t *Table) checkpoint(ctx context.Context, h *handle) {
 	default:
 		t.log.Info("checkpoint written", "version", version, "took", time.Since(start))
 	}
+}
+
+// forgettable is the time before which keys may be dropped; zero for none.
+func (s *Store) forgettable(ctx context.Context) (time.Time, error) {
+	if s.o.Remember <= 0 || s.o.Oldest == nil {
+		return time.Time{}, nil
+	}
+	oldest, err := s.o.Oldest(ctx)
+	if err != nil || oldest.IsZero() {
+		return time.Time{}, err
+	}
+	before := s.o.Now().Add(-s.o.Remember)
+	if oldest.Before(before) {
+		before = oldest
+	}
+	return before, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"textmill/export/delta"
 )
@@ -136,15 +137,23 @@ type VerdictKind int
 
 const (
 	VerdictDead   VerdictKind = iota // the delivery Key is given up
-	VerdictCancel                    // the job Job is cancelled as of Version (nanoseconds)
+	VerdictCancel                    // the job Job is cancelled
 )
 
 // Verdict is an end without rows, to be put into the log so that no other daemon commits what it names.
 type Verdict struct {
-	Kind    VerdictKind
-	Key     Key    // of VerdictDead
-	Job     string // of VerdictCancel
-	Version int64  // of VerdictCancel: when it was cancelled, Unix nanoseconds; 0 = now
+	Kind VerdictKind
+	Key  Key       // of VerdictDead
+	Job  string    // of VerdictCancel
+	At   time.Time // of VerdictCancel; the zero time is now
+}
+
+// DeadVerdict gives a delivery up.
+func DeadVerdict(k Key) Verdict { return Verdict{Kind: VerdictDead, Key: k} }
+
+// CancelVerdict ends a job: none of its shards is committed any more, nor what it published by sequence before at.
+func CancelVerdict(job string, at time.Time) Verdict {
+	return Verdict{Kind: VerdictCancel, Job: job, At: at}
 }
 
 // id is the verdict's place in Result.Outcomes.
@@ -172,12 +181,13 @@ func (t *Table) Judge(ctx context.Context, verdicts []Verdict) (Result, error) {
 				continue
 			}
 			if v.Kind == VerdictCancel {
-				if v.Version == 0 {
-					v.Version = now.UnixNano()
+				at := v.At
+				if at.IsZero() {
+					at = now
 				}
 				res.Outcomes[v.id()] = Cancelled
-				if end, ok := h.ledger.ends[v.Job]; !ok || end < v.Version {
-					actions = append(actions, txnAction(v.id(), v.Version, now.UnixMilli()))
+				if end, ok := h.ledger.ends[v.Job]; !ok || end < at.UnixNano() {
+					actions = append(actions, txnAction(v.id(), at.UnixNano(), now.UnixMilli()))
 				}
 				continue
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 
 	"textmill/export/delta"
 	"textmill/export/disk"
@@ -184,103 +183,4 @@ func (p *partFile) without(o Options, keep []*delivery) (*partFile, error) {
 		return nil, errors.Join(err, next.remove())
 	}
 	return next, nil
-}
-
-// Spool takes the rows of one big delivery as they come, into parts of its own. It is used by one goroutine at a time.
-type Spool struct {
-	b        *Batch
-	d        *delivery
-	cur      *partFile
-	parts    []*partFile
-	size     atomic.Int64
-	complete bool
-	broken   error
-}
-
-// Spool starts a delivery that is too big to be held whole. Close says that all its rows are there; a batch with a spool
-// that is not closed cannot be committed.
-func (b *Batch) Spool(k Key) (*Spool, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	d, err := b.register(k)
-	if err != nil {
-		return nil, err
-	}
-	d.spool = &Spool{b: b, d: d}
-	return d.spool, nil
-}
-
-// Append writes further rows. ErrRow leaves the spool as it was; after any other error it can only be aborted.
-func (s *Spool) Append(rows []Row) error {
-	switch {
-	case s.broken != nil:
-		return s.broken
-	case s.complete:
-		return errors.New("spool is closed")
-	case len(rows) == 0:
-		return nil
-	}
-	o := s.b.t.store.o
-	if s.cur == nil {
-		p, err := s.b.h.newPart(o, s.b.kind)
-		if err != nil {
-			return s.fail(err)
-		}
-		s.cur, s.parts = p, append(s.parts, p)
-	}
-	before := s.cur.bytes()
-	if err := s.cur.write(rows); err != nil {
-		if errors.Is(err, ErrRow) {
-			return err
-		}
-		return s.fail(err)
-	}
-	s.d.errors += countErrors(rows)
-	s.size.Add(s.cur.bytes() - before)
-	if s.cur.bytes() >= o.PartBytes {
-		if err := s.cur.finish(); err != nil {
-			return s.fail(err)
-		}
-		s.cur = nil
-	}
-	return nil
-}
-
-func (s *Spool) fail(err error) error {
-	s.broken = fmt.Errorf("write a part of %s: %w", s.b.t.path, err)
-	return s.broken
-}
-
-// Close says that the delivery is complete, and makes its rows durable.
-func (s *Spool) Close() error {
-	if s.broken != nil {
-		return s.broken
-	}
-	if s.cur != nil && !s.complete {
-		if err := s.cur.finish(); err != nil {
-			return s.fail(err)
-		}
-		s.cur = nil
-	}
-	s.complete = true
-	return nil
-}
-
-// Abort takes the delivery out of the batch and removes its parts; a no-op after the batch's end.
-func (s *Spool) Abort() {
-	s.b.mu.Lock()
-	defer s.b.mu.Unlock()
-	if s.b.ended || s.b.keys[s.d.key.AppID] != s.d {
-		return
-	}
-	s.b.drop(s.d)
-	s.remove()
-	s.broken = errors.New("spool is aborted")
-}
-
-// remove needs the batch's mutex.
-func (s *Spool) remove() {
-	for _, p := range s.parts {
-		s.b.warn(p.remove())
-	}
 }

@@ -64,9 +64,10 @@ type Options struct {
 	Logger          *slog.Logger      // nil = discard
 	Now             func() time.Time  // nil = time.Now
 	Intercept       disk.Intercept    // stands around each file operation; nil = none
-	// Forget returns the time before which a key may be dropped from the log: both older than export.remember and older
-	// than any message that is still in the stream. nil or false: nothing is dropped.
-	Forget func(ctx context.Context) (before time.Time, ok bool)
+	// A key is dropped from the log, at a checkpoint, when it is older than Remember and than the oldest message that is
+	// still in the stream, which Oldest tells. Either being zero, or Oldest failing, keeps every key.
+	Remember time.Duration
+	Oldest   func(ctx context.Context) (time.Time, error)
 }
 
 // DefaultPartBytes is the size at which a part is ready to be committed.

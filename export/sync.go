@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"textmill/export/delta"
 )
-
-func isOurs(appID string) bool { return strings.HasPrefix(appID, "textmill/") }
 
 // SyncEntry makes durable what settles a delivery: whoever committed it may have died, or may still be, before its own
 // fsync. It is to be called before a redelivery that is skipped gets acked.

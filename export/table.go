@@ -190,16 +190,21 @@ func (t *Table) commitInfo(operation, id string, now int64) *delta.CommitInfo {
 // Begin starts a batch of rows whose embeddings are of a kind, making the table where it is absent. ErrSchema when the table
 // holds another kind, ErrRefused when textmill must not write to it.
 func (t *Table) Begin(kind EmbeddingKind) (*Batch, error) {
-	h, err := t.ensure(context.Background(), kind)
+	h, err := t.begin(context.Background(), kind)
+	if err != nil {
+		return nil, err
+	}
+	return &Batch{t: t, h: h, kind: kind, keys: map[string]*delivery{}}, nil
+}
+
+func (t *Table) begin(ctx context.Context, kind EmbeddingKind) (*handle, error) {
+	h, err := t.ensure(ctx, kind)
 	if err != nil {
 		return nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := h.accepts(kind); err != nil {
-		return nil, err
-	}
-	return &Batch{t: t, h: h, kind: kind, keys: map[string]*delivery{}}, nil
+	return h, h.accepts(kind)
 }
 
 // accepts reports whether rows of a kind may be written; a table that never had rows takes any.

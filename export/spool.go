@@ -1,0 +1,134 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Spool takes the rows of one big delivery as they come, into parts of its own, and is then given to a batch. It is used by
+// one goroutine at a time.
+type Spool struct {
+	t      *Table
+	h      *handle
+	kind   EmbeddingKind
+	key    Key
+	cur    *partFile
+	parts  []*partFile
+	rows   int64
+	errors int64
+	broken error
+	taken  bool // by a batch, which now owns the parts
+}
+
+// Spool starts a delivery that is too big to be held whole; see Begin for the errors. It outlives any number of batches.
+func (t *Table) Spool(k Key, kind EmbeddingKind) (*Spool, error) {
+	if k.AppID == "" {
+		return nil, errNoKey
+	}
+	h, err := t.begin(context.Background(), kind)
+	if err != nil {
+		return nil, err
+	}
+	return &Spool{t: t, h: h, kind: kind, key: k}, nil
+}
+
+// Append writes further rows. ErrRow leaves the spool as it was; after any other error it can only be aborted.
+func (s *Spool) Append(rows []Row) error {
+	switch {
+	case s.taken:
+		return errors.New("spool belongs to a batch")
+	case s.broken != nil:
+		return s.broken
+	case len(rows) == 0:
+		return nil
+	}
+	if s.cur == nil {
+		p, err := s.h.newPart(s.t.store.o, s.kind)
+		if err != nil {
+			return s.fail(err)
+		}
+		s.cur, s.parts = p, append(s.parts, p)
+	}
+	if err := s.cur.write(rows); err != nil {
+		if errors.Is(err, ErrRow) {
+			return err
+		}
+		return s.fail(err)
+	}
+	s.rows += int64(len(rows))
+	s.errors += countErrors(rows)
+	if s.cur.bytes() >= s.t.store.o.PartBytes {
+		return s.finish()
+	}
+	return nil
+}
+
+// finish completes the open part.
+func (s *Spool) finish() error {
+	if s.broken != nil || s.cur == nil {
+		return s.broken
+	}
+	if err := s.cur.finish(); err != nil {
+		return s.fail(err)
+	}
+	s.cur = nil
+	return nil
+}
+
+func (s *Spool) fail(err error) error {
+	s.broken = fmt.Errorf("write a part of %s: %w", s.t.path, err)
+	return s.broken
+}
+
+// Bytes is about how large the spool's parts are.
+func (s *Spool) Bytes() int64 {
+	var n int64
+	for _, p := range s.parts {
+		n += p.bytes()
+	}
+	return n
+}
+
+// Abort gives the delivery up. It is always safe: once a batch has taken the spool it does nothing.
+func (s *Spool) Abort() {
+	if s.taken {
+		return
+	}
+	s.remove()
+	s.broken = errors.New("spool is aborted")
+}
+
+func (s *Spool) remove() {
+	for _, p := range s.parts {
+		if err := p.remove(); err != nil && !errors.Is(err, os.ErrNotExist) {
+			s.t.log.Warn("a part stays until the next sweep", "error", err)
+		}
+	}
+}
+
+// AddSpool makes a complete delivery part of the batch, which from then on owns it. After an error the spool is the caller's
+// to abort, and the batch is as it was. ErrGone: the table was made anew since one of the two was begun.
+func (b *Batch) AddSpool(s *Spool) error {
+	if s.taken {
+		return errors.New("spool belongs to a batch")
+	}
+	if err := s.finish(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.h != b.h {
+		return fmt.Errorf("%w: %s", ErrGone, b.t.path)
+	}
+	if s.kind != b.kind {
+		return fmt.Errorf("%w: the batch has %s, the spool has %s", ErrSchema, b.kind, s.kind)
+	}
+	d, err := b.register(s.key)
+	if err != nil {
+		return err
+	}
+	d.spool, d.errors, s.taken = s, s.errors, true
+	return nil
+}
