@@ -96,13 +96,18 @@ func load(b []byte) table {
 }
 
 // Of returns the classes of r; a rune that is no code point has none.
-func Of(r rune) Class {
+func Of(r rune) Class { return classes.masks[Index(r)] }
+
+// Index returns the number of r's combination of classes, for callers who keep a table of their own by it.
+func Index(r rune) uint8 {
 	if uint32(r) >= 0x110000 {
 		return 0
 	}
-	at := int(classes.pages[uint32(r)>>8])<<8 | int(r&0xff)
-	return classes.masks[classes.blocks[at]]
+	return classes.blocks[int(classes.pages[uint32(r)>>8])<<8|int(r&0xff)]
 }
+
+// ByIndex returns the classes that Index numbers; unused numbers have none.
+func ByIndex(i uint8) Class { return classes.masks[i] }
 
 // Is tells whether r has any class of want.
 func Is(r rune, want Class) bool { return Of(r)&want != 0 }
