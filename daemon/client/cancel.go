@@ -1,0 +1,127 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"textmill/jobs"
+	"textmill/jobs/queue"
+)
+
+// ErrDone: the job was done before it could be cancelled (exit 1).
+var ErrDone = errors.New("the job is done already")
+
+const confirmWait = 10 * time.Second
+
+// CancelOptions say which job to cancel and where to say so.
+type CancelOptions struct {
+	Job    string
+	Wait   time.Duration // for a daemon's confirmation; 0 = 10 s
+	JSON   bool
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// Cancellation is what Cancel has done.
+type Cancellation struct {
+	Job    string `json:"job"`
+	Purged uint64 `json:"purged"` // messages that nobody had fetched
+	// Tables name where the verdict is in the log; none yet when no daemon has answered.
+	Tables []string `json:"tables"`
+}
+
+// Cancel asks the daemons by an event to write the verdict into the log of each table that knows the job, and
+// removes the messages that wait. Rows that are committed stay. The event lasts, so that daemons which are not
+// running now see it when they start; Cancel waits a while for the first confirmation.
+func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation, error) {
+	c := Cancellation{Job: o.Job, Tables: []string{}}
+	if !jobs.ValidJob(o.Job) {
+		return c, fmt.Errorf("%w: job %q does not match [A-Za-z0-9_-]{1,128}", ErrUsage, o.Job)
+	}
+	if err := q.EnsureStreams(ctx, queue.StreamOptions{}); err != nil {
+		return c, err
+	}
+	confirmed := confirmations{first: make(chan struct{})}
+	tracker, err := q.Track(ctx, queue.TrackOptions{Job: o.Job, OnEvent: confirmed.event})
+	if err != nil {
+		return c, err
+	}
+	defer tracker.Close()
+	status, known := tracker.Job(o.Job)
+	if status.State == queue.StateDone {
+		return c, fmt.Errorf("%w: %s", ErrDone, o.Job)
+	}
+	if !known {
+		waiting, err := q.UnservedSubjects(ctx, func(string, string) bool { return false })
+		if err != nil {
+			return c, err
+		}
+		if !waits(waiting, o.Job) {
+			return c, fmt.Errorf("%w: %s", ErrUnknownJob, o.Job)
+		}
+	}
+	if err := q.PublishEvent(ctx, jobs.Event{Type: jobs.EventCancelled, Job: o.Job, Time: time.Now()}); err != nil {
+		return c, fmt.Errorf("ask to cancel job %s: %w", o.Job, err)
+	}
+	if c.Purged, err = q.PurgeJob(ctx, o.Job); err != nil {
+		return c, err
+	}
+	if status.ShardsDone < status.Shards || status.Shards == 0 {
+		confirmed.wait(ctx, o.Wait)
+	}
+	c.Tables = confirmed.list()
+	return c, c.write(o)
+}
+
+func (c *Cancellation) write(o CancelOptions) error {
+	if len(c.Tables) == 0 {
+		fmt.Fprintln(o.Stderr, "no daemon has confirmed it yet: what one has fetched already ends when it reads the request")
+	}
+	if o.JSON {
+		return writeJSON(o.Stdout, c)
+	}
+	_, err := fmt.Fprintf(o.Stdout, "cancelled %s: %d waiting messages removed\n", c.Job, c.Purged)
+	return err
+}
+
+// confirmations gathers the tables in whose log daemons have put the verdict.
+type confirmations struct {
+	mu     sync.Mutex
+	tables []string
+	first  chan struct{}
+}
+
+func (c *confirmations) event(e jobs.Event) {
+	if e.Type != jobs.EventCancelled || e.Table == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.tables) == 0 {
+		close(c.first)
+	}
+	c.tables = append(c.tables, e.Table)
+}
+
+func (c *confirmations) wait(ctx context.Context, most time.Duration) {
+	if most <= 0 {
+		most = confirmWait
+	}
+	late := time.NewTimer(most)
+	defer late.Stop()
+	select {
+	case <-c.first:
+	case <-late.C:
+	case <-ctx.Done():
+	}
+}
+
+func (c *confirmations) list() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string{}, c.tables...)
+}

@@ -1,0 +1,148 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"textmill/jobs"
+	"textmill/jobs/queue"
+)
+
+// DeadOptions say which dead letters and where to.
+type DeadOptions struct {
+	Job    string // of a list, or of a retry of all: only those of this job; "" = of any
+	Class  string // likewise
+	JSON   bool   // one object a line
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// deadLetter is a dead letter as --json gives it.
+type deadLetter struct {
+	ID            string    `json:"id"`
+	Time          time.Time `json:"time"`
+	Class         string    `json:"class"`
+	Reason        string    `json:"reason"`
+	Attempts      int       `json:"attempts"`
+	Task          string    `json:"task"`
+	Model         string    `json:"model"`
+	Job           string    `json:"job"`
+	Subject       string    `json:"subject"`
+	Sequence      uint64    `json:"sequence"`
+	ModelSHA256   string    `json:"model_sha256"`
+	Retry         int       `json:"retry"`
+	Size          int       `json:"size"`
+	Payload       *string   `json:"payload,omitempty"`
+	PayloadBase64 string    `json:"payload_base64,omitempty"` // of one that is not UTF-8
+}
+
+func letterOf(e queue.DeadEntry) deadLetter {
+	l := deadLetter{ID: e.ID, Time: e.Time, Class: e.Class, Reason: e.Reason, Attempts: e.Attempts, Task: e.Task, Model: e.Model,
+		Subject: e.Subject, Sequence: e.Sequence, ModelSHA256: e.ModelSHA256, Retry: e.Retry, Size: e.Size}
+	if s, err := jobs.ParseSubject(e.Subject); err == nil {
+		l.Job = s.Job
+	}
+	return l
+}
+
+func (o DeadOptions) wants(l deadLetter) bool {
+	return (o.Job == "" || o.Job == l.Job) && (o.Class == "" || o.Class == l.Class)
+}
+
+// eachDead calls f for the letters that o chooses, the oldest first, without payloads.
+func eachDead(ctx context.Context, q *queue.Queue, o DeadOptions, f func(deadLetter) error) error {
+	if err := q.EnsureStreams(ctx, queue.StreamOptions{}); err != nil {
+		return err
+	}
+	var failed error
+	err := q.ListDead(ctx, func(e queue.DeadEntry) bool {
+		if l := letterOf(e); o.wants(l) {
+			failed = f(l)
+		}
+		return failed == nil
+	})
+	return errors.Join(err, failed)
+}
+
+// DeadList lists the dead letters without their payloads.
+func DeadList(ctx context.Context, q *queue.Queue, o DeadOptions) error {
+	if o.JSON {
+		return eachDead(ctx, q, o, func(l deadLetter) error { return writeJSON(o.Stdout, l) })
+	}
+	t := tabwriter.NewWriter(o.Stdout, 0, 0, 2, ' ', 0)
+	n := 0
+	err := eachDead(ctx, q, o, func(l deadLetter) error {
+		if n++; n == 1 {
+			fmt.Fprintln(t, "ID\tTIME\tCLASS\tATTEMPTS\tSUBJECT\tBYTES\tREASON")
+		}
+		_, err := fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%d\t%s\n", l.ID, l.Time.Format(time.RFC3339), l.Class, l.Attempts, l.Subject, l.Size, l.Reason)
+		return err
+	})
+	if n == 0 && err == nil {
+		fmt.Fprintln(o.Stderr, "no dead letters")
+	}
+	return errors.Join(err, t.Flush())
+}
+
+// DeadShow writes one dead letter with its payload and reason.
+func DeadShow(ctx context.Context, q *queue.Queue, id string, o DeadOptions) error {
+	if err := q.EnsureStreams(ctx, queue.StreamOptions{}); err != nil {
+		return err
+	}
+	e, err := q.GetDead(ctx, id)
+	if err != nil {
+		return err
+	}
+	l := letterOf(e)
+	if o.JSON {
+		if utf8.Valid(e.Payload) {
+			text := string(e.Payload)
+			l.Payload = &text
+		} else {
+			l.PayloadBase64 = base64.StdEncoding.EncodeToString(e.Payload)
+		}
+		return writeJSON(o.Stdout, l)
+	}
+	_, err = fmt.Fprintf(o.Stdout, "id            %s\ntime          %s\nclass         %s\nreason        %s\nattempts      %d\nsubject       %s\nsequence      %d\nmodel sha256  %s\nretry         %d\npayload       %d bytes:\n%s\n",
+		l.ID, l.Time.Format(time.RFC3339), l.Class, l.Reason, l.Attempts, l.Subject, l.Sequence, l.ModelSHA256, l.Retry, l.Size, e.Payload)
+	return err
+}
+
+// DeadRetry publishes the payloads of the letters with these ids again as they came, and removes the letters;
+// without ids, of all that o chooses. A retry is another delivery: its rows can be committed though the first
+// one was judged dead.
+func DeadRetry(ctx context.Context, q *queue.Queue, ids []string, o DeadOptions) error {
+	if len(ids) == 0 {
+		err := eachDead(ctx, q, o, func(l deadLetter) error {
+			ids = append(ids, l.ID)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			fmt.Fprintln(o.Stderr, "no dead letters")
+		}
+	}
+	for _, id := range ids {
+		e, err := q.RetryDead(ctx, id)
+		if err != nil {
+			return err
+		}
+		if o.JSON {
+			err = writeJSON(o.Stdout, letterOf(e))
+		} else {
+			_, err = fmt.Fprintf(o.Stdout, "%s retry %d on %s\n", e.ID, e.Retry, e.Subject)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
