@@ -1,0 +1,356 @@
+package tokenize
+
+import (
+	"fmt"
+	"math"
+	"unicode/utf8"
+	"unsafe"
+
+	"textmill/tokenize/internal/added"
+	"textmill/tokenize/internal/aligned"
+	"textmill/tokenize/internal/model"
+)
+
+// scratch is what one call needs; calls share them through a pool.
+type scratch struct {
+	model.Scratch
+	out     output
+	parts   []added.Part
+	inner   []added.Part
+	tokens  []model.Token
+	chars   []Span
+	fastBuf fastBuffers
+}
+
+// output collects the tokens of one text.
+type output struct {
+	ids   []int32
+	spans []aligned.Span // in bytes of the text
+	// Kept only for Encode:
+	keep   bool
+	texts  []textAt // tokens whose text is not that of their ID
+	pieces []piece  // where each pre-tokenized piece begins
+}
+
+type textAt struct {
+	index int
+	text  string
+}
+
+type piece struct {
+	first int
+	added bool
+}
+
+func (o *output) reset(keep bool) {
+	o.ids, o.spans, o.texts, o.pieces, o.keep = o.ids[:0], o.spans[:0], o.texts[:0], o.pieces[:0], keep
+}
+
+// begin starts a pre-tokenized piece.
+func (o *output) begin(added bool) {
+	if o.keep {
+		o.pieces = append(o.pieces, piece{len(o.ids), added})
+	}
+}
+
+func (o *output) token(id int32, start, end int32) {
+	o.ids = append(o.ids, id)
+	o.spans = append(o.spans, aligned.Span{Start: start, End: end})
+}
+
+// maxText is the longest text in bytes, as offsets are 32 bits.
+const maxText = math.MaxInt32
+
+// Encode turns a text into its tokens. Invalid UTF-8 counts as U+FFFD, one for each maximal invalid part, and offsets
+// are of the text so mended. The error is of class ErrOptions or ErrUnknown.
+func (t *Tokenizer) Encode(text string, o Options) (*Encoding, error) {
+	texts := []string{text}
+	if o.Pair != nil {
+		texts = append(texts, *o.Pair)
+	}
+	parts := make([]*Encoding, 0, len(texts))
+	for i, text := range texts {
+		e, err := t.encodeOne(text, int32(i), o.Truncation)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, e)
+	}
+	if o.Truncation != nil {
+		if err := t.truncate(parts, o); err != nil {
+			return nil, err
+		}
+	}
+	e := t.assemble(parts, !o.NoSpecialTokens)
+	if o.Padding != nil {
+		Pad([]*Encoding{e}, *o.Padding)
+	}
+	return e, nil
+}
+
+// encodeOne encodes one sequence without special tokens.
+func (t *Tokenizer) encodeOne(text string, typeID int32, tr *Truncation) (*Encoding, error) {
+	sc := t.scratch.Get().(*scratch)
+	defer t.scratch.Put(sc)
+	text = mend(text)
+	sc.out.reset(true)
+	if err := t.body(sc, text); err != nil {
+		return nil, err
+	}
+	from, to := 0, len(sc.out.ids)
+	if tr != nil && (tr.Strategy != OnlySecond || typeID != 0) {
+		from, to = sc.out.limit(tr.MaxLength, tr.Left)
+	}
+	n := to - from
+	e := &Encoding{
+		IDs: clone(sc.out.ids[from:to]), TypeIDs: make([]int32, n), Tokens: make([]string, n),
+		Offsets: make([]Span, n), ByteOffsets: make([]Span, n),
+		SpecialTokensMask: make([]int32, n), AttentionMask: make([]int32, n),
+	}
+	for i, s := range sc.out.spans[from:to] {
+		e.ByteOffsets[i] = Span(s)
+		e.Tokens[i] = t.modelToken(e.IDs[i])
+		e.TypeIDs[i], e.AttentionMask[i] = typeID, 1
+	}
+	for _, special := range sc.out.texts {
+		if i := special.index - from; i >= 0 && i < n {
+			e.Tokens[i] = special.text
+		}
+	}
+	toChars(e.Offsets, sc.out.spans[from:to], text)
+	return e, nil
+}
+
+// limit is the range of tokens that Hugging Face computes at all when it is going to truncate: whole pieces from one
+// end until there are enough.
+func (o *output) limit(enough int, left bool) (from, to int) {
+	total := 0
+	if left {
+		for i := len(o.pieces) - 1; i >= 0; i-- {
+			p, end := o.pieces[i], len(o.ids)
+			if i+1 < len(o.pieces) {
+				end = o.pieces[i+1].first
+			}
+			total += end - p.first
+			if !p.added && total >= enough {
+				return p.first, len(o.ids)
+			}
+		}
+		return 0, len(o.ids)
+	}
+	for i, p := range o.pieces {
+		end := len(o.ids)
+		if i+1 < len(o.pieces) {
+			end = o.pieces[i+1].first
+		}
+		total += end - p.first
+		if !p.added && total >= enough {
+			return 0, end
+		}
+	}
+	return 0, len(o.ids)
+}
+
+// modelToken is the text of a token as the model has it.
+func (t *Tokenizer) modelToken(id int32) string {
+	token, _ := t.vocab.Text(id)
+	return token
+}
+
+// AppendBody appends the tokens of text without special tokens, neither cut nor padded, and their spans in
+// characters. It is Encode for those who need no more than that. Text that the tokenizer has no token for, not even
+// an unknown one, ends the tokens.
+func (t *Tokenizer) AppendBody(ids []int32, spans []Span, text string) ([]int32, []Span) {
+	sc := t.scratch.Get().(*scratch)
+	text = mend(text)
+	sc.out.reset(t.trims)
+	_ = t.body(sc, text) // the tokens before the unknown text stand
+	ids = append(ids, sc.out.ids...)
+	from := len(spans)
+	spans = grow(spans, len(sc.out.spans))
+	toChars(spans[from:], sc.out.spans, text)
+	if t.trims {
+		t.trimBody(spans[from:], sc)
+	}
+	t.scratch.Put(sc)
+	return ids, spans
+}
+
+func grow(s []Span, n int) []Span {
+	if cap(s)-len(s) < n {
+		s = append(make([]Span, 0, max(len(s)+n, 2*cap(s))), s...)
+	}
+	return s[:len(s)+n]
+}
+
+// NumSpecial is the number of special tokens that AppendInput adds.
+func (t *Tokenizer) NumSpecial() int { return len(t.single.ids) }
+
+// AppendInput appends the model's input for a body: its tokens with the special ones around them.
+func (t *Tokenizer) AppendInput(ids, typeIDs, body []int32) ([]int32, []int32) {
+	s := &t.single
+	ids, typeIDs = append(ids, s.ids[:s.at]...), append(typeIDs, s.typeIDs[:s.at]...)
+	if s.plain {
+		ids = append(ids, body...)
+		for range body {
+			typeIDs = append(typeIDs, s.typeID)
+		}
+	}
+	return append(ids, s.ids[s.at:]...), append(typeIDs, s.typeIDs[s.at:]...)
+}
+
+// body fills sc.out with the tokens of text.
+func (t *Tokenizer) body(sc *scratch, text string) error {
+	if len(text) > maxText {
+		return fmt.Errorf("%w: text of %d bytes; the limit is %d", ErrOptions, len(text), maxText)
+	}
+	if !t.added.Raw() {
+		return t.segment(sc, text, 0, len(text))
+	}
+	sc.parts = t.added.SplitRaw(sc.parts[:0], text)
+	for _, p := range sc.parts {
+		if p.ID >= 0 {
+			t.addedToken(&sc.out, p.ID, text[p.Start:p.End], int32(p.Start), int32(p.End))
+		} else if err := t.segment(sc, text, p.Start, p.End); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tokenizer) addedToken(out *output, id int32, text string, start, end int32) {
+	if text == "" {
+		return
+	}
+	out.begin(true)
+	if out.keep {
+		out.texts = append(out.texts, textAt{len(out.ids), text})
+	}
+	out.token(id, start, end)
+}
+
+// segment encodes text[start:end], which holds none of the added tokens that are looked for in the text as given.
+func (t *Tokenizer) segment(sc *scratch, text string, start, end int) error {
+	if start == end {
+		return nil
+	}
+	if t.fast != nil {
+		done, err := t.fast.run(t, sc, text, start, end)
+		if done || err != nil {
+			return err
+		}
+	}
+	return t.general(sc, text, start, end)
+}
+
+// general takes the segment through every step as the file lists them.
+func (t *Tokenizer) general(sc *scratch, text string, start, end int) error {
+	seg := aligned.Part(text, start, end)
+	for _, step := range t.normalize {
+		step(&seg)
+	}
+	if len(seg.Norm) == 0 {
+		return nil
+	}
+	inner := t.added.SplitNormal(nil, string(seg.Norm))
+	for _, p := range inner {
+		if p.Start >= p.End {
+			continue
+		}
+		part := seg.Slice(p.Start, p.End)
+		if p.ID >= 0 {
+			span := part.Original(0, len(part.Norm))
+			t.addedToken(&sc.out, p.ID, string(part.Norm), span.Start, span.End)
+			continue
+		}
+		if err := t.words(sc, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// words pre-tokenizes a piece of normalized text and gives the words to the model.
+func (t *Tokenizer) words(sc *scratch, part aligned.Text) error {
+	words := []aligned.Text{part}
+	for _, step := range t.pretoken {
+		var next []aligned.Text
+		for _, w := range words {
+			for _, w := range step(w) {
+				if len(w.Norm) > 0 {
+					next = append(next, w)
+				}
+			}
+		}
+		words = next
+	}
+	for i := range words {
+		if err := t.word(sc, &words[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tokenizer) word(sc *scratch, w *aligned.Text) (err error) {
+	sc.out.begin(false)
+	word := unsafe.String(unsafe.SliceData(w.Norm), len(w.Norm))
+	sc.tokens, err = t.model.Append(sc.tokens[:0], word, &sc.Scratch)
+	if err != nil {
+		return err
+	}
+	for _, tok := range sc.tokens {
+		if sc.out.keep && tok.ID == t.unkText {
+			sc.out.texts = append(sc.out.texts, textAt{len(sc.out.ids), string(w.Norm[tok.Start:tok.End])})
+		}
+		span := w.Original(int(tok.Start), int(tok.End))
+		sc.out.token(tok.ID, span.Start, span.End)
+	}
+	return nil
+}
+
+// mend replaces each maximal invalid part of a text by U+FFFD.
+func mend(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	out := make([]byte, 0, len(s)+len(s)/2)
+	for i := 0; i < len(s); {
+		c, n := utf8.DecodeRuneInString(s[i:])
+		if c == utf8.RuneError && n == 1 {
+			n = invalidPart(s[i:])
+		}
+		out = utf8.AppendRune(out, c)
+		i += n
+	}
+	return string(out)
+}
+
+// invalidPart is the length of the longest start of s that could still have become a character, at least 1.
+func invalidPart(s string) int {
+	low, high, need := byte(0x80), byte(0xBF), 0
+	switch c := s[0]; {
+	case c >= 0xC2 && c <= 0xDF:
+		need = 1
+	case c >= 0xE0 && c <= 0xEF:
+		need = 2
+	case c >= 0xF0 && c <= 0xF4:
+		need = 3
+	}
+	switch s[0] {
+	case 0xE0:
+		low = 0xA0
+	case 0xED:
+		high = 0x9F
+	case 0xF0:
+		low = 0x90
+	case 0xF4:
+		high = 0x8F
+	}
+	n := 1
+	for n <= need && n < len(s) && s[n] >= low && s[n] <= high {
+		low, high = 0x80, 0xBF
+		n++
+	}
+	return n
+}
