@@ -51,6 +51,7 @@ type cutter struct {
 	anyModel                  bool // do not compare the model that a record names
 	emit                      func(shard) error
 
+	records    int // in a shard, at most
 	paramsJSON []byte
 	dimensions int
 	open       shard
@@ -65,6 +66,10 @@ func newCutter(c cutter, maxPayload int64) (*cutter, error) {
 		return nil, fmt.Errorf("the NATS server's max_payload is %d bytes; textmill needs at least %d", maxPayload, 2*headroom)
 	}
 	c.target = min(targetBytes, c.most)
+	c.records = targetRecords
+	if most := c.limits.RecordsPerShard; most > 0 {
+		c.records = min(c.records, most)
+	}
 	err := c.setDimensions(0)
 	return &c, err
 }
@@ -106,7 +111,7 @@ func (c *cutter) add(it *input.Item) error {
 	if len(c.line)+c.frame() > c.most {
 		c.line = c.cannotCarry(rec, it.Line)
 	}
-	if c.open.records > 0 && (len(c.open.payload)+1+len(c.line)+2 > c.target || c.open.records == targetRecords) {
+	if c.open.records > 0 && (len(c.open.payload)+1+len(c.line)+2 > c.target || c.open.records == c.records) {
 		if err := c.flush(); err != nil {
 			return err
 		}
