@@ -60,7 +60,7 @@ func ParseEvent(raw []byte) (Event, error) {
 	if !jsontext.Value(raw).IsValid() {
 		return Event{}, errors.New("event is not valid JSON")
 	}
-	e := Event{Version: -1}
+	var e Event
 	err := eachMember(raw, "event", func(name string, v jsontext.Value) error {
 		if v.Kind() == 'n' {
 			return nil

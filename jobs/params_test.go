@@ -1,0 +1,135 @@
+package jobs
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestParseEmbedParams(t *testing.T) {
+	got, err := ParseEmbedParams([]byte(`{"prompt_name":"query","prompt":"q: ","pooling":"none","normalize":false,"dimensions":64,
+		"precision":"ubinary","truncate":"error","max_length":128.0,"chunk_size":100,"chunk_overlap":99,"store_text":false,"store_token_ids":null}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, prompt, no := "query", "q: ", false
+	want := EmbedParams{PromptName: &name, Prompt: &prompt, Pooling: "none", Normalize: &no, Dimensions: 64, Precision: "ubinary",
+		Truncate: "error", MaxLength: 128, ChunkSize: 100, ChunkOverlap: 99, StoreTokenIDs: true}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, err := ParseEmbedParams(nil); err != nil || !reflect.DeepEqual(got, defaultEmbed) {
+		t.Errorf("no params give %+v, %v", got, err)
+	}
+}
+
+func TestParseGenerateParams(t *testing.T) {
+	got, err := ParseGenerateParams([]byte(`{"max_new_tokens":10,"min_new_tokens":2,"temperature":0,"top_k":50,"top_p":0.9,"min_p":0.05,
+		"repetition_penalty":1.1,"seed":-9223372036854775808,"stop":["a","b"],"ignore_eos":true,"logprobs":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.MaxNewTokens != 10 || *got.Temperature != 0 || *got.TopK != 50 || *got.Seed != -1<<63 || len(got.Stop) != 2 || !got.IgnoreEOS || !got.Logprobs || !got.StoreText {
+		t.Errorf("got %+v", got)
+	}
+	if got, err := ParseGenerateParams([]byte(`{"stop":"\n"}`)); err != nil || len(got.Stop) != 1 {
+		t.Errorf("one stop string gives %+v, %v", got, err)
+	}
+}
+
+func TestBadParamsAreNamed(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"dimension":1}`:             "did you mean dimensions",
+		`{"MaxLength":1}`:             "did you mean max_length",
+		`{"dimensions":"64"}`:         "dimensions: want a number, have a string",
+		`{"dimensions":0}`:            "dimensions: 0 is not within [1, 2147483647]",
+		`{"dimensions":1.5}`:          "dimensions: 1.5 is not a whole number",
+		`{"dimensions":1e999}`:        "dimensions: 1e999 is too large",
+		`{"pooling":"man"}`:           "did you mean mean",
+		`{"truncate":true}`:           "truncate: want a string, have a boolean",
+		`{"normalize":"true"}`:        "normalize: want true or false, have a string",
+		`{"chunk_overlap":5}`:         "chunk_overlap: 5 is not below chunk_size",
+		`{"prompt":["a"]}`:            "prompt: want a string, have an array",
+		`{"prompt":"a","prompt":"b"}`: "given twice",
+		`[]`:                          "want an object",
+		`{`:                           "not valid JSON",
+	} {
+		_, err := ParseEmbedParams([]byte(raw))
+		if e, ok := err.(*RecordError); !ok || e.Class != InvalidParam || !strings.Contains(e.Message, want) {
+			t.Errorf("%s: %v does not say %q", raw, err, want)
+		}
+	}
+	for raw, want := range map[string]string{
+		`{"temperature":-1}`:                      "temperature: -1 is not within [0, 100]",
+		`{"repetition_penalty":0}`:                "(0, 100]",
+		`{"stop":[1]}`:                            "stop[0]: want a string, have a number",
+		`{"stop":1}`:                              "stop: want a string or an array",
+		`{"max_new_tokens":1,"min_new_tokens":2}`: "min_new_tokens: 2 is above",
+		`{"logprobs":3}`:                          "logprobs: want true or false",
+		`{"pooling":"mean"}`:                      `unknown param "pooling"`,
+	} {
+		_, err := ParseGenerateParams([]byte(raw))
+		if e, ok := err.(*RecordError); !ok || e.Class != InvalidParam || !strings.Contains(e.Message, want) {
+			t.Errorf("%s: %v does not say %q", raw, err, want)
+		}
+	}
+}
+
+func TestParamsJSON(t *testing.T) {
+	got, err := ParamsJSON(TaskEmbed, map[string]string{"truncate": "left", "dimensions": "64", "normalize": "true", "prompt": "1"})
+	if want := `{"dimensions":64,"normalize":true,"prompt":"1","truncate":"left"}`; err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+	if _, err := ParamsJSON(TaskEmbed, map[string]string{"dimensions": "many"}); err == nil {
+		t.Error("a text for a number is taken")
+	}
+	if _, err := ParamsJSON(TaskGenerate, map[string]string{"poling": "mean"}); err == nil {
+		t.Error("an unknown param is taken")
+	}
+	if got, err := ParamsJSON(TaskEmbed, nil); got != nil || err != nil {
+		t.Errorf("no pairs give %s, %v", got, err)
+	}
+}
+
+func FuzzParseEmbedParams(f *testing.F) {
+	for _, s := range []string{`{"pooling":"cls","dimensions":3}`, `{"max_length":1e3}`, `{"stop":["a"],"seed":-1}`, `{"a":1,"a":2}`, `null`, `{"normalize":`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if _, err := ParseEmbedParams(raw); err != nil {
+			if e, ok := err.(*RecordError); !ok || e.Class != InvalidParam {
+				t.Errorf("error %v", err)
+			}
+		}
+		if _, err := ParseGenerateParams(raw); err != nil {
+			if e, ok := err.(*RecordError); !ok || e.Class != InvalidParam {
+				t.Errorf("error %v", err)
+			}
+		}
+	})
+}
+
+func FuzzParseEvent(f *testing.F) {
+	e := Event{Type: EventCommitted, Job: "j", Shard: "0/r1", Shards: 3, Rows: 5, Errors: 1, Table: "/t", Version: 4}
+	f.Add(e.AppendJSON(nil))
+	f.Add([]byte(`{"type":"later","job":"j","new":[1],"time":"2026-01-02T03:04:05Z","shard":3}`))
+	f.Add([]byte(`{"type":1}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		e, err := ParseEvent(raw)
+		if err != nil {
+			return
+		}
+		first := e.AppendJSON(nil)
+		again, err := ParseEvent(first)
+		if err != nil {
+			if e.Time.Year() > 9999 || e.Time.Year() < 0 {
+				return // RFC 3339 cannot say it
+			}
+			t.Fatalf("%s is not read back: %v", first, err)
+		}
+		if second := again.AppendJSON(nil); !bytes.Equal(first, second) {
+			t.Errorf("%s is read back as %s", first, second)
+		}
+	})
+}
