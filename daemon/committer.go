@@ -1,0 +1,227 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"textmill/export"
+	"textmill/jobs"
+)
+
+// committer gathers complete deliveries of one dataset into parts and commits
+// them. One goroutine owns the open batch.
+type committer struct {
+	table    *export.Table
+	dataset  string
+	settler  *settler
+	log      *slog.Logger
+	metrics  *metrics
+	interval time.Duration
+	partSize int64
+	lanes    *committers
+
+	pieces   chan piece
+	drain    chan struct{} // closed: commit as soon as nothing is on its way
+	finished chan struct{}
+
+	// Owned by the goroutine.
+	batch   *export.Batch
+	kind    export.EmbeddingKind
+	members []*flight
+	spools  map[*flight]*export.Spool // of big deliveries that still run
+	refused map[*flight]error // until their last piece
+	since   time.Time         // of the first delivery in the batch
+	settles sync.WaitGroup
+}
+
+// run commits until pieces is closed, then commits what it holds. The context
+// ends waiting, not bookkeeping: after it is done, deliveries are handed back.
+func (c *committer) run(ctx context.Context) {
+	defer close(c.finished)
+	defer c.settles.Wait()
+	tick := time.NewTicker(max(c.interval/10, 10*time.Millisecond))
+	defer tick.Stop()
+	drain := c.drain
+	for {
+		select {
+		case p, ok := <-c.pieces:
+			if !ok {
+				c.commit(ctx)
+				return
+			}
+			c.take(ctx, p)
+		case <-tick.C:
+			if c.batch != nil && time.Since(c.since) >= c.interval {
+				c.commit(ctx)
+			}
+		case <-drain:
+			c.interval, drain = 0, nil
+		}
+	}
+}
+
+func (c *committer) take(ctx context.Context, p piece) {
+	f := p.flight
+	if p.err == nil && c.refused[f] == nil {
+		p.err = c.write(ctx, p)
+		if p.err != nil {
+			c.refuse(ctx, f, p.err)
+		}
+	}
+	if refusal := c.refused[f]; refusal != nil {
+		p.err = refusal
+	}
+	if p.err != nil {
+		c.dropSpool(f)
+		if p.done {
+			delete(c.refused, f)
+			c.settleLater(ctx, f, giveUp(p.err))
+		}
+		return
+	}
+	if c.batch != nil && c.batch.Bytes() >= c.partSize {
+		c.commit(ctx)
+	}
+}
+
+// write puts rows of a delivery where the next commit finds them: whole small
+// ones into the shared part, pieces of big ones into parts of their own.
+func (c *committer) write(ctx context.Context, p piece) error {
+	f := p.flight
+	spool := c.spools[f]
+	if spool == nil && !p.done {
+		var err error
+		if spool, err = c.table.Spool(f.key, f.kind); err != nil {
+			return err
+		}
+		c.spools[f] = spool
+	}
+	if spool != nil {
+		if err := spool.Append(p.rows); err != nil || !p.done {
+			return err
+		}
+	}
+	if err := c.open(ctx, f.kind); err != nil {
+		return err
+	}
+	if err := c.join(f, spool, p.rows); err != nil {
+		return err
+	}
+	delete(c.spools, f)
+	c.members = append(c.members, f)
+	return nil
+}
+
+// join makes a complete delivery part of the open batch.
+func (c *committer) join(f *flight, spool *export.Spool, rows []export.Row) error {
+	if spool != nil {
+		return c.batch.AddSpool(spool)
+	}
+	return c.batch.Add(f.key, rows)
+}
+
+// open has a batch ready for rows of a kind.
+func (c *committer) open(ctx context.Context, kind export.EmbeddingKind) error {
+	if c.batch != nil && c.kind != kind {
+		c.commit(ctx)
+	}
+	if c.batch != nil {
+		return nil
+	}
+	b, err := c.table.Begin(kind)
+	if err != nil {
+		return err
+	}
+	c.batch, c.kind, c.since = b, kind, time.Now()
+	return nil
+}
+
+// commit makes the gathered deliveries part of the table.
+func (c *committer) commit(ctx context.Context) {
+	if c.batch == nil {
+		return
+	}
+	batch, members := c.batch, c.members
+	c.batch, c.members = nil, nil
+	c.publish(ctx, batch, members)
+}
+
+// publish commits a batch and settles its deliveries beside the rows that go
+// on arriving.
+func (c *committer) publish(ctx context.Context, batch *export.Batch, members []*flight) {
+	begun := time.Now()
+	result, err := batch.Commit(ctx)
+	c.metrics.commitTime.Observe(time.Since(begun).Seconds())
+	if err != nil {
+		batch.Abort()
+		c.lanes.failed(err)
+		c.metrics.commits.WithLabelValues(c.dataset, "failed").Inc()
+		c.log.ErrorContext(ctx, "commit failed, its deliveries are handed back", "dataset", c.dataset, "deliveries", len(members), "error", err.Error())
+		for _, f := range members {
+			c.settleLater(ctx, f, verdict{delay: handBackDelay, cause: err})
+		}
+		return
+	}
+	c.lanes.succeeded()
+	c.metrics.committed(c.dataset, result)
+	c.log.InfoContext(ctx, "committed", "dataset", c.dataset, "version", result.Version, "deliveries", len(members), "rows", result.Rows, "errors", result.Errors, "took", time.Since(begun))
+	for _, f := range members {
+		c.settleLater(ctx, f, judge(result.Outcomes[f.key.AppID], result.Version))
+	}
+}
+
+// refuse remembers that a delivery's rows cannot be written until its last
+// piece has come. The shared part is of no more use after a failed write: its
+// other deliveries come again.
+func (c *committer) refuse(ctx context.Context, f *flight, err error) {
+	f.halt(err)
+	c.refused[f] = err
+	if errors.Is(err, export.ErrSchema) || errors.Is(err, export.ErrRefused) || errors.Is(err, export.ErrRow) {
+		return
+	}
+	c.lanes.failed(err)
+	if c.batch == nil {
+		return
+	}
+	batch, members := c.batch, c.members
+	c.batch, c.members = nil, nil
+	batch.Abort()
+	for _, other := range members {
+		c.settleLater(ctx, other, verdict{delay: handBackDelay, cause: err})
+	}
+}
+
+// giveUp is the verdict on a delivery whose rows will not be committed here.
+func giveUp(err error) verdict {
+	var invalid *jobs.Invalid
+	switch {
+	case errors.As(err, &invalid):
+		return verdict{dead: invalid}
+	case errors.Is(err, export.ErrSchema), errors.Is(err, export.ErrRefused):
+		return verdict{dead: &jobs.Invalid{Class: jobs.Schema, Reason: err.Error()}}
+	case errors.Is(err, errCancelled):
+		return verdict{outcome: export.Cancelled}
+	case errors.Is(err, errDraining):
+		return verdict{cause: err}
+	}
+	return verdict{delay: handBackDelay, cause: err}
+}
+
+func (c *committer) dropSpool(f *flight) {
+	if s := c.spools[f]; s != nil {
+		s.Abort()
+		delete(c.spools, f)
+	}
+}
+
+// settleLater settles beside the committer's own work, a bounded number at a
+// time.
+func (c *committer) settleLater(ctx context.Context, f *flight, v verdict) {
+	c.settles.Go(func() {
+		c.settler.settle(ctx, f, v)
+		f.release()
+	})
+}

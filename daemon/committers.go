@@ -1,0 +1,148 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"textmill/export"
+)
+
+// errTooManyOpen is given when every dataset that may be open is in use.
+var errTooManyOpen = errors.New("too many datasets are open at once; raise export.max_open")
+
+// committers holds the committer of each dataset in use, a bounded number of
+// them, and keeps new work away while commits fail.
+type committers struct {
+	store   *export.Store
+	maxOpen int
+	make    func(dataset string, t *export.Table) *committer
+	work    context.Context
+
+	mu       sync.Mutex
+	lanes    map[string]*lane
+	draining bool
+	failure  error     // of the newest commit, nil after a success
+	retryAt  time.Time // when work is taken in again after failure
+}
+
+// lane is a committer and how many flights are on their way to it.
+type lane struct {
+	*committer
+	users  int
+	closes func()
+}
+
+// close says that a flight no longer needs the lane.
+func (l *lane) close() { l.closes() }
+
+// open returns the lane of a dataset; every open needs one close.
+func (c *committers) open(dataset string) (*lane, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.lanes[dataset]
+	if l == nil {
+		if len(c.lanes) >= c.maxOpen && !c.retireIdle() {
+			return nil, errTooManyOpen
+		}
+		t, err := c.store.Table(dataset)
+		if err != nil {
+			return nil, fmt.Errorf("open table of dataset %s: %w", dataset, err)
+		}
+		l = &lane{committer: c.make(dataset, t)}
+		l.closes = func() {
+			c.mu.Lock()
+			l.users--
+			c.mu.Unlock()
+		}
+		if c.draining {
+			close(l.drain)
+		}
+		c.lanes[dataset] = l
+		go l.run(c.work)
+	}
+	l.users++
+	return l, nil
+}
+
+// retireIdle ends the committer of a dataset that nothing is on its way to.
+// Called with mu held.
+func (c *committers) retireIdle() bool {
+	for dataset, l := range c.lanes {
+		if l.users == 0 {
+			delete(c.lanes, dataset)
+			close(l.pieces)
+			return true
+		}
+	}
+	return false
+}
+
+// commitAtOnce ends the gathering of larger parts: from now on every delivery
+// is committed as it completes.
+func (c *committers) commitAtOnce() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.draining {
+		return
+	}
+	c.draining = true
+	for _, l := range c.lanes {
+		close(l.drain)
+	}
+}
+
+// finish commits what is left, and returns when every committer has ended.
+func (c *committers) finish() {
+	c.mu.Lock()
+	all := c.lanes
+	c.lanes = nil
+	c.mu.Unlock()
+	for _, l := range all {
+		close(l.pieces)
+	}
+	for _, l := range all {
+		<-l.finished
+	}
+}
+
+// failed keeps new work away for a while: what cannot be committed need not be
+// computed.
+func (c *committers) failed(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failure, c.retryAt = err, time.Now().Add(handBackDelay)
+}
+
+func (c *committers) succeeded() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failure, c.retryAt = nil, time.Time{}
+}
+
+// trouble is why commits fail now, or nil.
+func (c *committers) trouble() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failure
+}
+
+// wait returns true when work may be taken in, false when ctx ends first.
+func (c *committers) wait(ctx context.Context) bool {
+	c.mu.Lock()
+	pause := time.Until(c.retryAt)
+	c.mu.Unlock()
+	if pause <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,152 @@
+// Package daemon takes text jobs from a queue to rows in tables.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"textmill/config"
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/jobs/queue"
+)
+
+// Daemon is the pipeline from the queue to the tables, ready to run.
+type Daemon struct {
+	cfg      config.Config
+	log      *slog.Logger
+	metrics  *metrics
+	ledger   *ledger
+	queue    *queue.Queue
+	store    *export.Store
+	lanes    *committers
+	settler  *settler
+	servers  []*server
+	natsURL  string
+	httpAddr string
+
+	work     context.Context // what was fetched; outlives the signal
+	giveUp   context.CancelCauseFunc
+	closers  []closer
+	mu       sync.Mutex
+	unserved []string
+}
+
+type closer struct {
+	name string
+	end  func() error
+}
+
+// New opens everything the daemon needs, in the order in which Run will close
+// it backwards. On an error nothing stays open.
+func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, err error) {
+	d := &Daemon{cfg: cfg, log: log, metrics: newMetrics()}
+	d.ledger = newLedger(log, d.metrics)
+	d.work, d.giveUp = context.WithCancelCause(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if d.store, err = export.OpenStore(storeOptions(cfg, log)); err != nil {
+		return nil, err
+	}
+	d.onClose("tables", d.store.Close)
+	if err := d.openQueue(ctx); err != nil {
+		return nil, err
+	}
+	d.settler = &settler{queue: d.queue, log: log, metrics: d.metrics}
+	d.lanes = &committers{store: d.store, maxOpen: cfg.Export.MaxOpen, make: d.newCommitter, work: d.work, lanes: map[string]*lane{}}
+	if err := d.openModels(ctx); err != nil {
+		return nil, err
+	}
+	stop, err := d.queue.Announce(d.served)
+	if err != nil {
+		return nil, err
+	}
+	d.onClose("announcement", stop)
+	token, err := cfg.HTTP.Secret()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.listen(cfg.HTTP.Addr, token); err != nil {
+		return nil, fmt.Errorf("http.addr: %w", err)
+	}
+	return d, nil
+}
+
+// NATSURL is where clients publish jobs.
+func (d *Daemon) NATSURL() string { return d.natsURL }
+
+// HTTPAddr is where the daemon's pages are.
+func (d *Daemon) HTTPAddr() string { return d.httpAddr }
+
+func (d *Daemon) onClose(name string, end func() error) {
+	d.closers = append(d.closers, closer{name, end})
+}
+
+// close ends everything opened, newest first.
+func (d *Daemon) close() error {
+	var errs []error
+	for _, c := range slices.Backward(d.closers) {
+		if err := c.end(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", c.name, err))
+		}
+	}
+	d.closers = nil
+	d.giveUp(nil)
+	return errors.Join(errs...)
+}
+
+// Run works until ctx ends, then drains: it fetches nothing more, finishes or
+// hands back what it holds within drain_timeout, and closes everything.
+func (d *Daemon) Run(ctx context.Context) error {
+	d.log.InfoContext(ctx, "textmill is ready", "nats", d.natsURL, "http", "http://"+d.httpAddr, "tables", d.store.Path())
+	var fetching, watching sync.WaitGroup
+	for _, s := range d.servers {
+		fetching.Go(func() { s.serve(ctx, d.work) })
+	}
+	beats, endBeats := context.WithCancel(d.work)
+	watching.Go(func() { d.ledger.heartbeat(beats, d.cfg.NATS.AckWait) })
+	watching.Go(func() { d.follow(ctx) })
+	watching.Go(func() { d.housekeep(ctx) })
+
+	<-ctx.Done()
+	d.log.Info("draining", "deliveries", d.ledger.size(), "timeout", d.cfg.DrainTimeout)
+	d.drain(&fetching)
+	endBeats()
+	watching.Wait()
+	return d.close()
+}
+
+// drain finishes what was fetched. A part of drain_timeout is kept for handing
+// back what cannot be finished in time.
+func (d *Daemon) drain(fetching *sync.WaitGroup) {
+	timeout := d.cfg.DrainTimeout
+	limit := time.AfterFunc(timeout-min(timeout/4, 5*time.Second), func() {
+		for _, f := range d.ledger.all(func(*flight) bool { return true }) {
+			f.halt(errDraining)
+		}
+		for _, s := range d.servers {
+			s.engine.Stop()
+		}
+	})
+	defer limit.Stop()
+	hard := time.AfterFunc(timeout, func() { d.giveUp(errDraining) })
+	defer hard.Stop()
+
+	d.lanes.commitAtOnce()
+	fetching.Wait()
+	for _, s := range d.servers {
+		s.engine.Close()
+	}
+	if err := d.ledger.wait(d.work); err != nil {
+		d.log.Warn("drain timed out; what is left will be delivered again", "deliveries", d.ledger.size())
+	}
+	d.lanes.finish()
+}

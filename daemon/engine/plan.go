@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/models"
+)
+
+// Where tokens are dropped from a text that is too long.
+const (
+	truncateRight = "right"
+	truncateLeft  = "left"
+	truncateError = "error"
+)
+
+// poolingNone gives every token's vector instead of one for the text.
+const poolingNone = "none"
+
+// Plan is a job's params resolved against the model: what is done to each of
+// its records.
+type Plan struct {
+	prompt                  string
+	pooling                 string
+	vector                  models.VectorParams
+	truncate                string
+	maxLength               int
+	chunkSize, chunkOverlap int
+	storeText, storeIDs     bool
+	about                   Origin
+	failure                 *jobs.RecordError // every record of the plan fails with it
+}
+
+// Origin is what the rows of a plan say of where they come from.
+type Origin struct {
+	Job, Shard     string
+	StreamSequence uint64
+}
+
+// Kind is the type of embedding that rows of this plan hold.
+func (p *Plan) Kind() export.EmbeddingKind {
+	switch p.vector.Precision {
+	case "int8", "binary":
+		return export.EmbeddingInt8
+	case "uint8", "ubinary":
+		return export.EmbeddingInt16
+	}
+	return export.EmbeddingFloat32
+}
+
+// Fail is a plan under which every record becomes a row with this error.
+func (e *Engine) Fail(err *jobs.RecordError, o Origin) *Plan {
+	return &Plan{failure: err, about: o, storeText: true}
+}
+
+// Resolve checks params against what the model can do and fills in the model's
+// own defaults. Params that the model cannot honour give a plan under which
+// every record is an error row of class invalid_param.
+func (e *Engine) Resolve(p jobs.EmbedParams, o Origin) *Plan {
+	spec := e.opts.Spec
+	plan := &Plan{
+		pooling:   spec.Pooling,
+		truncate:  p.Truncate,
+		maxLength: spec.MaxLength,
+		vector:    models.VectorParams{Normalize: spec.Normalize, Precision: p.Precision},
+		storeText: p.StoreText,
+		storeIDs:  p.StoreTokenIDs,
+		about:     o,
+	}
+	if err := plan.apply(p, spec, e.tok.NumSpecial()); err != nil {
+		return e.Fail(&jobs.RecordError{Class: jobs.InvalidParam, Message: err.Error()}, o)
+	}
+	return plan
+}
+
+func (plan *Plan) apply(p jobs.EmbedParams, spec *models.Spec, specials int) error {
+	var err error
+	if plan.prompt, err = prompt(p, spec); err != nil {
+		return err
+	}
+	if spec.PooledInGraph && p.Pooling != "" && p.Pooling != spec.Pooling {
+		return fmt.Errorf("pooling: model %s pools by itself (%s)", spec.Name, spec.Pooling)
+	}
+	plan.pooling = cmp.Or(p.Pooling, plan.pooling)
+	if p.Normalize != nil {
+		plan.vector.Normalize = *p.Normalize
+	}
+	if p.Dimensions > spec.Dim {
+		return fmt.Errorf("dimensions: %d is more than the %d of model %s", p.Dimensions, spec.Dim, spec.Name)
+	}
+	plan.vector.Dimensions = p.Dimensions
+	if plan.pooling == poolingNone && (plan.vector.Dimensions != 0 || plan.vector.Precision != "float32") {
+		return fmt.Errorf("pooling: none gives one vector a token, which dimensions and precision do not apply to")
+	}
+	if p.MaxLength != 0 {
+		if p.MaxLength <= specials || p.MaxLength > spec.MaxLength {
+			return fmt.Errorf("max_length: %d is not between %d and the %d tokens of model %s", p.MaxLength, specials+1, spec.MaxLength, spec.Name)
+		}
+		plan.maxLength = p.MaxLength
+	}
+	return plan.applyChunks(p, spec)
+}
+
+func (plan *Plan) applyChunks(p jobs.EmbedParams, spec *models.Spec) error {
+	plan.chunkSize, plan.chunkOverlap = p.ChunkSize, p.ChunkOverlap
+	switch {
+	case plan.chunkSize == 0 && plan.chunkOverlap != 0:
+		return fmt.Errorf("chunk_overlap: needs chunk_size")
+	case plan.chunkSize > plan.maxLength:
+		return fmt.Errorf("chunk_size: %d is more than max_length %d of model %s", plan.chunkSize, plan.maxLength, spec.Name)
+	case plan.chunkSize != 0 && plan.chunkOverlap >= plan.chunkSize:
+		return fmt.Errorf("chunk_overlap: %d is not less than chunk_size %d", plan.chunkOverlap, plan.chunkSize)
+	}
+	return nil
+}
+
+// prompt is the text put before each record: given in full, by its name, or
+// the model's default.
+func prompt(p jobs.EmbedParams, spec *models.Spec) (string, error) {
+	if p.Prompt != nil {
+		return *p.Prompt, nil
+	}
+	name := spec.DefaultPrompt
+	if p.PromptName != nil {
+		name = *p.PromptName
+	}
+	if name == "" {
+		return "", nil
+	}
+	text, ok := spec.Prompts[name]
+	if !ok {
+		known := strings.Join(slices.Sorted(maps.Keys(spec.Prompts)), ", ")
+		if known == "" {
+			known = "none"
+		}
+		return "", fmt.Errorf("prompt_name: model %s has no prompt %q (it has: %s)", spec.Name, name, known)
+	}
+	return text, nil
+}

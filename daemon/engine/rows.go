@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/models"
+)
+
+// baseRow is what every row of a record says, whatever became of it.
+func (e *Engine) baseRow(r *record) export.Row {
+	rec, plan := r.task.Record, r.task.Plan
+	row := export.Row{
+		Job: plan.about.Job, Shard: plan.about.Shard, RecordID: rec.ID, Attributes: rec.Attributes,
+		Task: e.opts.Spec.Task, Model: e.opts.Spec.Name, ModelSHA256: e.opts.Spec.SHA256,
+		CreatedAt: time.Now(),
+	}
+	if plan.about.StreamSequence > 0 {
+		row.StreamSequence = export.Some(int64(plan.about.StreamSequence))
+	}
+	if plan.storeText {
+		row.Text = export.Some(rec.Text)
+	}
+	return row
+}
+
+// errorRow is the one row of a record that failed.
+func (e *Engine) errorRow(r *record, err *jobs.RecordError) export.Row {
+	row := e.baseRow(r)
+	row.Error = err.String()
+	if r.task.Record.Err != nil || err.Class == jobs.BadUTF8 {
+		row.Text = export.Null[string]{}
+	}
+	return row
+}
+
+// row is what the table says of an item that ran.
+func (e *Engine) row(it *item, v models.Vector) (export.Row, error) {
+	plan, row := it.rec.task.Plan, e.baseRow(it.rec)
+	if plan.pooling == poolingNone {
+		row.Embedding, row.Dim = v, export.Some(int32(e.opts.Spec.Dim))
+	} else {
+		f, err := models.Finish(v, plan.vector)
+		if err != nil {
+			return row, fmt.Errorf("finish vector: %w", err)
+		}
+		row.Embedding, row.Embedding8 = f.F, f.I8
+		for _, u := range f.U8 { // Delta has no unsigned types
+			row.Embedding16 = append(row.Embedding16, int16(u))
+		}
+		row.Norm, row.Dim = export.Some(f.Norm), export.Some(int32(f.Dim))
+	}
+	if plan.storeIDs {
+		row.InputIDs = it.ids
+	}
+	row.NTokens, row.NDropped = export.Some(int32(len(it.ids))), export.Some(int32(it.dropped))
+	row.Truncated = export.Some(it.dropped > 0)
+	row.Chunk = export.Some(int32(it.chunk))
+	row.ChunkStart, row.ChunkEnd = export.Some(it.start), export.Some(it.end)
+	return row, nil
+}

@@ -1,0 +1,156 @@
+package daemon
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/jobs/queue"
+)
+
+// flight is a delivery between its fetch and its settlement.
+type flight struct {
+	delivery *queue.Delivery
+	key      export.Key
+	job      string
+	shard    string // as events name it
+	dataset  string
+	model    string // model_sha256 of who works on it
+	shards   int // how many the job has; 0 when the message does not say
+	kind     export.EmbeddingKind
+	lane     *lane  // where its rows go; nil for one that gets none
+	release  func() // called once it is settled
+
+	halted atomic.Pointer[error] // why no more rows are wanted
+
+	mu       sync.Mutex
+	slots    [][]export.Row // rows of records from first on, nil while they run
+	first    int            // records whose rows have gone on
+	ready    []export.Row
+	bytes    int // of ready
+	fed      bool
+	handedOn bool
+
+	rows, errors int // rows so far; read once the flight is complete
+}
+
+// newFlight starts the bookkeeping of a delivery. A message that could not be
+// decoded has no shard; its identity is its place in the stream.
+func newFlight(d *queue.Delivery, shard *jobs.Shard) *flight {
+	f := &flight{delivery: d, job: d.Job}
+	if shard != nil {
+		f.job, f.shard, f.dataset, f.shards = shard.Job, shard.EventID(), shard.Dataset, shard.Shards
+	}
+	if shard != nil && shard.KeyID != "" {
+		f.key = export.JobKey(shard.Job, shard.KeyID, d.Data)
+	} else {
+		f.key = export.SeqKey(d.Stream, d.StreamCreated, d.Sequence, d.Timestamp, f.job)
+	}
+	return f
+}
+
+// piece is a part of a flight's rows on its way to the committer.
+type piece struct {
+	flight *flight
+	rows   []export.Row
+	done   bool // the flight has no more rows
+	err    error
+}
+
+// spoolBytes is how much of one delivery is held in memory before it streams
+// into a part of its own.
+const spoolBytes = 16 << 20
+
+// expect makes room for the next record and returns where its rows go. The
+// function it returns is what engine.Task.Done wants.
+func (f *flight) expect() func([]export.Row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.first + len(f.slots)
+	f.slots = append(f.slots, nil)
+	return func(rows []export.Row) { f.arrive(n, rows) }
+}
+
+func (f *flight) arrive(n int, rows []export.Row) {
+	if rows == nil {
+		f.halt(errDraining)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.handedOn {
+		return
+	}
+	f.slots[n-f.first] = rows
+	f.advance()
+}
+
+// finishFeeding says that no further record will be expected.
+func (f *flight) finishFeeding() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fed = true
+	f.advance()
+}
+
+// halt says why no more rows of this flight are wanted. The first reason
+// stays. It never blocks; the flight ends with its next rows.
+func (f *flight) halt(why error) { f.halted.CompareAndSwap(nil, &why) }
+
+// halting is the reason given to halt, or nil.
+func (f *flight) halting() error {
+	if p := f.halted.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// advance moves rows that are next in record order on towards the committer.
+// It is called with mu held; the committer's channel bounds how far this can
+// run ahead.
+func (f *flight) advance() {
+	if f.handedOn {
+		return
+	}
+	if why := f.halting(); why != nil {
+		f.handedOn = true
+		f.slots, f.ready = nil, nil
+		f.lane.pieces <- piece{flight: f, done: true, err: why}
+		return
+	}
+	for len(f.slots) > 0 && f.slots[0] != nil {
+		for _, row := range f.slots[0] {
+			f.bytes += rowBytes(&row)
+			f.rows++
+			if row.Error != "" {
+				f.errors++
+			}
+		}
+		f.ready = append(f.ready, f.slots[0]...)
+		f.slots[0] = nil
+		f.slots = f.slots[1:]
+		f.first++
+	}
+	done := f.fed && len(f.slots) == 0
+	if !done && f.bytes < spoolBytes {
+		return
+	}
+	f.handedOn = done
+	f.lane.pieces <- piece{flight: f, rows: f.ready, done: done}
+	f.ready, f.bytes = nil, 0
+}
+
+// rowBytes is about how much memory a row takes.
+func rowBytes(r *export.Row) int {
+	n := 512 + len(r.Text.V) + len(r.Error) + 4*(len(r.InputIDs)+len(r.Embedding)) + len(r.Embedding8) + 2*len(r.Embedding16)
+	for k, v := range r.Attributes {
+		n += len(k) + len(v) + 64
+	}
+	return n
+}
+
+// event is what is told of this flight.
+func (f *flight) event(kind string) jobs.Event {
+	return jobs.Event{Type: kind, Job: f.job, Shard: f.shard, Shards: f.shards, Rows: int64(f.rows), Errors: int64(f.errors), Time: time.Now()}
+}

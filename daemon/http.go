@@ -1,0 +1,88 @@
+package daemon
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// listen opens the daemon's pages: /healthz says that the process lives,
+// /readyz that it can take and commit work, /metrics speaks to Prometheus,
+// /status says what is served.
+func (d *Daemon) listen(addr, token string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", d.readyz)
+	mux.Handle("GET /metrics", guarded(token, promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{})))
+	mux.Handle("GET /status", guarded(token, http.HandlerFunc(d.statusPage)))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	d.httpAddr = l.Addr().String()
+	d.onClose("http", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		return server.Shutdown(ctx)
+	})
+	go func() {
+		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			d.log.Error("http server ended", "error", err.Error())
+		}
+	}()
+	return nil
+}
+
+// guarded asks for a bearer token when one is configured.
+func guarded(token string, next http.Handler) http.Handler {
+	if token == "" {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (d *Daemon) readyz(w http.ResponseWriter, _ *http.Request) {
+	if reasons := d.notReady(); len(reasons) > 0 {
+		http.Error(w, strings.Join(reasons, "\n"), http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}
+
+// statusPage is what the daemon serves and holds, as JSON.
+func (d *Daemon) statusPage(w http.ResponseWriter, _ *http.Request) {
+	type model struct {
+		Name        string `json:"name"`
+		Task        string `json:"task"`
+		SHA256      string `json:"model_sha256"`
+		Device      string `json:"device"`
+		BatchTokens int    `json:"batch_tokens"`
+		Workers     int    `json:"workers"`
+	}
+	page := struct {
+		Models   []model  `json:"models"`
+		InFlight int      `json:"deliveries_in_flight"`
+		Unserved []string `json:"unserved_subjects"`
+		NotReady []string `json:"not_ready,omitempty"`
+	}{InFlight: d.ledger.size(), Unserved: d.unservedSubjects(), NotReady: d.notReady()}
+	for _, s := range d.servers {
+		page.Models = append(page.Models, model{s.spec.Name, s.spec.Task, s.spec.SHA256, s.embedder.Device(), s.embedder.BatchTokens(), s.embedder.Workers()})
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(page)
+}

@@ -1,0 +1,133 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"textmill/jobs/queue"
+)
+
+// ledger knows every delivery that this daemon holds: it keeps their leases
+// alive, and sees to it that one identity is worked on once at a time.
+type ledger struct {
+	log     *slog.Logger
+	metrics *metrics
+
+	mu      sync.Mutex
+	flights map[*flight]struct{}
+	leaders map[string]*flight   // by AppID
+	parked  map[string][]*flight // duplicates that wait for their leader
+	empty   chan struct{}        // closed and renewed when the last flight is over
+}
+
+func newLedger(log *slog.Logger, m *metrics) *ledger {
+	return &ledger{log: log, metrics: m, flights: map[*flight]struct{}{}, leaders: map[string]*flight{},
+		parked: map[string][]*flight{}, empty: make(chan struct{})}
+}
+
+// enter takes a flight in. It reports false when another one of the same
+// identity is under way: then this one waits, and release returns it.
+func (l *ledger) enter(f *flight) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flights[f] = struct{}{}
+	l.metrics.inFlight.Set(float64(len(l.flights)))
+	if l.leaders[f.key.AppID] != nil {
+		l.parked[f.key.AppID] = append(l.parked[f.key.AppID], f)
+		return false
+	}
+	l.leaders[f.key.AppID] = f
+	return true
+}
+
+// release ends a flight and returns the duplicates that waited for it.
+func (l *ledger) release(f *flight) []*flight {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.flights, f)
+	l.metrics.inFlight.Set(float64(len(l.flights)))
+	if len(l.flights) == 0 {
+		close(l.empty)
+		l.empty = make(chan struct{})
+	}
+	if l.leaders[f.key.AppID] != f {
+		return nil
+	}
+	delete(l.leaders, f.key.AppID)
+	waiting := l.parked[f.key.AppID]
+	delete(l.parked, f.key.AppID)
+	for _, w := range waiting {
+		delete(l.flights, w)
+	}
+	return waiting
+}
+
+func (l *ledger) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.flights)
+}
+
+// all lists the flights that match.
+func (l *ledger) all(match func(*flight) bool) []*flight {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []*flight
+	for f := range l.flights {
+		if match(f) {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// wait returns once no flight is left, or with the context's error.
+func (l *ledger) wait(ctx context.Context) error {
+	for {
+		l.mu.Lock()
+		left, empty := len(l.flights), l.empty
+		l.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-empty:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// heartbeat renews every lease three times an AckWait. A lease that lapses all
+// the same costs work, not correctness: the table's log decides.
+func (l *ledger) heartbeat(ctx context.Context, ackWait time.Duration) {
+	beat := time.NewTicker(ackWait / 3)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+			l.renew()
+		}
+	}
+}
+
+func (l *ledger) renew() {
+	var deliveries []*queue.Delivery
+	for _, f := range l.all(func(*flight) bool { return true }) {
+		deliveries = append(deliveries, f.delivery)
+	}
+	var failed int
+	var last error
+	for _, d := range deliveries {
+		if err := d.InProgress(); err != nil {
+			failed, last = failed+1, err
+		}
+	}
+	if failed > 0 {
+		l.log.Warn("leases not renewed", "deliveries", failed, "error", last.Error())
+	}
+}

@@ -1,0 +1,80 @@
+package daemon
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"textmill/daemon/engine"
+	"textmill/export"
+)
+
+// metrics are what an operator can act on, in Prometheus' words.
+type metrics struct {
+	registry *prometheus.Registry
+
+	deliveries *prometheus.CounterVec // by verdict
+	inFlight   prometheus.Gauge
+	rows       *prometheus.CounterVec // by dataset, error
+	tokens     *prometheus.CounterVec // by model
+	padded     *prometheus.CounterVec // by model
+	batches    *prometheus.CounterVec // by model
+	runSeconds *prometheus.HistogramVec
+	commits    *prometheus.CounterVec // by dataset, result
+	commitTime prometheus.Histogram
+	unserved   prometheus.Gauge
+	dead       *prometheus.CounterVec // by class
+}
+
+func newMetrics() *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "textmill", Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "textmill", Name: name, Help: help})
+	}
+	m := &metrics{
+		registry:   prometheus.NewRegistry(),
+		deliveries: counter("deliveries_total", "Deliveries by what became of them.", "verdict"),
+		inFlight:   gauge("deliveries_in_flight", "Deliveries fetched and not settled."),
+		rows:       counter("rows_total", "Rows committed, error rows apart.", "dataset", "error"),
+		tokens:     counter("tokens_total", "Tokens run, padding left out.", "model"),
+		padded:     counter("padded_tokens_total", "Tokens run, padding counted.", "model"),
+		batches:    counter("batches_total", "Model runs.", "model"),
+		runSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "textmill", Name: "run_seconds",
+			Help: "Time of one model run.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"model"}),
+		commits: counter("commits_total", "Commits by result.", "dataset", "result"),
+		commitTime: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "textmill", Name: "commit_seconds",
+			Help: "Time from closing a part to the log entry.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+		unserved: gauge("unserved_subjects", "Job subjects that hold messages and that no model here serves."),
+		dead:     counter("dead_letters_total", "Dead letters by class.", "class"),
+	}
+	m.registry.MustRegister(m.deliveries, m.inFlight, m.rows, m.tokens, m.padded, m.batches, m.runSeconds,
+		m.commits, m.commitTime, m.unserved, m.dead,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) settled(v verdict) {
+	m.deliveries.WithLabelValues(v.name()).Inc()
+	if v.dead != nil {
+		m.dead.WithLabelValues(v.dead.Class).Inc()
+	}
+}
+
+func (m *metrics) committed(dataset string, r export.Result) {
+	m.commits.WithLabelValues(dataset, "committed").Inc()
+	m.rows.WithLabelValues(dataset, "false").Add(float64(r.Rows - r.Errors))
+	m.rows.WithLabelValues(dataset, "true").Add(float64(r.Errors))
+}
+
+// observe is told of a model's batches.
+func (m *metrics) observe(model string) func(engine.BatchStats) {
+	tokens, padded := m.tokens.WithLabelValues(model), m.padded.WithLabelValues(model)
+	batches, seconds := m.batches.WithLabelValues(model), m.runSeconds.WithLabelValues(model)
+	return func(b engine.BatchStats) {
+		tokens.Add(float64(b.Tokens))
+		padded.Add(float64(b.PaddedTokens))
+		batches.Inc()
+		seconds.Observe(b.Took.Seconds())
+	}
+}

@@ -1,0 +1,194 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"textmill/config"
+	"textmill/daemon/engine"
+	"textmill/daemon/input"
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/jobs/embedded"
+	"textmill/jobs/queue"
+	"textmill/models"
+)
+
+func storeOptions(cfg config.Config, log *slog.Logger) export.Options {
+	return export.Options{
+		URI:       cfg.Export.URI,
+		PartBytes: int64(cfg.Export.PartBytes),
+		Logger:    log,
+	}
+}
+
+// openQueue connects to the server of nats.url, or to one of its own in this
+// process.
+func (d *Daemon) openQueue(ctx context.Context) error {
+	url := d.cfg.NATS.URL
+	if url == "" {
+		server, err := embedded.Start(embedded.Options{Addr: d.cfg.NATS.Embedded.Addr, Dir: d.cfg.NATS.Embedded.Dir, Logger: d.log})
+		if err != nil {
+			return fmt.Errorf("embedded nats-server: %w", err)
+		}
+		d.onClose("embedded nats-server", server.Close)
+		url = server.URL()
+		d.log.InfoContext(ctx, "embedded nats-server listens; any NATS client can publish to it", "url", url, "store", d.cfg.NATS.Embedded.Dir)
+	}
+	options, err := QueueOptions(d.cfg.NATS, d.log)
+	if err != nil {
+		return err
+	}
+	options.URL = url
+	q, err := queue.Connect(ctx, options)
+	if err != nil {
+		return err
+	}
+	d.onClose("queue", func() error { q.Close(); return nil })
+	d.queue, d.natsURL = q, url
+	return q.EnsureStreams(ctx, queue.StreamOptions{MaxBytes: int64(d.cfg.NATS.JobsMaxBytes)})
+}
+
+// QueueOptions is how a process connects to the server that the configuration
+// names; secrets are read from their files.
+func QueueOptions(n config.NATS, log *slog.Logger) (queue.Options, error) {
+	token, password, err := n.Secrets()
+	if err != nil {
+		return queue.Options{}, err
+	}
+	o := queue.Options{
+		URL: n.URL, Name: "textmill", AckWait: n.AckWait, Logger: log,
+		Credentials: n.CredentialsFile, NKeyFile: n.NKeyFile, Token: token, User: n.User, Password: password,
+		CAFile: n.TLS.CAFile, CertFile: n.TLS.CertFile, KeyFile: n.TLS.KeyFile,
+	}
+	if o.URL == "" {
+		o.URL = "nats://" + n.Embedded.Addr
+	}
+	return o, nil
+}
+
+// openModels loads every model that is to be served. One that the
+// configuration names must load; of those found in the cache, one that does
+// not is reported and left out, as long as any is left.
+func (d *Daemon) openModels(ctx context.Context) error {
+	roots, err := input.OpenRoots(d.cfg.Input.Roots)
+	if err != nil {
+		return err
+	}
+	d.onClose("input roots", roots.Close)
+	src := source{roots: roots, recordBytes: int(d.cfg.Limits.RecordBytes)}
+
+	specs, errs := d.bundles()
+	if len(d.cfg.Models) > 0 && len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	for _, spec := range specs {
+		if spec.Task != jobs.TaskEmbed {
+			continue
+		}
+		s, err := d.openServer(ctx, spec, src)
+		if err != nil {
+			if len(d.cfg.Models) > 0 {
+				return err
+			}
+			errs = append(errs, err)
+			continue
+		}
+		d.servers = append(d.servers, s)
+	}
+	if len(d.servers) == 0 {
+		return errors.Join(append(errs, fmt.Errorf("no model to serve in %s; run textmill setup, or textmill models pull", filepath.Join(d.cfg.Home, "models")))...)
+	}
+	for _, err := range errs {
+		d.log.ErrorContext(ctx, "model not served", "error", err.Error())
+	}
+	return nil
+}
+
+// bundles lists the models of the configuration, else those in the cache.
+func (d *Daemon) bundles() ([]*models.Spec, []error) {
+	if len(d.cfg.Models) == 0 {
+		return models.ListBundles(d.cfg.Home)
+	}
+	var specs []*models.Spec
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(d.cfg.Models)) {
+		spec, err := OpenBundle(d.cfg, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		specs = append(specs, spec)
+	}
+	return specs, errs
+}
+
+// OpenBundle opens a model by name: where the configuration says it lies, else
+// in the cache.
+func OpenBundle(cfg config.Config, name string) (*models.Spec, error) {
+	m := cfg.Models[name]
+	dir := m.Path
+	if dir == "" {
+		dir = filepath.Join(cfg.Home, "models", name)
+	}
+	spec, err := models.OpenGraph(dir, m.ONNXFile)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", name, err)
+	}
+	return spec, nil
+}
+
+// SessionOptions is how the configuration runs a model.
+func SessionOptions(cfg config.Config, name string) models.SessionOptions {
+	m := cfg.Models[name]
+	o := models.SessionOptions{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens}
+	if m.Device != "" {
+		o.Device = m.Device
+	}
+	if m.Threads != 0 {
+		o.Threads = m.Threads
+	}
+	return o
+}
+
+// openServer loads a model and makes it ready to take deliveries.
+func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) (*server, error) {
+	tok, err := spec.Tokenizer()
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", spec.Name, err)
+	}
+	embedder, err := models.OpenEmbedder(ctx, spec, SessionOptions(d.cfg, spec.Name))
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", spec.Name, err)
+	}
+	d.onClose("model "+spec.Name, embedder.Close)
+	for _, note := range slices.Concat(spec.Notes, embedder.Notes()) {
+		d.log.WarnContext(ctx, "model", "model", spec.Name, "note", note)
+	}
+	d.log.InfoContext(ctx, "model is served", "model", spec.Name, "task", spec.Task, "model_sha256", spec.SHA256,
+		"device", embedder.Device(), "workers", embedder.Workers(), "batch_tokens", embedder.BatchTokens(), "max_length", spec.MaxLength)
+	return &server{
+		spec: spec, embedder: embedder, queue: d.queue, ledger: d.ledger, committers: d.lanes, settler: d.settler,
+		source: src, log: d.log, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
+		engine: engine.New(engine.Options{
+			Spec: spec, Embedder: embedder, Tokenizer: tok, WindowTokens: d.cfg.Limits.WindowTokens,
+			RunTimeout: d.cfg.Limits.RunTimeout, Observe: d.metrics.observe(spec.Name),
+		}),
+		consumers: map[string]*subject{}, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
+	}, nil
+}
+
+// newCommitter makes the committer of a dataset; its lane starts it.
+func (d *Daemon) newCommitter(dataset string, t *export.Table) *committer {
+	return &committer{
+		table: t, dataset: dataset, settler: d.settler, log: d.log, metrics: d.metrics, lanes: d.lanes,
+		interval: d.cfg.Export.CommitInterval, partSize: int64(d.cfg.Export.PartBytes),
+		pieces: make(chan piece, 16), drain: make(chan struct{}), finished: make(chan struct{}),
+		spools: map[*flight]*export.Spool{}, refused: map[*flight]error{},
+	}
+}

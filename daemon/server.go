@@ -1,0 +1,268 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"textmill/daemon/engine"
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/jobs/queue"
+	"textmill/models"
+)
+
+const (
+	// pollEvery is how often an idle server asks which subjects hold messages.
+	pollEvery = 200 * time.Millisecond
+	// A turn of the round-robin takes at most so much from one subject.
+	turnBytes    = 256 << 10
+	turnMessages = 128
+	// idleRounds is after how many rounds without messages a subject's
+	// consumer is removed.
+	idleRounds = 300
+	// maxConsumers bounds the subjects that one model serves at a time.
+	maxConsumers = 512
+)
+
+// server fetches the deliveries of one model and feeds their records to its
+// engine. One goroutine fetches and feeds, so records of different jobs enter
+// the window in turns.
+type server struct {
+	spec       *models.Spec
+	embedder   *models.Embedder
+	engine     *engine.Engine
+	queue      *queue.Queue
+	ledger     *ledger
+	committers *committers
+	settler    *settler
+	source     source
+	limits     jobs.Limits
+	log        *slog.Logger
+
+	consumers map[string]*subject
+	again     chan *queue.Delivery // duplicates whose leader has been settled
+	stopped   chan struct{}        // closed when nothing more is taken
+}
+
+// subject is one job's subject with its consumer.
+type subject struct {
+	consumer *queue.Consumer
+	idle     int  // rounds without messages
+	refused  bool // another model's weights serve it
+}
+
+// serve fetches until ctx ends; work outlives it for what was fetched.
+func (s *server) serve(ctx, work context.Context) {
+	defer close(s.stopped)
+	idle := time.NewTicker(pollEvery)
+	defer idle.Stop()
+	for ctx.Err() == nil {
+		took := s.round(ctx, work)
+		s.retire(ctx)
+		if took {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case d := <-s.again:
+			s.take(work, d)
+		case <-idle.C:
+		}
+	}
+}
+
+// round gives every subject with messages one turn. It reports whether any
+// delivery came.
+func (s *server) round(ctx, work context.Context) bool {
+	if !s.committers.wait(ctx) {
+		return false
+	}
+	states, err := s.queue.Subjects(ctx, s.spec.Task, s.spec.Name)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn("cannot list subjects", "model", s.spec.Name, "error", err.Error())
+		}
+		return false
+	}
+	took := false
+	for _, state := range states {
+		if ctx.Err() != nil {
+			break
+		}
+		for _, d := range s.turn(ctx, state.Subject) {
+			took = true
+			if ctx.Err() != nil {
+				s.handBack(work, d)
+				continue
+			}
+			s.take(work, d)
+		}
+		s.takeAgain(work)
+	}
+	return took
+}
+
+func (s *server) takeAgain(work context.Context) {
+	for {
+		select {
+		case d := <-s.again:
+			s.take(work, d)
+		default:
+			return
+		}
+	}
+}
+
+// turn fetches what one subject may have in a round.
+func (s *server) turn(ctx context.Context, name string) []*queue.Delivery {
+	sub := s.consumers[name]
+	if sub == nil {
+		if len(s.consumers) >= maxConsumers {
+			return nil
+		}
+		consumer, err := s.queue.Consumer(ctx, name, s.spec.SHA256)
+		if err != nil {
+			s.log.Error("subject not served", "subject", name, "error", err.Error())
+			if !errors.Is(err, queue.ErrOtherModel) {
+				return nil
+			}
+		}
+		sub = &subject{consumer: consumer, refused: err != nil}
+		s.consumers[name] = sub
+	}
+	sub.idle = 0
+	if sub.refused {
+		return nil
+	}
+	deliveries, err := sub.consumer.Fetch(ctx, turnMessages, turnBytes)
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("fetch", "subject", name, "error", err.Error())
+		delete(s.consumers, name)
+	}
+	return deliveries
+}
+
+// retire removes the consumers of subjects that have been empty for long.
+func (s *server) retire(ctx context.Context) {
+	for name, sub := range s.consumers {
+		if sub.idle++; sub.idle < idleRounds {
+			continue
+		}
+		delete(s.consumers, name)
+		if sub.refused {
+			continue
+		}
+		if _, err := sub.consumer.Remove(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("remove idle consumer", "subject", name, "error", err.Error())
+		}
+	}
+}
+
+func (s *server) handBack(ctx context.Context, d *queue.Delivery) {
+	f := &flight{delivery: d, job: d.Job}
+	s.settler.settle(ctx, f, verdict{cause: errDraining})
+}
+
+// take sees a delivery from its message to its records in the engine.
+func (s *server) take(work context.Context, d *queue.Delivery) {
+	shard, err := jobs.Decode(d.Message(), s.limits)
+	f := newFlight(d, shard)
+	f.model = s.spec.SHA256
+	f.release = func() { s.release(work, f) }
+	if !s.ledger.enter(f) {
+		return
+	}
+	if err != nil {
+		s.end(work, f, giveUp(err))
+		return
+	}
+	lane, err := s.committers.open(f.dataset)
+	if err != nil {
+		s.end(work, f, giveUp(err))
+		return
+	}
+	f.lane = lane
+	v, settled, err := lookUp(work, lane.table, f)
+	if err != nil {
+		v = giveUp(err)
+	}
+	if err != nil || settled {
+		s.end(work, f, v)
+		return
+	}
+	d.Data = nil // Payload reads it again, should it be needed
+	s.feed(work, f, shard)
+}
+
+// lookUp asks the table's log whether a delivery was settled before it came.
+func lookUp(ctx context.Context, t *export.Table, f *flight) (verdict, bool, error) {
+	if f.delivery.Delivered > 1 {
+		if err := t.Refresh(ctx); err != nil {
+			return verdict{}, false, err
+		}
+	}
+	outcome, err := t.Lookup(ctx, f.key)
+	if err != nil || outcome == export.Absent {
+		return verdict{}, false, err
+	}
+	v := judge(outcome, t.Version())
+	v.skipped = true
+	if v.outcome == export.Committed {
+		// Another daemon may have put it there and not yet made it durable.
+		err = t.SyncEntry(ctx, f.key)
+	}
+	return v, true, err
+}
+
+// feed sends a shard's records through the engine.
+func (s *server) feed(work context.Context, f *flight, shard *jobs.Shard) {
+	defer f.finishFeeding()
+	origin := engine.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence}
+	var plan *engine.Plan
+	if shard.ParamsErr != nil {
+		plan = s.engine.Fail(shard.ParamsErr, origin)
+	} else {
+		plan = s.engine.Resolve(shard.Embed, origin)
+	}
+	f.kind = plan.Kind()
+	for record, err := range s.source.records(work, shard) {
+		if err == nil && f.halting() == nil {
+			err = s.engine.Do(work, engine.Task{Record: record, Plan: plan, Done: f.expect()})
+			if err != nil {
+				err = errors.Join(errDraining, err)
+			}
+		}
+		if err != nil {
+			f.halt(err)
+		}
+		if f.halting() != nil {
+			return
+		}
+	}
+}
+
+// end settles a flight that never reached a committer.
+func (s *server) end(work context.Context, f *flight, v verdict) {
+	go func() {
+		s.settler.settle(work, f, v)
+		f.release()
+	}()
+}
+
+// release ends a flight and has its duplicates taken again.
+func (s *server) release(work context.Context, f *flight) {
+	if f.lane != nil {
+		f.lane.close()
+	}
+	for _, waiting := range s.ledger.release(f) {
+		go func() {
+			select {
+			case s.again <- waiting.delivery:
+			case <-s.stopped:
+				s.handBack(work, waiting.delivery)
+			}
+		}()
+	}
+}

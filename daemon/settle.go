@@ -1,0 +1,139 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/jobs/queue"
+)
+
+// errDraining is why work is handed back when the daemon stops.
+var errDraining = errors.New("the daemon is stopping")
+
+// verdict is the one outcome of a delivery.
+type verdict struct {
+	outcome export.Outcome // Absent: not settled, handed back
+	version int64          // of the table, when the rows are in it
+	skipped bool           // settled before this delivery came
+	dead    *jobs.Invalid  // set when the delivery becomes a dead letter
+	delay   time.Duration  // before a delivery handed back comes again
+	cause   error          // why it is handed back
+}
+
+// handBackDelay keeps a delivery that failed for a passing reason from coming
+// straight back.
+const handBackDelay = 5 * time.Second
+
+// settler ends deliveries. No other code acks.
+type settler struct {
+	queue   *queue.Queue
+	log     *slog.Logger
+	metrics *metrics
+}
+
+// settle tells the world of a verdict and ends the delivery, in the order that
+// makes every step repeatable: the verdict is in the table's log already, then
+// come dead letter and event, each confirmed by the server, then the ack. If a
+// step fails the delivery stays unsettled, comes again and is skipped.
+func (s *settler) settle(ctx context.Context, f *flight, v verdict) {
+	err := s.conclude(ctx, f, v)
+	attrs := []any{"job", f.job, "shard", f.shard, "dataset", f.dataset, "sequence", f.delivery.Sequence,
+		"attempt", f.delivery.Delivered, "verdict", v.name(), "rows", f.rows, "errors", f.errors}
+	if v.cause != nil {
+		attrs = append(attrs, "cause", v.cause.Error())
+	}
+	if v.dead != nil {
+		attrs = append(attrs, "class", v.dead.Class, "reason", v.dead.Reason)
+	}
+	s.metrics.settled(v)
+	if err != nil {
+		s.log.WarnContext(ctx, "delivery not settled, it will come again", append(attrs, "error", err.Error())...)
+		return
+	}
+	level := slog.LevelInfo
+	if v.dead != nil || v.outcome == export.Absent {
+		level = slog.LevelWarn
+	}
+	s.log.Log(ctx, level, "delivery settled", attrs...)
+}
+
+func (s *settler) conclude(ctx context.Context, f *flight, v verdict) error {
+	switch {
+	case v.dead != nil:
+		return s.bury(ctx, f, v.dead)
+	case v.outcome == export.Committed:
+		e := f.event(jobs.EventCommitted)
+		e.Version, e.Table = v.version, f.lane.table.Path()
+		if err := s.queue.PublishEvent(ctx, e); err != nil {
+			return fmt.Errorf("publish event: %w", err)
+		}
+		return f.delivery.Ack(ctx)
+	case v.outcome == export.Cancelled:
+		return f.delivery.Term(ctx, "cancelled")
+	default:
+		return f.delivery.Nak(v.delay)
+	}
+}
+
+// bury makes a delivery a dead letter. The verdict goes into the table's log
+// first, so that nobody can commit its rows any more; there is none to write
+// when the delivery never had a table, or when its table or identity is what
+// stands in the way.
+func (s *settler) bury(ctx context.Context, f *flight, why *jobs.Invalid) error {
+	if f.lane != nil && why.Class != jobs.Schema && why.Class != jobs.IdentityConflict && why.Class != classJudged {
+		result, err := f.lane.table.Judge(ctx, []export.Verdict{export.DeadVerdict(f.key)})
+		if err != nil {
+			return fmt.Errorf("write verdict: %w", err)
+		}
+		if result.Outcomes[f.key.AppID] == export.Committed { // by another daemon
+			return s.conclude(ctx, f, verdict{outcome: export.Committed, version: result.Version})
+		}
+	}
+	payload, err := f.delivery.Payload(ctx)
+	if err != nil {
+		return fmt.Errorf("read payload of dead letter: %w", err)
+	}
+	letter := queue.DeadLetter{
+		Key: f.key.String(), Class: why.Class, Reason: why.Reason, Delivery: f.delivery, Payload: payload, ModelSHA256: f.model,
+	}
+	if err := s.queue.PublishDead(ctx, letter); err != nil {
+		return fmt.Errorf("publish dead letter: %w", err)
+	}
+	if err := s.queue.PublishEvent(ctx, f.event(jobs.EventDead)); err != nil {
+		return fmt.Errorf("publish event: %w", err)
+	}
+	return f.delivery.Term(ctx, why.Class)
+}
+
+// name is the verdict's word in logs and metrics.
+func (v verdict) name() string {
+	switch {
+	case v.dead != nil:
+		return "dead"
+	case v.outcome == export.Committed && v.skipped:
+		return "skipped"
+	case v.outcome == export.Committed:
+		return "committed"
+	case v.outcome == export.Cancelled:
+		return "cancelled"
+	}
+	return "handed_back"
+}
+
+// judge turns what the table's log says of a key into a verdict. An Absent
+// outcome is none: the delivery is still to be worked on.
+func judge(o export.Outcome, version int64) verdict {
+	switch o {
+	case export.Conflict:
+		return verdict{dead: &jobs.Invalid{Class: jobs.IdentityConflict,
+			Reason: "this job and shard are in the table already, from a message with another payload; publish it under another job or shard name"}}
+	case export.Dead:
+		return verdict{dead: &jobs.Invalid{Class: classJudged, Reason: "judged dead earlier; see the table's log"}}
+	}
+	return verdict{outcome: o, version: version}
+}
