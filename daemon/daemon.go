@@ -12,7 +12,6 @@ import (
 
 	"textmill/config"
 	"textmill/export"
-	"textmill/jobs"
 	"textmill/jobs/queue"
 )
 
