@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -48,6 +49,9 @@ func (q *Queue) pull(ctx context.Context, stream, consumer string, r pullRequest
 	}
 	for range r.Batch {
 		msg, err := next(ctx, sub, r.Expires+askTimeout)
+		if errors.Is(err, nats.ErrNoResponders) {
+			return pullRefused, nil
+		}
 		if err != nil {
 			return pullEnded, err
 		}

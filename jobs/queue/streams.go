@@ -22,7 +22,7 @@ const (
 	eventSubjects = "textmill.events.>"
 
 	eventAge = 30 * 24 * time.Hour
-	leastMax = 64 << 20
+	leastMax = 16 << 20
 )
 
 // StreamOptions are for streams that are created. A size of 0 is a default, made
@@ -76,20 +76,12 @@ func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, s
 	if size <= 0 {
 		want.MaxBytes = byDefault
 	}
-	for {
-		s, err = q.js.CreateStream(ctx, want)
-		var api *jetstream.APIError
-		noRoom := errors.As(err, &api) && (api.ErrorCode == codeInsufficientStorage || api.ErrorCode == codeInsufficientResources)
-		if !noRoom || size > 0 || want.MaxBytes/2 < leastMax {
-			break
-		}
-		want.MaxBytes /= 2
+	s, err = q.js.CreateStream(ctx, want)
+	if noRoom(err) && size <= 0 {
+		s, err = q.createSmall(ctx, want)
 	}
 	switch {
 	case err == nil:
-		if size <= 0 && want.MaxBytes < byDefault {
-			q.log.WarnContext(ctx, "the server has room for a small stream only", "stream", want.Name, "max_bytes", want.MaxBytes)
-		}
 		return nil
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another daemon was faster
 		if s, err = q.js.Stream(ctx, want.Name); err == nil {
@@ -97,6 +89,32 @@ func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, s
 		}
 	}
 	return q.streamError("create", want.Name, err)
+}
+
+// createSmall takes half of the largest size that the server has room for, so
+// that something is left for other streams.
+func (q *Queue) createSmall(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	for {
+		want.MaxBytes /= 2
+		s, err := q.js.CreateStream(ctx, want)
+		if noRoom(err) && want.MaxBytes/2 >= leastMax {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		want.MaxBytes /= 2
+		q.log.WarnContext(ctx, "the server has room for a small stream only", "stream", want.Name, "max_bytes", want.MaxBytes)
+		if s, err = q.js.UpdateStream(ctx, want); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+func noRoom(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == codeInsufficientStorage || api.ErrorCode == codeInsufficientResources)
 }
 
 func (q *Queue) streamError(verb, name string, err error) error {
