@@ -55,3 +55,6 @@ func (o *SubmitOptions) Configure(cfg config.Config) {
 		o.LocalModels = append(o.LocalModels, name)
 	}
 }
+
+// Queue is the connection that Connect makes, named here for commands.
+type Queue = queue.Queue
