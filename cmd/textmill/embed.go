@@ -19,7 +19,7 @@ A record that cannot be embedded is {"id","error":"class: message"}; how many th
   textmill embed --model all-MiniLM-L6-v2 --out ./docs < texts.jsonl`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := s.load(append(flagSetting(cmd, "device", "runtime.device"), flagSetting(cmd, "threads", "runtime.threads")...)...)
+			cfg, err := s.load(runtimeSettings(cmd)...)
 			if err != nil {
 				return err
 			}
@@ -28,22 +28,9 @@ A record that cannot be embedded is {"id","error":"class: message"}; how many th
 			return local.Embed(cmd.Context(), cfg, o)
 		},
 	}
-	flags := cmd.Flags()
 	modelFlag(cmd, &o.Model)
 	paramFlag(cmd, &o.Params)
-	flags.StringVar(&o.Dir, "out", "", "write rows to the Delta table `DIR`, in one commit, instead of JSON lines")
-	flags.String("device", "", "auto, cpu or cuda:N (runtime.device)")
-	flags.Int("threads", 0, "threads of ONNX Runtime; 0: all that the container may use (runtime.threads)")
+	cmd.Flags().StringVar(&o.Dir, "out", "", "write rows to the Delta table `DIR`, in one commit, instead of JSON lines")
+	runtimeFlags(cmd)
 	return cmd
-}
-
-// modelFlag adds --model, without which the command is used wrongly.
-func modelFlag(cmd *cobra.Command, to *string) {
-	cmd.Flags().StringVarP(to, "model", "m", "", "`NAME` of a model in the cache (textmill models list)")
-	require(cmd, "model")
-}
-
-// paramFlag adds --param k=v.
-func paramFlag(cmd *cobra.Command, to *map[string]string) {
-	cmd.Flags().VarP(params{to}, "param", "p", "a param of the task, `K=V`; may be repeated")
 }

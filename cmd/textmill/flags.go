@@ -23,6 +23,31 @@ func require(cmd *cobra.Command, names ...string) {
 	}
 }
 
+// modelFlag adds --model, without which the command is used wrongly.
+func modelFlag(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVarP(to, "model", "m", "", "`NAME` of a model in the cache (textmill models list)")
+	require(cmd, "model")
+}
+
+// paramFlag adds --param k=v.
+func paramFlag(cmd *cobra.Command, to *map[string]string) {
+	cmd.Flags().VarP(params{to}, "param", "p", "a param of the task, `K=V`; may be repeated")
+}
+
+// runtimeFlags adds what runtimeSettings turns into settings.
+func runtimeFlags(cmd *cobra.Command) {
+	cmd.Flags().String("device", "", "auto, cpu or cuda:N (runtime.device)")
+	cmd.Flags().Int("threads", 0, "threads of ONNX Runtime; 0: all that the container may use (runtime.threads)")
+}
+
+func runtimeSettings(cmd *cobra.Command) []string {
+	return append(flagSetting(cmd, "device", "runtime.device"), flagSetting(cmd, "threads", "runtime.threads")...)
+}
+
+func jsonFlag(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "json", false, "answer in JSON, for programs")
+}
+
 // params collects --param k=v; each may be given once.
 type params struct{ to *map[string]string }
 

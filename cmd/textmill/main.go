@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"textmill/config"
+	"textmill/daemon/client"
 	"textmill/daemon/local"
 )
 
@@ -60,7 +61,7 @@ func exitCode(err error) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(os.Stderr, "textmill: %v\nRun '%s --help' for usage.\n", err, usage.command)
 		return exitUsage
-	case errors.Is(err, local.ErrUsage), fromFlags(err):
+	case errors.Is(err, local.ErrUsage), errors.Is(err, client.ErrUsage), fromFlags(err):
 		fmt.Fprintln(os.Stderr, "textmill:", err)
 		return exitUsage
 	}

@@ -6,9 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strconv"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"textmill/config"
 )
@@ -123,10 +123,5 @@ func logger(cfg config.Config, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// isTerminal says whether progress may be redrawn on f.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}
+// onTerminal says whether progress may be redrawn.
+func onTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }

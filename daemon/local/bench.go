@@ -27,7 +27,7 @@ type benchAnswer struct {
 var benchBudgets = []int{512, 1024, 2048, 4096, 8192}
 
 // BenchModel measures how many texts a second a model embeds, tokenization apart, for several batch sizes: token rows of
-// ragged lengths, sorted, each size for about the given time.
+// ragged lengths in length-sorted batches, each size for about the given time.
 func BenchModel(ctx context.Context, cfg config.Config, name string, each time.Duration, out io.Writer, asJSON bool, log *slog.Logger) (err error) {
 	m, err := openModel(ctx, cfg, name, log)
 	if err != nil {
@@ -91,7 +91,7 @@ func benchAt(ctx context.Context, e *models.Embedder, rows []models.Row, budget 
 	take := func() []models.Row {
 		mu.Lock()
 		defer mu.Unlock()
-		if failure != nil || ctx.Err() != nil || next >= len(batches) && time.Since(start) > each {
+		if failure != nil || ctx.Err() != nil || next > 0 && time.Since(start) > each {
 			return nil
 		}
 		next++
@@ -128,5 +128,7 @@ func batchesOf(rows []models.Row, budget int) [][]models.Row {
 		batches = append(batches, rows[end-n:end])
 		end -= n
 	}
+	// Shuffled, since a measurement may end before the last one.
+	rand.New(rand.NewPCG(3, 4)).Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
 	return batches
 }

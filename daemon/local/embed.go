@@ -58,7 +58,7 @@ type model struct {
 }
 
 func openModel(ctx context.Context, cfg config.Config, name string, log *slog.Logger) (*model, error) {
-	spec, err := daemon.OpenBundle(cfg, name)
+	spec, err := bundle(cfg, name)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,10 @@ func openModel(ctx context.Context, cfg config.Config, name string, log *slog.Lo
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	for _, note := range spec.Notes {
-		log.WarnContext(ctx, "model", "model", name, "note", note)
+		log.DebugContext(ctx, "model", "model", name, "note", note)
+	}
+	if spec.BatchDependent {
+		log.WarnContext(ctx, "this model gives a text different vectors depending on its batch-mates (DynamicQuantizeLinear)", "model", name)
 	}
 	return &model{spec: spec, embedder: embedder, engine: engine.New(engine.Options{
 		Spec: spec, Embedder: embedder, Tokenizer: tok, WindowTokens: cfg.Limits.WindowTokens, RunTimeout: cfg.Limits.RunTimeout,
@@ -82,7 +85,8 @@ func openModel(ctx context.Context, cfg config.Config, name string, log *slog.Lo
 }
 
 func (m *model) close() error {
-	m.engine.Abort()
+	m.engine.Stop()
+	m.engine.Close()
 	return m.embedder.Close()
 }
 
@@ -124,7 +128,7 @@ func (m *model) embedToLines(ctx context.Context, cfg config.Config, o EmbedOpti
 	if err := errors.Join(err, out.flush()); err != nil {
 		return err
 	}
-	o.Log.InfoContext(ctx, "embedded", "records", out.lines, "errors", out.failed, "model", m.spec.Name, "model_sha256", m.spec.SHA256)
+	o.Log.Log(ctx, o.Texts.level(out.failed), "embedded", "records", out.lines, "errors", out.failed, "model", m.spec.Name, "model_sha256", m.spec.SHA256)
 	return nil
 }
 
@@ -174,4 +178,26 @@ func appendEmbedding(b []byte, r *export.Row) []byte {
 	b = strconv.AppendInt(append(b, `,"n_tokens":`...), int64(r.NTokens.V), 10)
 	b = strconv.AppendBool(append(b, `,"truncated":`...), r.Truncated.V)
 	return strconv.AppendInt(append(b, `,"n_dropped":`...), int64(r.NDropped.V), 10)
+}
+
+// Vectors embeds a few texts with the model's own params.
+func Vectors(ctx context.Context, cfg config.Config, name string, texts []string, log *slog.Logger) (vectors [][]float32, err error) {
+	m, err := openModel(ctx, cfg, name, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	params, err := jobs.ParseEmbedParams(nil)
+	if err != nil {
+		return nil, err
+	}
+	plan := m.engine.Resolve(params, engine.Origin{})
+	err = m.run(ctx, Texts{Args: texts}, int(cfg.Limits.RecordBytes), plan, func(r jobs.Record, rows []export.Row) error {
+		if rows[0].Error != "" {
+			return fmt.Errorf("embed %q: %s", r.Text, rows[0].Error)
+		}
+		vectors = append(vectors, rows[0].Embedding)
+		return nil
+	}, func() error { return nil })
+	return vectors, err
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
+	"unicode/utf8"
 
 	"textmill/jobs"
 )
@@ -28,8 +30,10 @@ func (l line) id() string { return strconv.Itoa(l.index) }
 func (l line) record(maxBytes int) jobs.Record {
 	var r jobs.Record
 	switch {
+	case l.isText && !utf8.ValidString(l.text):
+		r.Err = &jobs.RecordError{Class: jobs.BadUTF8, Message: "the text is not valid UTF-8"}
 	case l.isText:
-		r = jobs.Record{ID: l.id(), Text: l.text}
+		r.Text = l.text
 	case l.tooLong:
 		r.Err = l.longer()
 	default:
@@ -50,6 +54,17 @@ func (l line) longer() *jobs.RecordError {
 type Texts struct {
 	Args []string
 	In   io.Reader
+}
+
+// level is how loud the count of answers is: who typed a few texts sees them all, unless something is wrong.
+func (t Texts) level(failed int) slog.Level {
+	switch {
+	case failed > 0:
+		return slog.LevelWarn
+	case len(t.Args) > 0:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // each calls f for every text or line in order. A line's bytes are f's to keep. Lines of more than six times maxBytes

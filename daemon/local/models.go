@@ -1,11 +1,14 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -75,6 +78,24 @@ func known(cfg config.Config) ([]*models.Spec, []error) {
 	return specs, errs
 }
 
+// bundle opens a model by name, and says what there is when it is not there.
+func bundle(cfg config.Config, name string) (*models.Spec, error) {
+	dir := cfg.Models[name].Path
+	if dir == "" {
+		dir = models.BundleDir(cfg.Home, name)
+	}
+	if _, err := os.Stat(dir); !models.ValidName(name) || errors.Is(err, fs.ErrNotExist) {
+		specs, _ := known(cfg)
+		names := make([]string, len(specs))
+		for i, s := range specs {
+			names[i] = s.Name
+		}
+		return nil, fmt.Errorf("there is no model %q (%s has: %s); run textmill setup, or textmill models pull",
+			name, filepath.Join(cfg.Home, "models"), cmp.Or(strings.Join(names, ", "), "none"))
+	}
+	return daemon.OpenBundle(cfg, name)
+}
+
 // ListModels writes the models that can be run.
 func ListModels(cfg config.Config, out io.Writer, asJSON bool) error {
 	specs, errs := known(cfg)
@@ -100,7 +121,7 @@ func ListModels(cfg config.Config, out io.Writer, asJSON bool) error {
 
 // InspectModel writes all that is known of a model from its own files.
 func InspectModel(cfg config.Config, name string, out io.Writer, asJSON bool) error {
-	s, err := daemon.OpenBundle(cfg, name)
+	s, err := bundle(cfg, name)
 	if err != nil {
 		return err
 	}
@@ -138,7 +159,7 @@ func VerifyModels(ctx context.Context, cfg config.Config, names []string, out io
 		specs, errs = known(cfg)
 	}
 	for _, name := range names {
-		s, err := daemon.OpenBundle(cfg, name)
+		s, err := bundle(cfg, name)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"textmill/daemon/client"
+)
+
+func deadCommand(s *settings) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dead",
+		Short: "Look at the dead letters, and put them back",
+		Example: `  textmill dead list --class invalid_job
+  textmill dead retry --all --job docs-1`,
+	}
+	cmd.AddCommand(deadListCommand(s), deadShowCommand(s), deadRetryCommand(s))
+	return cmd
+}
+
+func deadListCommand(s *settings) *cobra.Command {
+	var o client.DeadOptions
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List dead letters with their reasons",
+		Example: `  textmill dead list --json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
+			if err != nil {
+				return err
+			}
+			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			defer q.Close()
+			return client.DeadList(cmd.Context(), q, o)
+		},
+	}
+	deadFlags(cmd, &o)
+	return cmd
+}
+
+func deadShowCommand(s *settings) *cobra.Command {
+	var o client.DeadOptions
+	cmd := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show one dead letter with its payload",
+		Example: `  textmill dead show 12`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
+			if err != nil {
+				return err
+			}
+			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			defer q.Close()
+			return client.DeadShow(cmd.Context(), q, args[0], o)
+		},
+	}
+	natsFlag(cmd)
+	jsonFlag(cmd, &o.JSON)
+	return cmd
+}
+
+func deadRetryCommand(s *settings) *cobra.Command {
+	var o client.DeadOptions
+	var all bool
+	cmd := &cobra.Command{
+		Use:     "retry ID...|--all",
+		Short:   "Publish dead letters again as they came; nothing is doubled",
+		Example: `  textmill dead retry 12 13`,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all == (len(args) > 0) {
+				return usageError{cmd.CommandPath(), errors.New("name the letters, or give --all")}
+			}
+			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
+			if err != nil {
+				return err
+			}
+			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			defer q.Close()
+			return client.DeadRetry(cmd.Context(), q, args, o)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every letter that --job and --class choose")
+	deadFlags(cmd, &o)
+	return cmd
+}
+
+func deadFlags(cmd *cobra.Command, o *client.DeadOptions) {
+	cmd.Flags().StringVar(&o.Job, "job", "", "only letters of this `JOB`")
+	cmd.Flags().StringVar(&o.Class, "class", "", "only letters of this `CLASS`, such as invalid_job")
+	natsFlag(cmd)
+	jsonFlag(cmd, &o.JSON)
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"textmill/daemon/demo"
+)
+
+func demoCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Embed the documentation of Go's standard library, and ask it three questions",
+		Long: `Publishes the documentation comments of this machine's own Go standard library to an embedded NATS server, embeds them
+with a daemon in this process, commits the rows to a table under TEXTMILL_HOME/demo, which is made anew each time, asks
+the table three questions, and prints how to read it with DuckDB, Polars and pandas.`,
+		Example: `  textmill demo`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := s.load()
+			if err != nil {
+				return err
+			}
+			return demo.Run(cmd.Context(), cfg, demo.Options{
+				Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(), Terminal: onTerminal(), Log: logger(cfg, cmd.ErrOrStderr()),
+			})
+		},
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"textmill/daemon/client"
+)
+
+func submitCommand(s *settings) *cobra.Command {
+	var o client.SubmitOptions
+	cmd := &cobra.Command{
+		Use:   "submit --task embed --model M --dataset D [--param k=v]... FILE...|-",
+		Short: "Publish files of texts as one job, and wait until its rows are committed",
+		Long: `Reads JSONL, CSV, TSV, Parquet, text lines or OpenAI-batch JSONL from FILEs, also .gz and .zst, or from standard input (-),
+in constant memory; cuts them into shards and publishes those that are not in the table yet. The job's name is derived
+from dataset, task, model, params and each file's path, size and time, so running it again after a crash repeats nothing.
+Standard input can only be resumed with --job. Ctrl-C ends the waiting, not the job.`,
+		Example: `  textmill submit --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
+  textmill submit --model all-MiniLM-L6-v2 --dataset reviews --text-column body --id-column key reviews.csv
+  zcat texts.gz | textmill submit --model all-MiniLM-L6-v2 --dataset notes --format text --job notes-1 -
+  textmill submit --dataset batch requests.jsonl    # OpenAI-batch requests name their model`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
+			if err != nil {
+				return err
+			}
+			o.Configure(cfg)
+			o.Files, o.Stdin, o.Stdout, o.Stderr = args, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			o.Terminal = onTerminal()
+			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			defer q.Close()
+			_, err = client.Submit(cmd.Context(), q, o)
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Task, "task", "embed", "embed")
+	flags.StringVarP(&o.Model, "model", "m", "", "`NAME` of a model that a daemon serves")
+	flags.StringVarP(&o.Dataset, "dataset", "d", "", "`NAME` of the table; default: default")
+	flags.StringVar(&o.Job, "job", "", "`NAME` of the job; default: derived from everything else")
+	paramFlag(cmd, &o.Params)
+	flags.StringVar(&o.Input.Format, "format", "", "jsonl, csv, tsv, parquet, text or openai-batch; default: by name and content")
+	flags.StringVar(&o.Input.TextColumn, "text-column", "", "`NAME` of the column or key that holds the text; default: text")
+	flags.StringVar(&o.Input.IDColumn, "id-column", "", "`NAME` of the column or key that holds the id; default: id")
+	flags.BoolVar(&o.NoWait, "no-wait", false, "end when everything is published")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "count records and show problems; publish nothing")
+	flags.BoolVar(&o.Force, "force", false, "publish for a model that neither a daemon nor the cache knows")
+	natsFlag(cmd)
+	jsonFlag(cmd, &o.JSON)
+	return cmd
+}

@@ -1,0 +1,80 @@
+package local
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"textmill/jobs"
+)
+
+// decode answers {"id","input_ids"}, or on the command line a list of numbers, with its text. IDs that the
+// tokenizer does not know are left out, as Hugging Face does.
+func (t *textTokenizer) decode(l line, skipSpecial bool) answer {
+	id, ids, err := l.tokenIDs()
+	if err != nil {
+		return failure(id, err)
+	}
+	for i, n := range ids {
+		if n < 0 {
+			return failure(id, &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf("input_ids[%d]: %d is negative", i, n)})
+		}
+	}
+	b := appendString([]byte(`{"id":`), id)
+	b = appendString(append(b, `,"text":`...), t.Decode(ids, skipSpecial))
+	return answer{line: append(b, '}')}
+}
+
+// tokenIDs reads the line as a record to decode. The id is the best known even beside an error.
+func (l line) tokenIDs() (id string, ids []int32, err *jobs.RecordError) {
+	invalid := func(format string, args ...any) *jobs.RecordError {
+		return &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf(format, args...)}
+	}
+	if l.tooLong {
+		return l.id(), nil, l.longer()
+	}
+	if l.isText {
+		text := strings.Trim(strings.TrimSpace(l.text), "[]")
+		list := "[" + strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }), ",") + "]"
+		if err := json.Unmarshal([]byte(list), &ids); err != nil {
+			return l.id(), nil, invalid("%q is not a list of token IDs such as \"101 7592 102\"", l.text)
+		}
+		return l.id(), ids, nil
+	}
+	if !utf8.Valid(l.raw) {
+		return l.id(), nil, &jobs.RecordError{Class: jobs.BadUTF8, Message: "the line is not valid UTF-8"}
+	}
+	var fields struct {
+		ID  json.RawMessage `json:"id"`
+		IDs *[]int32        `json:"input_ids"`
+	}
+	d := json.NewDecoder(bytes.NewReader(l.raw))
+	failed := d.Decode(&fields)
+	id = idText(fields.ID, l.id())
+	switch {
+	case failed != nil:
+		return id, nil, invalid("line %d: %v", l.index+1, failed)
+	case fields.IDs == nil:
+		return id, nil, invalid("input_ids is missing")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return id, nil, invalid("line %d: more follows the object", l.index+1)
+	}
+	return id, *fields.IDs, nil
+}
+
+// idText is a string's value or a number's text.
+func idText(raw json.RawMessage, otherwise string) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil && s != "" {
+		return s
+	}
+	var n json.Number
+	if json.Unmarshal(raw, &n) == nil && n != "" {
+		return n.String()
+	}
+	return otherwise
+}
