@@ -30,6 +30,7 @@ var (
 	ErrOtherModel      = errors.New("the subject is served by daemons with other weights")
 	ErrConsumerGone    = errors.New("the consumer or its stream is gone")
 	ErrTooLarge        = errors.New("the message is larger than the server accepts")
+	ErrFull            = errors.New("the stream is full")
 	ErrNotFound        = errors.New("there is no such message")
 )
 

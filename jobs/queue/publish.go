@@ -178,7 +178,9 @@ func (q *Queue) publish(ctx context.Context, msg *nats.Msg, full onFull) (*jetst
 			return ack, nil
 		case q.denied.Load() != denied:
 			return nil, fmt.Errorf("publish to %s: %w: the user lacks a permission", msg.Subject, ErrRefused)
-		case !q.mayRetry(err, full):
+		case full == failWhenFull && isFull(err):
+			return nil, fmt.Errorf("publish to %s: %w: %w", msg.Subject, ErrFull, err)
+		case !q.mayRetry(err):
 			return nil, fmt.Errorf("publish to %s: %w", msg.Subject, err)
 		}
 		select {
@@ -191,20 +193,30 @@ func (q *Queue) publish(ctx context.Context, msg *nats.Msg, full onFull) (*jetst
 	}
 }
 
-func (q *Queue) mayRetry(err error, full onFull) bool {
+// mayRetry says whether the same message may get through later.
+func (q *Queue) mayRetry(err error) bool {
+	if isFull(err) {
+		q.pub.tellFull(q, err)
+		return true
+	}
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.Code == 503
+	}
+	return !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrMaxPayload) && !errors.Is(err, nats.ErrBadSubject)
+}
+
+// isFull also holds for a store that fails, which the server does not tell apart.
+func isFull(err error) bool {
 	var api *jetstream.APIError
 	if !errors.As(err, &api) {
-		return !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrMaxPayload) && !errors.Is(err, nats.ErrBadSubject)
+		return false
 	}
 	switch api.ErrorCode {
 	case codeStoreFailed, codeInsufficientResources, codeInsufficientStorage:
-		if full == failWhenFull {
-			return false
-		}
-		q.pub.tellFull(q, api)
 		return true
 	}
-	return api.Code == 503
+	return false
 }
 
 // tellFull logs once a minute that publishing waits.
