@@ -1,0 +1,113 @@
+package queue
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"textmill/jobs"
+)
+
+func TestSpansAgreeWithAMap(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var s spans
+	seen := map[uint64]bool{}
+	for range 20_000 {
+		n := r.Uint64N(5000)
+		if s.add(n) == seen[n] {
+			t.Fatalf("add(%d) disagrees", n)
+		}
+		seen[n] = true
+		if s.size != len(seen) {
+			t.Fatalf("size %d, want %d", s.size, len(seen))
+		}
+	}
+	for i, p := range s.list {
+		if p.lo > p.hi || i > 0 && s.list[i-1].hi+1 >= p.lo {
+			t.Fatalf("spans %v", s.list)
+		}
+	}
+	for n := range uint64(5000) {
+		s.add(n)
+	}
+	if len(s.list) != 1 {
+		t.Errorf("all numbers take %d spans", len(s.list))
+	}
+}
+
+func TestSpansAreBounded(t *testing.T) {
+	var s spans
+	for n := range uint64(mostSpans + 10) {
+		s.add(2 * n)
+	}
+	if len(s.list) != mostSpans || s.size != mostSpans+10 {
+		t.Errorf("%d spans, size %d", len(s.list), s.size)
+	}
+	if s.add(1) || !s.add(2*mostSpans-1) {
+		t.Error("the gap that was given up is not the lowest")
+	}
+}
+
+func TestProgress(t *testing.T) {
+	dead := func(shard string) jobs.Event {
+		return jobs.Event{Type: jobs.EventDead, Job: "j", Shard: shard, Time: time.Now()}
+	}
+	total := jobs.Event{Type: jobs.EventSubmitted, Job: "j", Shards: 3}
+	done := jobs.Event{Type: jobs.EventDone, Job: "j", Shards: 3, Rows: 25, Errors: 0}
+	cancelled := jobs.Event{Type: jobs.EventCancelled, Job: "j"}
+	tests := []struct {
+		name   string
+		events []jobs.Event
+		want   JobStatus
+	}{
+		{"only submitted", []jobs.Event{total}, JobStatus{State: StateQueued, Shards: 3}},
+		{"of unknown size", []jobs.Event{committed("j", "0", 10)}, JobStatus{State: StateRunning, ShardsDone: 1, Rows: 10}},
+		{"repeated events count once", []jobs.Event{total, committed("j", "0", 10), committed("j", "0", 10), committed("j", "a b", 5), committed("j", "a b", 5)},
+			JobStatus{State: StateRunning, Shards: 3, ShardsDone: 2, Rows: 15}},
+		{"all settled", []jobs.Event{committed("j", "2", 1), committed("j", "0", 10), dead("1"), total}, JobStatus{State: StateDone, Shards: 3, ShardsDone: 3, Rows: 11, Dead: 1}},
+		{"repeated after done", []jobs.Event{total, committed("j", "0", 10), committed("j", "1", 10), committed("j", "2", 5), done, committed("j", "1", 10)},
+			JobStatus{State: StateDone, Shards: 3, ShardsDone: 3, Rows: 25}},
+		{"only done is left of it", []jobs.Event{done}, JobStatus{State: StateDone, Shards: 3, ShardsDone: 3, Rows: 25}},
+		{"dead and retried with success", []jobs.Event{total, dead("0"), committed("j", "0/r1", 4), committed("j", "0/r1", 4)},
+			JobStatus{State: StateRunning, Shards: 3, ShardsDone: 1, Rows: 4}},
+		{"dead, retried and dead", []jobs.Event{total, dead("0"), dead("0/r1"), dead("0")}, JobStatus{State: StateRunning, Shards: 3, ShardsDone: 1, Dead: 1}},
+		{"retried after done", []jobs.Event{total, dead("0"), committed("j", "1", 10), committed("j", "2", 15), done, committed("j", "0/r1", 4), committed("j", "0/r1", 4)},
+			JobStatus{State: StateDone, Shards: 3, ShardsDone: 3, Rows: 29}},
+		{"cancelled", []jobs.Event{total, committed("j", "0", 10), cancelled}, JobStatus{State: StateCancelled, Shards: 3, ShardsDone: 1, Rows: 10}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newProgress("j")
+			for _, e := range tt.events {
+				p.apply(e)
+			}
+			got := p.report(time.Now())
+			tt.want.Job, tt.want.ETASeconds, tt.want.Table, tt.want.Version, tt.want.Updated = "j", got.ETASeconds, got.Table, got.Version, got.Updated
+			if got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestETA(t *testing.T) {
+	p := newProgress("j")
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	p.apply(jobs.Event{Type: jobs.EventSubmitted, Shards: 1000})
+	for i := range 500 { // 10 shards a second
+		e := committed("j", "", 1)
+		e.Shard, e.Time = time.Duration(i).String(), start.Add(time.Duration(i)*100*time.Millisecond)
+		p.apply(e)
+	}
+	at := start.Add(50 * time.Second)
+	eta := p.report(at).ETASeconds
+	if eta == nil || *eta < 49 || *eta > 51 {
+		t.Errorf("eta %v, want about 50", eta)
+	}
+	if eta := p.report(at.Add(time.Hour)).ETASeconds; eta == nil || *eta != 0 {
+		t.Errorf("eta after an hour of silence %v", eta)
+	}
+	if n := len(p.rate.samples); n > mostSamples {
+		t.Errorf("%d samples", n)
+	}
+}
