@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"textmill/jobs"
@@ -58,21 +57,9 @@ func newCSVSource(lines *lineReader, comma byte, o Options) (*csvSource, error) 
 		}
 		s.header = append(s.header, name)
 	}
-	return s, s.findColumns(o)
-}
-
-func (s *csvSource) findColumns(o Options) error {
-	s.textAt = slices.Index(s.header, o.textColumn())
-	s.idAt = slices.Index(s.header, o.idColumn())
-	names := strings.Join(s.header, ", ")
-	if s.textAt < 0 {
-		return fmt.Errorf("%w: no column %q for the text; the header has: %s (choose one with --text-column)",
-			ErrFormat, o.textColumn(), names)
-	}
-	if s.idAt < 0 && o.IDColumn != "" {
-		return fmt.Errorf("%w: no column %q for the id; the header has: %s", ErrFormat, o.IDColumn, names)
-	}
-	return nil
+	var err error
+	s.textAt, s.idAt, err = findColumns("header", s.header, s.header, o)
+	return s, err
 }
 
 func (s *csvSource) next(it *Item) error {

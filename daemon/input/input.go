@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"textmill/jobs"
 )
@@ -57,11 +59,12 @@ type Item struct {
 // Reader hands out the records of one input in order. It holds one record, however long the input is.
 // What is wrong with a record is in Item.Record.Err, and reading goes on.
 type Reader struct {
-	src    source
-	format string
-	closes []func() error
-	atEnd  func() error
-	read   func() int64
+	src     source
+	format  string
+	skipped []string
+	closes  []func() error
+	atEnd   func() error
+	read    func() int64
 }
 
 // source yields records until io.EOF; any other error ends the input.
@@ -82,6 +85,9 @@ func (r *Reader) Next(it *Item) error {
 
 // Format is the format that is being read.
 func (r *Reader) Format() string { return r.format }
+
+// Skipped names the columns of a Parquet file that have no text form, and so become no attributes.
+func (r *Reader) Skipped() []string { return r.skipped }
 
 // BytesRead is how much of the stored (compressed) input was consumed; 0 for Parquet.
 func (r *Reader) BytesRead() int64 {
@@ -110,6 +116,23 @@ func (o Options) withDefaults() Options {
 
 func (o Options) textColumn() string { return orElse(o.TextColumn, "text") }
 func (o Options) idColumn() string   { return orElse(o.IDColumn, "id") }
+
+// findColumns finds the text and the id among the columns that can be read; all is what the input has.
+func findColumns(where string, columns, all []string, o Options) (textAt, idAt int, err error) {
+	textAt = slices.Index(columns, o.textColumn())
+	idAt = slices.Index(columns, o.idColumn())
+	names := strings.Join(all, ", ")
+	switch {
+	case textAt < 0:
+		err = fmt.Errorf("%w: no column %q for the text; the %s has: %s (choose one with --text-column)",
+			ErrFormat, o.textColumn(), where, names)
+	case idAt < 0 && o.IDColumn != "":
+		err = fmt.Errorf("%w: no column %q for the id; the %s has: %s", ErrFormat, o.IDColumn, where, names)
+	case textAt == idAt:
+		err = fmt.Errorf("%w: column %q is to be both text and id", ErrFormat, o.IDColumn)
+	}
+	return textAt, idAt, err
+}
 
 func orElse(s, otherwise string) string {
 	if s == "" {
