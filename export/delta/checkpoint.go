@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/parquet-go/parquet-go"
+
+	"textmill/export/internal/footer"
 )
 
 // The rows of a checkpoint: each holds one action. Names and shapes are those of the Delta protocol.
@@ -128,6 +130,9 @@ func readCheckpointFrom(ctx context.Context, r io.ReaderAt, size int64, each fun
 			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
 		}
 	}()
+	if err := footer.Check(r, size); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)

@@ -8,6 +8,8 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+
+	"textmill/export/internal/footer"
 )
 
 // ErrFormat is the class of files that are not Parquet, are damaged, or expand beyond the limits.
@@ -41,6 +43,9 @@ func Open(r io.ReaderAt, size, maxPage int64) (f *File, err error) {
 	defer caught(&err)
 	if maxPage <= 0 {
 		maxPage = DefaultMaxPage
+	}
+	if err := footer.Check(r, size); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {

@@ -7,8 +7,6 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
-	"github.com/parquet-go/parquet-go/format"
 )
 
 // Value is one cell: text as it is, numbers and booleans as JSON writes them, dates and times in ISO 8601, in UTC.
@@ -131,72 +129,4 @@ func (c *cursor) close() {
 		parquet.Release(c.page)
 	}
 	_ = c.pages.Close() // reading is over, and nothing was written
-}
-
-// checkPages reads the page headers of the chosen columns and refuses pages that would expand beyond the limit, before
-// memory is given to any of them.
-func (f *File) checkPages(group int, columns []Column) (err error) {
-	defer caught(&err)
-	for _, c := range columns {
-		meta := &f.file.Metadata().RowGroups[group].Columns[c.leaf].MetaData
-		at := meta.DataPageOffset
-		if d := meta.DictionaryPageOffset; d > 0 && d < at {
-			at = d
-		}
-		if at < 0 || meta.TotalCompressedSize < 0 || at+meta.TotalCompressedSize > f.file.Size() {
-			return fmt.Errorf("%w: column %q of row group %d lies outside the file", ErrFormat, c.Name, group)
-		}
-		for end := at + meta.TotalCompressedSize; at < end; {
-			n, err := f.checkPage(io.NewSectionReader(f.r, at, end-at), end-at)
-			if err != nil {
-				return fmt.Errorf("%w: column %q of row group %d: %w", ErrFormat, c.Name, group, err)
-			}
-			at += n
-		}
-	}
-	return nil
-}
-
-// checkPage returns how many bytes the page takes, header and all.
-func (f *File) checkPage(r *io.SectionReader, left int64) (int64, error) {
-	var compact thrift.CompactProtocol
-	counted := &countReader{r: r}
-	var h format.PageHeader
-	if err := thrift.NewDecoder(compact.NewReader(counted)).Decode(&h); err != nil {
-		return 0, fmt.Errorf("page header: %w", unexpected(err))
-	}
-	switch {
-	case h.CompressedPageSize < 0 || counted.n+int64(h.CompressedPageSize) > left:
-		return 0, fmt.Errorf("a page of %d bytes does not fit its column", h.CompressedPageSize)
-	case h.UncompressedPageSize < 0 || int64(h.UncompressedPageSize) > f.maxPage:
-		return 0, fmt.Errorf("a page expands to %d bytes, the limit is %d", h.UncompressedPageSize, f.maxPage)
-	}
-	return counted.n + int64(h.CompressedPageSize), nil
-}
-
-// countReader hands out single bytes and short runs and counts them; it reads ahead in blocks of its own.
-type countReader struct {
-	r    io.Reader
-	n    int64
-	buf  [512]byte
-	have []byte
-}
-
-func (c *countReader) Read(p []byte) (int, error) {
-	if len(c.have) == 0 {
-		n, err := c.r.Read(c.buf[:])
-		if n == 0 {
-			return 0, err
-		}
-		c.have = c.buf[:n]
-	}
-	n := copy(p, c.have)
-	c.have, c.n = c.have[n:], c.n+int64(n)
-	return n, nil
-}
-
-func (c *countReader) ReadByte() (byte, error) {
-	var b [1]byte
-	_, err := c.Read(b[:])
-	return b[0], err
 }

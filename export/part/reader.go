@@ -8,6 +8,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+
+	"textmill/export/internal/footer"
 )
 
 // ErrDamaged is the class of part files that cannot be read.
@@ -30,6 +32,9 @@ type Reader struct {
 // Open reads the footer of the part in r and checks its columns.
 func Open(r io.ReaderAt, size int64) (pr *Reader, err error) {
 	defer caught(&err)
+	if err := footer.Check(r, size); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
