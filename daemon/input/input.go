@@ -23,6 +23,7 @@ const (
 
 const (
 	defaultRecordBytes = 16 << 20
+	jobExpandedBytes   = 64 << 30
 	maxZstdWindow      = 128 << 20
 )
 
@@ -42,7 +43,8 @@ type Options struct {
 	// MaxRecordBytes bounds a record as it is written (0 = 16 MiB). One beyond it is handed out as an
 	// error too_long, with its id where that stands before the text.
 	MaxRecordBytes int
-	// MaxExpandedBytes bounds what a .gz or .zst input may grow to (0 = no bound).
+	// MaxExpandedBytes bounds what a .gz or .zst input, and a page of a Parquet file, may grow to
+	// (0 = no bound of the former, 256 MiB for the latter).
 	MaxExpandedBytes int64
 }
 

@@ -61,7 +61,11 @@ func (r *Reader) openParquet(stream io.Reader, plain *bufio.Reader, compressed b
 
 // openRowGroups reads the row groups with these numbers; nil means all.
 func (r *Reader) openRowGroups(at io.ReaderAt, size int64, groups []int, o Options) error {
-	f, err := parquetin.Open(at, size, o.MaxExpandedBytes)
+	page := int64(parquetin.DefaultMaxPage)
+	if o.MaxExpandedBytes > 0 {
+		page = min(page, o.MaxExpandedBytes)
+	}
+	f, err := parquetin.Open(at, size, page)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}

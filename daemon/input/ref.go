@@ -16,9 +16,13 @@ import (
 
 // OpenInput reads what a job's input points to: the bytes of JSONL, CSV or text from offset on, length of
 // them, or the row groups of a Parquet file. The file must be the one that was meant, by size and time, at
-// the beginning and still at the end. Compressed files are read only whole.
+// the beginning and still at the end. Compressed files are read only whole, and may grow to 64 GiB where o sets
+// no other bound: whoever sent the job need not be whom the daemon trusts.
 func (r *Roots) OpenInput(in *jobs.Input, o Options) (*Reader, error) {
 	o = o.withDefaults()
+	if o.MaxExpandedBytes <= 0 {
+		o.MaxExpandedBytes = jobExpandedBytes
+	}
 	f, st, err := r.open(in)
 	if err != nil {
 		return nil, err
