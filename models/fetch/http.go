@@ -1,0 +1,119 @@
+package fetch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// client gives up on hosts that do not answer within seconds: another source may.
+var client = &http.Client{Transport: &http.Transport{
+	Proxy:                 http.ProxyFromEnvironment,
+	DialContext:           (&net.Dialer{Timeout: 4 * time.Second}).DialContext,
+	TLSHandshakeTimeout:   5 * time.Second,
+	ResponseHeaderTimeout: 15 * time.Second,
+	ForceAttemptHTTP2:     true,
+}}
+
+// stall is how long a download may stand still.
+const stall = 30 * time.Second
+
+// release is an archive of the project's official releases.
+type release struct{ file string }
+
+func (release) String() string { return "release archive" }
+
+func (r release) deliver(ctx context.Context, j job, p part, path string) error {
+	url := "https://github.com/microsoft/onnxruntime/releases/download/v" + p.version + "/" + r.file
+	return j.download(ctx, p, url, "", path)
+}
+
+// download gets url into path by way of path.part, from where a broken download left off.
+func (j job) download(ctx context.Context, p part, url, token, path string) error {
+	partial := path + ".part"
+	at := int64(0)
+	if st, err := os.Stat(partial); err == nil {
+		at = st.Size()
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(stall, func() { cancel(fmt.Errorf("no byte came for %v", stall)) })
+	defer watchdog.Stop()
+
+	res, err := get(ctx, url, token, at)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	flags := os.O_CREATE | os.O_WRONLY
+	switch res.StatusCode {
+	case http.StatusPartialContent:
+		flags |= os.O_APPEND
+	case http.StatusRequestedRangeNotSatisfiable: // whole already, or not ours: the hash will tell
+		return os.Rename(partial, path)
+	case http.StatusOK:
+		at = 0
+		flags |= os.O_TRUNC
+	default:
+		return fmt.Errorf("get %s: %w", url, statusError(res.StatusCode))
+	}
+	f, err := os.OpenFile(partial, flags, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	total := int64(0)
+	if res.ContentLength > 0 {
+		total = at + res.ContentLength
+	}
+	w := &counter{w: f, done: at, moved: func(done int64) {
+		watchdog.Reset(stall)
+		j.options.report(Progress{Artifact: j.artifact, Source: p.from.String(), Done: done, Total: total})
+	}}
+	if _, err := io.CopyBuffer(w, res.Body, make([]byte, 256<<10)); err != nil {
+		return fmt.Errorf("get %s: %w", url, cmp.Or(context.Cause(ctx), err))
+	}
+	if err := cmp.Or(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(partial, path)
+}
+
+// statusError is an HTTP status that is no success.
+type statusError int
+
+func (s statusError) Error() string {
+	return fmt.Sprintf("HTTP %d %s", int(s), http.StatusText(int(s)))
+}
+
+func get(ctx context.Context, url, token string, from int64) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if from > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+	}
+	return client.Do(req)
+}
+
+type counter struct {
+	w     io.Writer
+	done  int64
+	moved func(done int64)
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.done += int64(n)
+	c.moved(c.done)
+	return n, err
+}

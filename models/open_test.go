@@ -1,0 +1,94 @@
+package models
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+	"testing"
+)
+
+// golden is a text whose vector sentence-transformers computed.
+type golden struct {
+	ID        string    `json:"id"`
+	IDs       []int32   `json:"input_ids"`
+	Embedding []float32 `json:"embedding"`
+}
+
+func readGolden(t testing.TB) []golden {
+	t.Helper()
+	f, err := os.Open("testdata/golden.jsonl.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []golden
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var g golden
+		if err := json.Unmarshal(lines.Bytes(), &g); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, g)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 168 {
+		t.Fatalf("%d golden vectors, want 168", len(all))
+	}
+	return all
+}
+
+func testHome(t testing.TB) string {
+	t.Helper()
+	home, err := Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(LibraryPath(home)); errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("%v: run textmill setup", err)
+	}
+	return home
+}
+
+func testSpec(t testing.TB) *Spec {
+	t.Helper()
+	spec, err := OpenBundle(BundleDir(testHome(t), "all-MiniLM-L6-v2"))
+	if err != nil {
+		t.Fatalf("%v: run textmill setup", err)
+	}
+	return spec
+}
+
+// sessions are costly to open and never shrink, so that the tests share one.
+var shared = sync.OnceValues(func() (*Embedder, error) {
+	home, err := Home()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := OpenBundle(BundleDir(home, "all-MiniLM-L6-v2"))
+	if err != nil {
+		return nil, err
+	}
+	return OpenEmbedder(context.Background(), spec, SessionOptions{Home: home, BatchTokens: 1024})
+})
+
+func testEmbedder(t testing.TB) *Embedder {
+	t.Helper()
+	testSpec(t)
+	e, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
