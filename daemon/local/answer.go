@@ -23,7 +23,9 @@ type answerWriter struct {
 	lines, failed int
 }
 
-func newAnswerWriter(w io.Writer) *answerWriter { return &answerWriter{w: bufio.NewWriterSize(w, 64<<10)} }
+func newAnswerWriter(w io.Writer) *answerWriter {
+	return &answerWriter{w: bufio.NewWriterSize(w, 64<<10)}
+}
 
 func (a *answerWriter) write(one answer) error {
 	a.lines++

@@ -1,0 +1,2 @@
+// Package test runs the textmill binary as its users do.
+package test

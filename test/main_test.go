@@ -1,0 +1,148 @@
+package test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const model = "all-MiniLM-L6-v2"
+
+var (
+	binary   string // built from this tree for these tests
+	raceFlag = "-race=false"
+)
+
+func TestMain(m *testing.M) {
+	code, err := build(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func build(run func() int) (int, error) {
+	dir, err := os.MkdirTemp("", "textmill-test-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "textmill")
+	cmd := exec.Command("go", "build", raceFlag, "-o", binary, "textmill/cmd/textmill")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("build textmill: %w\n%s", err, out)
+	}
+	return run(), nil
+}
+
+// result is what a finished command left behind.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// call is one run of the binary.
+type call struct {
+	home  string   // TEXTMILL_HOME; empty: an empty directory
+	env   []string // beside the few variables that a child always gets
+	stdin string
+	dir   string
+}
+
+func (c call) command(t testing.TB, ctx context.Context, args ...string) *exec.Cmd {
+	t.Helper()
+	if c.home == "" {
+		c.home = t.TempDir()
+	}
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir = c.dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.home, "TEXTMILL_HOME=" + c.home}, c.env...)
+	cmd.Stdin = strings.NewReader(c.stdin)
+	return cmd
+}
+
+// run waits for the command and returns what it left; that it failed is for the caller to judge.
+func (c call) run(t testing.TB, args ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := c.command(t, t.Context(), args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("textmill %v: %v", args, err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// ok is run for commands that must succeed.
+func (c call) ok(t testing.TB, args ...string) result {
+	t.Helper()
+	r := c.run(t, args...)
+	if r.code != 0 {
+		t.Fatalf("textmill %s: exit %d\n%s", strings.Join(args, " "), r.code, r.stderr)
+	}
+	return r
+}
+
+// newHome is a TEXTMILL_HOME of the test's own that shares the library and the models that `textmill setup` obtained.
+func newHome(t testing.TB) string {
+	t.Helper()
+	shared := os.Getenv("TEXTMILL_HOME")
+	if shared == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared = filepath.Join(cache, "textmill")
+	}
+	home := t.TempDir()
+	for _, name := range []string{"lib", "models"} {
+		from := filepath.Join(shared, name)
+		if _, err := os.Stat(from); err != nil {
+			t.Fatalf("%v; run make test, which sets up what tests need", err)
+		}
+		if err := os.Symlink(from, filepath.Join(home, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return home
+}
+
+// python is the interpreter that has the foreign readers and clients.
+func python(t testing.TB) string {
+	t.Helper()
+	if p := os.Getenv("TEXTMILL_TEST_PYTHON"); p != "" {
+		return p
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := filepath.Join(root, ".cache", "venv", "bin", "python")
+	if _, err := os.Stat(p); err != nil {
+		t.Fatalf("%v; run make test, which makes it", err)
+	}
+	return p
+}
+
+// runPython runs a script and returns what it printed.
+func runPython(t testing.TB, env []string, script string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), python(t), append([]string{"-c", script}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("python: %v\n%s\n%s", err, script, stderr.String())
+	}
+	return string(out)
+}
