@@ -27,9 +27,8 @@ type output struct {
 	ids   []int32
 	spans []aligned.Span // in bytes of the text
 	// Kept only for Encode:
-	keep   bool
-	texts  []textAt // tokens whose text is not that of their ID
-	pieces []piece  // where each pre-tokenized piece begins
+	keep  bool
+	texts []textAt // tokens whose text is not that of their ID
 }
 
 type textAt struct {
@@ -37,20 +36,8 @@ type textAt struct {
 	text  string
 }
 
-type piece struct {
-	first int
-	added bool
-}
-
 func (o *output) reset(keep bool) {
-	o.ids, o.spans, o.texts, o.pieces, o.keep = o.ids[:0], o.spans[:0], o.texts[:0], o.pieces[:0], keep
-}
-
-// begin starts a pre-tokenized piece.
-func (o *output) begin(added bool) {
-	if o.keep {
-		o.pieces = append(o.pieces, piece{len(o.ids), added})
-	}
+	o.ids, o.spans, o.texts, o.keep = o.ids[:0], o.spans[:0], o.texts[:0], keep
 }
 
 func (o *output) token(id int32, start, end int32) {
@@ -70,7 +57,7 @@ func (t *Tokenizer) Encode(text string, o Options) (*Encoding, error) {
 	}
 	parts := make([]*Encoding, 0, len(texts))
 	for i, text := range texts {
-		e, err := t.encodeOne(text, int32(i), o.Truncation)
+		e, err := t.encodeOne(text, int32(i))
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +76,7 @@ func (t *Tokenizer) Encode(text string, o Options) (*Encoding, error) {
 }
 
 // encodeOne encodes one sequence without special tokens.
-func (t *Tokenizer) encodeOne(text string, typeID int32, tr *Truncation) (*Encoding, error) {
+func (t *Tokenizer) encodeOne(text string, typeID int32) (*Encoding, error) {
 	sc := t.scratch.Get().(*scratch)
 	defer t.scratch.Put(sc)
 	text = mend(text)
@@ -97,58 +84,22 @@ func (t *Tokenizer) encodeOne(text string, typeID int32, tr *Truncation) (*Encod
 	if err := t.body(sc, text); err != nil {
 		return nil, err
 	}
-	from, to := 0, len(sc.out.ids)
-	if tr != nil && (tr.Strategy != OnlySecond || typeID != 0) {
-		from, to = sc.out.limit(tr.MaxLength, tr.Left)
-	}
-	n := to - from
+	n := len(sc.out.ids)
 	e := &Encoding{
-		IDs: clone(sc.out.ids[from:to]), TypeIDs: make([]int32, n), Tokens: make([]string, n),
+		IDs: clone(sc.out.ids), TypeIDs: make([]int32, n), Tokens: make([]string, n),
 		Offsets: make([]Span, n), ByteOffsets: make([]Span, n),
 		SpecialTokensMask: make([]int32, n), AttentionMask: make([]int32, n),
 	}
-	for i, s := range sc.out.spans[from:to] {
+	for i, s := range sc.out.spans {
 		e.ByteOffsets[i] = Span(s)
 		e.Tokens[i] = t.modelToken(e.IDs[i])
 		e.TypeIDs[i], e.AttentionMask[i] = typeID, 1
 	}
 	for _, special := range sc.out.texts {
-		if i := special.index - from; i >= 0 && i < n {
-			e.Tokens[i] = special.text
-		}
+		e.Tokens[special.index] = special.text
 	}
-	toChars(e.Offsets, sc.out.spans[from:to], text)
+	toChars(e.Offsets, sc.out.spans, text)
 	return e, nil
-}
-
-// limit is the range of tokens that Hugging Face computes at all when it is going to truncate: whole pieces from one
-// end until there are enough.
-func (o *output) limit(enough int, left bool) (from, to int) {
-	total := 0
-	if left {
-		for i := len(o.pieces) - 1; i >= 0; i-- {
-			p, end := o.pieces[i], len(o.ids)
-			if i+1 < len(o.pieces) {
-				end = o.pieces[i+1].first
-			}
-			total += end - p.first
-			if !p.added && total >= enough {
-				return p.first, len(o.ids)
-			}
-		}
-		return 0, len(o.ids)
-	}
-	for i, p := range o.pieces {
-		end := len(o.ids)
-		if i+1 < len(o.pieces) {
-			end = o.pieces[i+1].first
-		}
-		total += end - p.first
-		if !p.added && total >= enough {
-			return 0, end
-		}
-	}
-	return 0, len(o.ids)
 }
 
 // modelToken is the text of a token as the model has it.
@@ -222,7 +173,6 @@ func (t *Tokenizer) addedToken(out *output, id int32, text string, start, end in
 	if text == "" {
 		return
 	}
-	out.begin(true)
 	if out.keep {
 		out.texts = append(out.texts, textAt{len(out.ids), text})
 	}
@@ -293,7 +243,6 @@ func (t *Tokenizer) words(sc *scratch, part aligned.Text) error {
 }
 
 func (t *Tokenizer) word(sc *scratch, w *aligned.Text) (err error) {
-	sc.out.begin(false)
 	word := unsafe.String(unsafe.SliceData(w.Norm), len(w.Norm))
 	sc.tokens, err = t.model.Append(sc.tokens[:0], word, &sc.Scratch)
 	if err != nil {

@@ -54,10 +54,10 @@ type cursor struct {
 // char is the number of the character that the byte at is part of.
 func (c *cursor) char(at int32) int32 {
 	for c.byte > at {
-		c.byte--
 		if c.text[c.byte]&0xC0 != 0x80 {
 			c.count--
 		}
+		c.byte--
 	}
 	n := c.count
 	for i := c.byte + 1; i <= at; i++ {

@@ -59,12 +59,9 @@ func ownPadding(p *spec.Padding) *Padding {
 
 // room is how many tokens the sequences may have together.
 func (tr *Truncation) room(specials int) (int, error) {
-	room := tr.MaxLength - specials
-	switch {
-	case room < 0:
-		return 0, fmt.Errorf("%w: max_length %d has no room for %d special tokens", ErrOptions, tr.MaxLength, specials)
-	case tr.Stride < 0 || room > 0 && tr.Stride >= room:
-		return 0, fmt.Errorf("%w: stride %d is not below the %d tokens of a piece", ErrOptions, tr.Stride, room)
+	if tr.Stride < 0 || tr.MaxLength < specials {
+		return 0, fmt.Errorf("%w: max_length %d, stride %d, with %d special tokens", ErrOptions, tr.MaxLength, tr.Stride,
+			specials)
 	}
-	return room, nil
+	return tr.MaxLength - specials, nil
 }

@@ -105,7 +105,7 @@ func (p *parser) rangeEnd(o options) (ranges []rune, r rune, err error) {
 		return nil, '\b', nil
 	}
 	if p.has(`\`) {
-		return p.escaped(o)
+		return p.escaped(o, "[%s]")
 	}
 	if !p.more() {
 		return nil, 0, p.refuse("brackets have no end")

@@ -40,7 +40,7 @@ func (p *parser) group(o options) (*node, error) {
 		return nil, p.refuse("group has no end")
 	}
 	if n.kind == kindEmpty {
-		return body, nil
+		return &node{kind: kindSequence, children: []*node{body}}, nil
 	}
 	n.children = []*node{body}
 	if n.behind {

@@ -175,7 +175,7 @@ func (p *parser) escape(o options) (*node, rune, error) {
 			return &node{kind: kindAnchor, anchor: a}, 0, nil
 		}
 	}
-	ranges, literal, err := p.escaped(o)
+	ranges, literal, err := p.escaped(o, "%s")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -185,8 +185,9 @@ func (p *parser) escape(o options) (*node, rune, error) {
 	return &node{kind: kindSet, set: newSet(ranges)}, max(literal, 0), err
 }
 
-// escaped parses what a backslash means inside and outside brackets: a class, or one character (else −1).
-func (p *parser) escaped(o options) (ranges []rune, literal rune, err error) {
+// escaped parses what a backslash means: a class, or one character (else −1). Brackets have their own idea of the
+// classes: context is "[%s]" there and "%s" outside.
+func (p *parser) escaped(o options, context string) (ranges []rune, literal rune, err error) {
 	from := p.at
 	p.at++
 	if !p.more() {
@@ -195,10 +196,10 @@ func (p *parser) escaped(o options) (ranges []rune, literal rune, err error) {
 	r := p.next()
 	switch r {
 	case 'w', 'd', 's', 'h':
-		ranges, _ = ucd.Property(`\` + string(r))
+		ranges, _ = ucd.Property(fmt.Sprintf(context, `\`+string(r)))
 		return ranges, -1, nil
 	case 'W', 'D', 'S', 'H':
-		ranges, _ = ucd.Property(`\` + strings.ToLower(string(r)))
+		ranges, _ = ucd.Property(fmt.Sprintf(context, `\`+strings.ToLower(string(r))))
 		return complement(ranges), -1, nil
 	case 'p', 'P':
 		ranges, err = p.property(r == 'P', o)
@@ -272,7 +273,7 @@ func (p *parser) property(negated bool, o options) ([]rune, error) {
 		negated = !negated
 	}
 	ranges, known := ucd.Property(inner)
-	if !known || strings.HasPrefix(inner, "[") || strings.HasPrefix(inner, `\`) || inner == "." {
+	if !known || strings.HasPrefix(inner, "[") || strings.HasPrefix(inner, `\`) {
 		return nil, p.refuse("property %q is not known", inner)
 	}
 	if o.fold {

@@ -23,6 +23,11 @@ func Compile(pattern string) (*Pattern, error) {
 	if scan, ok := scanners[pattern]; ok {
 		return &Pattern{scan: scan}, nil
 	}
+	return CompileGeneral(pattern)
+}
+
+// CompileGeneral is Compile without the scanners, for tests to compare the two.
+func CompileGeneral(pattern string) (*Pattern, error) {
 	program, err := compile(pattern)
 	if err != nil {
 		return nil, err

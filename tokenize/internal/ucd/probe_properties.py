@@ -71,7 +71,8 @@ def key(name):
 def properties():
     sources = [(key(name), r"\p{%s}" % name) for name in MAJOR + CATEGORIES + LONG + POSIX + BINARY + SCRIPTS]
     sources += [("[:%s:]" % name.lower(), "[[:%s:]]" % name.lower()) for name in POSIX]
-    sources += [("\\" + letter, "\\" + letter) for letter in "wdsh"] + [(".", ".")]
+    # Inside brackets \w lacks the superscripts that it has alone.
+    sources += [(pattern % letter,) * 2 for letter in "wdsh" for pattern in ("\\%s", "[\\%s]")]
     bodies, names = {}, {}
     for name, pattern in sources:
         try:
@@ -121,8 +122,10 @@ def scripts():
 
 def main():
     for name, build in (("scripts.bin", scripts), ("properties.bin", properties)):
-        with open(os.path.join(HERE, name), "wb") as f:
+        path = os.path.join(HERE, name)
+        with open(path + ".new", "wb") as f:
             f.write(build())
+        os.replace(path + ".new", path)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,10 @@ func Script(r rune) uint8 {
 }
 
 // Property returns the inclusive ranges of a property that Oniguruma knows: pairs of first and last, ascending.
-// Besides the names of \p{…} there are "[:name:]" for POSIX brackets, `\w`, `\d`, `\s`, `\h` and ".".
+// Besides the names of \p{…} there are "[:name:]" for POSIX brackets, and \w \d \s \h, once alone and once as [\w],
+// which is another set.
 func Property(name string) ([]rune, bool) {
-	if !strings.HasPrefix(name, `\`) && !strings.HasPrefix(name, "[:") {
+	if !strings.HasPrefix(name, `\`) && !strings.HasPrefix(name, "[") {
 		name = strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
 	}
 	p := properties()
