@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
 
+	"textmill/config"
 	"textmill/daemon/client"
 )
 
@@ -26,17 +28,10 @@ func deadListCommand(s *settings) *cobra.Command {
 		Short:   "List dead letters with their reasons",
 		Example: `  textmill dead list --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
-			if err != nil {
-				return err
-			}
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
-			if err != nil {
-				return err
-			}
-			defer q.Close()
-			return client.DeadList(cmd.Context(), q, o)
+			return onQueue(cmd, s, func(ctx context.Context, _ config.Config, q *client.Queue) error {
+				return client.DeadList(ctx, q, o)
+			})
 		},
 	}
 	deadFlags(cmd, &o)
@@ -51,17 +46,10 @@ func deadShowCommand(s *settings) *cobra.Command {
 		Example: `  textmill dead show 12`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
-			if err != nil {
-				return err
-			}
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
-			if err != nil {
-				return err
-			}
-			defer q.Close()
-			return client.DeadShow(cmd.Context(), q, args[0], o)
+			return onQueue(cmd, s, func(ctx context.Context, _ config.Config, q *client.Queue) error {
+				return client.DeadShow(ctx, q, args[0], o)
+			})
 		},
 	}
 	natsFlag(cmd)
@@ -81,17 +69,10 @@ func deadRetryCommand(s *settings) *cobra.Command {
 			if all == (len(args) > 0) {
 				return usageError{cmd.CommandPath(), errors.New("name the letters, or give --all")}
 			}
-			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
-			if err != nil {
-				return err
-			}
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
-			if err != nil {
-				return err
-			}
-			defer q.Close()
-			return client.DeadRetry(cmd.Context(), q, args, o)
+			return onQueue(cmd, s, func(ctx context.Context, _ config.Config, q *client.Queue) error {
+				return client.DeadRetry(ctx, q, args, o)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every letter that --job and --class choose")

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"textmill/config"
+	"textmill/daemon/client"
 )
 
 // require makes flags mandatory, as wrong usage rather than as a failure.
@@ -67,4 +71,18 @@ func (p params) Set(s string) error {
 	}
 	(*p.to)[k] = v
 	return nil
+}
+
+// onQueue runs f with a connection to the server that the configuration names.
+func onQueue(cmd *cobra.Command, s *settings, f func(ctx context.Context, cfg config.Config, q *client.Queue) error) error {
+	cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
+	if err != nil {
+		return err
+	}
+	q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	return f(cmd.Context(), cfg, q)
 }

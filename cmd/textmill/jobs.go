@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"textmill/config"
 	"textmill/daemon/client"
 )
 
@@ -15,20 +18,13 @@ func statusCommand(s *settings) *cobra.Command {
   textmill status docs-1 --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
-			if err != nil {
-				return err
-			}
 			if len(args) == 1 {
 				o.Job = args[0]
 			}
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
-			if err != nil {
-				return err
-			}
-			defer q.Close()
-			return client.Status(cmd.Context(), q, o)
+			return onQueue(cmd, s, func(ctx context.Context, _ config.Config, q *client.Queue) error {
+				return client.Status(ctx, q, o)
+			})
 		},
 	}
 	natsFlag(cmd)
@@ -44,17 +40,10 @@ func watchCommand(s *settings) *cobra.Command {
 		Example: `  textmill watch docs-1`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
-			if err != nil {
-				return err
-			}
 			o.Job, o.Stdout, o.Stderr = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
-			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
-			if err != nil {
-				return err
-			}
-			defer q.Close()
-			return client.Watch(cmd.Context(), q, o)
+			return onQueue(cmd, s, func(ctx context.Context, _ config.Config, q *client.Queue) error {
+				return client.Watch(ctx, q, o)
+			})
 		},
 	}
 	natsFlag(cmd)
@@ -70,18 +59,11 @@ func cancelCommand(s *settings) *cobra.Command {
 		Example: `  textmill cancel docs-1`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
-			if err != nil {
-				return err
-			}
 			o.Job, o.Stdout, o.Stderr = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
-			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
-			if err != nil {
+			return onQueue(cmd, s, func(ctx context.Context, _ config.Config, q *client.Queue) error {
+				_, err := client.Cancel(ctx, q, o)
 				return err
-			}
-			defer q.Close()
-			_, err = client.Cancel(cmd.Context(), q, o)
-			return err
+			})
 		},
 	}
 	cmd.Flags().DurationVar(&o.Wait, "wait", 0, "`TIME` to wait for a daemon's confirmation; default: 10s")

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"textmill/config"
 	"textmill/daemon/client"
 )
 
@@ -21,20 +24,21 @@ Standard input can only be resumed with --job. Ctrl-C ends the waiting, not the 
   textmill submit --dataset batch requests.jsonl    # OpenAI-batch requests name their model`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
-			if err != nil {
-				return err
-			}
-			o.Configure(cfg)
 			o.Files, o.Stdin, o.Stdout, o.Stderr = args, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			o.Terminal = onTerminal()
-			q, err := client.Connect(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
+			submit := func(ctx context.Context, cfg config.Config, q *client.Queue) error {
+				o.Configure(cfg)
+				_, err := client.Submit(ctx, q, o)
+				return err
+			}
+			if !o.DryRun {
+				return onQueue(cmd, s, submit)
+			}
+			cfg, err := s.load()
 			if err != nil {
 				return err
 			}
-			defer q.Close()
-			_, err = client.Submit(cmd.Context(), q, o)
-			return err
+			return submit(cmd.Context(), cfg, nil)
 		},
 	}
 	flags := cmd.Flags()

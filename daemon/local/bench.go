@@ -29,7 +29,7 @@ var benchBudgets = []int{512, 1024, 2048, 4096, 8192}
 // BenchModel measures how many texts a second a model embeds, tokenization apart, for several batch sizes: token rows of
 // ragged lengths in length-sorted batches, each size for about the given time.
 func BenchModel(ctx context.Context, cfg config.Config, name string, each time.Duration, out io.Writer, asJSON bool, log *slog.Logger) (err error) {
-	m, err := openModel(ctx, cfg, name, log)
+	m, err := openModel(ctx, cfg, name, false, log)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func Embed(ctx context.Context, cfg config.Config, o EmbedOptions) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
 	}
-	m, err := openModel(ctx, cfg, o.Model, o.Log)
+	m, err := openModel(ctx, cfg, o.Model, len(o.Texts.Args) > 0, o.Log)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,10 @@ type model struct {
 	engine   *engine.Engine
 }
 
-func openModel(ctx context.Context, cfg config.Config, name string, log *slog.Logger) (*model, error) {
+// fewBatchTokens is a sound batch size where learning the best one would take longer than the work.
+const fewBatchTokens = 1024
+
+func openModel(ctx context.Context, cfg config.Config, name string, few bool, log *slog.Logger) (*model, error) {
 	spec, err := bundle(cfg, name)
 	if err != nil {
 		return nil, err
@@ -69,7 +72,11 @@ func openModel(ctx context.Context, cfg config.Config, name string, log *slog.Lo
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
-	embedder, err := models.OpenEmbedder(ctx, spec, daemon.SessionOptions(cfg, name))
+	session := daemon.SessionOptions(cfg, name)
+	if few && session.BatchTokens == 0 {
+		session.BatchTokens = fewBatchTokens
+	}
+	embedder, err := models.OpenEmbedder(ctx, spec, session)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
@@ -182,7 +189,7 @@ func appendEmbedding(b []byte, r *export.Row) []byte {
 
 // Vectors embeds a few texts with the model's own params.
 func Vectors(ctx context.Context, cfg config.Config, name string, texts []string, log *slog.Logger) (vectors [][]float32, err error) {
-	m, err := openModel(ctx, cfg, name, log)
+	m, err := openModel(ctx, cfg, name, true, log)
 	if err != nil {
 		return nil, err
 	}
