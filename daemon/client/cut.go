@@ -20,7 +20,6 @@ const (
 	// headroom is what a message's headers may take of the server's limit.
 	headroom      = 4 << 10
 	longestKeptID = 4 << 10
-	firstRoom     = 1 << 10
 	// unknownMaxPayload stands for the server's limit where there is no server to ask.
 	unknownMaxPayload = 1 << 20
 )
@@ -28,7 +27,7 @@ const (
 // shard is one message of a job.
 type shard struct {
 	number  int
-	payload []byte
+	payload []byte // valid until emit returns
 	records int
 	errors  int
 }
@@ -57,6 +56,7 @@ type cutter struct {
 	open       shard
 	number     int
 	line       []byte
+	payload    []byte // the last shard's, to be used again
 }
 
 // newCutter prepares for messages of at most maxPayload bytes in all.
@@ -145,7 +145,7 @@ func (c *cutter) cannotCarry(rec *jobs.Record, line int64) []byte {
 func (c *cutter) frame() int { return len(c.job) + len(c.dataset) + len(c.paramsJSON) + 100 }
 
 func (c *cutter) begin() {
-	c.open = shard{number: c.number, payload: c.envelope().Open(make([]byte, 0, c.target+firstRoom))}
+	c.open = shard{number: c.number, payload: c.envelope().Open(c.payload[:0])}
 }
 
 func (c *cutter) envelope() *jobs.Envelope {
@@ -159,7 +159,7 @@ func (c *cutter) flush() error {
 	}
 	c.open.payload = c.envelope().Close(c.open.payload)
 	done := c.open
-	c.open = shard{}
+	c.open, c.payload = shard{}, done.payload
 	c.number++
 	return c.emit(done)
 }

@@ -21,7 +21,7 @@ func cutAll(t *testing.T, c cutter, maxPayload int64, text string, o input.Optio
 		if s.number != len(payloads) {
 			t.Errorf("shard %d came as number %d", len(payloads), s.number)
 		}
-		payloads = append(payloads, s.payload)
+		payloads = append(payloads, bytes.Clone(s.payload))
 		return nil
 	}
 	cut, err := newCutter(c, maxPayload)

@@ -2,6 +2,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,6 +73,9 @@ func Submit(ctx context.Context, q *queue.Queue, o SubmitOptions) (Summary, erro
 	}
 	fmt.Fprintf(o.Stderr, "job %s: %s with %s into dataset %s\n", s.o.Job, s.o.Task, s.o.Model, s.o.Dataset)
 	err = s.run(ctx, q)
+	if s.note != "" {
+		fmt.Fprintln(o.Stderr, s.note)
+	}
 	return s.summary, errors.Join(err, s.summary.write(s.o))
 }
 
@@ -82,6 +86,7 @@ type submission struct {
 	named    bool // the job's name stands for its content, so that settled shards need not be sent again
 	summary  Summary
 	progress *progress
+	note     string // to say when the progress is no longer shown
 }
 
 // prepare checks the request and finds the job's model and name.
@@ -189,7 +194,7 @@ func (s *submission) run(ctx context.Context, q *queue.Queue) (err error) {
 	}
 	if s.named && s.progress.isDone() {
 		s.progress.fill(&s.summary)
-		fmt.Fprintf(s.o.Stderr, "job %s is done already: %d rows, %d of them errors\n", s.o.Job, s.summary.Rows, s.summary.Errors)
+		s.note = fmt.Sprintf("job %s is done already: %d rows, %d of them errors", s.o.Job, s.summary.Rows, s.summary.Errors)
 		return s.progress.verdict()
 	}
 	if err := s.publish(ctx, q); err != nil {
@@ -197,11 +202,12 @@ func (s *submission) run(ctx context.Context, q *queue.Queue) (err error) {
 	}
 	s.progress.published(s.summary)
 	if s.o.NoWait {
-		fmt.Fprintf(s.o.Stderr, "%s; see: textmill watch %s\n", s.summary.published(), s.o.Job)
+		s.note = fmt.Sprintf("%s; see: textmill watch %s", s.summary.published(), s.o.Job)
 		return nil
 	}
 	err = s.progress.wait(ctx)
 	s.progress.fill(&s.summary)
+	s.note = fmt.Sprintf("%d rows are committed, %d of them errors", s.summary.Rows, s.summary.Errors)
 	return err
 }
 
@@ -214,7 +220,7 @@ func (s *submission) publish(ctx context.Context, q *queue.Queue) error {
 	subject := jobs.Subject{Task: s.o.Task, Model: s.o.Model, Job: s.o.Job}.String()
 	err := s.cut(ctx, q.MaxPayload(), func(one shard) error {
 		if !s.progress.add(one) || !s.named {
-			return q.PublishJob(ctx, queue.JobMessage{Subject: subject, MsgID: one.msgID(s.o.Job), Data: one.payload})
+			return q.PublishJob(ctx, queue.JobMessage{Subject: subject, MsgID: one.msgID(s.o.Job), Data: bytes.Clone(one.payload)})
 		}
 		return nil
 	})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -50,6 +51,34 @@ func TestSubmitWaitsForTheRowsAndRepeatsNothing(t *testing.T) {
 	defer w.mu.Unlock()
 	if !maps.Equal(w.seen, map[string]int{"0": 1, "1": 1, "2": 1}) || len(w.records) != 1200 {
 		t.Errorf("shards came %v with %d records", w.seen, len(w.records))
+	}
+}
+
+func TestSubmitDrawsABarOnATerminal(t *testing.T) {
+	q := openQueue(t)
+	o, out, errs := options(writeFile(t, 600))
+	o.Job, o.Terminal = "drawn", true
+	newWorker(t, q, "drawn").start()
+	if _, err := Submit(t.Context(), q, o); err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != "drawn\n" || !strings.Contains(errs.String(), "600 rows are committed, 0 of them errors") {
+		t.Errorf("stdout %q, stderr %q", out, errs)
+	}
+}
+
+func TestProgressSaysRateAndTimeLeft(t *testing.T) {
+	var p pace
+	for i := range 4 {
+		p.note(modified.Add(time.Duration(i)*time.Second), int64(i)*50)
+	}
+	c := counted{cut: 400, done: 150, errors: 2, dead: 1, whole: true}
+	if got, want := c.text(false, &p), "150 of 400 records committed, 50/s, 5s left, 2 error rows, 1 dead shards"; got != want {
+		t.Errorf("got %q", got)
+	}
+	c.whole = false
+	if got, want := c.text(false, &p), "150 of 400+ records committed, 50/s, 2 error rows, 1 dead shards"; got != want {
+		t.Errorf("got %q", got)
 	}
 }
 
