@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -65,6 +66,7 @@ type Queue struct {
 	log     *slog.Logger
 	ackWait time.Duration
 	server  string // for messages, without secrets
+	link    link
 	pub     publisher
 	denied  atomic.Int64 // permission errors that the server has reported
 	closed  chan struct{}
@@ -98,12 +100,20 @@ func Connect(ctx context.Context, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	for attempt := 0; ; attempt++ {
+	for attempt, closed := 0, 0; ; attempt++ {
+		q.link.made()
 		q.nc, err = nats.Connect(servers, opts...)
 		if err == nil {
 			break
 		}
-		err = q.connectError(err)
+		// A server that does not trust our certificate closes the connection
+		// without a word, which a server that stops does too, but not three times.
+		if errors.Is(err, nats.ErrTLS) {
+			closed++
+		}
+		if err = q.connectError(err); closed == 3 {
+			err = fmt.Errorf("%w: %w; see nats.ca, nats.cert and nats.key", ErrRefused, err)
+		}
 		if errors.Is(err, ErrRefused) {
 			return nil, err
 		}
@@ -131,12 +141,13 @@ func (q *Queue) connectError(err error) error {
 		host      x509.HostnameError
 		invalid   x509.CertificateInvalidError
 		verify    *tls.CertificateVerificationError
-		alert     tls.AlertError
+		alert     *net.OpError
 	)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
 		return fmt.Errorf("connect to %s: %w: the credentials are not accepted; see nats.user, nats.token, nats.nkey and nats.credentials", q.server, ErrRefused)
-	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &verify), errors.As(err, &alert):
+	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &verify),
+		errors.As(err, &alert) && alert.Op == "remote error": // what crypto/tls calls an alert of the peer
 		return fmt.Errorf("connect to %s: %w: %w; see nats.ca, nats.cert and nats.key", q.server, ErrRefused, err)
 	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
 		return fmt.Errorf("connect to %s: %w: %w; does the URL begin with tls:// as the server wants it?", q.server, ErrRefused, err)
@@ -187,11 +198,15 @@ func (o *Options) natsOptions(q *Queue) ([]nats.Option, error) {
 		nats.PingInterval(20 * time.Second),
 		nats.MaxPingsOutstanding(2),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			q.link.lost()
 			if err != nil {
 				q.log.Warn("nats connection lost, reconnecting", "server", q.server, "err", err)
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { q.log.Info("nats connection is back", "server", q.server) }),
+		nats.ReconnectHandler(func(*nats.Conn) {
+			q.link.made()
+			q.log.Info("nats connection is back", "server", q.server)
+		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				q.denied.Add(1)

@@ -28,7 +28,7 @@ type Delivery struct {
 	StreamCreated time.Time
 	Sequence      uint64
 	Timestamp     time.Time // when the server took the message
-	Delivered     int       // 1 at first
+	Delivered     int       // 1 at first; a server that is killed may forget some
 
 	Retry  int // 0, or which retry of a dead letter this is
 	Origin jobs.Origin
@@ -115,7 +115,9 @@ func (d *Delivery) tell(word string) error {
 // ask repeats an ack, which is idempotent, until it is confirmed; a connection
 // that is down is an error at once.
 func (d *Delivery) ask(ctx context.Context, word string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*askTimeout)
+	bound, free := d.q.link.bind(ctx)
+	defer free()
+	ctx, cancel := context.WithTimeout(bound, 2*askTimeout)
 	defer cancel()
 	for {
 		one, end := context.WithTimeout(ctx, askTimeout/2)
@@ -124,6 +126,7 @@ func (d *Delivery) ask(ctx context.Context, word string) error {
 		if err == nil {
 			return nil
 		}
+		err = reason(bound, err)
 		if errors.Is(err, nats.ErrNoResponders) {
 			return fmt.Errorf("%.5s message %d: %w", word, d.Sequence, ErrConsumerGone)
 		}

@@ -170,9 +170,7 @@ const (
 func (q *Queue) publish(ctx context.Context, msg *nats.Msg, full onFull) (*jetstream.PubAck, error) {
 	for attempt := 0; ; attempt++ {
 		denied := q.denied.Load()
-		one, cancel := context.WithTimeout(ctx, askTimeout)
-		ack, err := q.js.PublishMsg(one, msg, jetstream.WithRetryAttempts(0))
-		cancel()
+		ack, err := q.publishNow(ctx, msg)
 		switch {
 		case err == nil:
 			return ack, nil
@@ -191,6 +189,18 @@ func (q *Queue) publish(ctx context.Context, msg *nats.Msg, full onFull) (*jetst
 		case <-time.After(delay(attempt)):
 		}
 	}
+}
+
+func (q *Queue) publishNow(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+	bound, free := q.link.bind(ctx)
+	defer free()
+	one, cancel := context.WithTimeout(bound, askTimeout)
+	defer cancel()
+	ack, err := q.js.PublishMsg(one, msg, jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return nil, reason(bound, err)
+	}
+	return ack, nil
 }
 
 // mayRetry says whether the same message may get through later.

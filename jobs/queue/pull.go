@@ -47,13 +47,15 @@ func (q *Queue) pull(ctx context.Context, stream, consumer string, r pullRequest
 	if err := q.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer, inbox, body); err != nil {
 		return pullEnded, err
 	}
+	ctx, free := q.link.bind(ctx)
+	defer free()
 	for range r.Batch {
 		msg, err := next(ctx, sub, r.Expires+askTimeout)
 		if errors.Is(err, nats.ErrNoResponders) {
 			return pullRefused, nil
 		}
 		if err != nil {
-			return pullEnded, err
+			return pullEnded, reason(ctx, err)
 		}
 		if !strings.HasPrefix(msg.Reply, ackPrefix) {
 			switch msg.Header.Get("Status") {

