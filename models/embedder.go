@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"textmill/models/internal/signals"
 )
 
 // SessionOptions say what a session runs on. The zero value runs on the processor with all threads that Go may use.
@@ -139,7 +141,11 @@ func parseDevice(name string) (device string, explicit bool, err error) {
 }
 
 func (e *Embedder) start(t tuning, device string) error {
-	session, err := e.load(t, device)
+	if device != "" {
+		restore := signals.Keep() // the CUDA provider takes Go's handlers, without which SIGTERM would not drain
+		defer restore()
+	}
+	session, err := openSession(e.spec, t, device)
 	if err != nil {
 		return err
 	}
@@ -148,15 +154,13 @@ func (e *Embedder) start(t tuning, device string) error {
 	for range t.workers {
 		e.slots <- new(slot)
 	}
-	return nil
-}
-
-func (e *Embedder) load(t tuning, device string) (*ort.DynamicAdvancedSession, error) {
 	if device == "" {
-		return openSession(e.spec, t, "")
+		return nil
 	}
-	defer keepSignalHandlers()()
-	return openSession(e.spec, t, device)
+	if _, err := e.Embed(context.Background(), sampleRows(1, 1)); err != nil { // loads the rest of CUDA
+		return errors.Join(err, e.Close())
+	}
+	return nil
 }
 
 // Workers is how many calls of Embed run at a time; more wait.

@@ -38,7 +38,8 @@ func loadRuntime(library string) error {
 		return fmt.Errorf("%w: %w; run textmill setup", ErrRuntime, err)
 	}
 	ort.SetSharedLibraryPath(path)
-	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
+	// What goes wrong comes back as an error; ONNX Runtime need not print it as well.
+	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
 		return fmt.Errorf("%w: %s: %w (version 1.24 or later is needed; textmill setup obtains one)", ErrRuntime, path, err)
 	}
 	environment.library = path

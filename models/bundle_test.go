@@ -1,0 +1,250 @@
+package models
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestDefaultModelSpeaksForItself(t *testing.T) {
+	s := testSpec(t)
+	if s.Name != "all-MiniLM-L6-v2" || s.Task != TaskEmbed || s.MaxLength != 256 || s.Dim != 384 || s.Pooling != PoolMean || !s.Normalize ||
+		s.PaddingSide != "right" || s.PadID != 0 || s.Lowercase || s.BatchDependent || s.PooledInGraph || s.Graph != "onnx/model.onnx" {
+		t.Errorf("%+v", s)
+	}
+	if want := []string{"input_ids", "attention_mask", "token_type_ids"}; !slices.Equal(s.Inputs, want) {
+		t.Errorf("inputs %v, want %v", s.Inputs, want)
+	}
+	for _, both := range [][]string{
+		{"256", "sentence_bert_config.json", "512", "tokenizer_config.json"},
+		{"256", "sentence_bert_config.json", "128", "tokenizer.json"},
+	} {
+		if !slices.ContainsFunc(s.Notes, func(n string) bool {
+			return !slices.ContainsFunc(both, func(part string) bool { return !strings.Contains(n, part) })
+		}) {
+			t.Errorf("no note names %v in %q", both, s.Notes)
+		}
+	}
+	if err := s.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Tokenizer(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIdentityIsTheHashOfSortedLines(t *testing.T) {
+	dir := tinyBundle(t, tiny{}, nil)
+	s, err := OpenBundle(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, name := range []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "1_Pooling/config.json",
+		"sentence_bert_config.json", "config_sentence_transformers.json", "onnx/model.onnx"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprintf("%x  %s\n", sha256.Sum256(data), name))
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
+	if want := hex.EncodeToString(sum[:]); s.SHA256 != want {
+		t.Errorf("model_sha256 %s, want %s", s.SHA256, want)
+	}
+	if !strings.Contains(strings.Join(s.Notes, "\n"), "first open") {
+		t.Errorf("notes %q do not say that hashes were taken at first open", s.Notes)
+	}
+	again, err := OpenBundle(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.SHA256 != s.SHA256 || strings.Contains(strings.Join(again.Notes, "\n"), "first open") {
+		t.Errorf("opened again: %s, %q", again.SHA256, again.Notes)
+	}
+}
+
+func TestBundlesThatAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		model  tiny
+		change files
+		says   []string
+	}{
+		{"longer than its positions", tiny{}, files{"sentence_bert_config.json": `{"max_seq_length":9}`}, []string{"sentence_bert_config.json", "9", "8", "max_position_embeddings"}},
+		{"pooling of another dimension", tiny{}, files{"1_Pooling/config.json": `{"word_embedding_dimension":6,"pooling_mode_mean_tokens":true}`}, []string{"1_Pooling/config.json", "6", "config.json", "4"}},
+		{"graph of another dimension", tiny{}, files{"config.json": `{"hidden_size":5,"max_position_embeddings":8,"pad_token_id":0}`, "1_Pooling/config.json": `{"pooling_mode_mean_tokens":true}`}, []string{"last_hidden_state", "4", "config.json", "5"}},
+		{"no pad id", tiny{}, files{"config.json": `{"hidden_size":4,"max_position_embeddings":8}`, "tokenizer_config.json": `{}`}, []string{"pad"}},
+		{"two poolings", tiny{}, files{"1_Pooling/config.json": `{"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true}`}, []string{"cls", "mean"}},
+		{"a pooling we do not do", tiny{}, files{"1_Pooling/config.json": `{"pooling_mode_weightedmean_tokens":true}`}, []string{"weightedmean"}},
+		{"a module we do not do", tiny{}, files{"modules.json": `[{"path":"","type":"sentence_transformers.models.Transformer"},{"path":"2_Dense","type":"sentence_transformers.models.Dense"}]`}, []string{"Dense"}},
+		{"no length anywhere", tiny{}, files{"config.json": `{"hidden_size":4,"pad_token_id":0}`, "sentence_bert_config.json": "", "tokenizer_config.json": `{"model_max_length":1000000000000000019884624838656}`}, []string{"how long"}},
+		{"unknown default prompt", tiny{}, files{"config_sentence_transformers.json": `{"prompts":{},"default_prompt_name":"query"}`}, []string{"query"}},
+		{"a broken config", tiny{}, files{"config.json": `{"hidden_size":`}, []string{"config.json"}},
+		{"no config", tiny{}, files{"config.json": ""}, []string{"config.json"}},
+		{"no tokenizer", tiny{}, files{"tokenizer.json": ""}, []string{"tokenizer.json"}},
+		{"no pooling config", tiny{}, files{"1_Pooling/config.json": ""}, []string{"1_Pooling/config.json"}},
+		{"an input we cannot feed", tiny{extra: "pixel_values"}, nil, []string{"pixel_values"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := OpenBundle(tinyBundle(t, c.model, c.change))
+			if !errors.Is(err, ErrBundle) {
+				t.Fatalf("%v, want ErrBundle", err)
+			}
+			for _, s := range c.says {
+				if !strings.Contains(err.Error(), s) {
+					t.Errorf("%q does not name %q", err, s)
+				}
+			}
+		})
+	}
+}
+
+func TestDamagedBundles(t *testing.T) {
+	model := filepath.Join("onnx", "model.onnx")
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, dir string)
+		says   []string
+	}{
+		{"a truncated graph", func(t *testing.T, dir string) {
+			if err := os.Truncate(filepath.Join(dir, model), 200); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{model, "200 bytes", "recorded", "textmill models pull"}},
+		{"a graph that is gone", func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, model)); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{model, "missing", "textmill models pull"}},
+		{"another record", func(t *testing.T, dir string) {
+			writeFile(t, filepath.Join(dir, RecordName), []byte("{"))
+		}, []string{RecordName}},
+		{"a record of files elsewhere", func(t *testing.T, dir string) {
+			writeFile(t, filepath.Join(dir, RecordName), []byte(`{"files":[{"path":"../x"}]}`))
+		}, []string{"../x"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := tinyBundle(t, tiny{}, nil)
+			if _, err := OpenBundle(dir); err != nil {
+				t.Fatal(err)
+			}
+			c.damage(t, dir)
+			_, err := OpenBundle(dir)
+			if err == nil {
+				t.Fatal("opened")
+			}
+			for _, s := range c.says {
+				if !strings.Contains(err.Error(), s) {
+					t.Errorf("%q does not name %q", err, s)
+				}
+			}
+		})
+	}
+}
+
+func TestWrongHashNamesBoth(t *testing.T) {
+	dir := tinyBundle(t, tiny{}, nil)
+	s, err := OpenBundle(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "onnx", "model.onnx")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := sha256.Sum256(data)
+	data[len(data)/2] ^= 1
+	after := sha256.Sum256(data)
+	writeFile(t, path, data)
+	_, err = OpenEmbedder(t.Context(), s, SessionOptions{Home: testHome(t)})
+	if !errors.Is(err, ErrDamaged) {
+		t.Fatalf("%v, want ErrDamaged", err)
+	}
+	for _, want := range []string{path, hex.EncodeToString(before[:]), hex.EncodeToString(after[:]), "textmill models pull"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not name %q", err, want)
+		}
+	}
+}
+
+func TestUnreadableGraphs(t *testing.T) {
+	whole := tiny{}.onnx(t, "")
+	for name, data := range map[string][]byte{
+		"empty":       {},
+		"half of it":  whole[:len(whole)/2],
+		"no protobuf": []byte("<!DOCTYPE html><html>Not found</html>"),
+	} {
+		dir := tinyBundle(t, tiny{}, nil)
+		path := filepath.Join(dir, "onnx", "model.onnx")
+		writeFile(t, path, data)
+		_, err := OpenBundle(dir)
+		if !errors.Is(err, ErrBundle) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want ErrBundle naming %s", name, err, path)
+		}
+	}
+	dir := tinyBundle(t, tiny{external: "weights.bin"}, nil)
+	if err := os.Remove(filepath.Join(dir, "onnx", "weights.bin")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenBundle(dir); !errors.Is(err, ErrBundle) || !strings.Contains(err.Error(), "weights.bin") {
+		t.Errorf("without external weights: %v", err)
+	}
+}
+
+func TestChoiceAmongGraphs(t *testing.T) {
+	dir := tinyBundle(t, tiny{quantize: true}, nil)
+	onnx := filepath.Join(dir, "onnx")
+	if err := os.Rename(filepath.Join(onnx, "model.onnx"), filepath.Join(onnx, "a_quantized.onnx")); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(onnx, "plain.onnx"), tiny{external: "plain.data"}.onnx(t, onnx))
+	s, err := OpenBundle(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Graph != "onnx/plain.onnx" || s.BatchDependent {
+		t.Errorf("chose %s, batch dependent %v", s.Graph, s.BatchDependent)
+	}
+	if slices.ContainsFunc(s.Files, func(f File) bool { return f.Path == "onnx/a_quantized.onnx" }) {
+		t.Error("the graph that does not run is part of the model's identity")
+	}
+	q, err := OpenGraph(dir, "a_quantized")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q.Graph != "onnx/a_quantized.onnx" || !q.BatchDependent || !strings.Contains(strings.Join(q.Notes, "\n"), "batch-mates") {
+		t.Errorf("chose %s, batch dependent %v, notes %q", q.Graph, q.BatchDependent, q.Notes)
+	}
+	if q.SHA256 == s.SHA256 {
+		t.Error("two graphs have one identity")
+	}
+	if _, err := OpenGraph(dir, "absent"); !errors.Is(err, ErrBundle) || !strings.Contains(err.Error(), "onnx/plain.onnx") {
+		t.Errorf("absent graph: %v", err)
+	}
+}
+
+func TestListLeavesTheBadOnesOut(t *testing.T) {
+	home := t.TempDir()
+	if specs, errs := ListBundles(home); len(specs)+len(errs) > 0 {
+		t.Errorf("empty home: %v, %v", specs, errs)
+	}
+	if err := os.MkdirAll(filepath.Join(home, "models", "broken"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(tinyBundle(t, tiny{}, nil), filepath.Join(home, "models", "good")); err != nil {
+		t.Fatal(err)
+	}
+	specs, errs := ListBundles(home)
+	if len(specs) != 1 || specs[0].Name != "good" || len(errs) != 1 || !strings.Contains(errs[0].Error(), "broken") {
+		t.Errorf("%v, %v", specs, errs)
+	}
+}

@@ -1,0 +1,228 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+func openTiny(t *testing.T, m tiny, change files) *Embedder {
+	t.Helper()
+	spec, err := OpenBundle(tinyBundle(t, m, change))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := OpenEmbedder(t.Context(), spec, SessionOptions{Home: testHome(t), BatchTokens: 256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+func embed(t *testing.T, e *Embedder, rows ...Row) []Vector {
+	t.Helper()
+	v, err := e.Embed(t.Context(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func near(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Abs(float64(x-y)) < 1e-5 })
+}
+
+func TestPoolingSeesOnlyRealTokens(t *testing.T) {
+	for _, side := range []string{"right", "left"} {
+		t.Run(side, func(t *testing.T) {
+			e := openTiny(t, tiny{types: true}, files{"tokenizer_config.json": `{"pad_token":"[PAD]","padding_side":"` + side + `"}`})
+			short := []int32{2, 4}
+			for _, c := range []struct {
+				name string
+				row  Row
+				want []float32
+			}{
+				{"mean", Row{IDs: short}, []float32{3, -3, 10, 1}},
+				{"mean without the prompt", Row{IDs: short, Skip: 1}, []float32{4, -4, 16, 1}},
+				{"cls", Row{IDs: short, Pooling: PoolCLS}, []float32{2, -2, 4, 1}},
+				{"last", Row{IDs: short, Pooling: PoolLast, TypeIDs: []int32{0, 1}}, []float32{4, -4, 16, 1}},
+				{"max", Row{IDs: short, Pooling: PoolMax}, []float32{4, -2, 16, 1}},
+				{"none", Row{IDs: short, Pooling: PoolNone}, []float32{2, -2, 4, 1, 4, -4, 16, 1}},
+			} {
+				got := embed(t, e, Row{IDs: []int32{8, 8, 8, 8, 8}}, c.row)
+				if !near(got[1], c.want) {
+					t.Errorf("%s: %v, want %v", c.name, got[1], c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestPositionsCountFromTheFirstRealToken(t *testing.T) {
+	for _, side := range []string{"right", "left"} {
+		e := openTiny(t, tiny{positions: true}, files{"tokenizer_config.json": `{"pad_token":"[PAD]","padding_side":"` + side + `"}`})
+		got := embed(t, e, Row{IDs: []int32{8, 8, 8}}, Row{IDs: []int32{2, 4}})
+		if want := []float32{53, 47, 60, 51}; !near(got[1], want) {
+			t.Errorf("padding %s: %v, want %v", side, got[1], want)
+		}
+	}
+}
+
+func TestNaNIsTheRowsOwn(t *testing.T) {
+	e := openTiny(t, tiny{}, nil)
+	got := embed(t, e, Row{IDs: []int32{1}}, Row{IDs: []int32{9, 1}}, Row{IDs: []int32{3}})
+	if got[0] == nil || got[1] != nil || got[2] == nil {
+		t.Errorf("%v, want a nil vector for the second row alone", got)
+	}
+}
+
+func TestGraphThatPoolsItself(t *testing.T) {
+	e := openTiny(t, tiny{pooled: true, output: "whatever"}, nil)
+	if got := embed(t, e, Row{IDs: []int32{2, 4}}); !near(got[0], []float32{3, -3, 10, 1}) {
+		t.Errorf("%v", got[0])
+	}
+	if _, err := e.Embed(t.Context(), []Row{{IDs: []int32{1}, Pooling: PoolCLS}}); !errors.Is(err, ErrRow) {
+		t.Errorf("cls of a graph that pools: %v, want ErrRow", err)
+	}
+}
+
+func TestExternalWeightsRun(t *testing.T) {
+	e := openTiny(t, tiny{external: "model.onnx_data"}, nil)
+	if got := embed(t, e, Row{IDs: []int32{2, 4}}); !near(got[0], []float32{3, -3, 10, 1}) {
+		t.Errorf("%v", got[0])
+	}
+}
+
+func TestImpossibleRowsAreRefused(t *testing.T) {
+	e := openTiny(t, tiny{}, nil)
+	for name, row := range map[string]Row{
+		"no tokens":       {},
+		"too long":        {IDs: make([]int32, 9)},
+		"types too short": {IDs: []int32{1, 2}, TypeIDs: []int32{0}},
+		"unknown pooling": {IDs: []int32{1}, Pooling: "median"},
+		"all skipped":     {IDs: []int32{1}, Skip: 1},
+	} {
+		if _, err := e.Embed(t.Context(), []Row{row}); !errors.Is(err, ErrRow) {
+			t.Errorf("%s: %v, want ErrRow", name, err)
+		}
+	}
+}
+
+func TestConcurrentCallsKeepTheirRows(t *testing.T) {
+	e := openTiny(t, tiny{types: true}, nil)
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			id := int32(g)
+			for n := 1; n <= 8; n++ {
+				rows := make([]Row, n)
+				for i := range rows {
+					rows[i].IDs = slices.Repeat([]int32{id}, 1+i)
+				}
+				got, err := e.Embed(t.Context(), rows)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, v := range got {
+					if !near(v, []float32{float32(id), -float32(id), float32(id * id), 1}) {
+						t.Errorf("id %d: %v", id, v)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// long is a batch that takes seconds.
+func long() []Row {
+	rows := make([]Row, 48)
+	for i := range rows {
+		rows[i].IDs = slices.Repeat([]int32{2023}, 256)
+	}
+	return rows
+}
+
+func TestContextStopsARun(t *testing.T) {
+	e := testEmbedder(t)
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer time.AfterFunc(100*time.Millisecond, cancel).Stop()
+		if _, err := e.Embed(ctx, long()); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, want context.Canceled", err)
+		}
+	})
+	t.Run("deadline", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := e.Embed(ctx, long()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, want context.DeadlineExceeded", err)
+		}
+	})
+	t.Run("the session goes on", func(t *testing.T) {
+		if v := embed(t, e, Row{IDs: []int32{101, 2023, 102}}); v[0] == nil {
+			t.Error("no vector")
+		}
+	})
+}
+
+func TestBatchSizeIsLearnedOnce(t *testing.T) {
+	spec, err := OpenBundle(tinyBundle(t, tiny{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := SessionOptions{Home: t.TempDir(), Library: LibraryPath(testHome(t)), Threads: 1}
+	b, err := Bench(t.Context(), spec, o, time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Rates) == 0 || b.Rates[0].TokensPerSecond <= 0 || b.Workers != 1 || b.Device != "cpu" {
+		t.Errorf("%+v", b)
+	}
+	if err := writeBook(o.Home+"/batch-tokens.json", (&Embedder{spec: spec, device: "cpu", threads: 1}).machineKey(), 777); err != nil {
+		t.Fatal(err)
+	}
+	e, err := OpenEmbedder(t.Context(), spec, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.BatchTokens() != 777 {
+		t.Errorf("batch size %d, want the one that was kept, 777", e.BatchTokens())
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDevices(t *testing.T) {
+	spec, err := OpenBundle(tinyBundle(t, tiny{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(device string) (*Embedder, error) {
+		return OpenEmbedder(t.Context(), spec, SessionOptions{Home: testHome(t), Device: device, BatchTokens: 256})
+	}
+	if _, err := open("gpu"); err == nil {
+		t.Error("device gpu was accepted")
+	}
+	e, err := open("auto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Device() == "cpu" && len(e.Notes()) == 0 {
+		t.Error("auto fell back to the processor and no note says why")
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,3 +1,0 @@
-package models
-
-func keepSignalHandlers() (restore func()) { return func() {} }
