@@ -1,0 +1,192 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"textmill/export/delta"
+	"textmill/export/disk"
+	"textmill/export/part"
+)
+
+// Inspection is a table as its log tells it, at one version.
+type Inspection struct {
+	Path       string
+	ID         string
+	Version    int64
+	Checkpoint int64 // version of the newest checkpoint read; -1 when there is none
+	Embedding  string
+	Schema     string // Delta's JSON
+	Created    time.Time
+	Refused    error // why textmill would not write to the table; nil when it would
+	Files      []LiveFile
+	Rows       int64
+	Bytes      int64
+	Settled    int // deliveries and ranges of them whose rows are in the table
+	Dead       int
+	Cancelled  int // jobs
+}
+
+// LiveFile is a part of the table.
+type LiveFile struct {
+	Path     string // absolute
+	Size     int64
+	Rows     int64 // -1 when the log does not tell
+	Modified time.Time
+	name     string
+	stats    string
+}
+
+// view is a table opened for reading only.
+type view struct {
+	dir  *disk.Dir
+	log  *delta.Log
+	snap *delta.Snapshot
+	adds map[string]delta.Add
+	led  *ledger
+}
+
+func openView(ctx context.Context, path string) (*view, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := disk.OpenDir(abs, nil)
+	if err != nil {
+		return nil, fmt.Errorf("open table: %w", err)
+	}
+	v := &view{dir: dir}
+	if v.log, err = delta.OpenLog(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is not a table: %w", abs, err), dir.Close())
+	}
+	v.snap, err = v.log.Load(ctx, func() delta.Sink {
+		v.led, v.adds = newLedger(), map[string]delta.Add{}
+		return delta.Sink{
+			Txn:    v.led.put,
+			Add:    func(a delta.Add) { v.adds[a.Path] = a },
+			Remove: func(r delta.Remove) { delete(v.adds, r.Path) },
+		}
+	})
+	if err != nil {
+		v.close()
+		return nil, fmt.Errorf("read the log of %s: %w", abs, err)
+	}
+	return v, nil
+}
+
+func (v *view) close() {
+	_ = v.log.Close() // opened for reading
+	_ = v.dir.Close()
+}
+
+// Inspect reads the log of the table in a directory.
+func Inspect(ctx context.Context, path string) (*Inspection, error) {
+	v, err := openView(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	return v.inspect()
+}
+
+func (v *view) inspect() (*Inspection, error) {
+	h := &handle{dir: v.dir, snap: v.snap}
+	h.judge()
+	in := &Inspection{
+		Path: v.dir.Path(), ID: v.snap.Metadata.ID, Version: v.snap.Version, Checkpoint: v.snap.Checkpoint,
+		Embedding: h.kind.String(), Schema: v.snap.Metadata.SchemaString, Refused: h.refused,
+		Settled: len(v.led.jobs), Dead: len(v.led.dead), Cancelled: len(v.led.ends),
+	}
+	for _, r := range v.led.seqs {
+		in.Settled += len(r.list)
+	}
+	for _, r := range v.led.gone {
+		in.Dead += len(r.list)
+	}
+	if ms := v.snap.Metadata.CreatedTime; ms != nil {
+		in.Created = time.UnixMilli(*ms).UTC()
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.adds)) {
+		f, err := v.liveFile(v.adds[name])
+		if err != nil {
+			return nil, err
+		}
+		in.Files = append(in.Files, f)
+		in.Bytes += f.Size
+		in.Rows += max(f.Rows, 0)
+	}
+	return in, nil
+}
+
+// liveFile finds the file that an add names, whose path is a URL relative to the table.
+func (v *view) liveFile(a delta.Add) (LiveFile, error) {
+	name, err := url.PathUnescape(a.Path)
+	if err != nil || filepath.IsAbs(name) || !filepath.IsLocal(name) || strings.Contains(a.Path, "://") {
+		return LiveFile{}, fmt.Errorf("%w: the log names %q, which is no file in the table", ErrCorrupt, a.Path)
+	}
+	f := LiveFile{
+		Path: filepath.Join(v.dir.Path(), name), Size: a.Size, Rows: -1, name: name,
+		Modified: time.UnixMilli(a.ModificationTime).UTC(),
+	}
+	if a.Stats == nil {
+		return f, nil
+	}
+	f.stats = *a.Stats
+	var s struct {
+		NumRecords *int64 `json:"numRecords"`
+	}
+	if json.Unmarshal([]byte(f.stats), &s) == nil && s.NumRecords != nil {
+		f.Rows = *s.NumRecords
+	}
+	return f, nil
+}
+
+// read opens a live file and hands its reader to use.
+func (v *view) read(f LiveFile, use func(*os.File, *part.Reader) error) error {
+	file, err := v.dir.Open(f.name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	st, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	r, err := part.Open(file, st.Size())
+	if err == nil {
+		err = use(file, r)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return nil
+}
+
+// Scan calls each with all rows of the table in a directory, some at a time, in no particular order of files. What it gets
+// is valid only during the call.
+func Scan(ctx context.Context, path string, each func([]Row) error) error {
+	v, err := openView(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	in, err := v.inspect()
+	if err != nil {
+		return err
+	}
+	for _, f := range in.Files {
+		if err := v.read(f, func(_ *os.File, r *part.Reader) error { return r.Rows(ctx, each) }); err != nil {
+			return fmt.Errorf("read table: %w", err)
+		}
+	}
+	return nil
+}
