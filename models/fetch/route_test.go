@@ -17,7 +17,7 @@ import (
 	"textmill/models"
 )
 
-// client puts an executable of that name on a PATH that has nothing else; the script finds its own text after it.
+// clientScript puts a package client of that name into dir.
 func clientScript(t *testing.T, dir, name, script string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
@@ -187,6 +187,9 @@ func TestEveryPinIsWholeAndUnique(t *testing.T) {
 		}
 	}
 	check(runtimeName, library)
+	for name, routes := range checkpoints {
+		check(name, routes)
+	}
 	for _, name := range Known() {
 		check(name, pinned[name])
 		if !models.ValidName(name) {

@@ -1,0 +1,65 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"textmill/models"
+)
+
+// Checkpoint puts the weights of a model that is pinned by name into the home's folder checkpoints/<name>, for import.
+func Checkpoint(ctx context.Context, o Options, name string) (Installed, error) {
+	routes, ok := checkpoints[name]
+	if !ok {
+		return Installed{}, fmt.Errorf("no checkpoint is pinned as %q", name)
+	}
+	unlock, err := o.lock(ctx, name)
+	if err != nil {
+		return Installed{}, err
+	}
+	defer unlock()
+	dir := filepath.Join(o.Home, "checkpoints", name)
+	for _, r := range routes {
+		whole, err := r.liesIn(ctx, dir)
+		if err != nil {
+			return Installed{}, err
+		}
+		if whole {
+			return Installed{Name: name, Version: r.version, Path: dir}, nil
+		}
+	}
+	r, err := o.obtain(ctx, name, routes, func(_ route, staging string) error {
+		if err := errors.Join(os.Chmod(staging, 0o755), os.MkdirAll(filepath.Dir(dir), 0o755), os.RemoveAll(dir)); err != nil {
+			return err
+		}
+		if err := os.Rename(staging, dir); err != nil {
+			return err
+		}
+		return syncDir(filepath.Dir(dir))
+	})
+	if err != nil {
+		return Installed{}, err
+	}
+	o.say(name, r.describe(), fmt.Sprintf("obtained the checkpoint of %s from %s", name, r.describe()))
+	return Installed{Name: name, Version: r.version, Source: r.describe(), Path: dir, Fresh: true}, nil
+}
+
+// liesIn tells whether every file of the route is in dir, whole.
+func (r route) liesIn(ctx context.Context, dir string) (bool, error) {
+	for _, p := range r.parts {
+		for _, f := range p.pins {
+			sum, _, err := models.HashFile(ctx, filepath.Join(dir, filepath.FromSlash(f.to)))
+			if errors.Is(err, fs.ErrNotExist) || err == nil && sum != f.sha256 {
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
