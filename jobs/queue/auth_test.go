@@ -240,14 +240,15 @@ func TestConnectOptionsThatCannotWork(t *testing.T) {
 func TestConnectWaitsForTheServer(t *testing.T) {
 	c := startChild(t)
 	c.kill()
-	ctx, cancel := context.WithTimeout(within(t), 300*time.Millisecond)
+	short, cancel := context.WithTimeout(within(t), 300*time.Millisecond)
 	defer cancel()
-	if _, err := Connect(ctx, Options{URL: c.url(), Logger: quiet()}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), c.url()) {
+	if _, err := Connect(short, Options{URL: c.url(), Logger: quiet()}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), c.url()) {
 		t.Errorf("without a server: %v", err)
 	}
 	connected := make(chan error, 1)
+	ctx, o := within(t), Options{URL: c.url(), Logger: quiet()}
 	go func() {
-		q, err := Connect(within(t), Options{URL: c.url(), Logger: quiet()})
+		q, err := Connect(ctx, o)
 		if err == nil {
 			q.Close()
 			q.Close()

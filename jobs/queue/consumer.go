@@ -130,6 +130,11 @@ func (c *Consumer) Remove(ctx context.Context) (bool, error) {
 	if err != nil || waiting+unacked > 0 {
 		return false, err
 	}
+	// The consumer learns of a message a little later than the stream.
+	left, err := c.q.subjects(ctx, c.subject)
+	if err != nil || len(left) > 0 {
+		return false, err
+	}
 	err = c.q.js.DeleteConsumer(ctx, JobStream, c.name)
 	if err = c.gone("remove", err); err != nil && !errors.Is(err, ErrConsumerGone) {
 		return false, err

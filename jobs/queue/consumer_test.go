@@ -21,6 +21,7 @@ func TestFetchIsBoundedAndReturnsAtOnce(t *testing.T) {
 	}
 	put(t, q, subjectM, strings.Repeat("y", 100_000))
 	put(t, q, subjectM+".other", "not for this consumer")
+	waiting(t, c, 11)
 	if got := fetch(t, c, 3, 1<<20); len(got) != 3 || got[0].Data[0] != '0' || got[2].Data[0] != '2' {
 		t.Fatalf("3 messages gives %d", len(got))
 	}
@@ -45,14 +46,14 @@ func TestDeliverySaysWhereItIsFrom(t *testing.T) {
 	before := time.Now()
 	put(t, q, subjectM+".j-1", `{}`)
 	put(t, q, "textmill.jobs.embed.m.j-1.more", `{}`)
-	d := fetch(t, consumer(t, q, subjectM+".j-1"), 1, 0)[0]
+	d := fetchSoon(t, consumer(t, q, subjectM+".j-1"))
 	if d.Task != "embed" || d.Model != "m" || d.Job != "j-1" || d.Stream != JobStream || d.Sequence != 1 || d.Delivered != 1 || d.Retry != 0 {
 		t.Errorf("delivery %+v", d)
 	}
 	if d.Timestamp.Before(before) || d.StreamCreated.After(d.Timestamp) || d.StreamCreated.IsZero() {
 		t.Errorf("timestamp %s, stream created %s", d.Timestamp, d.StreamCreated)
 	}
-	malformed := fetch(t, consumer(t, q, "textmill.jobs.embed.m.j-1.more"), 1, 0)[0]
+	malformed := fetchSoon(t, consumer(t, q, "textmill.jobs.embed.m.j-1.more"))
 	if malformed.Task != "" {
 		t.Errorf("delivery %+v", malformed)
 	}
@@ -61,7 +62,7 @@ func TestDeliverySaysWhereItIsFrom(t *testing.T) {
 func TestPayloadIsReadAgain(t *testing.T) {
 	q := dial(t, Options{URL: embeddedURL(t)})
 	put(t, q, subjectM, "body")
-	d := fetch(t, consumer(t, q, subjectM), 1, 0)[0]
+	d := fetchSoon(t, consumer(t, q, subjectM))
 	d.Data = nil
 	if b, err := d.Payload(within(t)); err != nil || string(b) != "body" {
 		t.Fatalf("%q, %v", b, err)
@@ -75,12 +76,13 @@ func TestPayloadIsReadAgain(t *testing.T) {
 }
 
 func TestAcks(t *testing.T) {
-	q := dial(t, Options{URL: embeddedURL(t), AckWait: time.Second})
+	q := dial(t, Options{URL: embeddedURL(t), AckWait: 2 * time.Second})
 	c := consumer(t, q, subjectM)
-	if c.AckWait() != time.Second {
+	if c.AckWait() != 2*time.Second {
 		t.Errorf("ack wait %s", c.AckWait())
 	}
 	put(t, q, subjectM, "a", "b")
+	waiting(t, c, 2)
 	got := fetch(t, c, 2, 0)
 	if err := got[0].Ack(within(t)); err != nil {
 		t.Fatal(err)
@@ -95,14 +97,14 @@ func TestAcks(t *testing.T) {
 	if again.Delivered != 2 || string(again.Data) != "b" {
 		t.Fatalf("after the nak %+v", again)
 	}
-	for range 4 { // 4 × 0.4 s is beyond AckWait
+	for range 12 { // 12 × 0.2 s is beyond AckWait
 		if err := again.InProgress(); err != nil {
 			t.Fatal(err)
 		}
 		if _, unacked, err := c.Pending(within(t)); err != nil || unacked != 1 {
 			t.Fatalf("%d unacked, %v", unacked, err)
 		}
-		<-time.After(400 * time.Millisecond)
+		<-time.After(200 * time.Millisecond)
 	}
 	if got := fetch(t, c, 1, 0); len(got) != 0 {
 		t.Fatalf("delivered %d times in spite of InProgress", got[0].Delivered)
@@ -126,7 +128,7 @@ func TestNakWithDelay(t *testing.T) {
 	c := consumer(t, q, subjectM)
 	put(t, q, subjectM, "a")
 	start := time.Now()
-	if err := fetch(t, c, 1, 0)[0].Nak(300 * time.Millisecond); err != nil {
+	if err := fetchSoon(t, c).Nak(300 * time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	fetchSoon(t, c)
@@ -145,8 +147,8 @@ func TestConsumerIsSharedAndNeverChanged(t *testing.T) {
 	if second.AckWait() != 30*time.Second {
 		t.Errorf("the second daemon's ack wait is %s", second.AckWait())
 	}
-	a, b := fetch(t, first, 1, 0), fetch(t, second, 1, 0)
-	if len(a) != 1 || len(b) != 1 || a[0].Sequence == b[0].Sequence {
+	a, b := fetchSoon(t, first), fetchSoon(t, second)
+	if a.Sequence == b.Sequence {
 		t.Errorf("they do not share the work: %v %v", a, b)
 	}
 	if _, err := other.Consumer(within(t), subjectM, "other"); !errors.Is(err, ErrOtherModel) || !strings.Contains(err.Error(), "sha") {
@@ -173,7 +175,7 @@ func TestConsumerIsRemovedOnlyWhenIdle(t *testing.T) {
 	if removed, err := c.Remove(within(t)); removed || err != nil {
 		t.Fatalf("with a message waiting: %v, %v", removed, err)
 	}
-	d := fetch(t, c, 1, 0)[0]
+	d := fetchSoon(t, c)
 	if removed, err := c.Remove(within(t)); removed || err != nil {
 		t.Fatalf("with a message unacked: %v, %v", removed, err)
 	}

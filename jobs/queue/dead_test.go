@@ -44,7 +44,7 @@ func TestDeadLetterAndRetry(t *testing.T) {
 	if err := errors.Join(q.PublishJob(within(t), m), q.Flush(within(t))); err != nil {
 		t.Fatal(err)
 	}
-	first := fetch(t, c, 1, 0)[0]
+	first := fetchSoon(t, c)
 	bury(t, q, first, "key")
 
 	list := deadLetters(t, q)
@@ -95,7 +95,7 @@ func TestRetryOfATextKeepsItsID(t *testing.T) {
 	if err := errors.Join(q.PublishJob(within(t), m), q.Flush(within(t))); err != nil {
 		t.Fatal(err)
 	}
-	bury(t, q, fetch(t, c, 1, 0)[0], "k")
+	bury(t, q, fetchSoon(t, c), "k")
 	if _, err := q.RetryDead(within(t), jobs.KeyHash("k")); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestRetryRepeatedAfterACrashIsTheSameDelivery(t *testing.T) {
 	q := dial(t, Options{URL: embeddedURL(t)})
 	c := consumer(t, q, subjectM)
 	put(t, q, subjectM, "x")
-	d := fetch(t, c, 1, 0)[0]
+	d := fetchSoon(t, c)
 	bury(t, q, d, "k")
 	for range 2 {
 		if _, err := q.RetryDead(within(t), jobs.KeyHash("k")); err != nil {
@@ -137,7 +137,7 @@ func TestDeadLetterOfThePayloadLimit(t *testing.T) {
 	if err := errors.Join(q.PublishJob(within(t), JobMessage{Subject: subjectM, Data: body}), q.Flush(within(t))); err != nil {
 		t.Fatal(err)
 	}
-	d := fetch(t, consumer(t, q, subjectM), 1, 0)[0]
+	d := fetchSoon(t, consumer(t, q, subjectM))
 	bury(t, q, d, "k")
 	list := deadLetters(t, q)
 	if len(list) != 1 || list[0].Size != len(body) {

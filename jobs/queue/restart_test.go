@@ -33,7 +33,7 @@ func TestServerKilledAndRestarted(t *testing.T) {
 	put(t, q, subjectM, "a", "b")
 	publishEvents(t, q, committed("j", "0", 1))
 	c := consumer(t, q, subjectM)
-	held := fetch(t, c, 1, 0)[0]
+	held := fetchSoon(t, c)
 
 	server.kill()
 	short, cancel := context.WithTimeout(within(t), 5*time.Second)

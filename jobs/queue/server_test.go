@@ -203,7 +203,29 @@ func fetch(t *testing.T, c *Consumer, messages, bytes int) []*Delivery {
 	return got
 }
 
-// fetchSoon waits for a message that is to be delivered again.
+// waiting returns when a consumer has learnt of n messages, which it does a
+// little later than the stream.
+func waiting(t *testing.T, c *Consumer, n uint64) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for ctx := within(t); ; {
+		have, _, err := c.Pending(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have == n {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%d messages wait, want %d", have, n)
+		case <-tick.C:
+		}
+	}
+}
+
+// fetchSoon waits for a message.
 func fetchSoon(t *testing.T, c *Consumer) *Delivery {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -214,7 +236,7 @@ func fetchSoon(t *testing.T, c *Consumer) *Delivery {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatal("nothing was delivered again")
+			t.Fatal("nothing was delivered")
 		case <-tick.C:
 		}
 	}
