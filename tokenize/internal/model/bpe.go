@@ -59,13 +59,7 @@ func (b *BPE) Append(dst []Token, word string, s *Scratch) ([]Token, error) {
 // finish merges the symbols and adds what is left of them.
 func (b *BPE) finish(dst []Token, s *Scratch) []Token {
 	s.sym.merge(&b.pairs)
-	at := int32(0)
-	for i, id := range s.sym.ids {
-		end := at + s.sym.lens[i]
-		dst = append(dst, Token{id, at, end})
-		at = end
-	}
-	return dst
+	return s.sym.appendTokens(dst)
 }
 
 // start makes the symbols of the characters of word.

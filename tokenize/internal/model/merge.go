@@ -31,15 +31,25 @@ func (s *symbols) merge(p *pairs) {
 }
 
 func (s *symbols) mergeLinear(p *pairs) {
-	ids, lens := s.ids, s.lens
-	n := len(ids)
+	s.room(len(s.ids))
+	for i := 0; i+1 < len(s.ids); i++ {
+		s.vals[i] = p.get(s.ids[i], s.ids[i+1])
+	}
+	s.mergeScan(p)
+}
+
+// room makes room for the values of the pairs of n symbols.
+func (s *symbols) room(n int) {
 	if cap(s.vals) < n {
 		s.vals = make([]uint64, max(n, linearLimit))
 	}
-	vals := s.vals[:n-1]
-	for i := range vals {
-		vals[i] = p.get(ids[i], ids[i+1])
-	}
+	s.vals = s.vals[:n]
+}
+
+// mergeScan merges when s.vals has the value of each pair.
+func (s *symbols) mergeScan(p *pairs) {
+	ids, lens := s.ids, s.lens
+	vals := s.vals[:max(0, len(ids)-1)]
 	for {
 		best, at := noMerge, -1
 		for i, v := range vals {
@@ -173,4 +183,15 @@ func (s *symbols) down(i int) {
 		i = least
 	}
 	h[i] = c
+}
+
+// appendTokens adds the symbols as tokens.
+func (s *symbols) appendTokens(dst []Token) []Token {
+	at := int32(0)
+	for i, id := range s.ids {
+		end := at + s.lens[i]
+		dst = append(dst, Token{id, at, end})
+		at = end
+	}
+	return dst
 }

@@ -20,9 +20,11 @@ type Token struct {
 
 // Scratch is what one goroutine needs to tokenize; reuse it. The zero value is ready.
 type Scratch struct {
-	sym  symbols
-	best []bestNode
-	word []byte
+	sym    symbols
+	best   []bestNode
+	word   []byte
+	tokens []Token
+	cache  cache
 }
 
 // Model turns words into tokens. It is safe for concurrent use, each goroutine with its own Scratch.
