@@ -25,8 +25,8 @@ const (
 	leastMax = 16 << 20
 )
 
-// StreamOptions are for streams that are created. A size of 0 is a default, made
-// smaller where the server has no room for it.
+// StreamOptions are for streams that are created. Where the server has no room
+// for a size, the stream is made smaller and that is logged.
 type StreamOptions struct {
 	MaxBytes       int64 // of the job stream; 0 = 8 GiB
 	DeadMaxBytes   int64 // 0 = 2 GiB
@@ -77,7 +77,7 @@ func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, s
 		want.MaxBytes = byDefault
 	}
 	s, err = q.js.CreateStream(ctx, want)
-	if noRoom(err) && size <= 0 {
+	if noRoom(err) {
 		s, err = q.createSmall(ctx, want)
 	}
 	switch {
