@@ -23,11 +23,11 @@ type sources struct {
 	files []string
 	stdin io.Reader
 	o     input.Options
+	warn  func(string) // of what is left out of an input
 
-	at     int
-	open   *input.Reader
-	first  *input.Item // read ahead by peek
-	closed int64       // bytes of the inputs that are done
+	at    int
+	open  *input.Reader
+	first *input.Item // read ahead by peek
 }
 
 // checkFiles finds what is wrong with a list of inputs before anything is done with them.
@@ -71,6 +71,9 @@ func (s *sources) next(it *input.Item) error {
 				return err
 			}
 			s.open = r
+			if skipped := r.Skipped(); len(skipped) > 0 {
+				s.warn(fmt.Sprintf("%s: columns without a text form are left out: %s", s.name(), strings.Join(skipped, ", ")))
+			}
 		}
 		err := s.open.Next(it)
 		if err == nil {
@@ -79,7 +82,6 @@ func (s *sources) next(it *input.Item) error {
 		if !errors.Is(err, io.EOF) {
 			return fmt.Errorf("%s: %w", s.name(), err)
 		}
-		s.closed += s.open.BytesRead()
 		if err := s.close(); err != nil {
 			return fmt.Errorf("close %s: %w", s.name(), err)
 		}

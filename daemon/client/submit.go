@@ -115,7 +115,8 @@ func prepare(o SubmitOptions) (*submission, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	s := &submission{src: &sources{files: o.Files, stdin: o.Stdin, o: o.Input}}
+	s := &submission{src: &sources{files: o.Files, stdin: o.Stdin, o: o.Input,
+		warn: func(what string) { fmt.Fprintln(o.Stderr, what) }}}
 	if o.Model == "" {
 		if o.Model, err = s.modelOfFirst(); err != nil {
 			return nil, errors.Join(err, s.src.close())
@@ -194,7 +195,7 @@ func (s *submission) run(ctx context.Context, q *queue.Queue) (err error) {
 	}
 	if s.named && s.progress.isDone() {
 		s.progress.fill(&s.summary)
-		s.note = fmt.Sprintf("job %s is done already: %d rows, %d of them errors", s.o.Job, s.summary.Rows, s.summary.Errors)
+		s.note = fmt.Sprintf("job %s is done already: %d rows, %d of them errors; another --job would do it again", s.o.Job, s.summary.Rows, s.summary.Errors)
 		return s.progress.verdict()
 	}
 	if err := s.publish(ctx, q); err != nil {

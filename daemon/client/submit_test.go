@@ -310,6 +310,14 @@ func TestDryRunCountsAndPublishesNothing(t *testing.T) {
 	}
 }
 
+func TestColumnsThatAreLeftOutAreNamed(t *testing.T) {
+	o, _, errs := options("../input/testdata/rows.parquet")
+	o.DryRun = true
+	if s, err := Submit(t.Context(), nil, o); err != nil || s.Records != 6 || s.Invalid != 2 || !strings.Contains(errs.String(), "left out: tags") {
+		t.Errorf("%+v, %v, stderr %q", s, err, errs)
+	}
+}
+
 func TestJobNamesStandForTheirContent(t *testing.T) {
 	path := writeFile(t, 3)
 	name := func(change func(*SubmitOptions)) string {
