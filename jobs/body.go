@@ -75,7 +75,7 @@ func (b *bodyReader) object() error {
 	switch _, err := b.dec.ReadToken(); {
 	case err == nil:
 		return invalidf("more follows the JSON object")
-	case err != io.EOF:
+	case !errors.Is(err, io.EOF):
 		return err
 	}
 	return nil

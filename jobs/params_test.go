@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -56,7 +57,7 @@ func TestBadParamsAreNamed(t *testing.T) {
 		`{`:                           "not valid JSON",
 	} {
 		_, err := ParseEmbedParams([]byte(raw))
-		if e, ok := err.(*RecordError); !ok || e.Class != InvalidParam || !strings.Contains(e.Message, want) {
+		if e := (*RecordError)(nil); !errors.As(err, &e) || e.Class != InvalidParam || !strings.Contains(e.Message, want) {
 			t.Errorf("%s: %v does not say %q", raw, err, want)
 		}
 	}
@@ -70,7 +71,7 @@ func TestBadParamsAreNamed(t *testing.T) {
 		`{"pooling":"mean"}`:                      `unknown param "pooling"`,
 	} {
 		_, err := ParseGenerateParams([]byte(raw))
-		if e, ok := err.(*RecordError); !ok || e.Class != InvalidParam || !strings.Contains(e.Message, want) {
+		if e := (*RecordError)(nil); !errors.As(err, &e) || e.Class != InvalidParam || !strings.Contains(e.Message, want) {
 			t.Errorf("%s: %v does not say %q", raw, err, want)
 		}
 	}
@@ -98,12 +99,12 @@ func FuzzParseEmbedParams(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if _, err := ParseEmbedParams(raw); err != nil {
-			if e, ok := err.(*RecordError); !ok || e.Class != InvalidParam {
+			if e := (*RecordError)(nil); !errors.As(err, &e) || e.Class != InvalidParam {
 				t.Errorf("error %v", err)
 			}
 		}
 		if _, err := ParseGenerateParams(raw); err != nil {
-			if e, ok := err.(*RecordError); !ok || e.Class != InvalidParam {
+			if e := (*RecordError)(nil); !errors.As(err, &e) || e.Class != InvalidParam {
 				t.Errorf("error %v", err)
 			}
 		}

@@ -86,10 +86,10 @@ func (p *recordParser) object(r *Record) error {
 	if _, err := p.dec.ReadToken(); err != nil { // "}"
 		return err
 	}
-	if _, err := p.dec.ReadToken(); err != io.EOF {
-		if err == nil {
-			err = recordErrorf(InvalidRecord, "more follows the object")
-		}
+	switch _, err := p.dec.ReadToken(); {
+	case err == nil:
+		return recordErrorf(InvalidRecord, "more follows the object")
+	case !errors.Is(err, io.EOF):
 		return err
 	}
 	return f.finish(r)

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -96,7 +97,8 @@ func decode(m Message, l Limits) (*Shard, *Invalid) {
 }
 
 func asInvalid(err error) *Invalid {
-	if invalid, ok := err.(*Invalid); ok {
+	var invalid *Invalid
+	if errors.As(err, &invalid) {
 		return invalid
 	}
 	return invalidf("%v", err)

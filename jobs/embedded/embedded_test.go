@@ -96,7 +96,7 @@ func TestStoreIsServedOnce(t *testing.T) {
 }
 
 func TestAddressInUse(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestSignalsStayWithTheProcess(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestSignalsStayWithTheProcess$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSignalsStayWithTheProcess$")
 	cmd.Env = append(os.Environ(), "TEXTMILL_EMBEDDED_CHILD="+dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -223,72 +222,6 @@ func (o *Options) natsOptions(q *Queue) ([]nats.Option, error) {
 		return nil, err
 	}
 	return append(append(opts, auth...), secure...), nil
-}
-
-func (o *Options) auth() ([]nats.Option, error) {
-	var opts []nats.Option
-	if o.Credentials != "" {
-		if err := readable(o.Credentials); err != nil {
-			return nil, fmt.Errorf("nats.credentials: %w", err)
-		}
-		opts = append(opts, nats.UserCredentials(o.Credentials))
-	}
-	if o.NKeyFile != "" {
-		if err := readable(o.NKeyFile); err != nil {
-			return nil, fmt.Errorf("nats.nkey: %w", err)
-		}
-		opt, err := nats.NkeyOptionFromSeed(o.NKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("nats.nkey: %s holds no nkey seed", o.NKeyFile)
-		}
-		opts = append(opts, opt)
-	}
-	if o.Token != "" {
-		opts = append(opts, nats.Token(o.Token))
-	}
-	if o.User != "" {
-		opts = append(opts, nats.UserInfo(o.User, o.Password))
-	}
-	if len(opts) > 1 {
-		return nil, errors.New("nats: give one of credentials, nkey, token and user")
-	}
-	return opts, nil
-}
-
-func (o *Options) tls() ([]nats.Option, error) {
-	if o.CAFile == "" && o.CertFile == "" && o.KeyFile == "" {
-		return nil, nil
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("nats.ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("nats.ca: %s holds no PEM certificate", o.CAFile)
-		}
-	}
-	if (o.CertFile == "") != (o.KeyFile == "") {
-		return nil, errors.New("nats.cert and nats.key must be given together")
-	}
-	if o.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("nats.cert %s with nats.key %s: %w", o.CertFile, o.KeyFile, err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return []nats.Option{nats.Secure(c)}, nil
-}
-
-func readable(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // delay grows with the attempts and is never the same for all clients of a

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -40,7 +41,7 @@ func (l *link) bind(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // reason is why a bound wait ended: the lost connection where it was that.
 func reason(bound context.Context, err error) error {
-	if context.Cause(bound) == ErrDisconnected {
+	if errors.Is(context.Cause(bound), ErrDisconnected) {
 		return ErrDisconnected
 	}
 	return err

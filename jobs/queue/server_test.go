@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 
 var serverBinary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(buildDir, "nats-server")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/nats-io/nats-server/v2").CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", path, "github.com/nats-io/nats-server/v2").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build nats-server: %w: %s", err, out)
 	}
@@ -74,7 +74,7 @@ func (c *child) start() {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
-	c.cmd = exec.Command(path, "-c", conf)
+	c.cmd = exec.CommandContext(context.Background(), path, "-c", conf)
 	logs, err := c.cmd.StderrPipe()
 	if err != nil {
 		c.t.Fatal(err)

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -42,7 +43,7 @@ func (q *Queue) Track(ctx context.Context, o TrackOptions) (*Tracker, error) {
 	f := &follower{q: q, stream: EventStream, filter: eventSubjects}
 	if o.Job != "" {
 		if !jobs.ValidJob(o.Job) {
-			return nil, errors.New("track: " + o.Job + " is not a job's name")
+			return nil, fmt.Errorf("track: %q is not a job's name", o.Job)
 		}
 		f.filter = jobs.EventSubject(o.Job)
 	}
@@ -82,9 +83,8 @@ func (t *Tracker) follow(ctx context.Context, f *follower) {
 
 // see takes in one event; what is no event is left out.
 func (t *Tracker) see(msg *nats.Msg, _ ackSubject) error {
-	e, err := jobs.ParseEvent(msg.Data)
-	if err != nil || jobs.EventSubject(e.Job) != msg.Subject {
-		t.q.log.Warn("a message on the event stream is not an event", "subject", msg.Subject, "err", err)
+	e, ok := t.event(msg)
+	if !ok {
 		return nil
 	}
 	t.mu.Lock()
@@ -95,6 +95,17 @@ func (t *Tracker) see(msg *nats.Msg, _ ackSubject) error {
 		t.onEvent(e)
 	}
 	return nil
+}
+
+func (t *Tracker) event(msg *nats.Msg) (jobs.Event, bool) {
+	e, err := jobs.ParseEvent(msg.Data)
+	if err == nil && jobs.EventSubject(e.Job) != msg.Subject {
+		err = fmt.Errorf("it names the job %s", e.Job)
+	}
+	if err != nil {
+		t.q.log.Warn("a message on the event stream is not an event", "subject", msg.Subject, "err", err)
+	}
+	return e, err == nil
 }
 
 func (t *Tracker) progress(job string) *progress {

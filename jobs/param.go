@@ -1,0 +1,210 @@
+package jobs
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// param is one name that publishers may use; set gets a value of its kind.
+type param[T any] struct {
+	name    string
+	kind    paramKind
+	allowed []string // of a text; nil = any
+	least   float64  // of a number
+	most    float64
+	set     func(*T, paramValue)
+}
+
+type paramKind int
+
+const (
+	textParam paramKind = iota
+	textsParam
+	boolParam
+	intParam
+	floatParam
+)
+
+type paramValue struct {
+	text  string
+	texts []string
+	yes   bool
+	n     int64
+	x     float64
+}
+
+func (v paramValue) int() int        { return int(v.n) }
+func (v paramValue) float() *float64 { x := v.x; return &x }
+func (v paramValue) string() *string { s := v.text; return &s }
+func whole[T any](name string, least float64, set func(*T, paramValue)) param[T] {
+	return param[T]{name: name, kind: intParam, least: least, most: math.MaxInt32, set: set}
+}
+
+func findParam[T any](known []param[T], name string) (param[T], error) {
+	for _, p := range known {
+		if p.name == name {
+			return p, nil
+		}
+	}
+	names := make([]string, len(known))
+	for i, p := range known {
+		names[i] = p.name
+	}
+	return param[T]{}, recordErrorf(InvalidParam, "unknown param %q; did you mean %s?", clip(name), nearest(name, names))
+}
+
+func readParams[T any](into *T, known []param[T], raw []byte) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	if v := jsontext.Value(raw); !v.IsValid() {
+		if v.IsValid(anyNames) {
+			return recordErrorf(InvalidParam, "a param is given twice")
+		}
+		return recordErrorf(InvalidParam, "params are not valid JSON")
+	}
+	err := eachMember(raw, "params", func(name string, v jsontext.Value) error {
+		p, err := findParam(known, name)
+		if err != nil {
+			return err
+		}
+		if v.Kind() == 'n' {
+			return nil
+		}
+		value, err := p.read(v)
+		if err != nil {
+			return err
+		}
+		p.set(into, value)
+		return nil
+	})
+	if err != nil {
+		return asParamError(err)
+	}
+	return nil
+}
+
+func asParamError(err error) *RecordError {
+	var e *RecordError
+	if errors.As(err, &e) {
+		return &RecordError{Class: InvalidParam, Message: e.Message}
+	}
+	return recordErrorf(InvalidParam, "%s", syntaxText(err))
+}
+
+func (p param[T]) read(v jsontext.Value) (out paramValue, err error) {
+	wrong := func(want string) error {
+		return recordErrorf(InvalidParam, "%s: want %s, have %s", p.name, want, kindName(v.Kind()))
+	}
+	switch p.kind {
+	case textParam:
+		if v.Kind() != '"' {
+			return out, wrong("a string")
+		}
+		out.text = unquote(v)
+		if p.allowed != nil && !slices.Contains(p.allowed, out.text) {
+			return out, recordErrorf(InvalidParam, "%s: %q is not one of %s; did you mean %s?",
+				p.name, clip(out.text), strings.Join(p.allowed, ", "), nearest(out.text, p.allowed))
+		}
+	case textsParam:
+		out.texts, err = readTexts(p.name, v)
+	case boolParam:
+		if v.Kind() != 't' && v.Kind() != 'f' {
+			return out, wrong("true or false")
+		}
+		out.yes = v.Kind() == 't'
+	case intParam, floatParam:
+		if v.Kind() != '0' {
+			return out, wrong("a number")
+		}
+		return p.number(string(v))
+	}
+	return out, err
+}
+
+func (p param[T]) number(s string) (out paramValue, err error) {
+	out.x, err = strconv.ParseFloat(s, 64)
+	if err != nil {
+		return out, recordErrorf(InvalidParam, "%s: %s is too large", p.name, clip(s))
+	}
+	if p.kind == intParam {
+		out.n, err = strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			if out.x != math.Trunc(out.x) || math.Abs(out.x) >= 1<<53 {
+				return out, recordErrorf(InvalidParam, "%s: %s is not a whole number", p.name, clip(s))
+			}
+			out.n = int64(out.x)
+		}
+	}
+	if out.x < p.least || out.x > p.most {
+		return out, recordErrorf(InvalidParam, "%s: %s is not within %s", p.name, clip(s), p.bounds())
+	}
+	return out, nil
+}
+
+func (p param[T]) bounds() string {
+	switch {
+	case p.least == math.SmallestNonzeroFloat64:
+		return "(0, " + strconv.FormatFloat(p.most, 'f', -1, 64) + "]"
+	case p.kind == intParam:
+		return "[" + strconv.FormatInt(int64(p.least), 10) + ", " + strconv.FormatInt(int64(p.most), 10) + "]"
+	}
+	return "[" + strconv.FormatFloat(p.least, 'f', -1, 64) + ", " + strconv.FormatFloat(p.most, 'f', -1, 64) + "]"
+}
+
+func readTexts(name string, v jsontext.Value) ([]string, error) {
+	if v.Kind() == '"' {
+		return []string{unquote(v)}, nil
+	}
+	if v.Kind() != '[' {
+		return nil, recordErrorf(InvalidParam, "%s: want a string or an array of strings, have %s", name, kindName(v.Kind()))
+	}
+	var out []string
+	err := eachElement(v, name, func(e jsontext.Value) error {
+		if e.Kind() != '"' {
+			return recordErrorf(InvalidParam, "%s[%d]: want a string, have %s", name, len(out), kindName(e.Kind()))
+		}
+		out = append(out, unquote(e))
+		return nil
+	})
+	return out, err
+}
+
+// nearest is the one of names that takes the fewest edits.
+func nearest(s string, names []string) string {
+	best, least := names[0], math.MaxInt
+	if len(s) > 64 {
+		s = s[:64]
+	}
+	for _, name := range names {
+		if d := edits(strings.ToLower(s), name); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
