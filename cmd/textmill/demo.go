@@ -19,6 +19,9 @@ the table three questions, and prints how to read it with DuckDB, Polars and pan
 			if err != nil {
 				return err
 			}
+			if cfg.Log.Level == "info" {
+				cfg.Log.Level = "warn" // progress says enough
+			}
 			return demo.Run(cmd.Context(), cfg, demo.Options{
 				Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(), Terminal: onTerminal(), Log: logger(cfg, cmd.ErrOrStderr()),
 			})

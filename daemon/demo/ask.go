@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -27,9 +28,22 @@ func newRanking(questions [][]float32) *ranking {
 	return &ranking{questions: questions, best: make([][]match, len(questions))}
 }
 
+// ask reads all rows of a table and returns each question's best matches, the nearest first.
+func ask(ctx context.Context, table string, questions [][]float32) ([][]match, error) {
+	r := newRanking(questions)
+	err := export.Scan(ctx, table, func(rows []export.Row) error {
+		for i := range rows {
+			r.add(&rows[i])
+		}
+		return nil
+	})
+	return r.best, err
+}
+
+// add does not keep the row.
 func (r *ranking) add(row *export.Row) {
 	for i, q := range r.questions {
-		m := match{id: row.RecordID, text: row.Text.V, similarity: cosine(q, row.Embedding)}
+		m := match{id: row.RecordID, similarity: cosine(q, row.Embedding)}
 		at, _ := slices.BinarySearchFunc(r.best[i], m, func(a, b match) int {
 			switch {
 			case a.similarity > b.similarity:
@@ -40,6 +54,7 @@ func (r *ranking) add(row *export.Row) {
 			return strings.Compare(a.id, b.id)
 		})
 		if at < matchesPerQuestion {
+			m.id, m.text = strings.Clone(m.id), strings.Clone(row.Text.V)
 			r.best[i] = slices.Insert(r.best[i], at, m)
 			r.best[i] = r.best[i][:min(len(r.best[i]), matchesPerQuestion)]
 		}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"textmill/jobs"
@@ -49,8 +50,8 @@ func corpus(ctx context.Context, root string, each func(jobs.Record) error) erro
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		switch d.Name() {
-		case "testdata", "vendor", "internal", "cmd", "builtin":
+		switch name := d.Name(); {
+		case slices.Contains([]string{"testdata", "vendor", "internal", "cmd", "builtin"}, name), name[0] == '_', name[0] == '.':
 			return fs.SkipDir
 		}
 		path, err := filepath.Rel(src, dir)

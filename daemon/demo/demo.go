@@ -27,7 +27,7 @@ const (
 var questions = []string{
 	"read a file line by line",
 	"wait until several goroutines have finished",
-	"compare two strings without regard to upper and lower case",
+	"are two strings equal if case is ignored",
 }
 
 // Options describes one run.

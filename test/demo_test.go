@@ -1,0 +1,91 @@
+package test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// someGo is a Go installation of a few packages, so that the demo takes seconds.
+func someGo(t *testing.T, packages ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to := strings.TrimSpace(string(out)), t.TempDir()
+	for _, p := range packages {
+		files, err := filepath.Glob(filepath.Join(from, "src", p, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no source of %s: %v", p, err)
+		}
+		dir := filepath.Join(to, "src", p)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			data, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, filepath.Base(f)), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return to
+}
+
+// installDelta puts DuckDB's extension where `LOAD delta` and delta_scan look for it, as DuckDB itself would from the net.
+const installDelta = `
+import duckdb, duckdb_extension_delta, pathlib, shutil
+version, platform = duckdb.sql("SELECT library_version FROM pragma_version()").fetchone()[0], duckdb.sql("PRAGMA platform").fetchone()[0]
+to = pathlib.Path.home() / ".duckdb" / "extensions" / version / platform
+to.mkdir(parents=True)
+shutil.copy(next(pathlib.Path(duckdb_extension_delta.__file__).parent.rglob("*.duckdb_extension")), to)
+`
+
+// TestDemo runs it on a small corpus, judges its answers, and runs each line that it prints for other tools.
+func TestDemo(t *testing.T) {
+	home := newHome(t)
+	env := append([]string{"GOROOT=" + someGo(t, "bufio", "sync", "strings", "os", "sort")}, quick...)
+	r := call{home: home, env: env}.ok(t, "demo")
+	parts := strings.Split(r.stdout, "\n\n")
+	if len(parts) != 7 {
+		t.Fatalf("want a report, three answers and three snippets:\n%s", r.stdout)
+	}
+	for i, want := range []string{"  bufio.", "sync.WaitGroup", "strings.EqualFold"} {
+		if answer := parts[1+i]; strings.Count(answer, "\n") != 3 || !strings.Contains(answer, want) {
+			t.Errorf("the nearest comments do not hold %s:\n%s", want, answer)
+		}
+	}
+	user := []string{"HOME=" + t.TempDir()}
+	runPython(t, user, installDelta)
+	for i, want := range []string{"bufio.", "n_dropped", " rows;"} {
+		title, code, _ := strings.Cut(strings.TrimSpace(parts[4+i]), "\n")
+		if !strings.HasPrefix(title, "# Query it from Python (pip install ") {
+			t.Errorf("no snippet but %q", title)
+		}
+		if out := runPython(t, user, code); !strings.Contains(out, want) {
+			t.Errorf("%s\n%s\nprinted\n%s", title, code, out)
+		}
+	}
+	again := call{home: home, env: env}.ok(t, "demo")
+	if firstLine(again.stdout) == "" || strings.Split(again.stdout, " ")[0] != strings.Split(r.stdout, " ")[0] {
+		t.Errorf("a second demo has other rows: %s", firstLine(again.stdout))
+	}
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+func TestDemoWithoutSource(t *testing.T) {
+	r := call{home: newHome(t), env: []string{"GOROOT=/nowhere"}}.run(t, "demo")
+	if r.code != 1 || !strings.Contains(r.stderr, "source of Go's standard library is not on this machine") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+}
