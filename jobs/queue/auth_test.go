@@ -222,12 +222,12 @@ func TestConnectOptionsThatCannotWork(t *testing.T) {
 		"nats.url is empty":      {},
 		"nats.url is not a URL":  {URL: "nats://u:" + secret + "@%zz"},
 		"scheme":                 {URL: "http://127.0.0.1:1"},
-		"nats.credentials":       {URL: url, Credentials: bad + "x"},
-		"nats.nkey":              {URL: url, NKeyFile: bad},
+		"nats.credentials_file":  {URL: url, Credentials: bad + "x"},
+		"nats.nkey_file":         {URL: url, NKeyFile: bad},
 		"give one of":            {URL: url, Token: secret, User: "u"},
-		"nats.ca":                {URL: url, CAFile: bad},
+		"nats.tls.ca_file":       {URL: url, CAFile: bad},
 		"must be given together": {URL: url, CertFile: bad},
-		"nats.cert":              {URL: url, CertFile: bad, KeyFile: bad},
+		"nats.tls.cert_file":     {URL: url, CertFile: bad, KeyFile: bad},
 	} {
 		o.Logger = quiet()
 		_, err := Connect(within(t), o)

@@ -111,7 +111,7 @@ func Connect(ctx context.Context, o Options) (*Queue, error) {
 			closed++
 		}
 		if err = q.connectError(err); closed == 3 {
-			err = fmt.Errorf("%w: %w; see nats.ca, nats.cert and nats.key", ErrRefused, err)
+			err = fmt.Errorf("%w: %w; see nats.tls", ErrRefused, err)
 		}
 		if errors.Is(err, ErrRefused) {
 			return nil, err
@@ -144,10 +144,10 @@ func (q *Queue) connectError(err error) error {
 	)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
-		return fmt.Errorf("connect to %s: %w: the credentials are not accepted; see nats.user, nats.token, nats.nkey and nats.credentials", q.server, ErrRefused)
+		return fmt.Errorf("connect to %s: %w: the credentials are not accepted; see nats.user, nats.token, nats.nkey_file and nats.credentials_file", q.server, ErrRefused)
 	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &verify),
 		errors.As(err, &alert) && alert.Op == "remote error": // what crypto/tls calls an alert of the peer
-		return fmt.Errorf("connect to %s: %w: %w; see nats.ca, nats.cert and nats.key", q.server, ErrRefused, err)
+		return fmt.Errorf("connect to %s: %w: %w; see nats.tls", q.server, ErrRefused, err)
 	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
 		return fmt.Errorf("connect to %s: %w: %w; does the URL begin with tls:// as the server wants it?", q.server, ErrRefused, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -254,5 +255,5 @@ func (q *Queue) PublishEvent(ctx context.Context, e jobs.Event) error {
 
 // eventID is the same for repeats of what an event tells, whenever they are sent.
 func eventID(e jobs.Event) string {
-	return e.Type + "/" + e.Job + "/" + e.Shard + "/" + strconv.Itoa(e.Shards)
+	return strings.Join([]string{e.Type, e.Job, e.Shard, strconv.Itoa(e.Shards), e.Table}, "/")
 }

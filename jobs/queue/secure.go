@@ -14,17 +14,17 @@ func (o *Options) auth() ([]nats.Option, error) {
 	var opts []nats.Option
 	if o.Credentials != "" {
 		if err := readable(o.Credentials); err != nil {
-			return nil, fmt.Errorf("nats.credentials: %w", err)
+			return nil, fmt.Errorf("nats.credentials_file: %w", err)
 		}
 		opts = append(opts, nats.UserCredentials(o.Credentials))
 	}
 	if o.NKeyFile != "" {
 		if err := readable(o.NKeyFile); err != nil {
-			return nil, fmt.Errorf("nats.nkey: %w", err)
+			return nil, fmt.Errorf("nats.nkey_file: %w", err)
 		}
 		opt, err := nats.NkeyOptionFromSeed(o.NKeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("nats.nkey: %s holds no nkey seed", o.NKeyFile)
+			return nil, fmt.Errorf("nats.nkey_file: %s holds no nkey seed", o.NKeyFile)
 		}
 		opts = append(opts, opt)
 	}
@@ -48,20 +48,20 @@ func (o *Options) tls() ([]nats.Option, error) {
 	if o.CAFile != "" {
 		pem, err := os.ReadFile(o.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("nats.ca: %w", err)
+			return nil, fmt.Errorf("nats.tls.ca_file: %w", err)
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("nats.ca: %s holds no PEM certificate", o.CAFile)
+			return nil, fmt.Errorf("nats.tls.ca_file: %s holds no PEM certificate", o.CAFile)
 		}
 	}
 	if (o.CertFile == "") != (o.KeyFile == "") {
-		return nil, errors.New("nats.cert and nats.key must be given together")
+		return nil, errors.New("nats.tls.cert_file and nats.tls.key_file must be given together")
 	}
 	if o.CertFile != "" {
 		pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("nats.cert %s with nats.key %s: %w", o.CertFile, o.KeyFile, err)
+			return nil, fmt.Errorf("nats.tls.cert_file %s with nats.tls.key_file %s: %w", o.CertFile, o.KeyFile, err)
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
