@@ -32,8 +32,8 @@ type committer struct {
 	kind    export.EmbeddingKind
 	members []*flight
 	spools  map[*flight]*export.Spool // of big deliveries that still run
-	refused map[*flight]error // until their last piece
-	since   time.Time         // of the first delivery in the batch
+	refused map[*flight]error         // until their last piece
+	since   time.Time                 // of the first delivery in the batch
 	settles sync.WaitGroup
 }
 

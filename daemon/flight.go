@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"cmp"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +20,7 @@ type flight struct {
 	shard    string // as events name it
 	dataset  string
 	model    string // model_sha256 of who works on it
-	shards   int // how many the job has; 0 when the message does not say
+	shards   int    // how many the job has; 0 when the message does not say
 	kind     export.EmbeddingKind
 	lane     *lane  // where its rows go; nil for one that gets none
 	release  func() // called once it is settled
@@ -39,13 +41,14 @@ type flight struct {
 // newFlight starts the bookkeeping of a delivery. A message that could not be
 // decoded has no shard; its identity is its place in the stream.
 func newFlight(d *queue.Delivery, shard *jobs.Shard) *flight {
-	f := &flight{delivery: d, job: d.Job}
+	f := &flight{delivery: d, job: cmp.Or(d.Job, jobs.DefaultJob)}
 	if shard != nil {
 		f.job, f.shard, f.dataset, f.shards = shard.Job, shard.EventID(), shard.Dataset, shard.Shards
 	}
 	if shard != nil && shard.KeyID != "" {
 		f.key = export.JobKey(shard.Job, shard.KeyID, d.Data)
 	} else {
+		f.shard = cmp.Or(f.shard, strconv.FormatUint(d.Sequence, 10))
 		f.key = export.SeqKey(d.Stream, d.StreamCreated, d.Sequence, d.Timestamp, f.job)
 	}
 	return f

@@ -168,7 +168,10 @@ func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) 
 	}
 	d.onClose("model "+spec.Name, embedder.Close)
 	for _, note := range slices.Concat(spec.Notes, embedder.Notes()) {
-		d.log.WarnContext(ctx, "model", "model", spec.Name, "note", note)
+		d.log.InfoContext(ctx, "about the model", "model", spec.Name, "note", note)
+	}
+	if spec.BatchDependent {
+		d.log.WarnContext(ctx, "this quantized model gives a text different vectors in different batches; prefer another file of it", "model", spec.Name, "graph", spec.Graph)
 	}
 	d.log.InfoContext(ctx, "model is served", "model", spec.Name, "task", spec.Task, "model_sha256", spec.SHA256,
 		"device", embedder.Device(), "workers", embedder.Workers(), "batch_tokens", embedder.BatchTokens(), "max_length", spec.MaxLength)

@@ -1,0 +1,154 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"textmill/jobs"
+)
+
+const embedSubject = "textmill.jobs.embed." + model
+
+func TestJobBecomesRows(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	r.publish(embedSubject, nil, `{"job":"docs-1","shard":0,"shards":1,"dataset":"docs","records":[
+		{"id":"a","text":"read a file line by line","attributes":{"lang":"en","n":3}},
+		{"id":7,"text":"zweite"},
+		{"text":"third"},
+		{"id":"a","text":"again"},
+		{"id":"bad","text":5}]}`)
+	e := r.await(jobs.EventCommitted)
+	if e.Job != "docs-1" || e.Shard != "0" || e.Rows != 5 || e.Errors != 2 {
+		t.Errorf("committed event is %+v", e)
+	}
+	r.await(jobs.EventDone)
+	rows := readTable(t, cfg, "docs")
+	var seen []string
+	for _, row := range rows {
+		failure, _ := row["error"].(string)
+		class, _, _ := strings.Cut(failure, ":")
+		vector, _ := row["embedding"].([]any)
+		seen = append(seen, fmt.Sprintf("%v %v %d %s", row["record_id"], row["n_tokens"], len(vector), class))
+		if row["model_sha256"] != r.daemon.servers[0].spec.SHA256 || row["model"] != model {
+			t.Errorf("row is stamped with model %v %v", row["model"], row["model_sha256"])
+		}
+	}
+	want := "0-2 3 384 ,7 5 384 ,a 8 384 ,a <nil> 0 duplicate_id,bad <nil> 0 invalid_record"
+	if got := strings.Join(seen, ","); got != want {
+		t.Errorf("rows are\n%s, want\n%s", got, want)
+	}
+}
+
+func TestPlainTextIsARecord(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	r.publish(embedSubject, jobs.Header{"Content-Type": {"text/plain"}, "Textmill-Dataset": {"notes"}}, "hello there")
+	r.await(jobs.EventCommitted)
+	rows := readTable(t, cfg, "notes")
+	if len(rows) != 1 || rows[0]["text"] != "hello there" || rows[0]["record_id"] != "1" || rows[0]["job"] != "text" {
+		t.Errorf("rows are %v", rows)
+	}
+}
+
+func TestBadMessagesAreDeadLetters(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	for name, payload := range map[string]string{
+		"not JSON":       `{"job":`,
+		"no records":     `{"job":"j","shard":0}`,
+		"wrong type":     `{"job":"j","shard":0,"records":{"id":"a"}}`,
+		"unsafe dataset": `{"job":"j","shard":0,"dataset":"../x","records":[{"text":"a"}]}`,
+		"forbidden file": `{"job":"j","shard":9,"input":{"uri":"file:///etc/passwd","format":"text","offset":0,"length":10,"size":10,"mtime":"2026-01-02T03:04:05Z"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.publish(embedSubject, nil, payload)
+			r.await(jobs.EventDead)
+		})
+	}
+	r.publish(embedSubject, nil, `{"job":"ok","shard":0,"records":[{"id":"a","text":"fine"}]}`)
+	r.await(jobs.EventCommitted)
+}
+
+func TestBadParamsAreErrorRows(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	r.publish(embedSubject, nil, `{"job":"p","shard":0,"dataset":"p","params":{"dimension":5},"records":[{"id":"a","text":"x"},{"id":"b","text":"y"}]}`)
+	if e := r.await(jobs.EventCommitted); e.Rows != 2 || e.Errors != 2 {
+		t.Errorf("event is %+v", e)
+	}
+	for _, row := range readTable(t, cfg, "p") {
+		if failure, _ := row["error"].(string); !strings.HasPrefix(failure, "invalid_param: ") || !strings.Contains(failure, "dimensions") {
+			t.Errorf("error is %v", row["error"])
+		}
+	}
+}
+
+func TestRepeatedShardIsSkippedAndChangedOneIsADeadLetter(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	payload := `{"job":"twice","shard":3,"dataset":"twice","records":[{"id":"a","text":"x"}]}`
+	r.publish(embedSubject, nil, payload)
+	r.await(jobs.EventCommitted)
+	r.publish(embedSubject, nil, payload)
+	r.publish(embedSubject, nil, strings.Replace(payload, `"x"`, `"y"`, 1))
+	r.await(jobs.EventDead)
+	if rows := readTable(t, cfg, "twice"); len(rows) != 1 || rows[0]["text"] != "x" {
+		t.Errorf("rows are %v", rows)
+	}
+}
+
+func TestDrainFinishesWhatWasFetched(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	const shards, each = 20, 50
+	for s := range shards {
+		var records []string
+		for i := range each {
+			records = append(records, fmt.Sprintf(`{"id":"%d-%d","text":"the record %d of shard %d has some words"}`, s, i, i, s))
+		}
+		r.publish(embedSubject, nil, fmt.Sprintf(`{"job":"drain","shard":%d,"shards":%d,"dataset":"drain","records":[%s]}`, s, shards, strings.Join(records, ",")))
+	}
+	r.await(jobs.EventCommitted)
+	r.drain()
+	rows := readTable(t, cfg, "drain")
+	if len(rows)%each != 0 || len(rows) == 0 {
+		t.Errorf("%d rows after the drain, want whole shards of %d", len(rows), each)
+	}
+	again := start(t, cfg)
+	again.await(jobs.EventDone)
+	seen := map[any]int{}
+	for _, row := range readTable(t, cfg, "drain") {
+		seen[row["record_id"]]++
+	}
+	if len(seen) != shards*each {
+		t.Errorf("%d records in the table, want %d", len(seen), shards*each)
+	}
+	for id, n := range seen {
+		if n != 1 {
+			t.Errorf("record %v is there %d times", id, n)
+		}
+	}
+}
+
+func TestCancelledJobNeverAppears(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	r.publish(embedSubject, nil, `{"job":"other","shard":0,"dataset":"c","records":[{"id":"o","text":"x"}]}`)
+	r.await(jobs.EventCommitted)
+	if err := r.queue.PublishEvent(t.Context(), jobs.Event{Type: jobs.EventCancelled, Job: "gone"}); err != nil {
+		t.Fatal(err)
+	}
+	for e := r.await(jobs.EventCancelled); e.Table == ""; e = r.await(jobs.EventCancelled) {
+	}
+	r.publish(embedSubject, nil, `{"job":"gone","shard":0,"dataset":"c","records":[{"id":"g","text":"y"}]}`)
+	r.publish(embedSubject, nil, `{"job":"later","shard":0,"dataset":"c","records":[{"id":"l","text":"z"}]}`)
+	r.await(jobs.EventCommitted)
+	r.drain()
+	for _, row := range readTable(t, cfg, "c") {
+		if row["job"] == "gone" {
+			t.Error("a row of the cancelled job is in the table")
+		}
+	}
+}

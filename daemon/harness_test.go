@@ -1,0 +1,148 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"textmill/config"
+	"textmill/jobs"
+	"textmill/jobs/queue"
+)
+
+const model = "all-MiniLM-L6-v2"
+
+// testConfig is a daemon's configuration on kernel-chosen ports, with its
+// store and tables in the test's own directory.
+func testConfig(t *testing.T) config.Config {
+	t.Helper()
+	cfg, err := config.Load(config.Options{Env: os.Environ()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Home, "models", model)); err != nil {
+		t.Fatalf("the model is missing: run textmill setup (%v)", err)
+	}
+	dir := t.TempDir()
+	cfg.HTTP.Addr, cfg.NATS.Embedded.Addr = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.NATS.Embedded.Dir, cfg.Export.URI = filepath.Join(dir, "nats"), filepath.Join(dir, "tables")
+	cfg.Export.CommitInterval = 100 * time.Millisecond
+	cfg.NATS.AckWait = 5 * time.Second
+	cfg.Models = map[string]config.Model{model: {BatchTokens: 1024}}
+	return cfg
+}
+
+// running is a daemon at work, and a connection to its queue.
+type running struct {
+	t      *testing.T
+	daemon *Daemon
+	queue  *queue.Queue
+	events chan jobs.Event
+	stop   context.CancelFunc
+	ended  chan error
+	log    *bytes.Buffer
+}
+
+func start(t *testing.T, cfg config.Config) *running {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{t: t, stop: stop, ended: make(chan error, 1), events: make(chan jobs.Event, 10_000), log: &bytes.Buffer{}}
+	log := slog.New(slog.NewTextHandler(r.log, nil))
+	var err error
+	if r.daemon, err = New(ctx, cfg, log); err != nil {
+		t.Fatal(err)
+	}
+	go func() { r.ended <- r.daemon.Run(ctx) }()
+	if r.queue, err = queue.Connect(ctx, queue.Options{URL: r.daemon.NATSURL(), Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		t.Fatal(err)
+	}
+	tracker, err := r.queue.Track(ctx, queue.TrackOptions{OnEvent: func(e jobs.Event) { r.events <- e }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		tracker.Close()
+		r.queue.Close()
+		r.drain()
+		if t.Failed() {
+			t.Logf("the daemon's log:\n%s", r.log)
+		}
+	})
+	return r
+}
+
+// drain stops the daemon as SIGTERM does and waits for its end.
+func (r *running) drain() {
+	r.stop()
+	if err := <-r.ended; err != nil && !errors.Is(err, context.Canceled) {
+		r.t.Errorf("the daemon ended with %v", err)
+	}
+	r.ended <- nil
+}
+
+func (r *running) publish(subject string, header jobs.Header, data string) {
+	r.t.Helper()
+	err := r.queue.PublishJob(r.t.Context(), queue.JobMessage{Subject: subject, Header: header, Data: []byte(data)})
+	if err == nil {
+		err = r.queue.Flush(r.t.Context())
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// await returns the next event of a type.
+func (r *running) await(kind string) jobs.Event {
+	r.t.Helper()
+	deadline := time.After(60 * time.Second)
+	for {
+		select {
+		case e := <-r.events:
+			if e.Type == kind {
+				return e
+			}
+		case <-deadline:
+			r.t.Fatalf("no event %q came", kind)
+		}
+	}
+}
+
+// readTable reads a dataset's rows with delta-rs, in the order of record_id.
+func readTable(t *testing.T, cfg config.Config, dataset string) []map[string]any {
+	t.Helper()
+	const script = `
+import json, sys, deltalake
+rows = deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table().to_pylist()
+print(json.dumps(sorted(rows, key=lambda r: r["record_id"]), default=str))
+`
+	out := python(t, script, filepath.Join(cfg.Export.URI, dataset))
+	var rows []map[string]any
+	if err := json.Unmarshal(out, &rows); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func python(t *testing.T, script string, args ...string) []byte {
+	t.Helper()
+	interpreter := os.Getenv("TEXTMILL_TEST_PYTHON")
+	if interpreter == "" {
+		interpreter, _ = filepath.Abs("../.cache/venv/bin/python")
+	}
+	cmd := exec.Command(interpreter, append([]string{"-c", script}, args...)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v (run make test, which prepares it)\n%s", interpreter, err, stderr.String())
+	}
+	return out
+}
