@@ -21,8 +21,10 @@ type fastBuffers struct {
 
 // compile picks the shorter way for a tokenizer, if there is one.
 func compile(t *Tokenizer, f *spec.File) fastPath {
-	if p := compileBytes(t, f); p != nil {
-		return p
+	for _, way := range []func(*Tokenizer, *spec.File) fastPath{compileBytes, compileBERT} {
+		if p := way(t, f); p != nil {
+			return p
+		}
 	}
 	return nil
 }
