@@ -48,7 +48,9 @@ func (s *Spec) open(graph string) error {
 	if err := s.chooseGraph(graph); err != nil {
 		return err
 	}
-	s.keepOwnFiles(record.Files)
+	if err := s.keepOwnFiles(record.Files); err != nil {
+		return err
+	}
 	if s.Task == TaskEmbed {
 		if err := s.readModules(c); err != nil {
 			return err
@@ -90,8 +92,9 @@ func (s *Spec) note(format string, args ...any) {
 	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
 }
 
-// keepOwnFiles leaves out the graphs that are not run, with weights that only they use: they make no vector.
-func (s *Spec) keepOwnFiles(files []File) {
+// keepOwnFiles takes over the recorded files, but for graphs that are not run and weights that only they use: they make no
+// vector. Every file that does must have been recorded.
+func (s *Spec) keepOwnFiles(files []File) error {
 	other := map[string]bool{}
 	for _, g := range s.Graphs {
 		if g != s.Graph {
@@ -101,10 +104,20 @@ func (s *Spec) keepOwnFiles(files []File) {
 			}
 		}
 	}
-	for _, e := range s.external(s.Graph) {
-		delete(other, e)
+	own := append(s.external(s.Graph), s.Graph)
+	for _, f := range own {
+		delete(other, f)
 	}
 	s.Files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return other[f.Path] })
+	for _, name := range append(own, configNames...) {
+		if slices.ContainsFunc(s.Files, func(f File) bool { return f.Path == name }) {
+			continue
+		}
+		if _, err := os.Stat(s.path(name)); err == nil {
+			return fmt.Errorf("%w: %s was added after the bundle was recorded; %s", ErrDamaged, s.path(name), remedy(s.Dir))
+		}
+	}
+	return nil
 }
 
 // ListBundles opens every bundle under home. A folder that cannot be opened as one is an error; the others are unharmed.

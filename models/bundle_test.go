@@ -124,6 +124,9 @@ func TestDamagedBundles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, []string{model, "missing", "textmill models pull"}},
+		{"a config that came later", func(t *testing.T, dir string) {
+			writeFile(t, filepath.Join(dir, "sentence_bert_config.json"), []byte(`{}`))
+		}, []string{"sentence_bert_config.json", RecordName}},
 		{"another record", func(t *testing.T, dir string) {
 			writeFile(t, filepath.Join(dir, RecordName), []byte("{"))
 		}, []string{RecordName}},
@@ -132,7 +135,7 @@ func TestDamagedBundles(t *testing.T) {
 		}, []string{"../x"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := tinyBundle(t, tiny{}, nil)
+			dir := tinyBundle(t, tiny{}, files{"sentence_bert_config.json": ""})
 			if _, err := OpenBundle(dir); err != nil {
 				t.Fatal(err)
 			}

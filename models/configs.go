@@ -114,26 +114,19 @@ type tokenizerFile struct {
 	} `json:"added_tokens"`
 }
 
+// configNames are the small files that a Spec is made of.
+var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"}
+
 func readConfigs(dir string) (*configs, error) {
 	c := &configs{dir: dir}
-	for _, f := range []struct {
-		name     string
-		into     any
-		required bool
-	}{
-		{"config.json", &c.model, true},
-		{"tokenizer.json", &c.engine, true},
-		{"tokenizer_config.json", &c.tokenizer, false},
-		{"modules.json", &c.modules, false},
-		{"sentence_bert_config.json", &c.sentence, false},
-		{"config_sentence_transformers.json", &c.prompts, false},
-	} {
-		found, err := readJSON(filepath.Join(dir, f.name), f.into)
+	into := []any{&c.model, &c.engine, &c.tokenizer, &c.modules, &c.sentence, &c.prompts}
+	for i, name := range configNames {
+		found, err := readJSON(filepath.Join(dir, name), into[i])
 		if err != nil {
 			return nil, err
 		}
-		if f.required && !found {
-			return nil, fmt.Errorf("%w: %s is missing", ErrBundle, filepath.Join(dir, f.name))
+		if !found && i < 2 { // the first two no model can do without
+			return nil, fmt.Errorf("%w: %s is missing", ErrBundle, filepath.Join(dir, name))
 		}
 	}
 	return c, nil

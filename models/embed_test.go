@@ -95,6 +95,13 @@ func TestGraphThatPoolsItself(t *testing.T) {
 	}
 }
 
+func TestHalfPrecisionOutput(t *testing.T) {
+	e := openTiny(t, tiny{half: true}, nil)
+	if got := embed(t, e, Row{IDs: []int32{1}}, Row{IDs: []int32{2, 4}}); !near(got[1], []float32{3, -3, 10, 1}) {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestExternalWeightsRun(t *testing.T) {
 	e := openTiny(t, tiny{external: "model.onnx_data"}, nil)
 	if got := embed(t, e, Row{IDs: []int32{2, 4}}); !near(got[0], []float32{3, -3, 10, 1}) {

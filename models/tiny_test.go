@@ -19,6 +19,7 @@ type tiny struct {
 	quantize  bool   // has a DynamicQuantizeLinear beside the path
 	external  string // keeps the table in this file
 	extra     string // has another input
+	half      bool   // gives float16
 	output    string
 }
 
@@ -102,7 +103,7 @@ func (m tiny) onnx(t *testing.T, dir string) []byte {
 		output = "last_hidden_state"
 	}
 	tokens := output
-	if m.positions || m.pooled {
+	if m.positions || m.pooled || m.half {
 		tokens = "tokens"
 	}
 	g := message(node("Gather", []string{"table", "input_ids"}, []string{tokens}), bytesField(5, table),
@@ -120,11 +121,17 @@ func (m tiny) onnx(t *testing.T, dir string) []byte {
 		g = append(g, node("Gather", []string{"places", "position_ids"}, []string{"place"})...)
 		g = append(g, node("Add", []string{"tokens", "place"}, []string{output})...)
 	}
+	if m.half {
+		to := message(textField(1, "to"), intField(3, 10), intField(20, 2))
+		g = append(g, node("Cast", []string{"tokens"}, []string{output}, to)...)
+	}
 	if m.pooled {
 		axes := message(textField(1, "axes"), intField(8, 1), intField(20, 7))
 		keep := message(textField(1, "keepdims"), intField(3, 0), intField(20, 2))
 		g = append(g, node("ReduceMean", []string{"tokens"}, []string{output}, axes, keep)...)
 		g = append(g, valueInfo(12, output, 1, "batch", 4)...)
+	} else if m.half {
+		g = append(g, valueInfo(12, output, 10, "batch", "sequence", 4)...)
 	} else {
 		g = append(g, valueInfo(12, output, 1, "batch", "sequence", 4)...)
 	}

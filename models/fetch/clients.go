@@ -42,7 +42,7 @@ func (npm) deliver(ctx context.Context, j job, p part, path string) error {
 		return err
 	}
 	return inScratch(j, path, "*.tgz", func(dir string) error {
-		return run(ctx, append(npm, "pack", "--silent", "--fetch-retries", "1", "--fetch-timeout", "30000", "--pack-destination", dir, p.name+"@"+p.version))
+		return run(ctx, append(npm, "pack", "--loglevel", "error", "--fetch-retries", "1", "--fetch-retry-mintimeout", "1000", "--fetch-timeout", "30000", "--pack-destination", dir, p.name+"@"+p.version))
 	})
 }
 
@@ -57,7 +57,7 @@ func (m maven) deliver(ctx context.Context, j job, p part, path string) error {
 		return err
 	}
 	return inScratch(j, path, "*.jar", func(dir string) error {
-		return run(ctx, append(mvn, "--quiet", "--batch-mode", "dependency:copy", "-Dartifact="+m.group+":"+p.name+":"+p.version, "-DoutputDirectory="+dir,
+		return run(ctx, append(mvn, "--quiet", "--batch-mode", "-Dstyle.color=never", "dependency:copy", "-Dartifact="+m.group+":"+p.name+":"+p.version, "-DoutputDirectory="+dir,
 			"-Dmaven.wagon.http.retryHandler.count=1", "-Dmaven.wagon.rto=30000", "-Daether.connector.connectTimeout=5000"))
 	})
 }
@@ -126,13 +126,17 @@ func run(ctx context.Context, command []string) error {
 	return errors.New(command[0] + ": " + err.Error() + lastWords(said.String()))
 }
 
-// lastWords are the last lines of a client's output, in one line.
+// lastWords are the lines of a client's output that speak of errors, else its last ones, in one line.
 func lastWords(said string) string {
 	lines := strings.FieldsFunc(said, func(r rune) bool { return r == '\n' || r == '\r' })
 	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "" })
-	text := strings.Join(lines[max(0, len(lines)-3):], " | ")
+	about := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return !strings.Contains(strings.ToLower(l), "error") })
+	if len(about) == 0 {
+		about = lines[max(0, len(lines)-3):]
+	}
+	text := strings.Join(about[:min(3, len(about))], " | ")
 	if len(text) > 600 {
-		text = "…" + strings.ToValidUTF8(text[len(text)-600:], "")
+		text = strings.ToValidUTF8(text[:600], "") + "…"
 	}
 	if text == "" {
 		return ""

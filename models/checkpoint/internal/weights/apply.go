@@ -1,0 +1,127 @@
+package weights
+
+import (
+	"fmt"
+
+	"textmill/models/checkpoint/onnxgraph"
+)
+
+// Arithmetic is how a graph multiplies with matrices in blocks.
+type Arithmetic int
+
+const (
+	// Floats multiplies in fp32: results are those of the exact values of the blocks.
+	Floats Arithmetic = iota
+	// Integers quantizes the activations of each row to 8 bits, block by block, which is faster.
+	Integers
+)
+
+// A Graph is a graph under construction that knows how to multiply with matrices.
+type Graph struct {
+	*onnxgraph.Graph
+	Arithmetic Arithmetic
+
+	sums map[string]string // of an activation's blocks, by its name and the blocks' size
+}
+
+// NewGraph begins a graph.
+func NewGraph(name string, a Arithmetic) *Graph {
+	return &Graph{Graph: onnxgraph.New(name), Arithmetic: a, sums: map[string]string{}}
+}
+
+// Linear multiplies rows of x, a value of [rows, Width], with the matrix; bias is "" or the name of a vector of Rows.
+func (g *Graph) Linear(x string, m *Matrix, bias string) string {
+	switch {
+	case !m.Quantized():
+		return g.gemm(x, g.Tensor(m.floats), bias)
+	case m.Form.Bits == 8 && g.Arithmetic == Floats:
+		// ONNX Runtime would unpack the blocks at every call. It folds constants once, when it loads the graph.
+		return g.gemm(x, g.unpacked(m), bias)
+	}
+	level := 1
+	if g.Arithmetic == Integers {
+		level = 4
+	}
+	inputs := []string{x, g.Tensor(m.blocks), g.Tensor(m.scale)}
+	if bias != "" {
+		inputs = append(inputs, "", "", bias)
+	}
+	y := g.Node(onnxgraph.Contrib("MatMulNBits"), inputs,
+		onnxgraph.Int("K", m.Width), onnxgraph.Int("N", m.Rows), onnxgraph.Int("bits", m.Form.Bits),
+		onnxgraph.Int("block_size", m.Form.Size), onnxgraph.Int("accuracy_level", level))
+	if m.Form.Signed {
+		return y
+	}
+	// What the blocks' lowest values add to a product is their product with the sums of the activation's blocks.
+	return g.gemm(g.blockSums(x, m.Width/m.Form.Size, m.Form.Size), g.Tensor(m.low), y)
+}
+
+func (g *Graph) gemm(x, matrix, addend string) string {
+	inputs := []string{x, matrix}
+	if addend != "" {
+		inputs = append(inputs, addend)
+	}
+	return g.Node(onnxgraph.ONNX("Gemm"), inputs, onnxgraph.Int("transB", 1))
+}
+
+func (g *Graph) blockSums(x string, blocks, size int) string {
+	key := fmt.Sprint(x, "/", size)
+	if s, ok := g.sums[key]; ok {
+		return s
+	}
+	r := g.Reshape(x, -1, blocks, size)
+	s := g.Node(onnxgraph.ONNX("ReduceSum"), []string{r, g.Ints("axis_2", 2)}, onnxgraph.Int("keepdims", 0))
+	g.sums[key] = s
+	return s
+}
+
+// unpacked is the matrix as floats, by nodes that depend on constants only.
+func (g *Graph) unpacked(m *Matrix) string {
+	key := m.name + "/unpacked"
+	if s, ok := g.sums[key]; ok {
+		return s
+	}
+	n := m.Width / m.Form.Size
+	v := g.Node(onnxgraph.ONNX("Cast"), []string{g.Tensor(m.blocks)}, onnxgraph.Int("to", int(onnxgraph.Float32)))
+	v = g.Node(onnxgraph.ONNX("Sub"), []string{v, g.Scalar("zero_8bit", 128)})
+	v = g.Node(onnxgraph.ONNX("Mul"), []string{v, g.Tensor(m.scale.As(m.name+".scale_3d", m.Rows, n, 1))})
+	if !m.Form.Signed {
+		v = g.Node(onnxgraph.ONNX("Add"), []string{v, g.Tensor(m.low.As(m.name+".low_3d", m.Rows, n, 1))})
+	}
+	v = g.Node(onnxgraph.ONNX("Reshape"), []string{v, g.shape(m.Rows, m.Width)})
+	g.sums[key] = v
+	return v
+}
+
+// Rows looks up rows of the matrix by a vector of row numbers.
+func (g *Graph) Rows(ids string, m *Matrix) string {
+	if !m.Quantized() {
+		return g.Node(onnxgraph.ONNX("Gather"), []string{g.Tensor(m.floats), ids})
+	}
+	size := m.Form.Size
+	table := m.blocks.As(m.name+".table", m.Rows, m.Width*m.Form.Bits/8)
+	v := g.Node(onnxgraph.Contrib("GatherBlockQuantized"), []string{g.Tensor(table), ids, g.Tensor(m.scale)},
+		onnxgraph.Int("gather_axis", 0), onnxgraph.Int("quantize_axis", 1), onnxgraph.Int("block_size", size), onnxgraph.Int("bits", m.Form.Bits))
+	if m.Form.Signed {
+		return v
+	}
+	low := g.Node(onnxgraph.ONNX("Gather"), []string{g.Tensor(m.low), ids})
+	low = g.Node(onnxgraph.ONNX("Unsqueeze"), []string{low, g.Ints("axis_last", -1)})
+	v = g.Node(onnxgraph.ONNX("Reshape"), []string{v, g.shape(-1, m.Width/size, size)})
+	v = g.Node(onnxgraph.ONNX("Add"), []string{v, low})
+	return g.Node(onnxgraph.ONNX("Reshape"), []string{v, g.shape(-1, m.Width)})
+}
+
+// Reshape gives a value another shape.
+func (g *Graph) Reshape(x string, dims ...int) string {
+	return g.Node(onnxgraph.ONNX("Reshape"), []string{x, g.shape(dims...)})
+}
+
+func (g *Graph) shape(dims ...int) string {
+	name, values := "shape", make([]int64, len(dims))
+	for i, d := range dims {
+		name += fmt.Sprint("_", d)
+		values[i] = int64(d)
+	}
+	return g.Ints(name, values...)
+}
