@@ -64,7 +64,8 @@ func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation,
 			return c, fmt.Errorf("%w: %s", ErrUnknownJob, o.Job)
 		}
 	}
-	if err := q.PublishEvent(ctx, jobs.Event{Type: jobs.EventCancelled, Job: o.Job, Time: time.Now()}); err != nil {
+	request := jobs.Event{Type: jobs.EventCancelled, Job: o.Job, Shards: status.Shards, Time: time.Now()}
+	if err := q.PublishEvent(ctx, request); err != nil {
 		return c, fmt.Errorf("ask to cancel job %s: %w", o.Job, err)
 	}
 	if c.Purged, err = q.PurgeJob(ctx, o.Job); err != nil {

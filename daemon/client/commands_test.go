@@ -119,8 +119,8 @@ func TestCancelAsksAndPurges(t *testing.T) {
 	newWorker(t, q, "gone").settle(t.Context(), 1)
 	daemon, err := q.Track(t.Context(), queue.TrackOptions{OnEvent: func(e jobs.Event) {
 		if e.Type == jobs.EventCancelled && e.Table == "" {
-			e.Table, e.Version = "/tables/d", 7
-			if err := q.PublishEvent(context.WithoutCancel(t.Context()), e); err != nil {
+			confirmed := jobs.Event{Type: e.Type, Job: e.Job, Table: "/tables/d", Version: 7, Time: time.Now()}
+			if err := q.PublishEvent(context.WithoutCancel(t.Context()), confirmed); err != nil {
 				t.Error(err)
 			}
 		}
