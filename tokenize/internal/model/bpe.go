@@ -21,6 +21,7 @@ type BPE struct {
 	whole          bool
 	bytes          [256]int32
 	ascii          [utf8.RuneSelf]int32 // tokens of single characters, -1 where there is none
+	runes          *runeTable
 }
 
 func newBPE(m *spec.Model) *BPE {
@@ -32,6 +33,7 @@ func newBPE(m *spec.Model) *BPE {
 		b.unk = id
 	}
 	b.bytes = byteTokens(m.Vocab)
+	b.runes = newRuneTable(m.Vocab)
 	for c := range b.ascii {
 		id, ok := m.Vocab.ID([]byte{byte(c)})
 		if !ok {
@@ -108,10 +110,18 @@ func (b *BPE) char(char string, first, last bool, s *Scratch) (int32, bool) {
 	if !last {
 		suffix = ""
 	}
-	if prefix == "" && suffix == "" && len(char) == 1 {
-		if id := b.ascii[char[0]]; id >= 0 {
-			return id, true
+	if prefix == "" && suffix == "" {
+		id := int32(-1)
+		if len(char) == 1 {
+			id = b.ascii[char[0]]
+		} else {
+			c, _ := utf8.DecodeRuneInString(char)
+			id = b.runes.get(c)
 		}
+		if id < 0 {
+			s.word = append(s.word[:0], char...)
+		}
+		return id, id >= 0
 	}
 	s.word = append(append(append(s.word[:0], prefix...), char...), suffix...)
 	return b.vocab.ID(s.word)
