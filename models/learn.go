@@ -90,10 +90,10 @@ func best(rates []Rate) int {
 }
 
 // measure runs batches of growing size. Every size gets an equal share of limit; it ends early once sizes only get slower,
-// or limit is over.
+// or limit is over. One slow size alone may be the machine's doing.
 func (e *Embedder) measure(ctx context.Context, limit time.Duration) ([]Rate, error) {
 	var rates []Rate
-	top, start := 0.0, time.Now()
+	top, slow, start := 0.0, 0, time.Now()
 	for _, budget := range budgets {
 		rate, err := e.rate(ctx, budget, limit/time.Duration(len(budgets)))
 		if err != nil {
@@ -104,7 +104,10 @@ func (e *Embedder) measure(ctx context.Context, limit time.Duration) ([]Rate, er
 		}
 		rates = append(rates, Rate{budget, rate})
 		top = max(top, rate)
-		if rate < 0.8*top || time.Since(start) > limit {
+		if slow++; rate >= 0.8*top {
+			slow = 0
+		}
+		if slow == 2 || time.Since(start) > limit {
 			break
 		}
 	}
