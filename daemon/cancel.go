@@ -8,7 +8,6 @@ import (
 
 	"textmill/export"
 	"textmill/jobs"
-	"textmill/jobs/queue"
 )
 
 // cancelJob carries out a request to cancel: the verdict goes into the log of
@@ -17,8 +16,8 @@ import (
 // messages are purged, and the verdict is confirmed to whoever asked.
 //
 // The request stays open, to be tried again, unless it was carried out.
-func (d *Daemon) cancelJob(ctx context.Context, tracker *queue.Tracker, request jobs.Event) {
-	datasets := d.datasetsOf(tracker, request.Job)
+func (d *Daemon) cancelJob(ctx context.Context, request jobs.Event) {
+	datasets := d.datasetsOf(request.Job)
 	confirmed := jobs.Event{Type: jobs.EventCancelled, Job: request.Job, Table: d.store.Path(), Time: time.Now()}
 	for _, dataset := range datasets {
 		version, err := d.judgeCancelled(ctx, dataset, request)
@@ -58,12 +57,12 @@ func (d *Daemon) judgeCancelled(ctx context.Context, dataset string, request job
 
 // datasetsOf lists the datasets that a job writes to: those of its deliveries
 // here and of its events; where neither says, all there are.
-func (d *Daemon) datasetsOf(tracker *queue.Tracker, job string) []string {
+func (d *Daemon) datasetsOf(job string) []string {
 	known := map[string]bool{}
 	for _, f := range d.ledger.all(func(f *flight) bool { return f.job == job && f.dataset != "" }) {
 		known[f.dataset] = true
 	}
-	if status, ok := tracker.Job(job); ok && filepath.Dir(status.Table) == d.store.Path() {
+	if status, ok := d.tracker.Job(job); ok && filepath.Dir(status.Table) == d.store.Path() {
 		known[filepath.Base(status.Table)] = true
 	}
 	var datasets []string

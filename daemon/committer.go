@@ -9,6 +9,7 @@ import (
 
 	"textmill/export"
 	"textmill/jobs"
+	"textmill/jobs/queue"
 )
 
 // committer gathers complete deliveries of one dataset into parts and commits
@@ -17,6 +18,7 @@ type committer struct {
 	table    *export.Table
 	dataset  string
 	settler  *settler
+	tracker  *queue.Tracker
 	log      *slog.Logger
 	metrics  *metrics
 	interval time.Duration
@@ -42,7 +44,7 @@ type committer struct {
 func (c *committer) run(ctx context.Context) {
 	defer close(c.finished)
 	defer c.settles.Wait()
-	tick := time.NewTicker(max(c.interval/10, 10*time.Millisecond))
+	tick := time.NewTicker(min(max(c.interval/10, 10*time.Millisecond), 200*time.Millisecond))
 	defer tick.Stop()
 	drain := c.drain
 	for {
@@ -54,7 +56,7 @@ func (c *committer) run(ctx context.Context) {
 			}
 			c.take(ctx, p)
 		case <-tick.C:
-			if c.batch != nil && time.Since(c.since) >= c.interval {
+			if c.batch != nil && (time.Since(c.since) >= c.interval || c.endsJob()) {
 				c.commit(ctx)
 			}
 		case <-drain:
@@ -82,7 +84,7 @@ func (c *committer) take(ctx context.Context, p piece) {
 		}
 		return
 	}
-	if c.batch != nil && c.batch.Bytes() >= c.partSize {
+	if c.batch != nil && (c.batch.Bytes() >= c.partSize || c.interval == 0) {
 		c.commit(ctx)
 	}
 }
@@ -121,6 +123,22 @@ func (c *committer) join(f *flight, spool *export.Spool, rows []export.Row) erro
 		return c.batch.AddSpool(spool)
 	}
 	return c.batch.Add(f.key, rows)
+}
+
+// endsJob reports whether the batch holds all that is left of some job: there
+// is nothing to wait for.
+func (c *committer) endsJob() bool {
+	held := map[string]int{}
+	for _, f := range c.members {
+		held[f.job]++
+	}
+	for job, n := range held {
+		status, ok := c.tracker.Job(job)
+		if ok && status.Shards > 0 && status.ShardsDone+n >= status.Shards {
+			return true
+		}
+	}
+	return false
 }
 
 // open has a batch ready for rows of a kind.

@@ -22,6 +22,8 @@ type Daemon struct {
 	metrics  *metrics
 	ledger   *ledger
 	queue    *queue.Queue
+	tracker  *queue.Tracker
+	cancels  *cancels
 	store    *export.Store
 	lanes    *committers
 	settler  *settler
@@ -61,6 +63,9 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, e
 	}
 	d.settler = &settler{queue: d.queue, log: log, metrics: d.metrics}
 	d.lanes = &committers{store: d.store, maxOpen: cfg.Export.MaxOpen, make: d.newCommitter, work: d.work, lanes: map[string]*lane{}}
+	if err := d.openTracker(ctx); err != nil {
+		return nil, err
+	}
 	if err := d.openModels(ctx); err != nil {
 		return nil, err
 	}

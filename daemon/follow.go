@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -41,29 +42,32 @@ func (c *cancels) all() []jobs.Event {
 	return slices.Collect(maps.Values(c.requested))
 }
 
-// follow watches the events of all jobs until ctx ends: it carries out cancels
-// and announces jobs that are done.
-func (d *Daemon) follow(ctx context.Context) {
-	open := &cancels{requested: map[string]jobs.Event{}}
+// openTracker reads the events that there are, so that the daemon knows how far
+// each job is, and goes on reading.
+func (d *Daemon) openTracker(ctx context.Context) error {
+	d.cancels = &cancels{requested: map[string]jobs.Event{}}
 	tracker, err := d.queue.Track(ctx, queue.TrackOptions{OnEvent: func(e jobs.Event) {
-		open.see(e)
+		d.cancels.see(e)
 		if e.Type == jobs.EventCancelled {
 			d.dropJob(e.Job)
 		}
 	}})
 	if err != nil {
-		if ctx.Err() == nil {
-			d.log.ErrorContext(ctx, "cannot follow events", "error", err.Error())
-		}
-		return
+		return fmt.Errorf("follow events: %w", err)
 	}
-	defer tracker.Close()
+	d.tracker = tracker
+	d.onClose("events", func() error { tracker.Close(); return nil })
+	return nil
+}
+
+// follow carries out cancels and announces jobs that are done, until ctx ends.
+func (d *Daemon) follow(ctx context.Context) {
 	for {
-		changed := tracker.Changed()
-		for _, request := range open.all() {
-			d.cancelJob(ctx, tracker, request)
+		changed := d.tracker.Changed()
+		for _, request := range d.cancels.all() {
+			d.cancelJob(ctx, request)
 		}
-		d.announce(ctx, tracker)
+		d.announce(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -74,8 +78,8 @@ func (d *Daemon) follow(ctx context.Context) {
 
 // announce publishes `done` for each job whose last shard is settled. Another
 // daemon may do the same; the event is the same one.
-func (d *Daemon) announce(ctx context.Context, tracker *queue.Tracker) {
-	for _, job := range tracker.Settled() {
+func (d *Daemon) announce(ctx context.Context) {
+	for _, job := range d.tracker.Settled() {
 		e := jobs.Event{Type: jobs.EventDone, Job: job.Job, Shards: job.Shards, Rows: job.Rows, Errors: job.Errors,
 			Table: job.Table, Version: job.Version, Time: time.Now()}
 		if err := d.queue.PublishEvent(ctx, e); err != nil && ctx.Err() == nil {

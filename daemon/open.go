@@ -176,7 +176,7 @@ func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) 
 	d.log.InfoContext(ctx, "model is served", "model", spec.Name, "task", spec.Task, "model_sha256", spec.SHA256,
 		"device", embedder.Device(), "workers", embedder.Workers(), "batch_tokens", embedder.BatchTokens(), "max_length", spec.MaxLength)
 	return &server{
-		spec: spec, embedder: embedder, queue: d.queue, ledger: d.ledger, committers: d.lanes, settler: d.settler,
+		spec: spec, embedder: embedder, queue: d.queue, tracker: d.tracker, ledger: d.ledger, committers: d.lanes, settler: d.settler,
 		source: src, log: d.log, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
 		engine: engine.New(engine.Options{
 			Spec: spec, Embedder: embedder, Tokenizer: tok, WindowTokens: d.cfg.Limits.WindowTokens,
@@ -189,7 +189,7 @@ func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) 
 // newCommitter makes the committer of a dataset; its lane starts it.
 func (d *Daemon) newCommitter(dataset string, t *export.Table) *committer {
 	return &committer{
-		table: t, dataset: dataset, settler: d.settler, log: d.log, metrics: d.metrics, lanes: d.lanes,
+		table: t, dataset: dataset, settler: d.settler, tracker: d.tracker, log: d.log, metrics: d.metrics, lanes: d.lanes,
 		interval: d.cfg.Export.CommitInterval, partSize: int64(d.cfg.Export.PartBytes),
 		pieces: make(chan piece, 16), drain: make(chan struct{}), finished: make(chan struct{}),
 		spools: map[*flight]*export.Spool{}, refused: map[*flight]error{},

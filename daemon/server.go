@@ -34,6 +34,7 @@ type server struct {
 	embedder   *models.Embedder
 	engine     *engine.Engine
 	queue      *queue.Queue
+	tracker    *queue.Tracker
 	ledger     *ledger
 	committers *committers
 	settler    *settler
@@ -191,6 +192,9 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 	if err != nil || settled {
 		s.end(work, f, v)
 		return
+	}
+	if f.shards > 0 {
+		s.tracker.Expect(f.job, f.shards)
 	}
 	d.Data = nil // Payload reads it again, should it be needed
 	s.feed(work, f, shard)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"textmill/jobs"
@@ -29,6 +30,9 @@ type scratch struct {
 func (e *Engine) encode(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 	p, text := r.task.Plan, r.task.Record.Text
 	prompted := p.prompt + text
+	if e.opts.Spec.Lowercase {
+		prompted = strings.ToLower(prompted)
+	}
 	s.ids, s.spans = e.tok.AppendBody(s.ids[:0], s.spans[:0], prompted)
 	room := p.maxLength - e.tok.NumSpecial()
 	if p.chunkSize > 0 {

@@ -26,6 +26,7 @@ const poolingNone = "none"
 // its records.
 type Plan struct {
 	prompt                  string
+	skip                    int // tokens at the front that pooling leaves out
 	pooling                 string
 	vector                  models.VectorParams
 	truncate                string
@@ -75,7 +76,19 @@ func (e *Engine) Resolve(p jobs.EmbedParams, o Origin) *Plan {
 	if err := plan.apply(p, spec, e.tok.NumSpecial()); err != nil {
 		return e.Fail(&jobs.RecordError{Class: jobs.InvalidParam, Message: err.Error()}, o)
 	}
+	if plan.prompt != "" && !spec.PoolPrompt {
+		plan.skip = e.promptTokens(plan.prompt)
+	}
 	return plan
+}
+
+// promptTokens counts the tokens of a prompt and the specials before it, as
+// sentence-transformers does for models that do not pool them.
+func (e *Engine) promptTokens(prompt string) int {
+	const mark = -1
+	ids, _ := e.tok.AppendInput(nil, nil, []int32{mark})
+	body, _ := e.tok.AppendBody(nil, nil, prompt)
+	return slices.Index(ids, mark) + len(body)
 }
 
 func (plan *Plan) apply(p jobs.EmbedParams, spec *models.Spec, specials int) error {

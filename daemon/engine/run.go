@@ -66,7 +66,8 @@ func (e *Engine) run(batch []*item) ([]models.Vector, error) {
 	rows := make([]models.Row, len(batch))
 	var tokens, longest int
 	for i, it := range batch {
-		rows[i] = models.Row{IDs: it.ids, TypeIDs: it.types, Pooling: it.rec.task.Plan.pooling}
+		p := it.rec.task.Plan
+		rows[i] = models.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
 		tokens += len(it.ids)
 		longest = max(longest, len(it.ids))
 	}
