@@ -110,3 +110,18 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l 
 	l.down = one("mlp.down_proj", c.MLPBias, c.HiddenSize, c.Intermediate)
 	return l, err
 }
+
+// Quantized tells whether any matrix is stored in blocks.
+func (m *Model) Quantized() bool {
+	if m.Embedding.Quantized() || m.head.Quantized() {
+		return true
+	}
+	for _, l := range m.layers {
+		for _, w := range append(l.qkv, l.o, l.gate, l.up, l.down) {
+			if w.Quantized() {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -77,16 +77,16 @@ func (g *Graph) blockSums(x string, blocks, size int) string {
 
 // unpacked is the matrix as floats, by nodes that depend on constants only.
 func (g *Graph) unpacked(m *Matrix) string {
-	key := m.name + "/unpacked"
+	key := m.Name + "/unpacked"
 	if s, ok := g.sums[key]; ok {
 		return s
 	}
 	n := m.Width / m.Form.Size
 	v := g.Node(onnxgraph.ONNX("Cast"), []string{g.Tensor(m.blocks)}, onnxgraph.Int("to", int(onnxgraph.Float32)))
 	v = g.Node(onnxgraph.ONNX("Sub"), []string{v, g.Scalar("zero_8bit", 128)})
-	v = g.Node(onnxgraph.ONNX("Mul"), []string{v, g.Tensor(m.scale.As(m.name+".scale_3d", m.Rows, n, 1))})
+	v = g.Node(onnxgraph.ONNX("Mul"), []string{v, g.Tensor(m.scale.As(m.Name+".scale_3d", m.Rows, n, 1))})
 	if !m.Form.Signed {
-		v = g.Node(onnxgraph.ONNX("Add"), []string{v, g.Tensor(m.low.As(m.name+".low_3d", m.Rows, n, 1))})
+		v = g.Node(onnxgraph.ONNX("Add"), []string{v, g.Tensor(m.low.As(m.Name+".low_3d", m.Rows, n, 1))})
 	}
 	v = g.Node(onnxgraph.ONNX("Reshape"), []string{v, g.shape(m.Rows, m.Width)})
 	g.sums[key] = v
@@ -99,7 +99,7 @@ func (g *Graph) Rows(ids string, m *Matrix) string {
 		return g.Node(onnxgraph.ONNX("Gather"), []string{g.Tensor(m.floats), ids})
 	}
 	size := m.Form.Size
-	table := m.blocks.As(m.name+".table", m.Rows, m.Width*m.Form.Bits/8)
+	table := m.blocks.As(m.TableName(), m.Rows, m.Width*m.Form.Bits/8)
 	v := g.Node(onnxgraph.Contrib("GatherBlockQuantized"), []string{g.Tensor(table), ids, g.Tensor(m.scale)},
 		onnxgraph.Int("gather_axis", 0), onnxgraph.Int("quantize_axis", 1), onnxgraph.Int("block_size", size), onnxgraph.Int("bits", m.Form.Bits))
 	if m.Form.Signed {

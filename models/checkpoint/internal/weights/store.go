@@ -17,7 +17,7 @@ const blockSize = 32
 const chunkBytes = 1 << 20
 
 func (s *Store) storeFloats(ctx context.Context, m *Matrix, parts []Part) (err error) {
-	m.floats, err = s.Data.Put(m.name, onnxgraph.Float32, []int{m.Rows, m.Width}, func(w io.Writer) error {
+	m.floats, err = s.Data.Put(m.Name, onnxgraph.Float32, []int{m.Rows, m.Width}, func(w io.Writer) error {
 		for _, p := range parts {
 			if err := writeFloats(ctx, w, p); err != nil {
 				return err
@@ -58,7 +58,7 @@ func (s *Store) storeBlocks(ctx context.Context, m *Matrix, parts []Part) (err e
 	n := m.Width / m.Form.Size
 	scale, low := make([]float32, 0, m.Rows*n), []float32(nil)
 	bytes := m.Form.Size * m.Form.Bits / 8
-	m.blocks, err = s.Data.Put(m.name, onnxgraph.Uint8, []int{m.Rows, n, bytes}, func(w io.Writer) error {
+	m.blocks, err = s.Data.Put(m.Name, onnxgraph.Uint8, []int{m.Rows, n, bytes}, func(w io.Writer) error {
 		q, rowScale, rowLow := make([]int8, m.Width), make([]float32, n), make([]float32, n)
 		packed := make([]byte, n*bytes)
 		for _, p := range parts {
@@ -85,10 +85,10 @@ func (s *Store) storeBlocks(ctx context.Context, m *Matrix, parts []Part) (err e
 	if err != nil {
 		return err
 	}
-	if m.scale, err = s.Data.Floats(m.name+".scale", []int{m.Rows, n}, scale); err != nil || m.Form.Signed {
+	if m.scale, err = s.Data.Floats(m.Name+".scale", []int{m.Rows, n}, scale); err != nil || m.Form.Signed {
 		return err
 	}
-	m.low, err = s.Data.Floats(m.name+".low", []int{m.Rows, n}, low)
+	m.low, err = s.Data.Floats(m.Name+".low", []int{m.Rows, n}, low)
 	return err
 }
 

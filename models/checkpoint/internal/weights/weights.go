@@ -111,11 +111,11 @@ func (s *Store) progress(p Part) {
 
 // A Matrix is a stored weight of [Rows, Width], as a linear layer keeps it: a row for each output.
 type Matrix struct {
+	Name        string
 	Rows, Width int
 	// Form is that of the blocks; its Size is 0 for floats.
 	Form tensor.Form
 
-	name   string
 	floats onnxgraph.Stored
 	// blocks has Rows × Width/Size blocks of integers whose zero is 8 or 128; scale and low are [Rows, Width/Size].
 	blocks, scale, low onnxgraph.Stored
@@ -123,6 +123,11 @@ type Matrix struct {
 
 // Quantized tells whether the matrix is stored in blocks.
 func (m *Matrix) Quantized() bool { return m.Form.Size > 0 }
+
+// TableName, ScaleName and LowName are the graph's names for what a quantized matrix that tokens are looked up in is made of.
+func (m *Matrix) TableName() string { return m.Name + ".table" }
+func (m *Matrix) ScaleName() string { return m.scale.Name }
+func (m *Matrix) LowName() string   { return m.low.Name }
 
 // Alike tells whether tensors of the given names would be stored in one form, so that they can be one matrix.
 func (s *Store) Alike(names ...string) bool {
@@ -160,7 +165,7 @@ func (s *Store) form(p Part) tensor.Form {
 
 // Matrix stores tensors of width columns, one below the other, as one matrix; rows are those of each.
 func (s *Store) Matrix(ctx context.Context, name string, tensors []string, width int, rows ...int) (*Matrix, error) {
-	m := &Matrix{name: name, Width: width}
+	m := &Matrix{Name: name, Width: width}
 	var parts []Part
 	for i, t := range tensors {
 		p, err := s.find(t, rows[i], width)

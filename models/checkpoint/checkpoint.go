@@ -1,0 +1,124 @@
+// Package checkpoint turns checkpoints into model bundles: GGUF files and Hugging Face directories with safetensors become
+// ONNX graphs that ONNX Runtime runs on processors and on CUDA, with tokenizer and configuration beside them.
+//
+// # The graph of an encoder
+//
+// Inputs input_ids, attention_mask and, for models with types, token_type_ids: int64 [batch, sequence]. Output
+// last_hidden_state: float32 [batch, sequence, hidden]. Rows may be padded on either side; vectors of padding mean nothing.
+//
+// # The graph of a decoder
+//
+// Layout "slots-1", which decoder.json in the bundle names together with all sizes (see Decoder). It is made for a loop
+// that keeps one cache buffer for all rows, refills the slot of a finished row, and never copies a cache:
+//
+//	input_ids               int64 [batch, sequence]   new tokens, rows padded on the right with any id
+//	seqlens_k               int32 [batch]             for each row, how many tokens its cache holds after this run, minus one
+//	total_sequence_length   int32 scalar              the greatest seqlens_k plus one; in processor memory
+//	logits_positions        int64 [logits]            which of the batch × sequence positions are scored, row by row counted
+//	past_key_values.N.key   float32 [batch, kv_heads, max_length, head_size], likewise .value
+//	logits                  float32 [logits, vocab_size], in the order of logits_positions
+//	present.N.key, .value   as past; bind both to the same memory
+//
+// Rules. (1) Past and present of a layer must be the same buffer. Slots are its first dimension, so that a batch of the
+// first n slots, or of one slot anywhere, is a view of it. (2) A prompt, or the first part of one, runs with empty caches:
+// sequence equals total_sequence_length, any number of rows, each seqlens_k its own length minus one; what lies
+// behind a row's length in its cache is never read. (3) A later part of a prompt runs alone (batch 1), without padding.
+// (4) A decoding step has sequence 1 and any number of rows with caches of any lengths. A slot that is not in use may run
+// along with seqlens_k 0; its logits are not asked for. (5) Tokens are rotated by their position in the cache: there is no
+// position_ids. (6) max_length is the buffer's and at most max_positions. (7) logits_positions may repeat and leave out
+// positions; a part of a prompt that is not its end needs one position all the same.
+package checkpoint
+
+import (
+	"errors"
+
+	"textmill/models"
+	"textmill/models/checkpoint/internal/decoder"
+	"textmill/models/checkpoint/internal/encoder"
+	"textmill/models/checkpoint/internal/weights"
+)
+
+// Classes of errors.
+var (
+	// ErrUnsupported: an architecture, setting or precision that cannot be imported; the error names it.
+	ErrUnsupported = errors.New("cannot import the checkpoint")
+	// ErrExists: there is a bundle of that name already.
+	ErrExists = errors.New("the bundle exists")
+)
+
+// Precisions that weights can be imported in. Blocks of a GGUF file that are already as small keep their exact values.
+const (
+	FP32 = string(weights.FP32) // every weight as a float
+	Q8   = string(weights.Q8)   // matrices in blocks of 32 with 8 bits
+	Q4   = string(weights.Q4)   // matrices in blocks of 32 with 4 bits, tokens' tables with 8
+	AsIs = string(weights.AsIs) // the checkpoint's own blocks, whatever their type
+)
+
+// Options say what to import, and how.
+type Options struct {
+	// Source is a GGUF file or a Hugging Face directory.
+	Source string
+	// Dir is the folder of bundles; the new one is made in it.
+	Dir string
+	// Name is the bundle's; "" derives it from Source.
+	Name string
+	// Precision is one of the constants; "" means fp32.
+	Precision string
+	// Progress, if not nil, is told now and then how many of the checkpoint's bytes are done.
+	Progress func(done, total int64)
+}
+
+// A Result is what was imported.
+type Result struct {
+	Name, Dir    string
+	Task         string // models.TaskEmbed or models.TaskGenerate
+	Architecture string
+	Files        []models.File
+}
+
+// DecoderName is the file in a bundle that describes the graphs of a decoder.
+const DecoderName = "decoder.json"
+
+// Layout is the name of the contract above.
+const Layout = "slots-1"
+
+// A Decoder is what decoder.json holds.
+type Decoder struct {
+	Layout       string `json:"layout"`
+	Layers       int    `json:"layers"`
+	Heads        int    `json:"heads"`
+	KVHeads      int    `json:"kv_heads"`
+	HeadSize     int    `json:"head_size"`
+	HiddenSize   int    `json:"hidden_size"`
+	VocabSize    int    `json:"vocab_size"`
+	MaxPositions int    `json:"max_positions"`
+	// CacheType is the element type of the caches.
+	CacheType string `json:"cache_type"`
+	// Embedding is the tensor that tokens are looked up in.
+	Embedding Table `json:"embedding"`
+	// Graphs are the ONNX files, the most exact one first; they share their weights.
+	Graphs []Graph `json:"graphs"`
+}
+
+// A Table is a matrix of [vocab_size, hidden_size] in the graph: an initializer of floats, or one of blocks whose value is
+// scale × (integer − zero) + low, where the initializers of scale and low have a number for each block.
+type Table struct {
+	Tensor    string `json:"tensor"`
+	Bits      int    `json:"bits"` // 32 for floats
+	BlockSize int    `json:"block_size,omitempty"`
+	Zero      int    `json:"zero,omitempty"`
+	Scale     string `json:"scale,omitempty"`
+	Low       string `json:"low,omitempty"`
+}
+
+// A Graph is one of the ONNX files of a decoder.
+type Graph struct {
+	File string `json:"file"`
+	// Activations is "float32", or "int8" where products with matrices in blocks round activations to 8 bits.
+	Activations string `json:"activations"`
+}
+
+// Supports lists the architectures of decoders and the model types of encoders that can be imported.
+func Supports() (decoders, encoders []string) {
+	return decoder.Architectures(), encoder.ModelTypes()
+}

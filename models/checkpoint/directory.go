@@ -1,0 +1,96 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"textmill/models/checkpoint/internal/weights"
+	"textmill/models/checkpoint/safetensors"
+)
+
+// A directory is a Hugging Face directory.
+type directory struct {
+	*safetensors.Set
+	dir        string
+	configJSON []byte
+}
+
+func openDirectory(dir string) (source, error) {
+	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: it is no Hugging Face directory: %w", ErrUnsupported, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err != nil {
+		return nil, fmt.Errorf("%w: it has no fast tokenizer: %w; save one with the tokenizer's own library", ErrUnsupported, err)
+	}
+	set, err := safetensors.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &directory{Set: set, dir: dir, configJSON: config}, nil
+}
+
+func (d *directory) Find(name string) (weights.Part, bool) {
+	t, ok := d.Tensor(name)
+	return weights.Part{Tensor: t}, ok
+}
+
+func (d *directory) config() []byte           { return d.configJSON }
+func (d *directory) rotaryFactors() []float32 { return nil }
+
+func (d *directory) bytes() (n int64) {
+	for _, name := range d.Names() {
+		t, _ := d.Tensor(name)
+		n += t.Bytes()
+	}
+	return n
+}
+
+// kept are the files of a directory that a bundle needs, beside the configurations of its sentence-transformers modules.
+var kept = []string{
+	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+	"chat_template.jinja", "vocab.txt", "vocab.json", "merges.txt", "modules.json", "sentence_bert_config.json",
+	"config_sentence_transformers.json", "LICENSE", "README.md",
+}
+
+func (d *directory) copyTo(dir string) error {
+	files := kept
+	modules, err := filepath.Glob(filepath.Join(d.dir, "[0-9]*_*", "*"))
+	if err != nil {
+		return err
+	}
+	for _, m := range modules {
+		rel, err := filepath.Rel(d.dir, m)
+		if err != nil {
+			return err
+		}
+		if !strings.HasSuffix(rel, ".bin") { // the same weights are there as safetensors
+			files = append(files[:len(files):len(files)], rel)
+		}
+	}
+	for _, name := range files {
+		if err := copyFile(filepath.Join(dir, name), filepath.Join(d.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyFile(to, from string) error {
+	st, err := os.Stat(from)
+	if err != nil || !st.Mode().IsRegular() {
+		return err
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
+}

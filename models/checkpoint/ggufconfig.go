@@ -1,0 +1,129 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// A ggufArchitecture is what general.architecture means in Hugging Face's words.
+type ggufArchitecture struct {
+	architecture, modelType string
+	// interleaved tells that llama.cpp's converter reorders the rows of q and k.
+	interleaved bool
+	// sparseRotary tells that every fourth layer does not rotate.
+	sparseRotary bool
+}
+
+var ggufArchitectures = map[string]ggufArchitecture{
+	"llama":   {architecture: "LlamaForCausalLM", modelType: "llama", interleaved: true},
+	"qwen2":   {architecture: "Qwen2ForCausalLM", modelType: "qwen2"},
+	"qwen3":   {architecture: "Qwen3ForCausalLM", modelType: "qwen3"},
+	"smollm3": {architecture: "SmolLM3ForCausalLM", modelType: "smollm3", interleaved: true, sparseRotary: true},
+}
+
+// readConfig writes config.json in Hugging Face's words from the file's keys.
+func (g *ggufModel) readConfig() error {
+	name := g.Text("general.architecture")
+	arch, ok := ggufArchitectures[name]
+	if !ok {
+		return fmt.Errorf("%w: general.architecture is %q; known are %v", ErrUnsupported, name, slices.Sorted(maps.Keys(ggufArchitectures)))
+	}
+	if n, ok := g.Int(name + ".expert_count"); ok && n > 0 {
+		return fmt.Errorf("%w: %s with %d experts", ErrUnsupported, name, n)
+	}
+	g.arch = arch
+	c := map[string]any{"architectures": []string{arch.architecture}, "model_type": arch.modelType, "hidden_act": "silu", "torch_dtype": "float32"}
+	for _, k := range []struct {
+		key, hf  string
+		required bool
+	}{
+		{"block_count", "num_hidden_layers", true}, {"context_length", "max_position_embeddings", true},
+		{"embedding_length", "hidden_size", true}, {"feed_forward_length", "intermediate_size", true},
+		{"attention.head_count", "num_attention_heads", true}, {"attention.head_count_kv", "num_key_value_heads", false},
+		{"attention.key_length", "head_dim", false}, {"attention.sliding_window", "sliding_window", false},
+	} {
+		if n, ok := g.Int(name + "." + k.key); ok {
+			c[k.hf] = n
+		} else if k.required || g.Has(name+"."+k.key) {
+			return fmt.Errorf("%w: %s.%s is no single number", ErrUnsupported, name, k.key)
+		}
+	}
+	epsilon, ok := g.Float(name + ".attention.layer_norm_rms_epsilon")
+	if !ok {
+		return fmt.Errorf("%w: %s.attention.layer_norm_rms_epsilon is missing", ErrUnsupported, name)
+	}
+	c["rms_norm_eps"] = epsilon
+	if err := g.readRotary(name, c); err != nil {
+		return err
+	}
+	g.readShapes(c)
+	var err error
+	g.configJSON, err = json.MarshalIndent(c, "", "  ")
+	return err
+}
+
+// readRotary takes how positions are rotated.
+func (g *ggufModel) readRotary(name string, c map[string]any) error {
+	if theta, ok := g.Float(name + ".rope.freq_base"); ok {
+		c["rope_theta"] = theta
+	}
+	head, hasHead := g.Int(name + ".attention.key_length")
+	if d, ok := g.Int(name + ".rope.dimension_count"); ok && hasHead && d != head {
+		return fmt.Errorf("%w: %d of a head's %d dimensions rotate", ErrUnsupported, d, head)
+	}
+	switch kind := g.Text(name + ".rope.scaling.type"); kind {
+	case "", "none":
+	case "linear", "yarn":
+		scaling := map[string]any{"rope_type": kind}
+		if f, ok := g.Float(name + ".rope.scaling.factor"); ok {
+			scaling["factor"] = f
+		}
+		if n, ok := g.Int(name + ".rope.scaling.original_context_length"); ok && n > 0 {
+			scaling["original_max_position_embeddings"] = n
+		}
+		c["rope_scaling"] = scaling
+	default:
+		return fmt.Errorf("%w: %s.rope.scaling.type is %q", ErrUnsupported, name, kind)
+	}
+	if layers, _ := g.Int(name + ".block_count"); g.arch.sparseRotary && layers <= 1024 {
+		rotates := make([]int, max(layers, 0))
+		for i := range rotates {
+			if i%4 != 3 {
+				rotates[i] = 1
+			}
+		}
+		c["no_rope_layers"] = rotates
+	}
+	return nil
+}
+
+// readShapes takes what only the tensors tell.
+func (g *ggufModel) readShapes(c map[string]any) {
+	n, _ := c["max_position_embeddings"].(int64)
+	g.context = int(n)
+	if t, ok := g.Tensor("token_embd.weight"); ok {
+		c["vocab_size"] = t.Rows()
+	}
+	_, head := g.Tensor("output.weight")
+	c["tie_word_embeddings"] = !head
+	_, qkv := g.Tensor("blk.0.attn_q.bias")
+	_, output := g.Tensor("blk.0.attn_output.bias")
+	c["attention_bias"] = qkv && output
+	_, mlp := g.Tensor("blk.0.ffn_up.bias")
+	c["mlp_bias"] = mlp
+	for key, own := range map[string]string{"bos_token_id": "bos", "eos_token_id": "eos", "pad_token_id": "padding"} {
+		if id, ok := g.Int("tokenizer.ggml." + own + "_token_id"); ok {
+			c[key] = id
+		}
+	}
+	heads, _ := c["num_attention_heads"].(int64)
+	keys, ok := c["num_key_value_heads"].(int64)
+	if !ok {
+		keys = heads
+	}
+	if g.arch.interleaved && heads > 0 && keys > 0 && heads < 1<<20 && keys < 1<<20 {
+		g.heads = map[string]int{"attn_q": int(heads), "attn_k": int(keys)}
+	}
+}

@@ -1,0 +1,174 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"textmill/models"
+	"textmill/models/checkpoint/internal/decoder"
+	"textmill/models/checkpoint/internal/encoder"
+	"textmill/models/checkpoint/internal/weights"
+	"textmill/models/checkpoint/onnxgraph"
+)
+
+// A source is an open checkpoint.
+type source interface {
+	weights.Source
+	// config is config.json, written by Hugging Face or in its words.
+	config() []byte
+	// rotaryFactors are what the checkpoint divides the rotation's frequencies by, nil for nothing.
+	rotaryFactors() []float32
+	// bytes is the size of all tensors.
+	bytes() int64
+	// copyTo writes the tokenizer and everything else that a bundle has beside its graph.
+	copyTo(dir string) error
+	Close() error
+}
+
+// Import makes a bundle, whole or not at all. It needs memory for a chunk of a matrix, not for the model.
+func Import(ctx context.Context, o Options) (Result, error) {
+	p := weights.Precision(o.Precision)
+	switch p {
+	case "":
+		p = weights.FP32
+	case weights.FP32, weights.Q8, weights.Q4, weights.AsIs:
+	default:
+		return Result{}, fmt.Errorf("%w: precision %q; known are fp32, q8, q4 and as-is", ErrUnsupported, o.Precision)
+	}
+	if o.Name == "" {
+		o.Name = nameOf(o.Source)
+	}
+	if !models.ValidName(o.Name) {
+		return Result{}, fmt.Errorf("%w: %q cannot name a model (letters, digits, _ and -)", ErrUnsupported, o.Name)
+	}
+	src, err := open(o.Source)
+	if err != nil {
+		return Result{}, fmt.Errorf("import %s: %w", o.Source, err)
+	}
+	r, err := o.build(ctx, src, p)
+	if err = errors.Join(err, src.Close()); err != nil {
+		return Result{}, fmt.Errorf("import %s: %w", o.Source, err)
+	}
+	return r, nil
+}
+
+// nameOf derives a model's name from its file: SmolLM2-135M-Instruct.Q4_1.gguf is SmolLM2-135M-Instruct-Q4_1.
+func nameOf(path string) string {
+	name := strings.TrimSuffix(filepath.Base(filepath.Clean(path)), ".gguf")
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return '-'
+	}, name)
+}
+
+func open(path string) (source, error) {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case st.IsDir():
+		return openDirectory(path)
+	case strings.HasSuffix(path, ".safetensors"):
+		return nil, fmt.Errorf("%w: name the directory that %s is in, which also has config.json and tokenizer.json", ErrUnsupported, filepath.Base(path))
+	}
+	return openGGUF(path)
+}
+
+// build makes the bundle in a hidden folder and renames it.
+func (o Options) build(ctx context.Context, src source, p weights.Precision) (r Result, err error) {
+	target := filepath.Join(o.Dir, o.Name)
+	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
+		return r, fmt.Errorf("%w: %s; remove it or choose another name", ErrExists, target)
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return r, err
+	}
+	dir, err := os.MkdirTemp(o.Dir, ".import-*")
+	if err != nil {
+		return r, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	r = Result{Name: o.Name, Dir: target}
+	if err := o.fill(ctx, dir, src, p, &r); err != nil {
+		return r, err
+	}
+	if r.Files, err = models.HashBundle(ctx, dir); err != nil {
+		return r, err
+	}
+	record := models.Record{Name: o.Name, Source: fmt.Sprintf("import of %s (%s)", filepath.Base(o.Source), p), Files: r.Files}
+	if err := models.WriteRecord(dir, record); err != nil {
+		return r, err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return r, err
+	}
+	return r, os.Rename(dir, target)
+}
+
+const dataName = "model.onnx.data"
+
+func (o Options) fill(ctx context.Context, dir string, src source, p weights.Precision, r *Result) error {
+	if err := os.Mkdir(filepath.Join(dir, "onnx"), 0o755); err != nil {
+		return err
+	}
+	if err := src.copyTo(dir); err != nil {
+		return err
+	}
+	data, err := onnxgraph.CreateData(filepath.Join(dir, "onnx", dataName))
+	if err != nil {
+		return err
+	}
+	done, total := int64(0), src.bytes()
+	store := &weights.Store{Source: src, Data: data, Precision: p, Progress: func(n int64) {
+		done += n
+		if o.Progress != nil {
+			o.Progress(min(done, total), total)
+		}
+	}}
+	write, err := o.store(ctx, store, src, r)
+	if err = errors.Join(err, data.Close()); err != nil {
+		return err
+	}
+	return write(dir)
+}
+
+// store copies the weights of whatever the configuration describes, and gives the function that writes the graphs.
+func (o Options) store(ctx context.Context, s *weights.Store, src source, r *Result) (func(dir string) error, error) {
+	config := src.config()
+	kind, err := describe(config)
+	if err != nil {
+		return nil, err
+	}
+	if r.Architecture = kind.architecture(); decoder.Supports(r.Architecture) {
+		r.Task = models.TaskGenerate
+		c, err := decoder.ParseConfig(config)
+		if err != nil {
+			return nil, err
+		}
+		c.SetRotaryDivisors(src.rotaryFactors())
+		m, err := decoder.Store(ctx, c, s)
+		return func(dir string) error { return writeDecoder(dir, m, s.Precision) }, err
+	}
+	if !encoder.Supports(kind.ModelType) {
+		return nil, fmt.Errorf("%w: architecture %q of model_type %q; known are the decoders %v and the encoders %v", ErrUnsupported,
+			r.Architecture, kind.ModelType, decoder.Architectures(), encoder.ModelTypes())
+	}
+	r.Task = models.TaskEmbed
+	c, err := encoder.ParseConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	m, err := encoder.Store(ctx, c, s)
+	return func(dir string) error { return writeEncoder(dir, m, s.Precision) }, err
+}

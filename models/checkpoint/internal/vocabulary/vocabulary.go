@@ -1,0 +1,236 @@
+// Package vocabulary rebuilds the files of a Hugging Face tokenizer from what a GGUF file keeps of it.
+package vocabulary
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"textmill/models/checkpoint/gguf"
+)
+
+// ErrUnsupported is the class of tokenizers that cannot be rebuilt.
+var ErrUnsupported = errors.New("the tokenizer cannot be imported")
+
+// GGUF's kinds of tokens.
+const (
+	kindNormal  = 1
+	kindUnknown = 2
+	kindControl = 3
+	kindUser    = 4
+	kindUnused  = 5
+)
+
+type object = map[string]any
+
+// Files are the tokenizer's files by name.
+type Files map[string][]byte
+
+type builder struct {
+	f      *gguf.File
+	tokens []string
+	kinds  []int64
+}
+
+// Build makes tokenizer.json, tokenizer_config.json and generation_config.json. contextLength is the most tokens that the
+// model takes.
+func Build(f *gguf.File, contextLength int) (Files, error) {
+	tokens, ok := f.Texts("tokenizer.ggml.tokens")
+	if !ok || len(tokens) == 0 {
+		return nil, fmt.Errorf("%w: the file has no tokenizer.ggml.tokens", ErrUnsupported)
+	}
+	b := &builder{f: f, tokens: tokens}
+	if b.kinds, ok = f.Ints("tokenizer.ggml.token_type"); !ok {
+		b.kinds = slices.Repeat([]int64{kindNormal}, len(tokens))
+	}
+	if len(b.kinds) != len(tokens) {
+		return nil, fmt.Errorf("%w: %d tokens have %d token types", ErrUnsupported, len(tokens), len(b.kinds))
+	}
+	var engine object
+	var err error
+	switch model := f.Text("tokenizer.ggml.model"); model {
+	case "gpt2":
+		engine, err = b.byteLevel()
+	case "llama":
+		engine, err = b.sentencePiece()
+	default:
+		return nil, fmt.Errorf("%w: tokenizer.ggml.model is %q; known are gpt2 and llama", ErrUnsupported, model)
+	}
+	if err != nil {
+		return nil, err
+	}
+	files := Files{}
+	for name, v := range map[string]any{
+		"tokenizer.json": engine, "tokenizer_config.json": b.config(contextLength), "generation_config.json": b.generation(),
+	} {
+		if files[name], err = json.MarshalIndent(v, "", "  "); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// engine is tokenizer.json around a model.
+func (b *builder) engine(normalizer, preTokenizer, decoder any, model object) (object, error) {
+	post, err := b.postProcessor()
+	return object{
+		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": b.added(),
+		"normalizer": normalizer, "pre_tokenizer": preTokenizer, "post_processor": post, "decoder": decoder, "model": model,
+	}, err
+}
+
+// vocab leaves out the tokens that only fill the table up.
+func (b *builder) vocab() (map[string]int, error) {
+	v := make(map[string]int, len(b.tokens))
+	for i, t := range b.tokens {
+		if b.kinds[i] == kindUnused {
+			continue
+		}
+		if other, twice := v[t]; twice {
+			return nil, fmt.Errorf("%w: tokens %d and %d are both %q", ErrUnsupported, other, i, t)
+		}
+		v[t] = i
+	}
+	return v, nil
+}
+
+func (b *builder) special(i int) bool { return b.kinds[i] == kindControl || b.kinds[i] == kindUnknown }
+
+func (b *builder) added() []object {
+	list := []object{}
+	for i, t := range b.tokens {
+		if b.special(i) || b.kinds[i] == kindUser {
+			list = append(list, object{"id": i, "content": t, "single_word": false, "lstrip": false, "rstrip": false,
+				"normalized": false, "special": b.special(i)})
+		}
+	}
+	return list
+}
+
+// token is the text of the token whose id is at key.
+func (b *builder) token(key string) (id int64, text string, ok bool) {
+	id, ok = b.f.Int("tokenizer.ggml." + key)
+	if !ok || id < 0 || id >= int64(len(b.tokens)) {
+		return 0, "", false
+	}
+	return id, b.tokens[id], true
+}
+
+// adds tells whether a text begins with the first token of a document, or ends with the last.
+func (b *builder) adds(key string, otherwise bool) bool {
+	if v, ok := b.f.Bool("tokenizer.ggml." + key); ok {
+		return v
+	}
+	return otherwise
+}
+
+func (b *builder) postProcessor() (any, error) {
+	spm := b.f.Text("tokenizer.ggml.model") == "llama"
+	single, pair, specials := []object{}, []object{}, object{}
+	wrap := func(key string) error {
+		id, text, ok := b.token(key + "_token_id")
+		if !ok {
+			return fmt.Errorf("%w: add_%s_token is set without a %s_token_id", ErrUnsupported, key, key)
+		}
+		single = append(single, object{"SpecialToken": object{"id": text, "type_id": 0}})
+		specials[text] = object{"id": text, "ids": []int64{id}, "tokens": []string{text}}
+		return nil
+	}
+	if b.adds("add_bos_token", spm) {
+		if err := wrap("bos"); err != nil {
+			return nil, err
+		}
+	}
+	single = append(single, object{"Sequence": object{"id": "A", "type_id": 0}})
+	if b.adds("add_eos_token", false) {
+		if err := wrap("eos"); err != nil {
+			return nil, err
+		}
+	}
+	if len(specials) == 0 {
+		if spm {
+			return nil, nil
+		}
+		return object{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true}, nil
+	}
+	for _, id := range []string{"A", "B"} { // a pair is the one behind the other
+		for _, part := range single {
+			if _, text := part["Sequence"]; text {
+				part = object{"Sequence": object{"id": id, "type_id": 0}}
+			}
+			pair = append(pair, part)
+		}
+	}
+	return object{"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": specials}, nil
+}
+
+// config is tokenizer_config.json.
+func (b *builder) config(contextLength int) object {
+	c := object{
+		"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": false, "clean_up_tokenization_spaces": false,
+		"model_max_length": contextLength, "padding_side": "right",
+	}
+	for key, name := range map[string]string{"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"} {
+		if _, text, ok := b.token(key + "_token_id"); ok {
+			c[name] = text
+		}
+	}
+	if _, ok := c["pad_token"]; !ok && c["eos_token"] != nil {
+		c["pad_token"] = c["eos_token"]
+	}
+	if t := b.f.Text("tokenizer.chat_template"); t != "" {
+		c["chat_template"] = t
+	}
+	added := object{}
+	for _, t := range b.added() {
+		id := fmt.Sprint(t["id"])
+		delete(t, "id")
+		added[id] = t
+	}
+	c["added_tokens_decoder"] = added
+	return c
+}
+
+// generation is generation_config.json. A text ends at the end of a document and, where that is another token, of a turn.
+func (b *builder) generation() object {
+	g := object{}
+	if id, _, ok := b.token("bos_token_id"); ok {
+		g["bos_token_id"] = id
+	}
+	ends := map[int64]bool{}
+	for _, key := range []string{"eos_token_id", "eot_token_id", "eom_token_id"} {
+		if id, _, ok := b.token(key); ok {
+			ends[id] = true
+		}
+	}
+	if list := slices.Sorted(maps.Keys(ends)); len(list) == 1 {
+		g["eos_token_id"] = list[0]
+	} else if len(list) > 1 {
+		g["eos_token_id"] = list
+	}
+	if id, _, ok := b.token("padding_token_id"); ok {
+		g["pad_token_id"] = id
+	} else if id, _, ok := b.token("eos_token_id"); ok {
+		g["pad_token_id"] = id
+	}
+	return g
+}
+
+// pairs splits merges that are kept as "left right"; a left side may itself begin with a space.
+func pairs(merges []string) ([][2]string, error) {
+	list := make([][2]string, len(merges))
+	for i, m := range merges {
+		at := -1
+		if m != "" {
+			at = strings.IndexByte(m[1:], ' ')
+		}
+		if at < 0 {
+			return nil, fmt.Errorf("%w: merge %d is %q", ErrUnsupported, i, m)
+		}
+		list[i] = [2]string{m[:at+1], m[at+2:]}
+	}
+	return list, nil
+}

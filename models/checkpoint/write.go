@@ -1,0 +1,87 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"textmill/models/checkpoint/internal/decoder"
+	"textmill/models/checkpoint/internal/encoder"
+	"textmill/models/checkpoint/internal/weights"
+)
+
+// kind is what config.json says about what the model is.
+type kind struct {
+	Architectures []string `json:"architectures"`
+	ModelType     string   `json:"model_type"`
+}
+
+func describe(config []byte) (kind, error) {
+	var k kind
+	if err := json.Unmarshal(config, &k); err != nil {
+		return k, fmt.Errorf("%w: read config.json: %w", ErrUnsupported, err)
+	}
+	return k, nil
+}
+
+func (k kind) architecture() string { return strings.Join(k.Architectures, ", ") }
+
+func writeEncoder(dir string, m *encoder.Model, p weights.Precision) error {
+	a := weights.Floats
+	if p == weights.Q8 || p == weights.Q4 {
+		a = weights.Integers
+	}
+	return m.Graph(a).WriteFile(filepath.Join(dir, "onnx", "model.onnx"))
+}
+
+// writeDecoder writes the graphs and what they are. Precisions that were asked for speed run with 8-bit activations; the
+// checkpoint's own blocks can also be run exactly.
+func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
+	exact := Graph{File: "onnx/model.onnx", Activations: "float32"}
+	fast := Graph{File: "onnx/model_int8.onnx", Activations: "int8"}
+	graphs := []Graph{exact}
+	switch {
+	case p == weights.AsIs && m.Quantized():
+		graphs = append(graphs, fast)
+	case p == weights.Q8 || p == weights.Q4:
+		fast.File = exact.File
+		graphs = []Graph{fast}
+	}
+	for _, g := range graphs {
+		a := weights.Floats
+		if g.Activations == "int8" {
+			a = weights.Integers
+		}
+		if err := m.Graph(a).WriteFile(filepath.Join(dir, filepath.FromSlash(g.File))); err != nil {
+			return err
+		}
+	}
+	return writeJSON(filepath.Join(dir, DecoderName), Decoder{
+		Layout: Layout, Layers: m.Layers, Heads: m.Heads, KVHeads: m.KVHeads, HeadSize: m.HeadSize, HiddenSize: m.HiddenSize,
+		VocabSize: m.VocabSize, MaxPositions: m.MaxPositions, CacheType: "float32", Embedding: table(m.Embedding), Graphs: graphs,
+	})
+}
+
+func table(m *weights.Matrix) Table {
+	if !m.Quantized() {
+		return Table{Tensor: m.Name, Bits: 32}
+	}
+	t := Table{Tensor: m.TableName(), Bits: m.Form.Bits, BlockSize: m.Form.Size, Zero: 8, Scale: m.ScaleName()}
+	if m.Form.Bits == 8 {
+		t.Zero = 128
+	}
+	if !m.Form.Signed {
+		t.Low = m.LowName()
+	}
+	return t
+}
+
+func writeJSON(path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
+}
