@@ -1,3 +1,4 @@
+// Package local does without a queue what a user asks of models, tokenizers and tables on this machine.
 package local
 
 import (

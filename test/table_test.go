@@ -1,0 +1,58 @@
+package test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTableCommands makes a table without a queue, looks at it, damages it, and checks that verify sees the damage.
+func TestTableCommands(t *testing.T) {
+	home := newHome(t)
+	dir := filepath.Join(t.TempDir(), "notes")
+	c := call{home: home, env: quick, stdin: `{"id":"a","text":"one"}` + "\n" + `{"id":"b","text":"two"}` + "\n"}
+	c.ok(t, "embed", "--model", model, "--out", dir)
+	c.ok(t, "embed", "--model", model, "--out", dir)
+
+	var info struct {
+		Version, Rows int
+		Files         int
+		Schema        struct{ Fields []struct{ Name string } }
+	}
+	if err := json.Unmarshal([]byte(call{}.ok(t, "table", "info", "--json", dir).stdout), &info); err != nil {
+		t.Fatal(err)
+	}
+	if info.Version != 2 || info.Rows != 4 || info.Files != 2 || len(info.Schema.Fields) != 27 {
+		t.Errorf("table info: %+v", info)
+	}
+	if text := (call{}).ok(t, "table", "info", dir).stdout; !strings.Contains(text, "embedding list<float>") {
+		t.Errorf("table info does not show the columns:\n%s", text)
+	}
+	files := strings.Fields(call{}.ok(t, "table", "files", dir).stdout)
+	if len(files) != 2 || filepath.Dir(files[0]) != dir {
+		t.Fatalf("table files: %v", files)
+	}
+	call{}.ok(t, "table", "verify", dir)
+	if err := os.Truncate(files[1], 1000); err != nil {
+		t.Fatal(err)
+	}
+	r := call{}.run(t, "table", "verify", "--json", dir)
+	var verified struct {
+		OK       bool
+		Problems []string
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &verified); err != nil {
+		t.Fatal(err)
+	}
+	if r.code != 1 || verified.OK || !strings.Contains(strings.Join(verified.Problems, "\n"), filepath.Base(files[1])) {
+		t.Errorf("a cut file: exit %d, %+v", r.code, verified)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	if r := (call{}).run(t, "table", "verify", dir); r.code != 1 || !strings.Contains(r.stdout, filepath.Base(files[0])) {
+		t.Errorf("a missing file: exit %d\n%s", r.code, r.stdout)
+	}
+}
