@@ -108,7 +108,7 @@ func (b *Batch) drop(d *delivery) {
 }
 
 func (b *Batch) fail(err error) error {
-	b.broken = fmt.Errorf("write a part of %s: %w", b.t.path, err)
+	b.broken = fmt.Errorf("write a part of %s: %w", b.t.path, b.h.blame(err))
 	return b.broken
 }
 

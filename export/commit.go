@@ -27,6 +27,7 @@ func (t *Table) commit(ctx context.Context, h *handle, operation string, plan fu
 			return 0, err
 		}
 		version, done, err := t.attempt(ctx, h, operation, plan, maybe)
+		err = h.blame(err)
 		if errors.Is(err, ErrGone) {
 			t.mu.Lock()
 			t.forget(h)
@@ -58,15 +59,16 @@ func (t *Table) attempt(ctx context.Context, h *handle, operation string, plan f
 	if err != nil {
 		return 0, false, err
 	}
-	done, err := h.publish(&base, temp, id, maybe)
+	done, moved, err := h.publish(&base, temp, id, maybe)
 	if unlinkErr := h.aux.Unlink(temp); unlinkErr != nil {
 		t.log.Warn("a temporary file stays until the next sweep", "file", temp, "error", unlinkErr)
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h.stale = h.stale || moved
 	if !done || err != nil {
 		return 0, false, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if err := h.refresh(ctx); err != nil && ctx.Err() == nil {
 		t.log.Warn("read back the log", "version", version, "error", err) // the commit stands; the next refresh tells
 	}
@@ -97,39 +99,41 @@ func (t *Table) prepare(ctx context.Context, h *handle, plan func() ([]delta.Act
 	return actions, *h.snap, err
 }
 
-// publish links the entry and decides whether it counts. False without an error: try again from a fresh state.
-func (h *handle) publish(base *delta.Snapshot, temp, id string, maybe func()) (bool, error) {
+// publish links the entry and decides whether it counts. Not done and no error: try again, and where moved from a state that
+// is read anew.
+func (h *handle) publish(base *delta.Snapshot, temp, id string, maybe func()) (done, moved bool, err error) {
 	version := base.Version + 1
-	err := h.log.Publish(h.aux, temp, version, id)
+	err = h.log.Publish(h.aux, temp, version, id)
 	if errors.Is(err, delta.ErrExists) {
-		return false, nil
+		return false, false, nil
 	}
 	if errors.Is(err, ErrUnknown) {
 		maybe()
 	}
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	err = h.log.Confirm(base)
+	gone, moved := errors.Is(err, ErrGone), delta.IsStale(err)
 	switch {
-	case errors.Is(err, ErrGone) || delta.IsStale(err):
+	case gone || moved:
 		if wErr := h.log.Withdraw(version); wErr != nil {
 			maybe()
-			return false, fmt.Errorf("%w: %w, then %w", ErrUnknown, err, wErr)
+			return false, moved, fmt.Errorf("%w: %w, then %w", ErrUnknown, err, wErr)
 		}
-		if errors.Is(err, ErrGone) {
-			return false, err
+		if gone {
+			return false, false, err
 		}
-		return false, nil
+		return false, true, nil
 	case err != nil:
 		maybe()
-		return false, fmt.Errorf("%w: %w", ErrUnknown, err)
+		return false, false, fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
 	if err := h.log.Sync(); err != nil {
 		maybe()
-		return false, err
+		return false, false, err
 	}
-	return true, nil
+	return true, false, nil
 }
 
 // VerdictKind is why a delivery or a job ends without rows.

@@ -32,6 +32,7 @@ type handle struct {
 	snap    *delta.Snapshot
 	ledger  *ledger
 	kind    EmbeddingKind
+	stale   bool  // the log moved on in a way that only reading it anew can follow
 	refused error // why textmill must not write here
 	durable int64 // every entry up to this one is known to survive a power cut; -1 = unknown
 }
@@ -99,7 +100,7 @@ func (h *handle) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.snap, h.ledger = snap, l
+	h.snap, h.ledger, h.stale = snap, l, false
 	h.judge()
 	return nil
 }
@@ -110,8 +111,12 @@ func (h *handle) refresh(ctx context.Context) error {
 		return h.load(ctx)
 	}
 	id := h.snap.Metadata.ID
-	err := h.log.Refresh(ctx, h.snap, delta.Sink{Txn: h.ledger.put})
-	if delta.IsStale(err) {
+	err := error(nil)
+	if !h.stale {
+		err = h.log.Refresh(ctx, h.snap, delta.Sink{Txn: h.ledger.put})
+		h.stale = delta.IsStale(err)
+	}
+	if h.stale {
 		if err = h.load(ctx); errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("%w: %w", ErrGone, err)
 		}
@@ -124,6 +129,17 @@ func (h *handle) refresh(ctx context.Context) error {
 	}
 	h.judge()
 	return nil
+}
+
+// blame makes an error ErrGone when its reason is that the table is no more.
+func (h *handle) blame(err error) error {
+	if err == nil || errors.Is(err, ErrGone) {
+		return err
+	}
+	if current, statErr := h.dir.Current(); statErr == nil && !current {
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return err
 }
 
 // judge decides from the snapshot whether and what textmill may write.

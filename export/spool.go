@@ -78,7 +78,7 @@ func (s *Spool) finish() error {
 }
 
 func (s *Spool) fail(err error) error {
-	s.broken = fmt.Errorf("write a part of %s: %w", s.t.path, err)
+	s.broken = fmt.Errorf("write a part of %s: %w", s.t.path, s.h.blame(err))
 	return s.broken
 }
 
