@@ -25,18 +25,28 @@ type daemon struct {
 	http     string
 	mu       sync.Mutex
 	log      strings.Builder
+	grew     *sync.Cond    // the log did, or it has ended
 	finished chan struct{} // its log has ended
 }
 
-// startDaemon returns when the daemon is ready. Ports are the kernel's choice.
+// startDaemon returns when the daemon is ready. Ports are the kernel's choice. What a killed daemon held comes again soon.
 func startDaemon(t testing.TB, home string, env ...string) *daemon {
 	t.Helper()
-	env = append([]string{
+	return startCommand(t, home, call{home: home, env: daemonEnv(env...)}.command(t, t.Context(), "daemon"))
+}
+
+func daemonEnv(more ...string) []string {
+	return append([]string{
 		"TEXTMILL_NATS_EMBEDDED_ADDR=127.0.0.1:0", "TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json",
-		"TEXTMILL_EXPORT_COMMIT_INTERVAL=200ms", "TEXTMILL_MODELS_ALL_MINILM_L6_V2_BATCH_TOKENS=1024",
-	}, env...)
-	d := &daemon{t: t, home: home, finished: make(chan struct{})}
-	d.cmd = call{home: home, env: env}.command(t, t.Context(), "daemon")
+		"TEXTMILL_EXPORT_COMMIT_INTERVAL=200ms", "TEXTMILL_MODELS_ALL_MINILM_L6_V2_BATCH_TOKENS=1024", "TEXTMILL_NATS_ACK_WAIT=3s",
+	}, more...)
+}
+
+// startCommand returns when the daemon that the command starts is ready.
+func startCommand(t testing.TB, home string, cmd *exec.Cmd) *daemon {
+	t.Helper()
+	d := &daemon{t: t, home: home, cmd: cmd, finished: make(chan struct{})}
+	d.grew = sync.NewCond(&d.mu)
 	stderr, err := d.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +67,12 @@ func startDaemon(t testing.TB, home string, env ...string) *daemon {
 
 // follow reads the log and finds the addresses in it.
 func (d *daemon) follow(stderr io.Reader, ready chan struct{}) {
-	defer close(d.finished)
+	defer func() {
+		d.mu.Lock()
+		close(d.finished)
+		d.mu.Unlock()
+		d.grew.Broadcast()
+	}()
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() {
 		var r struct {
@@ -68,6 +83,7 @@ func (d *daemon) follow(stderr io.Reader, ready chan struct{}) {
 		d.mu.Lock()
 		d.log.Write(append(lines.Bytes(), '\n'))
 		d.mu.Unlock()
+		d.grew.Broadcast()
 		if json.Unmarshal(lines.Bytes(), &r) == nil && r.Msg == "textmill is ready" {
 			d.nats, d.http = r.NATS, r.HTTP
 			close(ready)
@@ -115,7 +131,7 @@ cols = ["record_id", "text", "error", "n_tokens", "truncated", "attributes", "mo
 for r in DeltaTable(sys.argv[1]).to_pyarrow_table(columns=cols).to_pylist():
     r["attributes"] = dict(r["attributes"] or [])
     print(json.dumps(r))
-`
+` + leave
 
 type row struct {
 	ID         string            `json:"record_id"`

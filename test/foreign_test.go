@@ -19,7 +19,7 @@ async def main(url, messages):
         ack = await js.publish(m["subject"], m["data"].encode("utf-8", "surrogateescape"), headers=m.get("headers"))
         print(json.dumps({"stream": ack.stream, "seq": ack.seq, "duplicate": bool(ack.duplicate)}))
     await nc.close()
-asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))
+asyncio.run(main(sys.argv[1], json.load(open(sys.argv[2]))))
 `
 
 type message struct {
@@ -34,7 +34,17 @@ func (d *daemon) publish(messages ...message) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	runPython(d.t, nil, publish, d.nats, string(b))
+	d.publishRaw(string(b))
+}
+
+// publishRaw is publish for messages as JSON, where a lone surrogate \udc80 to \udcff stands for a byte that is no UTF-8.
+func (d *daemon) publishRaw(messages string) {
+	d.t.Helper()
+	file := filepath.Join(d.t.TempDir(), "messages.json")
+	if err := os.WriteFile(file, []byte(messages), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	runPython(d.t, nil, publish, d.nats, file)
 }
 
 // settled waits until the table says so many commits.
@@ -123,7 +133,7 @@ first = [(i, list(v) if v is not None else None) for i, v in seen["deltalake"]]
 for name, rows in seen.items():
     assert [(i, list(v) if v is not None else None) for i, v in rows] == first, name
 print(len(first))
-`
+` + leave
 
 // maintain is what delta-rs does to a table in the course of a year.
 const maintain = `

@@ -133,6 +133,13 @@ func python(t testing.TB) string {
 	return p
 }
 
+// leave ends a script that has used pyarrow through deltalake: its threads abort a regular exit now and then.
+const leave = `
+import os, sys
+sys.stdout.flush()
+os._exit(0)
+`
+
 // runPython runs a script and returns what it printed.
 func runPython(t testing.TB, env []string, script string, args ...string) string {
 	t.Helper()

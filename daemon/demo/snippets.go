@@ -23,8 +23,9 @@ print(pl.scan_delta(%s)
   .filter(pl.col("truncated"))
   .select("record_id", "n_tokens", "n_dropped")
   .sort("n_dropped", descending=True).head(5).collect())`, pythonString(dir))},
-		{"pandas deltalake pyarrow", fmt.Sprintf(`from deltalake import DeltaTable
-rows = DeltaTable(%s).to_pandas(columns=["record_id", "n_tokens", "norm"])
+		{"pandas deltalake pyarrow", fmt.Sprintf(`import pandas as pd
+from deltalake import DeltaTable
+rows = pd.read_parquet(DeltaTable(%s).file_uris(), columns=["record_id", "n_tokens", "norm"])
 print(len(rows), "rows;", rows.n_tokens.sum(), "tokens")
 print(rows.nlargest(5, "n_tokens"))`, pythonString(dir))},
 	}
