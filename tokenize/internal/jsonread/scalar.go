@@ -3,6 +3,7 @@ package jsonread
 import (
 	"math"
 	"strconv"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -197,7 +198,8 @@ func (r *Reader) moreNumber() bool {
 // ID reads a token ID. Hugging Face allows 32 unsigned bits; IDs here are int32, so the upper half is refused.
 func (r *Reader) ID() int32 { return int32(r.Uint(math.MaxInt32)) }
 
-// Float reads a number.
+// Float reads a number. Its value is what Hugging Face's own reader makes of the text, which can be one unit in the
+// last place off the nearest: scores are compared, and a unit decides ties.
 func (r *Reader) Float() float64 {
 	if r.Kind() != '0' {
 		r.want("a number")
@@ -207,9 +209,78 @@ func (r *Reader) Float() float64 {
 	if r.err != nil {
 		return 0
 	}
-	v, err := strconv.ParseFloat(string(text), 64)
-	if err != nil {
+	v, ok := float(text)
+	if !ok {
 		r.Failf("number %s is out of range", text)
 	}
 	return v
 }
+
+// float scales the leading digits, as many as fit 64 bits, by a power of ten.
+func float(text []byte) (float64, bool) {
+	negative := text[0] == '-'
+	if negative {
+		text = text[1:]
+	}
+	var digits uint64
+	exponent, full, point := 0, false, false
+	i := 0
+	for ; i < len(text) && text[i]|0x20 != 'e'; i++ {
+		if text[i] == '.' {
+			point = true
+			continue
+		}
+		d := uint64(text[i] - '0')
+		if full = full || digits > (math.MaxUint64-d)/10; full {
+			if !point {
+				exponent++
+			}
+			continue
+		}
+		digits = digits*10 + d
+		if point {
+			exponent--
+		}
+	}
+	if i < len(text) {
+		e, err := strconv.Atoi(string(text[i+1:]))
+		if err != nil || e > 1<<20 || e < -1<<20 {
+			e = 1 << 20
+			if text[i+1] == '-' {
+				e = -e
+			}
+		}
+		exponent += e
+	}
+	f, ok := scale(float64(digits), exponent)
+	if negative {
+		f = -f
+	}
+	return f, ok
+}
+
+func scale(f float64, exponent int) (float64, bool) {
+	for exponent < -308 && f != 0 {
+		f /= 1e308
+		exponent += 308
+	}
+	switch {
+	case f == 0:
+		return f, true
+	case exponent > 308:
+		return 0, false
+	case exponent >= 0:
+		f *= powers()[exponent]
+	default:
+		f /= powers()[-exponent]
+	}
+	return f, !math.IsInf(f, 0)
+}
+
+// powers are the powers of ten, each the nearest float.
+var powers = sync.OnceValue(func() (table [309]float64) {
+	for i := range table {
+		table[i], _ = strconv.ParseFloat("1e"+strconv.Itoa(i), 64)
+	}
+	return table
+})
