@@ -1,0 +1,135 @@
+package chat
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"textmill/tokenize/chat/internal/jinja"
+)
+
+// ErrTemplate is the class of errors about a template that is not there, cannot be honoured, or refuses a conversation.
+var ErrTemplate = errors.New("chat template")
+
+// Template is a chat template with the special tokens of its model; it is safe for concurrent use.
+type Template struct {
+	template *jinja.Template
+	tokens   map[string]any
+}
+
+// Conversation is what a template turns into a prompt.
+type Conversation struct {
+	Messages            json.RawMessage // a list of objects; the order of their members is kept
+	Tools, Documents    json.RawMessage // nil: none
+	AddGenerationPrompt bool
+	Variables           map[string]json.RawMessage // what else the template may ask for, such as enable_thinking
+	Now                 time.Time                  // what strftime_now sees; zero: the clock
+}
+
+// HasTemplate reports whether there is any chat template.
+func (c *Config) HasTemplate() bool { return len(c.templates) > 0 }
+
+// Template returns a chat template by name; "" is the default one.
+func (c *Config) Template(name string) (*Template, error) {
+	if name == "" {
+		name = "default"
+	}
+	source, ok := c.templates[name]
+	if !ok {
+		names := slices.Sorted(maps.Keys(c.templates))
+		return nil, fmt.Errorf("%w: none named %q; there are %v", ErrTemplate, name, names)
+	}
+	return ParseTemplate(source, c)
+}
+
+// ParseTemplate reads a template of one's own for the model of c.
+func ParseTemplate(source string, c *Config) (*Template, error) {
+	t, err := jinja.Parse(source)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTemplate, err)
+	}
+	tokens := map[string]any{}
+	for name, content := range c.Tokens {
+		tokens[name] = content
+	}
+	if len(c.Additional) > 0 {
+		list := &jinja.List{}
+		for _, a := range c.Additional {
+			list.Items = append(list.Items, a)
+		}
+		tokens["additional_special_tokens"] = list
+	}
+	return &Template{t, tokens}, nil
+}
+
+// Render makes the prompt. Its special tokens are in the text: tokenize it without adding any.
+func (t *Template) Render(c Conversation) (string, error) {
+	names := maps.Clone(t.tokens)
+	names["add_generation_prompt"] = c.AddGenerationPrompt
+	now := c.Now
+	if now.IsZero() {
+		now = time.Now()
+	}
+	names["strftime_now"] = jinja.Function(func(args []any) (any, error) {
+		if len(args) == 1 {
+			if format, ok := args[0].(string); ok {
+				return strftime(now, format)
+			}
+		}
+		return nil, errors.New("strftime_now takes a format")
+	})
+	values := map[string]json.RawMessage{"messages": c.Messages, "tools": c.Tools, "documents": c.Documents}
+	maps.Copy(values, c.Variables)
+	for name, raw := range values {
+		if raw == nil {
+			names[name] = nil
+			continue
+		}
+		v, err := jinja.FromJSON(raw)
+		if err != nil {
+			return "", fmt.Errorf("%w: %s: %w", ErrTemplate, name, err)
+		}
+		names[name] = v
+	}
+	prompt, err := t.template.Render(names)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrTemplate, err)
+	}
+	return prompt, nil
+}
+
+// strftime knows the directives that do not depend on a locale.
+func strftime(t time.Time, format string) (string, error) {
+	layouts := map[byte]string{'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'b': "Jan", 'h': "Jan", 'B': "January", 'a': "Mon",
+		'A': "Monday", 'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM", 'f': "000000", 'j': "002", 'F': "2006-01-02",
+		'T': "15:04:05", 'D': "01/02/06", 'e': "_2", 'R': "15:04"}
+	unpadded := map[byte]string{'d': "2", 'm': "1", 'I': "3"}
+	var b strings.Builder
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' || i+1 == len(format) {
+			b.WriteByte(format[i])
+			continue
+		}
+		i++
+		layout := layouts[format[i]]
+		if format[i] == '-' && i+1 < len(format) {
+			i++
+			layout = unpadded[format[i]]
+		}
+		switch {
+		case format[i] == '%':
+			b.WriteByte('%')
+		case format[i] == 'f':
+			fmt.Fprintf(&b, "%06d", t.Nanosecond()/1000)
+		case layout == "":
+			return "", fmt.Errorf("strftime directive %%%c is not supported", format[i])
+		default:
+			b.WriteString(t.Format(layout))
+		}
+	}
+	return b.String(), nil
+}
