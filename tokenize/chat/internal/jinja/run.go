@@ -10,7 +10,7 @@ import (
 
 // Limits keep a template from running or growing without end.
 const (
-	maxSteps  = 20_000_000
+	maxSteps  = 4_000_000
 	maxOutput = 64 << 20
 	maxRange  = 100_000
 )
