@@ -89,7 +89,6 @@ type Runtime struct {
 type Limits struct {
 	RecordBytes     ByteSize      `yaml:"record_bytes"`
 	RecordsPerShard int           `yaml:"records_per_shard"`
-	InFlightBytes   ByteSize      `yaml:"in_flight_bytes"`
 	WindowTokens    int           `yaml:"window_tokens"`
 	RunTimeout      time.Duration `yaml:"run_timeout"`
 }
@@ -129,7 +128,6 @@ func Default() Config {
 		Limits: Limits{
 			RecordBytes:     16 << 20,
 			RecordsPerShard: 10_000,
-			InFlightBytes:   64 << 20,
 			WindowTokens:    65_536,
 			RunTimeout:      2 * time.Minute,
 		},

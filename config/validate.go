@@ -92,10 +92,6 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 			bad(path, "%d must be at least 1", n)
 		}
 	}
-	if c.Limits.InFlightBytes < c.Limits.RecordBytes {
-		bad("limits.in_flight_bytes", "%s is below limits.record_bytes (%s): the largest record could never run",
-			c.Limits.InFlightBytes, c.Limits.RecordBytes)
-	}
 	notNegative := map[string]int64{"runtime.threads": int64(c.Runtime.Threads), "runtime.memory": int64(c.Runtime.Memory)}
 	for name, m := range c.Models {
 		notNegative["models."+name+".threads"] = int64(m.Threads)

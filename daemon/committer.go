@@ -37,6 +37,7 @@ type committer struct {
 	refused map[*flight]error         // until their last piece
 	since   time.Time                 // of the first delivery in the batch
 	settles sync.WaitGroup
+	turns   chan struct{} // bounds how many settle at a time
 }
 
 // run commits until pieces is closed, then commits what it holds. The context
@@ -239,6 +240,8 @@ func (c *committer) dropSpool(f *flight) {
 // time.
 func (c *committer) settleLater(ctx context.Context, f *flight, v verdict) {
 	c.settles.Go(func() {
+		c.turns <- struct{}{}
+		defer func() { <-c.turns }()
 		c.settler.settle(ctx, f, v)
 		f.release()
 	})

@@ -54,10 +54,9 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, e
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if d.store, err = export.OpenStore(storeOptions(cfg, log)); err != nil {
+	if err := d.openStore(); err != nil {
 		return nil, err
 	}
-	d.onClose("tables", d.store.Close)
 	if err := d.openQueue(ctx); err != nil {
 		return nil, err
 	}

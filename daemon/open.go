@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"textmill/config"
 	"textmill/daemon/engine"
@@ -19,12 +20,20 @@ import (
 	"textmill/models"
 )
 
-func storeOptions(cfg config.Config, log *slog.Logger) export.Options {
-	return export.Options{
-		URI:       cfg.Export.URI,
-		PartBytes: int64(cfg.Export.PartBytes),
-		Logger:    log,
+func (d *Daemon) openStore() error {
+	store, err := export.OpenStore(export.Options{
+		URI:       d.cfg.Export.URI,
+		PartBytes: int64(d.cfg.Export.PartBytes),
+		Remember:  d.cfg.Export.Remember,
+		Oldest:    func(ctx context.Context) (time.Time, error) { return d.queue.Oldest(ctx) },
+		Logger:    d.log,
+	})
+	if err != nil {
+		return err
 	}
+	d.store = store
+	d.onClose("tables", store.Close)
+	return nil
 }
 
 // openQueue connects to the server of nats.url, or to one of its own in this
@@ -192,6 +201,6 @@ func (d *Daemon) newCommitter(dataset string, t *export.Table) *committer {
 		table: t, dataset: dataset, settler: d.settler, tracker: d.tracker, log: d.log, metrics: d.metrics, lanes: d.lanes,
 		interval: d.cfg.Export.CommitInterval, partSize: int64(d.cfg.Export.PartBytes),
 		pieces: make(chan piece, 16), drain: make(chan struct{}), finished: make(chan struct{}),
-		spools: map[*flight]*export.Spool{}, refused: map[*flight]error{},
+		spools: map[*flight]*export.Spool{}, refused: map[*flight]error{}, turns: make(chan struct{}, settleAtOnce),
 	}
 }

@@ -19,9 +19,8 @@ const (
 	// A turn of the round-robin takes at most so much from one subject.
 	turnBytes    = 256 << 10
 	turnMessages = 128
-	// idleRounds is after how many rounds without messages a subject's
-	// consumer is removed.
-	idleRounds = 300
+	// retireAfter is how long a subject without messages keeps its consumer.
+	retireAfter = time.Minute
 	// maxConsumers bounds the subjects that one model serves at a time.
 	maxConsumers = 512
 )
@@ -50,8 +49,8 @@ type server struct {
 // subject is one job's subject with its consumer.
 type subject struct {
 	consumer *queue.Consumer
-	idle     int  // rounds without messages
-	refused  bool // another model's weights serve it
+	seen     time.Time // when it last had messages
+	refused  bool      // another model's weights serve it
 }
 
 // serve fetches until ctx ends; work outlives it for what was fetched.
@@ -133,7 +132,7 @@ func (s *server) turn(ctx context.Context, name string) []*queue.Delivery {
 		sub = &subject{consumer: consumer, refused: err != nil}
 		s.consumers[name] = sub
 	}
-	sub.idle = 0
+	sub.seen = time.Now()
 	if sub.refused {
 		return nil
 	}
@@ -148,7 +147,7 @@ func (s *server) turn(ctx context.Context, name string) []*queue.Delivery {
 // retire removes the consumers of subjects that have been empty for long.
 func (s *server) retire(ctx context.Context) {
 	for name, sub := range s.consumers {
-		if sub.idle++; sub.idle < idleRounds {
+		if time.Since(sub.seen) < retireAfter {
 			continue
 		}
 		delete(s.consumers, name)

@@ -29,6 +29,9 @@ type verdict struct {
 // straight back.
 const handBackDelay = 5 * time.Second
 
+// settleAtOnce bounds the confirmations that one dataset waits for at a time.
+const settleAtOnce = 64
+
 // settler ends deliveries. No other code acks.
 type settler struct {
 	queue   *queue.Queue

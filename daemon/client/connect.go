@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/daemon"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 	"textmill/models"
@@ -21,20 +22,13 @@ const (
 // Connect dials the server of nats.url, or of a daemon's embedded server when that is empty. A server that
 // does not answer within seconds is an error: unlike a daemon, a command does not wait for one.
 func Connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue.Queue, error) {
-	n := cfg.NATS
-	token, password, err := n.Secrets()
+	o, err := daemon.QueueOptions(cfg.NATS, log)
 	if err != nil {
 		return nil, err
 	}
-	o := queue.Options{
-		URL: n.URL, Name: "textmill client", Logger: log, AckWait: n.AckWait,
-		Credentials: n.CredentialsFile, NKeyFile: n.NKeyFile, Token: token, User: n.User, Password: password,
-		CAFile: n.TLS.CAFile, CertFile: n.TLS.CertFile, KeyFile: n.TLS.KeyFile,
-		PublishBytes: inFlightBytes,
-	}
+	o.Name, o.PublishBytes = "textmill client", inFlightBytes
 	remedy := "is nats.url right?"
-	if o.URL == "" {
-		o.URL = "nats://" + n.Embedded.Addr
+	if cfg.NATS.URL == "" {
 		remedy = "start textmill daemon, or set nats.url"
 	}
 	soon, cancel := context.WithTimeoutCause(ctx, connectWait, fmt.Errorf("no answer within %v; %s", connectWait, remedy))

@@ -84,6 +84,20 @@ func (q *Queue) streamCreated(ctx context.Context) (time.Time, error) {
 	return s.CachedInfo().Created, nil
 }
 
+// Oldest is when the oldest message that the job stream holds was published; now
+// when it holds none.
+func (q *Queue) Oldest(ctx context.Context) (time.Time, error) {
+	asked := time.Now()
+	s, err := q.js.Stream(ctx, JobStream)
+	if err != nil {
+		return time.Time{}, q.streamError("look up", JobStream, err)
+	}
+	if state := s.CachedInfo().State; state.Msgs > 0 {
+		return state.FirstTime, nil
+	}
+	return asked, nil
+}
+
 // PurgeJob removes a job's messages from its own subjects and says how many there
 // were. Messages of the job on a shared subject stay.
 func (q *Queue) PurgeJob(ctx context.Context, job string) (uint64, error) {
