@@ -88,53 +88,59 @@ func (b *byteLevel) run(t *Tokenizer, sc *scratch, text string, start, end int) 
 		seg.Transform(b.form.append(nil, v.s), 0)
 		v = viewOf(&seg)
 	}
-	return true, t.eachPart(sc, v, func(v view) error {
-		b.piece(sc, v)
-		return nil
-	})
+	return true, t.eachPart(sc, v, func(v view) error { return b.piece(sc, v) })
 }
 
 // piece pre-tokenizes what lies between added tokens.
-func (b *byteLevel) piece(sc *scratch, v view) {
+func (b *byteLevel) piece(sc *scratch, v view) error {
 	switch {
 	case b.prefixSpace && v.s[0] != ' ':
-		b.prefixed(sc, v)
+		return b.prefixed(sc, v)
 	case b.digits != "":
-		b.betweenDigits(sc, v)
-	default:
-		b.scanAll(sc, v)
+		return b.betweenDigits(sc, v)
 	}
+	return b.scanAll(sc, v)
 }
 
-func (b *byteLevel) scanAll(sc *scratch, v view) {
+func (b *byteLevel) scanAll(sc *scratch, v view) error {
 	s := v.s
 	for at := 0; at < len(s); {
 		end := b.scan(s, at)
-		for _, tok := range b.words.Word(s[at:end], &sc.Scratch) {
+		tokens, err := b.words.Word(s[at:end], &sc.Scratch)
+		if err != nil {
+			return err
+		}
+		for _, tok := range tokens {
 			sc.out.ids = append(sc.out.ids, tok.ID)
 			sc.out.spans = append(sc.out.spans, v.span(int32(at)+tok.Start, int32(at)+tok.End))
 		}
 		at = end
 	}
+	return nil
 }
 
 // prefixed scans with a space put before the text; the space has the place of the first character.
-func (b *byteLevel) prefixed(sc *scratch, v view) {
+func (b *byteLevel) prefixed(sc *scratch, v view) error {
 	sc.fastBuf.norm = append(append(sc.fastBuf.norm[:0], ' '), v.s...)
 	s := string(sc.fastBuf.norm)
 	for at := 0; at < len(s); {
 		end := b.scan(s, at)
-		for _, tok := range b.words.Word(s[at:end], &sc.Scratch) {
+		tokens, err := b.words.Word(s[at:end], &sc.Scratch)
+		if err != nil {
+			return err
+		}
+		for _, tok := range tokens {
 			from, to := max(0, int32(at)+tok.Start-1), max(1, int32(at)+tok.End-1)
 			sc.out.ids = append(sc.out.ids, tok.ID)
 			sc.out.spans = append(sc.out.spans, v.span(from, to))
 		}
 		at = end
 	}
+	return nil
 }
 
 // betweenDigits scans the stretches that the Digits step makes, each as a text of its own.
-func (b *byteLevel) betweenDigits(sc *scratch, v view) {
+func (b *byteLevel) betweenDigits(sc *scratch, v view) error {
 	from, inDigits := 0, false
 	for i, c := range v.s {
 		numeric := c >= '0' && c <= '9'
@@ -142,10 +148,12 @@ func (b *byteLevel) betweenDigits(sc *scratch, v view) {
 			numeric = ucd.Is(c, ucd.Numeric)
 		}
 		if i > from && (numeric != inDigits || numeric && b.digits == "each") {
-			b.scanAll(sc, v.part(from, i))
+			if err := b.scanAll(sc, v.part(from, i)); err != nil {
+				return err
+			}
 			from = i
 		}
 		inDigits = numeric
 	}
-	b.scanAll(sc, v.part(from, len(v.s)))
+	return b.scanAll(sc, v.part(from, len(v.s)))
 }

@@ -23,9 +23,6 @@ func NewBytes(m Model, chars *[256]rune) (*Bytes, bool) {
 		w.sizes[c] = uint8(n)
 		id, ok := b.vocab.ID(w.chars[c][:n])
 		if !ok {
-			if inText(byte(c)) {
-				return nil, false
-			}
 			id = -1
 		}
 		w.start[c] = id
@@ -39,34 +36,34 @@ func NewBytes(m Model, chars *[256]rune) (*Bytes, bool) {
 	return w, true
 }
 
-// inText reports whether valid UTF-8 can have the byte.
-func inText(c byte) bool { return c != 0xC0 && c != 0xC1 && c < 0xF5 }
-
 // Word returns the tokens of a word. They must not be changed and are good until the next call.
-func (w *Bytes) Word(word string, s *Scratch) []Token {
+func (w *Bytes) Word(word string, s *Scratch) ([]Token, error) {
 	hash := hashWord(word)
 	if tokens, ok := s.cache.get(word, hash); ok {
-		return tokens
+		return tokens, nil
 	}
-	s.tokens = w.tokens(s.tokens[:0], word, s)
+	var err error
+	if s.tokens, err = w.tokens(s.tokens[:0], word, s); err != nil {
+		return nil, err
+	}
 	s.cache.put(word, hash, s.tokens)
-	return s.tokens
+	return s.tokens, nil
 }
 
-func (w *Bytes) tokens(dst []Token, word string, s *Scratch) []Token {
+func (w *Bytes) tokens(dst []Token, word string, s *Scratch) ([]Token, error) {
 	if w.bpe.whole {
-		s.word = s.word[:0]
-		for i := 0; i < len(word); i++ {
-			c := word[i]
-			s.word = append(s.word, w.chars[c][:w.sizes[c]]...)
-		}
+		s.word = w.spell(s.word[:0], word)
 		if id, ok := w.bpe.vocab.ID(s.word); ok {
-			return append(dst, Token{id, 0, int32(len(word))})
+			return append(dst, Token{id, 0, int32(len(word))}), nil
 		}
 	}
 	s.sym.reset()
 	for i := 0; i < len(word); i++ {
-		s.sym.add(w.start[word[i]], 1)
+		id := w.start[word[i]]
+		if id < 0 {
+			return w.spelled(dst, word, s)
+		}
+		s.sym.add(id, 1)
 	}
 	if n := len(word); n <= linearLimit {
 		s.sym.room(n)
@@ -77,5 +74,30 @@ func (w *Bytes) tokens(dst []Token, word string, s *Scratch) []Token {
 	} else {
 		s.sym.mergeHeap(&w.bpe.pairs)
 	}
-	return s.sym.appendTokens(dst)
+	return s.sym.appendTokens(dst), nil
+}
+
+// spell appends the characters that stand for the bytes of word.
+func (w *Bytes) spell(dst []byte, word string) []byte {
+	for i := 0; i < len(word); i++ {
+		c := word[i]
+		dst = append(dst, w.chars[c][:w.sizes[c]]...)
+	}
+	return dst
+}
+
+// spelled takes the long way for a word with a byte that has no token.
+func (w *Bytes) spelled(dst []Token, word string, s *Scratch) ([]Token, error) {
+	from := len(dst)
+	dst, err := w.bpe.Append(dst, string(w.spell(nil, word)), s)
+	var at []int32 // which byte each byte of the spelling stands for
+	for i := 0; i < len(word); i++ {
+		for range w.sizes[word[i]] {
+			at = append(at, int32(i))
+		}
+	}
+	for i := from; i < len(dst); i++ {
+		dst[i].Start, dst[i].End = at[dst[i].Start], at[dst[i].End-1]+1
+	}
+	return dst, err
 }
