@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// record is a Row as it lies in Parquet: the order and types of the columns are a contract.
+// record is a Row as it lies in Parquet: the order and types of the columns are a contract. The embedding's compression is
+// left to the writer, which knows its type.
 type record[E float32 | int8 | int16] struct {
 	Job            *string           `parquet:"job,optional,dict,zstd"`
 	Shard          *string           `parquet:"shard,optional,dict,zstd"`
@@ -31,7 +32,7 @@ type record[E float32 | int8 | int16] struct {
 	StreamSequence *int64            `parquet:"stream_sequence,optional,plain,zstd"`
 	Seed           *int64            `parquet:"seed,optional,plain,zstd"`
 	Truncated      *bool             `parquet:"truncated,optional,plain,zstd"`
-	Norm           *float64          `parquet:"norm,optional,plain"`
+	Norm           *float64          `parquet:"norm,optional,plain,zstd"`
 	Embedding      []E               `parquet:"embedding,optional,list,plain"`
 	Logprobs       []float32         `parquet:"logprobs,optional,list,plain,zstd"`
 	CreatedAt      *int64            `parquet:"created_at,optional,timestamp(microsecond:utc),plain,zstd"`

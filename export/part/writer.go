@@ -24,8 +24,12 @@ const DefaultRowGroupBytes = 16 << 20
 type encoder interface {
 	write(rows []Row) error
 	flush() error
+	note(key, value string) // into the footer
 	close() error
 }
+
+// ModelKey is the footer's key for the model_sha256 of a model whose rows are in the part.
+func ModelKey(model string) string { return "textmill.model_sha256." + model }
 
 // Writer writes rows to one Parquet file. It holds at most one row group in memory.
 type Writer struct {
@@ -36,6 +40,7 @@ type Writer struct {
 	group  int64 // bytes in the open row group, about
 	rows   int64
 	stats  stats
+	models map[string]string // model_sha256 by model
 	broken error
 }
 
@@ -62,7 +67,7 @@ func New(w io.Writer, o Options) (*Writer, error) {
 	if o.RowGroupBytes == 0 {
 		o.RowGroupBytes = DefaultRowGroupBytes
 	}
-	pw := &Writer{out: &counter{w: w}, kind: o.Kind, limit: o.RowGroupBytes}
+	pw := &Writer{out: &counter{w: w}, kind: o.Kind, limit: o.RowGroupBytes, models: map[string]string{}}
 	var err error
 	switch o.Kind {
 	case Float32:
@@ -90,6 +95,9 @@ func (w *Writer) Write(rows []Row) error {
 		for n < len(rows) && (n == 0 || w.group+bytes < w.limit) {
 			bytes += int64(rows[n].size())
 			w.stats.add(&rows[n])
+			if m := rows[n].Model; w.models[m] != rows[n].ModelSHA256 {
+				w.models[m] = rows[n].ModelSHA256
+			}
 			n++
 		}
 		if w.broken = w.enc.write(rows[:n]); w.broken != nil {
@@ -123,6 +131,9 @@ func (w *Writer) Close() error {
 		return w.broken
 	}
 	w.broken = errors.New("part is closed")
+	for _, model := range slices.Sorted(maps.Keys(w.models)) {
+		w.enc.note(ModelKey(model), w.models[model])
+	}
 	return w.enc.close()
 }
 
@@ -145,6 +156,12 @@ func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) 
 		parquet.SkipPageBounds("input_ids", "list", "element"), parquet.SkipPageBounds("output_ids", "list", "element"),
 		parquet.SkipPageBounds("attributes", "key_value", "key"), parquet.SkipPageBounds("attributes", "key_value", "value"),
 		parquet.SkipPageBounds("norm"),
+	}
+	// Floats do not get smaller. Small integers lie in 32 bits each, as Parquet has none smaller, and get four times so.
+	if o.Kind == Float32 {
+		options = append(options, parquet.Compression(&parquet.Uncompressed))
+	} else {
+		options = append(options, parquet.Compression(&parquet.Zstd))
 	}
 	for _, k := range slices.Sorted(maps.Keys(o.Metadata)) {
 		options = append(options, parquet.KeyValueMetadata(k, o.Metadata[k]))
@@ -169,4 +186,6 @@ func (t *typed[E]) write(rows []Row) error {
 }
 
 func (t *typed[E]) flush() error { return t.w.Flush() }
+func (t *typed[E]) note(key, value string) { t.w.SetKeyValueMetadata(key, value) }
+
 func (t *typed[E]) close() error { return t.w.Close() }
