@@ -26,7 +26,9 @@
 // (4) A decoding step has sequence 1 and any number of rows with caches of any lengths. A slot that is not in use may run
 // along with seqlens_k 0; its logits are not asked for. (5) Tokens are rotated by their position in the cache: there is no
 // position_ids. (6) max_length is the buffer's and at most max_positions. (7) logits_positions may repeat and leave out
-// positions; a part of a prompt that is not its end needs one position all the same.
+// positions; a part of a prompt that is not its end needs one position all the same. (8) A row's logits are the same bits
+// alone and in every batch, if a run has at least min_rows tokens, batch × sequence: where that is 2, let an idle slot
+// run along with a row that would be alone.
 package checkpoint
 
 import (
@@ -116,6 +118,8 @@ type Graph struct {
 	File string `json:"file"`
 	// Activations is "float32", or "int8" where products with matrices in blocks round activations to 8 bits.
 	Activations string `json:"activations"`
+	// MinRows is how many tokens a run needs for a token's result not to depend on the others, bit for bit: see rule 8.
+	MinRows int `json:"min_rows"`
 }
 
 // Supports lists the architectures of decoders and the model types of encoders that can be imported.

@@ -39,8 +39,8 @@ func writeEncoder(dir string, m *encoder.Model, p weights.Precision) error {
 // writeDecoder writes the graphs and what they are. Precisions that were asked for speed run with 8-bit activations; the
 // checkpoint's own blocks can also be run exactly.
 func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
-	exact := Graph{File: "onnx/model.onnx", Activations: "float32"}
-	fast := Graph{File: "onnx/model_int8.onnx", Activations: "int8"}
+	exact := Graph{File: "onnx/model.onnx", Activations: "float32", MinRows: m.MinRows()}
+	fast := Graph{File: "onnx/model_int8.onnx", Activations: "int8", MinRows: 1}
 	graphs := []Graph{exact}
 	switch {
 	case p == weights.AsIs && m.Quantized():

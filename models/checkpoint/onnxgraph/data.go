@@ -159,11 +159,3 @@ func int64Bytes(values []int64) []byte {
 	}
 	return b
 }
-
-func int32Bytes(values []int32) []byte {
-	b := make([]byte, 0, 4*len(values))
-	for _, v := range values {
-		b = binary.LittleEndian.AppendUint32(b, uint32(v))
-	}
-	return b
-}

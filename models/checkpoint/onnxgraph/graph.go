@@ -118,17 +118,9 @@ func (g *Graph) Tensor(s Stored) string {
 	return s.Name
 }
 
-// Ints and Floats are small constants; without dims they are vectors. Equal names mean equal values.
+// Ints is a small constant vector. Equal names mean equal values.
 func (g *Graph) Ints(name string, values ...int64) string {
 	return g.Tensor(inline(name, Int64, []int{len(values)}, int64Bytes(values)))
-}
-
-func (g *Graph) Int32s(name string, values ...int32) string {
-	return g.Tensor(inline(name, Int32, []int{len(values)}, int32Bytes(values)))
-}
-
-func (g *Graph) Scalar(name string, value float32) string {
-	return g.Tensor(inline(name, Float32, []int{}, floatBytes([]float32{value})))
 }
 
 // WriteFile writes the model to a new file at path, durably.

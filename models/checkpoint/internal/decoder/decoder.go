@@ -3,6 +3,7 @@ package decoder
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
@@ -34,12 +35,12 @@ type linear struct {
 func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 	m := &Model{Config: c}
 	var err error
-	if m.Embedding, err = s.Table(ctx, "model.embed_tokens.weight", c.VocabSize, c.HiddenSize); err != nil {
+	untied := !c.tied() && (c.Tied != nil || s.Has("lm_head.weight"))
+	if m.Embedding, err = s.Table(ctx, "model.embed_tokens.weight", untied, c.VocabSize, c.HiddenSize); err != nil {
 		return nil, err
 	}
-	m.head = m.Embedding
-	if !c.tied() && (c.Tied != nil || s.Has("lm_head.weight")) {
-		if m.head, err = s.Table(ctx, "lm_head.weight", c.VocabSize, c.HiddenSize); err != nil {
+	if m.head = m.Embedding; untied {
+		if m.head, err = s.Table(ctx, "lm_head.weight", false, c.VocabSize, c.HiddenSize); err != nil {
 			return nil, err
 		}
 	}
@@ -111,17 +112,26 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l 
 	return l, err
 }
 
-// Quantized tells whether any matrix is stored in blocks.
-func (m *Model) Quantized() bool {
-	if m.Embedding.Quantized() || m.head.Quantized() {
-		return true
-	}
+// matrices are all that activations are multiplied with.
+func (m *Model) matrices() []*weights.Matrix {
+	all := []*weights.Matrix{m.head}
 	for _, l := range m.layers {
 		for _, w := range append(l.qkv, l.o, l.gate, l.up, l.down) {
-			if w.Quantized() {
-				return true
-			}
+			all = append(all, w.Matrix)
 		}
 	}
-	return false
+	return all
+}
+
+// Quantized tells whether any matrix is stored in blocks, so that graphs with other arithmetic differ.
+func (m *Model) Quantized() bool {
+	return slices.ContainsFunc(m.matrices(), (*weights.Matrix).Quantized)
+}
+
+// MinRows is how many rows a graph with fp32 activations must run with for a row's result not to depend on the others.
+func (m *Model) MinRows() int {
+	if slices.ContainsFunc(m.matrices(), func(w *weights.Matrix) bool { return w.Form.Bits == 4 }) {
+		return 2
+	}
+	return 1
 }

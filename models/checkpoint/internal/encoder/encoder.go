@@ -68,7 +68,7 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 
 func (k *keeper) table(name string, rows, width int) (m *weights.Matrix) {
 	if k.err == nil {
-		m, k.err = k.store.Table(k.ctx, k.prefix+name+".weight", rows, width)
+		m, k.err = k.store.Table(k.ctx, k.prefix+name+".weight", true, rows, width)
 	}
 	return m
 }

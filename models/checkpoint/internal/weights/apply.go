@@ -10,7 +10,8 @@ import (
 type Arithmetic int
 
 const (
-	// Floats multiplies in fp32: results are those of the exact values of the blocks.
+	// Floats multiplies in fp32 with the exact values of the blocks. With blocks of 4 bits ONNX Runtime does that in another
+	// order for one row than for several: run at least two rows to have each row's result independent of the others.
 	Floats Arithmetic = iota
 	// Integers quantizes the activations of each row to 8 bits, block by block, which is faster.
 	Integers
@@ -31,12 +32,8 @@ func NewGraph(name string, a Arithmetic) *Graph {
 
 // Linear multiplies rows of x, a value of [rows, Width], with the matrix; bias is "" or the name of a vector of Rows.
 func (g *Graph) Linear(x string, m *Matrix, bias string) string {
-	switch {
-	case !m.Quantized():
+	if !m.Quantized() || g.Arithmetic == Floats && m.copied {
 		return g.gemm(x, g.Tensor(m.floats), bias)
-	case m.Form.Bits == 8 && g.Arithmetic == Floats:
-		// ONNX Runtime would unpack the blocks at every call. It folds constants once, when it loads the graph.
-		return g.gemm(x, g.unpacked(m), bias)
 	}
 	level := 1
 	if g.Arithmetic == Integers {
@@ -73,24 +70,6 @@ func (g *Graph) blockSums(x string, blocks, size int) string {
 	s := g.Node(onnxgraph.ONNX("ReduceSum"), []string{r, g.Ints("axis_2", 2)}, onnxgraph.Int("keepdims", 0))
 	g.sums[key] = s
 	return s
-}
-
-// unpacked is the matrix as floats, by nodes that depend on constants only.
-func (g *Graph) unpacked(m *Matrix) string {
-	key := m.Name + "/unpacked"
-	if s, ok := g.sums[key]; ok {
-		return s
-	}
-	n := m.Width / m.Form.Size
-	v := g.Node(onnxgraph.ONNX("Cast"), []string{g.Tensor(m.blocks)}, onnxgraph.Int("to", int(onnxgraph.Float32)))
-	v = g.Node(onnxgraph.ONNX("Sub"), []string{v, g.Scalar("zero_8bit", 128)})
-	v = g.Node(onnxgraph.ONNX("Mul"), []string{v, g.Tensor(m.scale.As(m.Name+".scale_3d", m.Rows, n, 1))})
-	if !m.Form.Signed {
-		v = g.Node(onnxgraph.ONNX("Add"), []string{v, g.Tensor(m.low.As(m.Name+".low_3d", m.Rows, n, 1))})
-	}
-	v = g.Node(onnxgraph.ONNX("Reshape"), []string{v, g.shape(m.Rows, m.Width)})
-	g.sums[key] = v
-	return v
 }
 
 // Rows looks up rows of the matrix by a vector of row numbers.

@@ -16,8 +16,8 @@ const blockSize = 32
 // chunkBytes is about how much of a matrix is in memory at a time.
 const chunkBytes = 1 << 20
 
-func (s *Store) storeFloats(ctx context.Context, m *Matrix, parts []Part) (err error) {
-	m.floats, err = s.Data.Put(m.Name, onnxgraph.Float32, []int{m.Rows, m.Width}, func(w io.Writer) error {
+func (s *Store) storeFloats(ctx context.Context, m *Matrix, name string, parts []Part) (err error) {
+	m.floats, err = s.Data.Put(name, onnxgraph.Float32, []int{m.Rows, m.Width}, func(w io.Writer) error {
 		for _, p := range parts {
 			if err := writeFloats(ctx, w, p); err != nil {
 				return err

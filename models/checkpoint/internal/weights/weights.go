@@ -117,6 +117,8 @@ type Matrix struct {
 	Form tensor.Form
 
 	floats onnxgraph.Stored
+	// copied tells that floats are there beside the blocks.
+	copied bool
 	// blocks has Rows × Width/Size blocks of integers whose zero is 8 or 128; scale and low are [Rows, Width/Size].
 	blocks, scale, low onnxgraph.Stored
 }
@@ -165,6 +167,10 @@ func (s *Store) form(p Part) tensor.Form {
 
 // Matrix stores tensors of width columns, one below the other, as one matrix; rows are those of each.
 func (s *Store) Matrix(ctx context.Context, name string, tensors []string, width int, rows ...int) (*Matrix, error) {
+	return s.matrix(ctx, name, false, tensors, width, rows...)
+}
+
+func (s *Store) matrix(ctx context.Context, name string, lookup bool, tensors []string, width int, rows ...int) (*Matrix, error) {
 	m := &Matrix{Name: name, Width: width}
 	var parts []Part
 	for i, t := range tensors {
@@ -175,19 +181,25 @@ func (s *Store) Matrix(ctx context.Context, name string, tensors []string, width
 		parts = append(parts, p)
 		m.Rows += rows[i]
 	}
-	m.Form = s.form(parts[0])
-	if m.Quantized() {
-		return m, s.storeBlocks(ctx, m, parts)
+	if m.Form = s.form(parts[0]); !m.Quantized() {
+		return m, s.storeFloats(ctx, m, name, parts)
 	}
-	return m, s.storeFloats(ctx, m, parts)
+	if err := s.storeBlocks(ctx, m, parts); err != nil {
+		return nil, err
+	}
+	// ONNX Runtime multiplies blocks of 8 bits with fp32 activations by unpacking them at every call, 10 times as slowly.
+	if m.copied = s.Precision == AsIs && m.Form.Bits == 8 && !lookup; m.copied {
+		return m, s.storeFloats(ctx, m, name+".float", parts)
+	}
+	return m, nil
 }
 
 // Table stores the matrix that tokens are looked up in, or the one that scores them. What such a matrix loses is lost for
-// every token, so that it keeps 8 bits when the others get 4.
-func (s *Store) Table(ctx context.Context, name string, rows, width int) (*Matrix, error) {
+// every token, so that it keeps 8 bits when the others get 4. lookup tells that nothing will be multiplied with it.
+func (s *Store) Table(ctx context.Context, name string, lookup bool, rows, width int) (*Matrix, error) {
 	fine := *s
 	if fine.Precision == Q4 {
 		fine.Precision = Q8
 	}
-	return fine.Matrix(ctx, name, []string{name}, width, rows)
+	return fine.matrix(ctx, name, lookup, []string{name}, width, rows)
 }
