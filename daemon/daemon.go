@@ -19,6 +19,7 @@ import (
 type Daemon struct {
 	cfg      config.Config
 	log      *slog.Logger
+	version  string
 	metrics  *metrics
 	ledger   *ledger
 	queue    *queue.Queue
@@ -44,9 +45,10 @@ type closer struct {
 }
 
 // New opens everything the daemon needs, in the order in which Run will close
-// it backwards. On an error nothing stays open.
-func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, err error) {
-	d := &Daemon{cfg: cfg, log: log, metrics: newMetrics()}
+// it backwards. On an error nothing stays open. version is the program's, for
+// the log of the tables.
+func New(ctx context.Context, cfg config.Config, log *slog.Logger, version string) (_ *Daemon, err error) {
+	d := &Daemon{cfg: cfg, log: log, version: version, metrics: newMetrics()}
 	d.ledger = newLedger(log, d.metrics)
 	d.work, d.giveUp = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer func() {

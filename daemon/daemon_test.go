@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +39,15 @@ func TestJobBecomesRows(t *testing.T) {
 	want := "0-2 3 384 ,7 5 384 ,a 8 384 ,a <nil> 0 duplicate_id,bad <nil> 0 invalid_record"
 	if got := strings.Join(seen, ","); got != want {
 		t.Errorf("rows are\n%s, want\n%s", got, want)
+	}
+	const footer = `
+import sys, deltalake, pyarrow.parquet
+files = deltalake.DeltaTable(sys.argv[1]).file_uris()
+print(pyarrow.parquet.read_metadata(files[0]).metadata[b"textmill.model_sha256.all-MiniLM-L6-v2"].decode())
+`
+	stamp := strings.TrimSpace(string(python(t, footer, filepath.Join(cfg.Export.URI, "docs"))))
+	if stamp != r.daemon.servers[0].spec.SHA256 {
+		t.Errorf("the part's footer says model_sha256 %s", stamp)
 	}
 }
 

@@ -26,6 +26,8 @@ func (d *Daemon) openStore() error {
 		PartBytes: int64(d.cfg.Export.PartBytes),
 		Remember:  d.cfg.Export.Remember,
 		Oldest:    func(ctx context.Context) (time.Time, error) { return d.queue.Oldest(ctx) },
+		Metadata:  map[string]string{"textmill.version": d.version},
+		Version:   d.version,
 		Logger:    d.log,
 	})
 	if err != nil {

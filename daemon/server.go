@@ -189,6 +189,7 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 		v = giveUp(err)
 	}
 	if err != nil || settled {
+		s.recount(work, lane.table, f, shard, v)
 		s.end(work, f, v)
 		return
 	}
@@ -217,6 +218,25 @@ func lookUp(ctx context.Context, t *export.Table, f *flight) (verdict, bool, err
 		err = t.SyncEntry(ctx, f.key)
 	}
 	return v, true, err
+}
+
+// recount finds out how many rows a skipped delivery has in the table, for the event that may not have been published
+// when they were committed.
+func (s *server) recount(ctx context.Context, t *export.Table, f *flight, shard *jobs.Shard, v verdict) {
+	if !v.skipped || v.outcome != export.Committed {
+		return
+	}
+	f.rows = len(shard.Records)
+	if f.delivery.Delivered < 2 {
+		return // a publisher's repeat, long announced
+	}
+	counted, found, err := t.Tally(ctx, f.key, f.job, f.shard)
+	if err != nil {
+		s.log.WarnContext(ctx, "rows of a settled delivery not counted", "job", f.job, "shard", f.shard, "error", err.Error())
+	}
+	if found {
+		f.rows, f.errors = int(counted.Rows), int(counted.Errors)
+	}
 }
 
 // feed sends a shard's records through the engine.

@@ -30,7 +30,7 @@ Without a config file it serves every model in the cache for the task it was mad
 				_, err := fmt.Fprint(cmd.OutOrStdout(), cfg)
 				return err
 			}
-			d, err := daemon.New(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()))
+			d, err := daemon.New(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()), version)
 			if err != nil {
 				return err
 			}

@@ -23,7 +23,7 @@ the table three questions, and prints how to read it with DuckDB, Polars and pan
 				cfg.Log.Level = "warn" // progress says enough
 			}
 			return demo.Run(cmd.Context(), cfg, demo.Options{
-				Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(), Terminal: onTerminal(), Log: logger(cfg, cmd.ErrOrStderr()),
+				Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(), Terminal: onTerminal(), Version: version, Log: logger(cfg, cmd.ErrOrStderr()),
 			})
 		},
 	}

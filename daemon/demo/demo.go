@@ -35,6 +35,7 @@ type Options struct {
 	Stdout   io.Writer // what was done, the answers, and how to query the table
 	Stderr   io.Writer // progress
 	Terminal bool      // Stderr is a terminal
+	Version  string    // of the program
 	Log      *slog.Logger
 }
 
@@ -109,7 +110,7 @@ type filled struct {
 func fill(ctx context.Context, cfg config.Config, root string, o Options) (done filled, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	d, err := daemon.New(ctx, cfg, o.Log)
+	d, err := daemon.New(ctx, cfg, o.Log, o.Version)
 	if err != nil {
 		return done, err
 	}

@@ -185,7 +185,7 @@ func (t *typed[E]) write(rows []Row) error {
 	return err
 }
 
-func (t *typed[E]) flush() error { return t.w.Flush() }
+func (t *typed[E]) flush() error           { return t.w.Flush() }
 func (t *typed[E]) note(key, value string) { t.w.SetKeyValueMetadata(key, value) }
 
 func (t *typed[E]) close() error { return t.w.Close() }
