@@ -25,6 +25,7 @@ type Table struct {
 	work    sync.WaitGroup
 	mu      sync.Mutex
 	h       *handle // nil: not opened, or the table does not exist
+	tallies [tallyBack]*tallied
 }
 
 // Name is the dataset.

@@ -1,0 +1,32 @@
+package export
+
+import "testing"
+
+func TestTallyTellsWhatADeliveryBrought(t *testing.T) {
+	dir := t.TempDir()
+	tab := table(t, openStore(t, dir))
+	for _, shards := range [][]string{{"0", "1"}, {"2"}} {
+		b := begin(t, tab)
+		add(t, b, shards...)
+		if shards[0] == "2" {
+			rows := sample("3", 5)
+			rows[1].Error, rows[4].Error = "nan: x", "nan: y"
+			if err := b.Add(key("3"), rows); err != nil {
+				t.Fatal(err)
+			}
+		}
+		commit(t, b)
+	}
+	again := table(t, openStore(t, dir)) // another process, after a crash
+	if err := again.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for shard, want := range map[string]Tally{"0": {Rows: 10}, "1": {Rows: 10}, "2": {Rows: 10}, "3": {Rows: 5, Errors: 2}} {
+		if got, found, err := again.Tally(t.Context(), key(shard), "j", shard); got != want || !found || err != nil {
+			t.Errorf("shard %s: %+v %t %v, want %+v", shard, got, found, err, want)
+		}
+	}
+	if got, found, err := again.Tally(t.Context(), key("4"), "j", "4"); found || err != nil {
+		t.Errorf("an unknown delivery: %+v, %v", got, err)
+	}
+}
