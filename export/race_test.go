@@ -77,6 +77,9 @@ func TestTableDeletedAndMadeAnew(t *testing.T) {
 		t.Errorf("commit to a deleted table: %v", err)
 	}
 	b.Abort()
+	if err := other.SyncEntry(t.Context(), key("a")); !errors.Is(err, ErrGone) {
+		t.Errorf("a key of the deleted table may be relied on: %v", err)
+	}
 	if o := outcome(t, tab, key("a")); o != Absent {
 		t.Errorf("a key of the deleted table is %v", o)
 	}

@@ -14,6 +14,10 @@ import (
 func (t *Table) SyncEntry(ctx context.Context, k Key) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// A table that was deleted meanwhile has nothing that could be relied on.
+	if err := t.refresh(ctx); err != nil {
+		return err
+	}
 	if t.h == nil || t.h.ledger.look(k) == Absent {
 		return fmt.Errorf("%w: %s is not settled in %s", ErrGone, k, t.path)
 	}
