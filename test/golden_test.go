@@ -72,8 +72,8 @@ type vectorRow struct {
 	Embedding []float64 `json:"embedding"`
 }
 
-// TestGoldenVectors takes the golden texts through queue and table: in one message, each alone in a message of its own
-// that nothing else shares a batch with, and shuffled among other texts.
+// TestGoldenVectors takes the golden texts through queue and table: in one message, shuffled among other texts, each in
+// a message of its own, and some of those so that nothing else can share a batch with them.
 func TestGoldenVectors(t *testing.T) {
 	d := startDaemon(t, newHome(t), "TEXTMILL_EXPORT_COMMIT_INTERVAL=10ms")
 	all := goldens(t)
@@ -108,8 +108,20 @@ func TestGoldenVectors(t *testing.T) {
 	d.await(logged("delivery settled"), 3)
 	compare(t, d, "shuffled", all)
 
-	d.alone(t, all, func(i int, g golden) message { return job("alone", i, g) })
-	compare(t, d, "alone", all)
+	var each []message
+	var some []golden
+	for i, g := range all {
+		each = append(each, job("each", i, g))
+		if i%7 == 1 || g.Text == "" || g.Full > 256 {
+			some = append(some, g)
+		}
+	}
+	d.publish(each...)
+	d.await(logged("delivery settled"), 3+len(all))
+	compare(t, d, "each", all)
+
+	d.alone(t, some, func(i int, g golden) message { return job("alone", i, g) })
+	compare(t, d, "alone", some)
 }
 
 // publishEach publishes a message, waits until the job says that it is committed, and goes on to the next.
