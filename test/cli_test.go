@@ -65,7 +65,7 @@ func TestWrongUsageIsExit2(t *testing.T) {
 		{[]string{"dead"}, "name a command"},
 		{[]string{"dead", "lst"}, `unknown command "lst"`},
 		{[]string{"--frob"}, "unknown flag: --frob"},
-		{[]string{"embed", "--modle", "x"}, "unknown flag: --modle"},
+		{[]string{"embed", "--modelx", "x"}, "unknown flag: --modelx"},
 		{[]string{"embed", "text"}, "--model is needed"},
 		{[]string{"embed", "--model", model, "--param", "normalize", "x"}, `"normalize" is not of the form name=value`},
 		{[]string{"embed", "--model", model, "--param", "dimension=3", "x"}, `did you mean dimensions?`},
