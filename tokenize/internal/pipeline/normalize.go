@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"textmill/tokenize/internal/aligned"
+	"textmill/tokenize/internal/jsonread"
 	"textmill/tokenize/internal/normal"
 	"textmill/tokenize/internal/spec"
 	"textmill/tokenize/internal/ucd"
@@ -21,7 +22,7 @@ func Normalizers(list []spec.Normalizer) ([]Normalizer, error) {
 	for _, n := range list {
 		step, err := normalizer(n)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", n.Path, err)
+			return nil, &jsonread.Error{Path: n.Path, Err: err}
 		}
 		steps = append(steps, step)
 	}

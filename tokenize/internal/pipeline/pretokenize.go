@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"textmill/tokenize/internal/aligned"
+	"textmill/tokenize/internal/jsonread"
 	"textmill/tokenize/internal/spec"
 	"textmill/tokenize/internal/split"
 	"textmill/tokenize/internal/ucd"
@@ -19,7 +20,7 @@ func PreTokenizers(list []spec.PreTokenizer) ([]PreTokenizer, error) {
 	for _, p := range list {
 		step, err := preTokenizer(p)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.Path, err)
+			return nil, &jsonread.Error{Path: p.Path, Err: err}
 		}
 		steps = append(steps, step...)
 	}
@@ -31,11 +32,10 @@ func Finder(p spec.Pattern) (aligned.Finder, error) {
 	if !p.Regex && p.Text != "" {
 		return aligned.Literal(p.Text), nil
 	}
-	find, err := split.Compile(p.Text)
-	if err != nil {
-		return nil, fmt.Errorf("pattern %q: %w", p.Text, err)
+	if !p.Regex { // empty text matches between all characters, as the empty expression does
+		return split.Compile("")
 	}
-	return find, nil
+	return split.Compile(p.Text)
 }
 
 // Behaviors are the behaviours by their names in the file.
