@@ -10,10 +10,10 @@ stamp  := $(venv)/.requirements-$(shell cksum < test/requirements.txt | tr -d ' 
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help build setup demo test race lint bench require
+.PHONY: help build setup demo test race lint conformance bench require
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: require ## bin/textmill
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-X main.version=$(version)" -o $(bin) ./cmd/textmill
@@ -37,6 +37,9 @@ lint: require ## formatting, go vet, golangci-lint
 	@command -v golangci-lint >/dev/null || { \
 	  echo 'golangci-lint is missing: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@latest'; exit 1; }
 	golangci-lint run ./...
+
+conformance: setup $(stamp) ## tokens against Hugging Face's, 20,000 strings for each of many tokenizers
+	$(venv)/bin/python tokenize/conformance/compare.py
 
 bench: setup $(stamp) ## throughput against a bare ONNX Runtime loop, and memory over 100,000 texts
 	bench/run

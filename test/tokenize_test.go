@@ -126,3 +126,21 @@ func TestDecode(t *testing.T) {
 		t.Errorf("arguments: %v", arg)
 	}
 }
+
+// TestOtherEngine asks sugarme/tokenizer, which prints, panics and exits as it likes, through the same command.
+func TestOtherEngine(t *testing.T) {
+	home := newHome(t)
+	args := []string{"tokenize", "--model", model, "--engine", "sugarme", "Tokenizers are fun"}
+	got := lines[tokenized](t, call{home: home}.ok(t, args...).stdout)
+	if len(got) != 1 || !reflect.DeepEqual(got[0].IDs, []int{101, 19204, 17629, 2015, 2024, 4569, 102}) || len(got[0].Offsets) != 7 {
+		t.Errorf("got %+v", got)
+	}
+	in := `{"id":"a","text":"plain English"}` + "\n" + `{"id":"b","text":"caf\u00e9 \u4e2d\u6587 \ud83d\ude00"}` + "\n"
+	report := call{home: home, stdin: in}.ok(t, "tokenize", "--model", model, "--compare").stdout
+	if !strings.Contains(report, "2") || strings.HasPrefix(report, "{") {
+		t.Errorf("no report: %s", report)
+	}
+	if r := (call{home: home}).run(t, "tokenize", "--model", model, "--engine", "other", "x"); r.code != 2 {
+		t.Errorf("an unknown engine: exit %d", r.code)
+	}
+}

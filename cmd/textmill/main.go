@@ -26,6 +26,9 @@ const (
 )
 
 func main() {
+	if status, child := local.Child(); child {
+		os.Exit(status)
+	}
 	ctx, stop := untilSignal()
 	code := exitCode(rootCommand().ExecuteContext(ctx))
 	stop()

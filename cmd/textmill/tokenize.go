@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -10,6 +11,7 @@ import (
 
 func tokenizeCommand(s *settings) *cobra.Command {
 	var o local.TokenizeOptions
+	var compare bool
 	cmd := &cobra.Command{
 		Use:   "tokenize (--model M | --tokenizer FILE) [--decode] [TEXT...]",
 		Short: "Turn text into token IDs exactly as Hugging Face does, or back",
@@ -20,7 +22,8 @@ With --decode the records are {"id","input_ids"} and the answers {"id","text"}.
 A record that cannot be read is {"id","error":"class: message"}; how many there were is told on standard error.`,
 		Example: `  textmill tokenize --model all-MiniLM-L6-v2 "Tokenizers are fun"
   textmill tokenize --tokenizer tokenizer.json < texts.jsonl > ids.jsonl
-  textmill tokenize --tokenizer tokenizer.json --decode --skip-special-tokens < ids.jsonl`,
+  textmill tokenize --tokenizer tokenizer.json --decode --skip-special-tokens < ids.jsonl
+  textmill tokenize --tokenizer tokenizer.json --compare < texts.jsonl`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -30,6 +33,10 @@ A record that cannot be read is {"id","error":"class: message"}; how many there 
 				return usageError{cmd.CommandPath(), errors.New("--skip-special-tokens belongs to --decode; for tokenizing it is --no-special-tokens")}
 			case o.NoSpecialTokens && o.Decode:
 				return usageError{cmd.CommandPath(), errors.New("--no-special-tokens does not go with --decode; for that it is --skip-special-tokens")}
+			case o.Engine != local.EngineTextmill && o.Engine != local.EngineSugarme:
+				return usageError{cmd.CommandPath(), fmt.Errorf("--engine %q is neither textmill nor sugarme", o.Engine)}
+			case o.Decode && (compare || o.Engine == local.EngineSugarme):
+				return usageError{cmd.CommandPath(), errors.New("--decode is for the engine textmill alone")}
 			}
 			cfg, err := s.load()
 			if err != nil {
@@ -37,12 +44,17 @@ A record that cannot be read is {"id","error":"class: message"}; how many there 
 			}
 			o.Texts = local.Texts{Args: args, In: cmd.InOrStdin()}
 			o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
+			if compare {
+				return local.Compare(cmd.Context(), cfg, o)
+			}
 			return local.Tokenize(cmd.Context(), cfg, o)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Model, "model", "m", "", "`NAME` of a model in the cache")
 	flags.StringVar(&o.File, "tokenizer", "", "a tokenizer.json `FILE`")
+	flags.StringVar(&o.Engine, "engine", local.EngineTextmill, "textmill, or sugarme: the library sugarme/tokenizer in a process of its own")
+	flags.BoolVar(&compare, "compare", false, "report where sugarme/tokenizer makes other tokens than textmill")
 	flags.BoolVar(&o.Decode, "decode", false, "turn token IDs into text")
 	flags.BoolVar(&o.NoSpecialTokens, "no-special-tokens", false, "leave out the special tokens that the tokenizer adds")
 	flags.BoolVar(&o.SkipSpecialTokens, "skip-special-tokens", false, "leave special tokens out of decoded text")

@@ -19,6 +19,7 @@ import (
 type TokenizeOptions struct {
 	Model             string // of the cache: a text is cut where the model would cut it
 	File              string // or a tokenizer.json: its own truncation and padding apply
+	Engine            string // EngineTextmill, "" likewise, or EngineSugarme, which neither cuts nor pads
 	Decode            bool
 	NoSpecialTokens   bool
 	SkipSpecialTokens bool
@@ -28,23 +29,36 @@ type TokenizeOptions struct {
 }
 
 // Tokenize turns texts into token IDs or back, one JSON line for each, in order and in constant memory.
-func Tokenize(ctx context.Context, cfg config.Config, o TokenizeOptions) error {
-	t, err := openTokenizer(cfg, o)
+func Tokenize(ctx context.Context, cfg config.Config, o TokenizeOptions) (err error) {
+	work, end, err := tokenizeWork(ctx, cfg, o)
 	if err != nil {
 		return err
 	}
-	recordBytes := int(cfg.Limits.RecordBytes)
-	work := func(l line) answer { return t.encode(l.record(recordBytes)) }
-	if o.Decode {
-		work = func(l line) answer { return t.decode(l, o.SkipSpecialTokens) }
-	}
+	defer func() { err = errors.Join(err, end()) }()
 	out := newAnswerWriter(o.Out)
-	err = sideBySide(ctx, o.Texts, recordBytes, work, out)
+	err = sideBySide(ctx, o.Texts, int(cfg.Limits.RecordBytes), work, out)
 	if err := errors.Join(err, out.flush()); err != nil {
 		return err
 	}
 	o.Log.Log(ctx, o.Texts.level(out.failed), "tokenized", "records", out.lines, "errors", out.failed)
 	return nil
+}
+
+// tokenizeWork is what is done with each line; end is to be called when no line is left.
+func tokenizeWork(ctx context.Context, cfg config.Config, o TokenizeOptions) (work func(line) answer, end func() error, err error) {
+	if o.Engine == EngineSugarme {
+		return libraryWork(ctx, cfg, o)
+	}
+	t, err := openTokenizer(cfg, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	end = func() error { return nil }
+	if o.Decode {
+		return func(l line) answer { return t.decode(l, o.SkipSpecialTokens) }, end, nil
+	}
+	recordBytes := int(cfg.Limits.RecordBytes)
+	return func(l line) answer { return t.encode(l.record(recordBytes)) }, end, nil
 }
 
 // textTokenizer is a tokenizer with the options of the command.
@@ -125,7 +139,11 @@ func (t *textTokenizer) encode(r jobs.Record) answer {
 	if err != nil {
 		return failure(r.ID, &jobs.RecordError{Class: jobs.InvalidRecord, Message: "text: " + err.Error()})
 	}
-	b := appendString([]byte(`{"id":`), r.ID)
+	return encoded(r.ID, e)
+}
+
+func encoded(id string, e *tokenize.Encoding) answer {
+	b := appendString([]byte(`{"id":`), id)
 	b = appendInts(append(b, `,"input_ids":`...), e.IDs)
 	b = appendInts(append(b, `,"attention_mask":`...), e.AttentionMask)
 	b = appendInts(append(b, `,"token_type_ids":`...), e.TypeIDs)
