@@ -13,7 +13,7 @@
 //
 //	input_ids               int64 [batch, sequence]   new tokens, rows padded on the right with any id
 //	seqlens_k               int32 [batch]             for each row, how many tokens its cache holds after this run, minus one
-//	total_sequence_length   int32 scalar              the greatest seqlens_k plus one; in processor memory
+//	total_sequence_length   int32 [1]                 the greatest seqlens_k plus one; in processor memory
 //	logits_positions        int64 [logits]            which of the batch × sequence positions are scored, row by row counted
 //	past_key_values.N.key   float32 [batch, kv_heads, max_length, head_size], likewise .value
 //	logits                  float32 [logits, vocab_size], in the order of logits_positions

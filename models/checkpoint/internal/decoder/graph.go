@@ -36,7 +36,7 @@ func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
 	b := &builder{Graph: weights.NewGraph("decoder", a), m: m}
 	ids := b.Input(InputIDs, onnxgraph.Int64, "batch", "sequence")
 	b.lengths = b.Input(SeqLens, onnxgraph.Int32, "batch")
-	b.total = b.Input(TotalLength, onnxgraph.Int32)
+	b.total = b.Input(TotalLength, onnxgraph.Int32, 1)
 	positions := b.Input(LogitsPositions, onnxgraph.Int64, "logits")
 	b.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{ids}), b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
 	b.cos, b.sin = b.Tensor(m.cos), b.Tensor(m.sin)

@@ -1,0 +1,143 @@
+package checkpoint_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"textmill/models"
+	"textmill/models/checkpoint"
+)
+
+type value = ort.Value
+
+var loadLibrary = sync.OnceValue(func() error {
+	home, err := models.Home()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(models.LibraryPath(home)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: run textmill setup", err)
+	}
+	ort.SetSharedLibraryPath(models.LibraryPath(home))
+	return ort.InitializeEnvironment(ort.WithLogLevelError())
+})
+
+func openSession(t *testing.T, path string, inputs, outputs []string) *ort.DynamicAdvancedSession {
+	t.Helper()
+	if err := loadLibrary(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := ort.NewDynamicAdvancedSession(path, inputs, outputs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Destroy(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func tensor[T ort.TensorData](t *testing.T, data []T, dims ...int64) ort.Value {
+	t.Helper()
+	v, err := ort.NewTensor(dims, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// A slots is the least loop over a decoder: a cache buffer for each layer, of which every run gets a view.
+type slots struct {
+	t       *testing.T
+	d       checkpoint.Decoder
+	session *ort.DynamicAdvancedSession
+	caches  [][]float32 // key and value of each layer
+	length  int         // of a slot
+	used    []int       // tokens in each slot
+}
+
+func openSlots(t *testing.T, bundle string, graph, n, length int) *slots {
+	t.Helper()
+	s := &slots{t: t, length: length, used: make([]int, n)}
+	data, err := os.ReadFile(filepath.Join(bundle, checkpoint.DecoderName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &s.d); err != nil {
+		t.Fatal(err)
+	}
+	inputs, outputs := []string{"input_ids", "seqlens_k", "total_sequence_length", "logits_positions"}, []string{"logits"}
+	for i := range s.d.Layers {
+		for _, part := range []string{"key", "value"} {
+			inputs = append(inputs, fmt.Sprintf("past_key_values.%d.%s", i, part))
+			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
+			s.caches = append(s.caches, make([]float32, n*s.d.KVHeads*length*s.d.HeadSize))
+		}
+	}
+	s.session = openSession(t, filepath.Join(bundle, filepath.FromSlash(s.d.Graphs[graph].File)), inputs, outputs)
+	return s
+}
+
+// run feeds new tokens to the slots from first on and gives the logits of the last token of each, or of all.
+func (s *slots) run(first int, rows [][]int64, all bool) [][]float32 {
+	s.t.Helper()
+	width := 0
+	for _, r := range rows {
+		width = max(width, len(r))
+	}
+	ids, lens, total := make([]int64, len(rows)*width), make([]int32, len(rows)), int32(0)
+	var positions []int64
+	for i, r := range rows {
+		copy(ids[i*width:], r)
+		s.used[first+i] += len(r)
+		lens[i] = int32(s.used[first+i] - 1)
+		total = max(total, lens[i]+1)
+		for j := range r {
+			if all || j == len(r)-1 {
+				positions = append(positions, int64(i*width+j))
+			}
+		}
+	}
+	n, vocab := int64(len(rows)), s.d.VocabSize
+	logits := make([]float32, len(positions)*vocab)
+	inputs := []ort.Value{tensor(s.t, ids, n, int64(width)), tensor(s.t, lens, n), tensor(s.t, []int32{total}, 1), tensor(s.t, positions, int64(len(positions)))}
+	outputs := []ort.Value{tensor(s.t, logits, int64(len(positions)), int64(vocab))}
+	size := s.d.KVHeads * s.length * s.d.HeadSize
+	for _, c := range s.caches {
+		view := tensor(s.t, c[first*size:(first+len(rows))*size], n, int64(s.d.KVHeads), int64(s.length), int64(s.d.HeadSize))
+		inputs, outputs = append(inputs, view), append(outputs, view)
+	}
+	if err := s.session.Run(inputs, outputs); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, v := range append(inputs, outputs[0]) {
+		if err := v.Destroy(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	var split [][]float32
+	for i := range positions {
+		split = append(split, logits[i*vocab:(i+1)*vocab])
+	}
+	return split
+}
+
+func argmax(v []float32) int64 {
+	best := 0
+	for i := range v {
+		if v[i] > v[best] {
+			best = i
+		}
+	}
+	return int64(best)
+}

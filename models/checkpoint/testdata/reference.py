@@ -1,0 +1,96 @@
+"""Makes tiny checkpoints of every architecture and what the reference computes with them.
+
+Needs torch, transformers 5.23, tokenizers and gguf 0.19; run it in this folder. tiny/NAME holds a Hugging Face directory
+and reference.json: rows of input_ids, and logits (decoders) or last_hidden_state (encoders) at every position of every row.
+types.gguf holds a tensor of every type that is read, types.f32 the floats that the package gguf makes of them, in order.
+"""
+
+import json
+import os
+import shutil
+
+import gguf
+import numpy as np
+import torch
+import transformers as tf
+from tokenizers import Tokenizer, models
+
+VOCAB = 64
+torch.manual_seed(7)
+rng = np.random.default_rng(7)
+
+common = dict(hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, vocab_size=VOCAB, max_position_embeddings=64)
+llm = dict(common, num_key_value_heads=1, head_dim=16, bos_token_id=1, eos_token_id=2, pad_token_id=0, initializer_range=0.2)
+llama3 = dict(rope_type="llama3", rope_theta=10000.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16)
+
+MODELS = {
+    "llama": (tf.LlamaForCausalLM, tf.LlamaConfig(**llm, tie_word_embeddings=True)),
+    "llama3": (tf.LlamaForCausalLM, tf.LlamaConfig(**dict(llm, num_attention_heads=4, num_key_value_heads=2), attention_bias=True, mlp_bias=True, tie_word_embeddings=False, rope_parameters=llama3)),
+    "mistral": (tf.MistralForCausalLM, tf.MistralConfig(**llm, sliding_window=4, tie_word_embeddings=False)),
+    "qwen2": (tf.Qwen2ForCausalLM, tf.Qwen2Config(**{k: v for k, v in llm.items() if k != "head_dim"}, tie_word_embeddings=True, rope_parameters=yarn)),
+    "qwen3": (tf.Qwen3ForCausalLM, tf.Qwen3Config(**dict(llm, head_dim=32), tie_word_embeddings=True)),
+    "smollm3": (tf.SmolLM3ForCausalLM, tf.SmolLM3Config(**llm, no_rope_layers=[1, 0], tie_word_embeddings=True)),
+    "bert": (tf.BertModel, tf.BertConfig(**common, initializer_range=0.2)),
+    "xlm-roberta": (tf.XLMRobertaModel, tf.XLMRobertaConfig(**common, pad_token_id=1, type_vocab_size=1, initializer_range=0.2)),
+    "distilbert": (tf.DistilBertModel, tf.DistilBertConfig(vocab_size=VOCAB, dim=32, hidden_dim=40, n_layers=2, n_heads=2, max_position_embeddings=64, initializer_range=0.2)),
+}
+
+
+def rows(decoder):
+    low = 3
+    return [rng.integers(low, VOCAB, n).tolist() for n in ((11, 6, 1) if decoder else (9, 4))]
+
+
+def build(name, cls, config):
+    path = os.path.join("tiny", name)
+    shutil.rmtree(path, ignore_errors=True)
+    config._attn_implementation = "eager"
+    model = cls(config).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.dim() == 1:  # norms and biases are born as ones and zeros, which would hide mistakes
+                p.add_(torch.randn_like(p) * 0.2)
+    model = model.to(torch.bfloat16)
+    model.save_pretrained(path, max_shard_size="20KB" if name == "llama3" else "1GB")
+    model = cls.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+    Tokenizer(models.WordLevel({f"t{i}": i for i in range(VOCAB)}, unk_token="t0")).save(os.path.join(path, "tokenizer.json"))
+    decoder = "ForCausalLM" in cls.__name__
+    out = []
+    for ids in rows(decoder):
+        with torch.no_grad():
+            r = model(torch.tensor([ids]))
+        values = r.logits if decoder else r.last_hidden_state
+        out.append({"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in values[0]]})
+    with open(os.path.join(path, "reference.json"), "w") as f:
+        json.dump(out, f)
+
+
+def types():
+    T = gguf.GGMLQuantizationType
+    w = gguf.GGUFWriter("types.gguf", "types")
+    floats = []
+    for name in ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"):
+        t = T[name]
+        values = rng.normal(size=(2, 512)).astype(np.float32)
+        if name.endswith("_K"):  # no quantizer: any bytes will do, with scales that are numbers
+            per, size = gguf.GGML_QUANT_SIZES[t]
+            raw = rng.integers(0, 256, (2, 512 // per, size), dtype=np.uint8)
+            at = [size - 2] if name == "Q6_K" else [0, 2]
+            for a in at:
+                raw[:, :, a:a + 2] = rng.normal(size=raw.shape[:2] + (1,)).astype(np.float16).view(np.uint8)
+            raw = raw.reshape(2, -1)
+        else:
+            raw = gguf.quantize(values, t)
+        w.add_tensor(name, raw, raw_dtype=None if name == "F32" else t)
+        floats.append(gguf.dequantize(raw, t).astype("<f4"))
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+    np.concatenate(floats).tofile("types.f32")
+
+
+for name, (cls, config) in MODELS.items():
+    build(name, cls, config)
+types()
