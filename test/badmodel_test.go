@@ -81,14 +81,16 @@ func TestDamagedModel(t *testing.T) {
 			if err := alone.Run(); alone.ProcessState.ExitCode() != 1 {
 				t.Errorf("a daemon with nothing else to serve: %v", err)
 			}
-			t.Logf("%s", log.String())
-			for _, want := range append(tc.want, "damaged") {
+			for _, want := range tc.want {
 				if !strings.Contains(log.String(), want) {
 					t.Errorf("the daemon does not say %q:\n%s", want, log.String())
 				}
 			}
 			if r := (call{home: home}).run(t, "embed", "--model", "damaged", "x"); r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, tc.want[0]) {
 				t.Errorf("embed: exit %d, %s%s", r.code, r.stdout, r.stderr)
+			}
+			if r := (call{home: home}).run(t, "models", "verify", "damaged"); r.code != 1 || !strings.Contains(r.stdout+r.stderr, tc.want[0]) {
+				t.Errorf("models verify: exit %d, %s%s", r.code, r.stdout, r.stderr)
 			}
 		})
 	}
