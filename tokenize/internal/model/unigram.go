@@ -148,14 +148,11 @@ func (u *Unigram) viterbi(word string, s *Scratch) error {
 				single = true
 			}
 		}
-		if !single {
+		if b := &best[min(start+size, n)]; !single && (b.start < 0 || u.unkScore+here > b.score) {
 			if !u.hasUnk {
 				return fmt.Errorf("%w: unk_id is missing", ErrUnknown)
 			}
-			b := &best[start+size]
-			if score := u.unkScore + here; b.start < 0 || score > b.score {
-				*b = bestNode{score, int32(start), u.unk}
-			}
+			*b = bestNode{u.unkScore + here, int32(start), u.unk}
 		}
 		start += size
 	}
