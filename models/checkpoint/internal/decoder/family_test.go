@@ -1,0 +1,53 @@
+package decoder
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+const good = `{"architectures":["LlamaForCausalLM"],"hidden_size":32,"num_hidden_layers":2,"num_attention_heads":2,
+"intermediate_size":40,"vocab_size":64,"max_position_embeddings":64`
+
+func TestConfigurationsThatCannotBeBuiltAreNamed(t *testing.T) {
+	for _, c := range []struct{ name, more, want string }{
+		{"unknown architecture", `,"architectures":["MambaForCausalLM"]}`, "MambaForCausalLM"},
+		{"two architectures", `,"architectures":["LlamaForCausalLM","X"]}`, "LlamaForCausalLM, X"},
+		{"activation", `,"hidden_act":"relu"}`, `hidden_act is "relu"`},
+		{"no layers", `,"num_hidden_layers":0}`, "num_hidden_layers is 0"},
+		{"too many layers", `,"num_hidden_layers":5000}`, "num_hidden_layers is 5000"},
+		{"negative size", `,"vocab_size":-1}`, "vocab_size is -1"},
+		{"uneven heads", `,"num_attention_heads":3,"num_key_value_heads":2,"head_dim":16}`, "3 attention heads"},
+		{"odd heads", `,"head_dim":12}`, "head_dim is 12"},
+		{"scaling", `,"rope_scaling":{"rope_type":"dynamic","factor":2}}`, `"dynamic"`},
+		{"scaling down", `,"rope_scaling":{"type":"linear","factor":0}}`, "factor 0"},
+		{"half rotation", `,"partial_rotary_factor":0.5}`, "partial_rotary_factor"},
+		{"layer types", `,"layer_types":["full_attention","linear_attention"]}`, "linear_attention"},
+		{"too few layer types", `,"layer_types":["full_attention"]}`, "layer_types has 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := ParseConfig([]byte(good + c.more))
+			if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want it to name %q", err, c.want)
+			}
+		})
+	}
+	if _, err := ParseConfig([]byte(good + "}")); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add(good + "}")
+	f.Add(good + `,"rope_scaling":{"rope_type":"yarn","factor":4},"sliding_window":4,"layer_types":["full_attention","sliding_attention"]}`)
+	f.Add(good + `,"rope_parameters":{"rope_type":"llama3","rope_theta":1e4,"factor":4,"low_freq_factor":1,"high_freq_factor":4}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseConfig([]byte(text))
+		if err != nil {
+			return
+		}
+		for i := range c.Layers {
+			_, _ = c.window(i), c.rotates(i)
+		}
+	})
+}
