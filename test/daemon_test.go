@@ -3,7 +3,6 @@ package test
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -215,31 +213,6 @@ func TestFromSubmitToTable(t *testing.T) {
 func quoted(s string) string {
 	b, _ := json.Marshal(s)
 	return string(b)
-}
-
-// TestDaemonSurvivesKill publishes a job, kills the daemon in the middle and starts it again over the same home.
-func TestDaemonSurvivesKill(t *testing.T) {
-	home := newHome(t)
-	d := startDaemon(t, home)
-	const records = 3000
-	var in strings.Builder
-	for i := range records {
-		fmt.Fprintf(&in, `{"id":%d,"text":"record number %d%s"}`+"\n", i, i, strings.Repeat(" and more", i%20))
-	}
-	c := d.client()
-	c.stdin = in.String()
-	c.ok(t, "submit", "--model", model, "--dataset", "kill", "--job", "k", "--no-wait", "-")
-	waitUntil(t, "the first rows are committed", func() bool { return len(logEntries(d.table("kill"))) >= 2 })
-	d.kill()
-	again := startDaemon(t, home)
-	again.client().ok(t, "watch", "k")
-	if n := len(rows(t, d.table("kill"))); n != records {
-		t.Errorf("%d of %d records are in the table", n, records)
-	}
-	again.signal(syscall.SIGTERM)
-	if code := again.wait(); code != 0 {
-		t.Errorf("SIGTERM ended the daemon with %d:\n%s", code, again.text())
-	}
 }
 
 // TestDaemonPages asks the daemon's address as a supervisor and a scraper would.

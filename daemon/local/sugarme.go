@@ -52,11 +52,11 @@ func Compare(ctx context.Context, cfg config.Config, o TokenizeOptions) (err err
 	unread := 0
 	err = o.Texts.each(ctx, recordBytes, func(l line) error {
 		r := l.record(recordBytes)
-		if r.Err != nil {
-			unread++
-			return nil
+		if r.Err == nil {
+			return c.Add(ctx, r.Text)
 		}
-		return c.Add(ctx, r.Text)
+		unread++
+		return nil
 	})
 	report, closed := c.Close()
 	if err := errors.Join(err, closed); err != nil {
