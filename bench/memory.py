@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Memory over many short texts: the daemon's median VmRSS at 90-100 % of the
+rows must be within 10 % of that at 10-20 %, and the publisher must stay under
+100 MiB. No garbage collection is forced."""
+import argparse
+import pathlib
+import statistics
+import sys
+import time
+
+import daemon
+
+
+def status(pid, field):
+    """A field of /proc/PID/status in MiB; None when the process has ended."""
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) / 1024
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return None
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--texts", type=int, default=100_000)
+    a = p.parse_args()
+    samples, publisher = [], []
+    with daemon.Daemon(a.texts) as d:
+        submit = d.submit("memory")
+        while submit.poll() is None:
+            samples.append((d.metric("textmill_tokens_total"), status(d.process.pid, "VmRSS")))
+            peak = status(submit.pid, "VmHWM")
+            if peak:
+                publisher.append(peak)
+            time.sleep(0.2)
+        rows, tokens = d.metric("textmill_rows_total"), d.metric("textmill_tokens_total")
+        if submit.returncode or rows != a.texts:
+            raise SystemExit(f"textmill submit ended with {submit.returncode}, {rows:.0f} of {a.texts} rows")
+    # Rows show in the table some at a time; tokens tell how far the work is in between.
+    early = [rss for done, rss in samples if 0.10 <= done / tokens <= 0.20]
+    late = [rss for done, rss in samples if 0.90 <= done / tokens <= 1.00]
+    if not early or not late:
+        raise SystemExit("too few texts: there is no sample at 10-20 % or at 90-100 %")
+    first, last = statistics.median(early), statistics.median(late)
+    print(f"daemon, VmRSS at 10-20 % of {a.texts} rows: {first:.1f} MiB (median of {len(early)} samples)")
+    print(f"daemon, VmRSS at 90-100 %: {last:.1f} MiB (median of {len(late)} samples), ratio {last / first:.3f}")
+    print(f"publisher, peak: {max(publisher):.1f} MiB")
+    return 0 if abs(last / first - 1) < 0.10 and max(publisher) < 100 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
