@@ -61,3 +61,38 @@ func awaitNewFile(t testing.TB, dir string) {
 		return false
 	})
 }
+
+// TestPublisherKilled kills `submit` while it waits for more input, and runs it again with all of it.
+func TestPublisherKilled(t *testing.T) {
+	const records = 600
+	d := startDaemon(t, newHome(t))
+	all := corpus(records, 3)
+	args := []string{"submit", "--model", model, "--dataset", "again", "--job", "p", "-"}
+	c := d.client()
+	c.env = append(c.env, "TEXTMILL_LIMITS_RECORDS_PER_SHARD=20")
+	first := c.command(t, t.Context(), args...)
+	first.Stdin = nil
+	in, err := first.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write([]byte(all[:len(all)/2])); err != nil { // the end of it inside a record
+		t.Fatal(err)
+	}
+	d.await(logged("delivery settled"), 5)
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait() // killed
+	c.stdin = all
+	c.ok(t, args...)
+	if n := len(rows(t, d.table("again"))); n != records {
+		t.Errorf("%d of %d records are in the table", n, records)
+	}
+	if s := lines[status](t, d.client().ok(t, "status", "p", "--json").stdout)[0]; s.Rows != records || s.Shards != records/20 || s.Dead != 0 {
+		t.Errorf("status: %+v", s)
+	}
+}
