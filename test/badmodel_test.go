@@ -142,7 +142,8 @@ func TestSoundModelBesideADamagedOne(t *testing.T) {
 // TestServerWithoutJetStream is refused with what to do about it.
 func TestServerWithoutJetStream(t *testing.T) {
 	home := newHome(t)
-	env := []string{"TEXTMILL_NATS_URL=" + startNATS(t)}
+	url, _ := startNATS(t)
+	env := []string{"TEXTMILL_NATS_URL=" + url}
 	for _, args := range [][]string{
 		{"daemon"}, {"status"}, {"dead", "list"}, {"submit", "--model", model, "-"},
 	} {

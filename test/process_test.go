@@ -93,8 +93,8 @@ var natsServer = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// startNATS runs the real server in a process of its own and returns its URL.
-func startNATS(t testing.TB, args ...string) string {
+// startNATS runs the real server in a process of its own. It returns its URL, and what kills it.
+func startNATS(t testing.TB, args ...string) (url string, kill func()) {
 	t.Helper()
 	path, err := natsServer()
 	if err != nil {
@@ -106,16 +106,17 @@ func startNATS(t testing.TB, args ...string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	kill = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill() // an error says that it has ended
 		_ = cmd.Wait()
 	})
+	t.Cleanup(kill)
 	var ports struct{ Nats []string }
 	waitUntil(t, "nats-server listens", func() bool {
 		data, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("nats-server_%d.ports", cmd.Process.Pid)))
 		return err == nil && json.Unmarshal(data, &ports) == nil && len(ports.Nats) > 0
 	})
-	return ports.Nats[0]
+	return ports.Nats[0], kill
 }
 
 // corpus is JSONL of records 0 to n−1, each of some words.
