@@ -185,6 +185,15 @@ func (p *parser) escape(o options) (*node, rune, error) {
 	return &node{kind: kindSet, set: newSet(ranges)}, max(literal, 0), err
 }
 
+// class is the set of an escaped letter.
+func (p *parser) class(context, letter string) ([]rune, error) {
+	ranges, known := ucd.Property(fmt.Sprintf(context, `\`+letter))
+	if !known {
+		return nil, p.refuse(`class \%s is not known here`, letter)
+	}
+	return ranges, nil
+}
+
 // escaped parses what a backslash means: a class, or one character (else −1). Brackets have their own idea of the
 // classes: context is "[%s]" there and "%s" outside.
 func (p *parser) escaped(o options, context string) (ranges []rune, literal rune, err error) {
@@ -196,11 +205,11 @@ func (p *parser) escaped(o options, context string) (ranges []rune, literal rune
 	r := p.next()
 	switch r {
 	case 'w', 'd', 's', 'h':
-		ranges, _ = ucd.Property(fmt.Sprintf(context, `\`+string(r)))
-		return ranges, -1, nil
+		ranges, err = p.class(context, string(r))
+		return ranges, -1, err
 	case 'W', 'D', 'S', 'H':
-		ranges, _ = ucd.Property(fmt.Sprintf(context, `\`+strings.ToLower(string(r))))
-		return complement(ranges), -1, nil
+		ranges, err = p.class(context, strings.ToLower(string(r)))
+		return complement(ranges), -1, err
 	case 'p', 'P':
 		ranges, err = p.property(r == 'P', o)
 		return ranges, -1, err
