@@ -278,9 +278,10 @@ func scale(f float64, exponent int) (float64, bool) {
 }
 
 // powers are the powers of ten, each the nearest float.
-var powers = sync.OnceValue(func() (table [309]float64) {
+var powers = sync.OnceValue(func() *[309]float64 {
+	var table [309]float64
 	for i := range table {
 		table[i], _ = strconv.ParseFloat("1e"+strconv.Itoa(i), 64)
 	}
-	return table
+	return &table
 })

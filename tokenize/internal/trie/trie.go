@@ -25,10 +25,16 @@ type Key struct {
 	Value int32
 }
 
-// New builds the trie of keys; of equal keys the last one's value counts. It reorders keys.
+// New builds the trie of keys, which must differ. It reorders them.
 func New(keys []Key) *Trie {
-	slices.SortStableFunc(keys, func(a, b Key) int { return bytes.Compare(a.Key, b.Key) })
-	b := &builder{t: &Trie{}, head: none}
+	slices.SortFunc(keys, func(a, b Key) int { return bytes.Compare(a.Key, b.Key) })
+	size := 0
+	for _, k := range keys {
+		size += len(k.Key)
+	}
+	size = min(size, 1<<22) // tokens share their starts, so this is more than enough
+	b := &builder{t: &Trie{Units: make([]Unit, 0, size)}, head: none}
+	b.prev, b.next, b.tried = make([]uint32, 0, size), make([]uint32, 0, size), make([]uint8, 0, size)
 	b.block()
 	b.take(0)
 	b.t.Units[0].Parent = none
@@ -61,11 +67,20 @@ const (
 	blockSize = 256
 )
 
+var emptyBlock = func() (block [blockSize]Unit) {
+	for i := range block {
+		block[i].Value = -1
+	}
+	return block
+}()
+
 func (b *builder) block() {
 	from := uint32(len(b.t.Units))
+	b.t.Units = append(b.t.Units, emptyBlock[:]...)
+	b.tried = append(b.tried, make([]uint8, blockSize)...)
+	b.prev = slices.Grow(b.prev, blockSize)
+	b.next = slices.Grow(b.next, blockSize)
 	for i := range uint32(blockSize) {
-		b.t.Units = append(b.t.Units, Unit{Value: -1})
-		b.tried = append(b.tried, 0)
 		b.prev = append(b.prev, from+i-1)
 		b.next = append(b.next, from+i+1)
 	}
