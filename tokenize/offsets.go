@@ -18,19 +18,25 @@ func toChars(dst []Span, spans []aligned.Span, text string) {
 		}
 		return
 	}
-	c := cursor{text: text}
+	from, to := cursor{text: text}, cursor{text: text} // apart, as many tokens can share one long span
 	n := int32(len(text))
 	for i, s := range spans {
 		if s.Start >= n {
 			dst[i] = Span(s) // as Hugging Face leaves them
 			continue
 		}
-		start := c.char(s.Start)
+		if s.Start >= to.byte {
+			from = to
+		}
+		start := from.char(s.Start)
+		if s.Start >= to.byte {
+			to = from
+		}
 		if s.End < n {
-			dst[i] = Span{start, c.char(s.End)}
+			dst[i] = Span{start, to.char(s.End)}
 			continue
 		}
-		dst[i] = beyond(s, start, n, c.char(n-1)+1)
+		dst[i] = beyond(s, start, n, to.char(n-1)+1)
 	}
 }
 
