@@ -27,6 +27,9 @@ const maxHeld = 64
 
 // Add takes the next token and returns the text that became certain with it, "" when none did.
 func (s *Stream) Add(id int32) string {
+	if token, ok := s.t.IDToToken(id); !ok || s.skipSpecial && s.t.added.Special(token) {
+		return "" // Decode leaves it out whatever is around it
+	}
 	if s.prefix == "" && len(s.ids) > 0 {
 		s.hold(s.t.Decode(s.ids, s.skipSpecial))
 	}
