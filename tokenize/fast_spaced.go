@@ -15,6 +15,7 @@ type spaced struct {
 	stands string // what a space becomes
 	prefix prefixRule
 	split  bool // each space starts a word, whatever the merges
+	late   bool // spaces change only after added tokens have been looked for
 }
 
 // prefixRule says when what stands for a space is put before the text.
@@ -71,7 +72,7 @@ func (p *spaced) readPreTokenizers(list []spec.PreTokenizer) bool {
 	case s.Type == "Split" && !s.Pattern.Regex && s.Pattern.Text == " " && !s.Invert && s.Behavior != "Removed":
 		return p.stands != "" // there is no space left to split at
 	case s.Type == "Metaspace" && p.stands == "":
-		p.stands, p.split = string(s.Delimiter), s.Split
+		p.stands, p.split, p.late = string(s.Delimiter), s.Split, true
 		p.prefix = map[string]prefixRule{"never": prefixNever, "always": prefixUnless, "first": prefixFirst}[s.Scheme]
 		return true
 	}
@@ -122,7 +123,7 @@ func (p *spaced) prefixes(v view) bool {
 // holdsAdded reports whether an added token is found in the normalized text.
 func (p *spaced) holdsAdded(t *Tokenizer, sc *scratch, v view, prefixed bool) bool {
 	s := v.s
-	if p.prefix == prefixAlways || p.prefix == prefixNever {
+	if !p.late {
 		s = strings.ReplaceAll(s, " ", p.stands)
 		if prefixed {
 			s = p.stands + s
