@@ -10,7 +10,7 @@ import sys
 
 
 def sentences(root):
-    for path in sorted(pathlib.Path(root, "src").rglob("*.go")):
+    for path in sorted(p for p in pathlib.Path(root, "src").rglob("*.go") if p.is_file()):
         for block in re.findall(r"(?:^//.*\n)+", path.read_text(encoding="utf-8", errors="ignore"), re.M):
             text = " ".join(line.removeprefix("//").strip() for line in block.splitlines())
             yield from (s for s in re.split(r"(?<=[.!?]) ", text) if 20 <= len(s) <= 300)
