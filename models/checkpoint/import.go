@@ -140,6 +140,11 @@ func (o Options) fill(ctx context.Context, dir string, src source, p weights.Pre
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
 	}
+	if data.Empty() { // all tensors are small enough to be part of the graph
+		if err := os.Remove(filepath.Join(dir, "onnx", dataName)); err != nil {
+			return err
+		}
+	}
 	return write(dir)
 }
 

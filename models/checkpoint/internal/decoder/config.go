@@ -92,8 +92,12 @@ func ParseConfig(data []byte) (*Config, error) {
 	return c, c.check()
 }
 
-// maxSize bounds every size in a configuration, so that products of two fit.
-const maxSize = 1 << 24
+// maxSize bounds every size in a configuration, so that products of two fit; maxRotary bounds the table of rotations.
+const (
+	maxSize   = 1 << 24
+	maxHead   = 1 << 12
+	maxRotary = 1 << 29
+)
 
 func (c *Config) check() error {
 	for _, s := range []struct {
@@ -115,6 +119,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: %d attention heads do not share %d key-value heads evenly", ErrUnsupported, c.Heads, c.KVHeads)
 	case c.HeadSize%8 != 0:
 		return fmt.Errorf("%w: head_dim is %d, ONNX Runtime rotates multiples of 8", ErrUnsupported, c.HeadSize)
+	case c.HeadSize > maxHead || c.MaxPositions > maxRotary/c.HeadSize:
+		return fmt.Errorf("%w: head_dim %d with max_position_embeddings %d", ErrUnsupported, c.HeadSize, c.MaxPositions)
 	case c.Activation != "silu" && c.Activation != "swish":
 		return fmt.Errorf("%w: hidden_act is %q, silu is known", ErrUnsupported, c.Activation)
 	case c.PartialRotary != 1:
