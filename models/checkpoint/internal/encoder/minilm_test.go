@@ -1,16 +1,23 @@
-package checkpoint_test
+package encoder_test
 
 import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
 	"math"
+	"os"
 	"testing"
 
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/fetch"
 )
 
-// embedded is a line of testdata/embed.jsonl.gz, made by sentence-transformers.
+// golden is the vectors that sentence-transformers makes of the same weights.
+const golden = "../../../testdata/golden.jsonl.gz"
+
 type embedded struct {
-	ID        any       `json:"id"`
+	ID        string    `json:"id"`
 	IDs       []int32   `json:"input_ids"`
 	Embedding []float32 `json:"embedding"`
 }
@@ -20,12 +27,16 @@ func TestMiniLMEmbedsAsInSentenceTransformers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	source, err := fetch.Checkpoint(t.Context(), fetch.Options{Home: home}, "all-MiniLM-L6-v2")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		precision string
 		least     float64
 	}{{checkpoint.FP32, 0.99999}, {checkpoint.Q8, 0.997}} {
 		t.Run(c.precision, func(t *testing.T) {
-			r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: checkpointOf(t, "all-MiniLM-L6-v2"), Dir: t.TempDir(), Precision: c.precision})
+			r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source.Path, Dir: t.TempDir(), Precision: c.precision})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -44,7 +55,7 @@ func TestMiniLMEmbedsAsInSentenceTransformers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer e.Close()
-			lines, worst := readLines[embedded](t, "embed.jsonl.gz"), 1.0
+			lines, worst := readGolden(t), 1.0
 			for at := 0; at < len(lines); at += 16 {
 				batch := lines[at:min(at+16, len(lines))]
 				rows := make([]models.Row, len(batch))
@@ -57,7 +68,7 @@ func TestMiniLMEmbedsAsInSentenceTransformers(t *testing.T) {
 				}
 				for i := range batch {
 					if k := cosine(vectors[i], batch[i].Embedding); !(k >= c.least) {
-						t.Errorf("text %v: cosine %v, want at least %v", batch[i].ID, k, c.least)
+						t.Errorf("text %s: cosine %v, want at least %v", batch[i].ID, k, c.least)
 					} else {
 						worst = min(worst, k)
 					}
@@ -75,4 +86,31 @@ func cosine(a, b []float32) float64 {
 		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
 	}
 	return ab / math.Sqrt(aa*bb)
+}
+
+func readGolden(t *testing.T) []embedded {
+	t.Helper()
+	f, err := os.Open(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 1<<20)
+	var all []embedded
+	for lines.Scan() {
+		var v embedded
+		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	if err := lines.Err(); err != nil || len(all) == 0 {
+		t.Fatalf("%d golden vectors: %v", len(all), err)
+	}
+	return all
 }
