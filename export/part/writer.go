@@ -145,8 +145,9 @@ type typed[E float32 | int8 | int16] struct {
 }
 
 func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) []E) (*typed[E], error) {
+	schema := parquet.SchemaOf(new(record[E]))
 	options := []parquet.WriterOption{
-		parquet.SchemaOf(new(record[E])),
+		parquet.NewSchema(schema.Name(), schemaNode{schema}),
 		parquet.CreatedBy("textmill", "1", ""),
 		parquet.DataPageVersion(1),
 		parquet.PageBufferSize(256 << 10),
@@ -161,7 +162,7 @@ func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) 
 	if o.Kind == Float32 {
 		options = append(options, parquet.Compression(&parquet.Uncompressed))
 	} else {
-		options = append(options, parquet.Compression(&parquet.Zstd))
+		options = append(options, parquet.Compression(recode(&parquet.Zstd)))
 	}
 	for _, k := range slices.Sorted(maps.Keys(o.Metadata)) {
 		options = append(options, parquet.KeyValueMetadata(k, o.Metadata[k]))
