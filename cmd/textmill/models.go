@@ -17,7 +17,7 @@ func modelsCommand(s *settings) *cobra.Command {
   textmill models inspect all-MiniLM-L6-v2 --json
   textmill models verify`,
 	}
-	cmd.AddCommand(modelsListCommand(s), modelsInspectCommand(s), modelsPullCommand(s), modelsVerifyCommand(s), modelsBenchCommand(s))
+	cmd.AddCommand(modelsListCommand(s), modelsInspectCommand(s), modelsPullCommand(s), modelsImportCommand(s), modelsVerifyCommand(s), modelsBenchCommand(s))
 	return cmd
 }
 

@@ -1,0 +1,58 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"textmill/config"
+	"textmill/models/checkpoint"
+)
+
+// ImportOptions describes one run of `textmill models import`.
+type ImportOptions struct {
+	Source    string // a GGUF file, or a Hugging Face directory with safetensors
+	Name      string // empty: derived from Source
+	Precision string // fp32, q8, q4 or as-is; empty: fp32
+	Out       io.Writer
+	Progress  io.Writer
+	JSON      bool
+}
+
+// ImportModel turns a checkpoint into a model bundle in the cache.
+func ImportModel(ctx context.Context, cfg config.Config, o ImportOptions) error {
+	switch o.Precision {
+	case "", checkpoint.FP32, checkpoint.Q8, checkpoint.Q4, checkpoint.AsIs:
+	default:
+		return fmt.Errorf("%w: precision %q is none of %s, %s, %s, %s", ErrUsage, o.Precision,
+			checkpoint.FP32, checkpoint.Q8, checkpoint.Q4, checkpoint.AsIs)
+	}
+	dir := filepath.Join(cfg.Home, "models")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	begun, last := time.Now(), time.Now()
+	got, err := checkpoint.Import(ctx, checkpoint.Options{Source: o.Source, Dir: dir, Name: o.Name, Precision: o.Precision,
+		Progress: func(done, total int64) {
+			if time.Since(last) > progressEvery {
+				last = time.Now()
+				fmt.Fprintf(o.Progress, "%d of %d MB read\n", done>>20, total>>20)
+			}
+		}})
+	if err != nil {
+		return err
+	}
+	s, err := bundle(cfg, got.Name)
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return writeJSON(o.Out, answerOf(s))
+	}
+	_, err = fmt.Fprintf(o.Out, "%s: %s, to %s, imported in %.1f s, model_sha256 %s\n",
+		got.Name, got.Architecture, got.Task, time.Since(begun).Seconds(), s.SHA256)
+	return err
+}

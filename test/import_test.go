@@ -1,0 +1,60 @@
+package test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tinyBERT is a random checkpoint of a few kilobytes.
+const tinyBERT = "../models/checkpoint/testdata/tiny/bert"
+
+// TestImportedModelEmbeds turns a checkpoint into a model and runs it; a damaged one is refused and leaves nothing.
+func TestImportedModelEmbeds(t *testing.T) {
+	home := newHome(t)
+	if err := os.Remove(filepath.Join(home, "models")); err != nil { // the shared one is not this test's to write to
+		t.Fatal(err)
+	}
+	c := call{home: home, env: quick}
+	var m struct {
+		Name, Task  string
+		Dim         int
+		ModelSHA256 string `json:"model_sha256"`
+	}
+	if err := json.Unmarshal([]byte(c.ok(t, "models", "import", tinyBERT, "--name", "tiny", "--json").stdout), &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Name != "tiny" || m.Task != "embed" || m.Dim == 0 || len(m.ModelSHA256) != 64 {
+		t.Errorf("imported: %+v", m)
+	}
+	c.ok(t, "models", "verify", "tiny")
+	var answer struct{ Dim int }
+	if err := json.Unmarshal([]byte(c.ok(t, "embed", "--model", "tiny", "some text").stdout), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if answer.Dim != m.Dim {
+		t.Errorf("its vectors have %d dimensions, the model %d", answer.Dim, m.Dim)
+	}
+	if r := c.run(t, "models", "import", tinyBERT, "--name", "tiny"); r.code != 1 || !strings.Contains(r.stderr, "another name") {
+		t.Errorf("importing twice: exit %d\n%s", r.code, r.stderr)
+	}
+	if r := c.run(t, "models", "import", tinyBERT, "--precision", "fp17"); r.code != 2 {
+		t.Errorf("an unknown precision: exit %d\n%s", r.code, r.stderr)
+	}
+	damaged := filepath.Join(t.TempDir(), "damaged")
+	if err := os.CopyFS(damaged, os.DirFS(tinyBERT)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(damaged, "model.safetensors"), 3000); err != nil {
+		t.Fatal(err)
+	}
+	r := c.run(t, "models", "import", damaged)
+	if r.code != 1 || !strings.Contains(r.stderr, "model.safetensors") {
+		t.Errorf("a cut checkpoint: exit %d\n%s", r.code, r.stderr)
+	}
+	if list := c.ok(t, "models", "list").stdout; strings.Contains(list, "damaged") {
+		t.Errorf("a refused import left something:\n%s", list)
+	}
+}
