@@ -17,7 +17,7 @@ func TestImportedModelEmbeds(t *testing.T) {
 	if err := os.Remove(filepath.Join(home, "models")); err != nil { // the shared one is not this test's to write to
 		t.Fatal(err)
 	}
-	c := call{home: home, env: quick}
+	c := call{home: home}
 	var m struct {
 		Name, Task  string
 		Dim         int
