@@ -33,6 +33,9 @@ func (d *daemon) await(text string, times int) {
 	}
 }
 
+// says tells whether the daemon's log holds a text by now.
+func (d *daemon) says(text string) bool { return strings.Contains(d.text(), text) }
+
 func (d *daemon) ended() bool {
 	select {
 	case <-d.finished:
