@@ -1,0 +1,128 @@
+package sample
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"math"
+	"os"
+	"testing"
+)
+
+// golden is what transformers keeps of some logits, made by testdata/golden.py.
+type golden struct {
+	Logits    string
+	Params    map[string]float64
+	InputIDs  []int32 `json:"input_ids"`
+	NKept     int     `json:"n_kept"`
+	Truncated bool    `json:"kept_truncated"`
+	KeptIDs   []int32 `json:"kept_ids"`
+	Stable    []int32 `json:"kept_ids_stable"` // where a stable sort breaks ties otherwise
+	Probs     []float64
+	After     []float32 `json:"logits_after"`
+}
+
+func unzip(t testing.TB, name string) []byte {
+	t.Helper()
+	f, err := os.Open("testdata/" + name + ".gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func readGolden(t testing.TB) (cases []golden, logits map[string][]float32) {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(unzip(t, "sampling.jsonl")))
+	logits = make(map[string][]float32)
+	for {
+		var g golden
+		if err := dec.Decode(&g); err == io.EOF {
+			return cases, logits
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, g)
+		if _, have := logits[g.Logits]; !have {
+			var v []float32
+			if err := json.Unmarshal(unzip(t, g.Logits), &v); err != nil {
+				t.Fatal(err)
+			}
+			logits[g.Logits] = v
+		}
+	}
+}
+
+func (g *golden) params() Params {
+	p := Params{Temperature: 1}
+	for name, v := range g.Params {
+		switch name {
+		case "temperature":
+			p.Temperature = v
+		case "top_k":
+			p.TopK = int(v)
+		case "top_p":
+			p.TopP = v
+		case "min_p":
+			p.MinP = v
+		case "typical_p":
+			p.TypicalP = v
+		case "epsilon_cutoff":
+			p.EpsilonCutoff = v
+		case "repetition_penalty":
+			p.RepetitionPenalty = v
+		default:
+			panic(name)
+		}
+	}
+	return p
+}
+
+// Kept ids and scores are transformers' own. Where top_p ends amid equal logits, the ids are those of a stable sort, and the
+// scores and probabilities still are transformers'.
+func TestKeepsWhatTransformersKeeps(t *testing.T) {
+	cases, all := readGolden(t)
+	if len(cases) < 100 {
+		t.Fatalf("%d cases", len(cases))
+	}
+	scratch := NewScratch(0)
+	var worst float64
+	var split int
+	for _, g := range cases {
+		logits := all[g.Logits]
+		kept, err := New(g.params(), g.InputIDs, len(logits)).Distribution(scratch, logits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(kept) != g.NKept {
+			t.Errorf("%s %v: %d kept, want %d", g.Logits, g.Params, len(kept), g.NKept)
+			continue
+		}
+		ids := g.KeptIDs
+		if g.Stable != nil {
+			ids = g.Stable
+			split++
+		}
+		for i, id := range ids {
+			if kept[i].ID != id || kept[i].Score != g.After[i] {
+				t.Errorf("%s %v: at %d token %d of score %v, want %d of %v", g.Logits, g.Params, i, kept[i].ID, kept[i].Score, id, g.After[i])
+				break
+			}
+			worst = max(worst, math.Abs(kept[i].Prob-g.Probs[i]))
+		}
+	}
+	if worst > 1e-6 {
+		t.Errorf("a probability differs by %g", worst)
+	}
+	t.Logf("%d cases, %d of them with ties that top_p splits; probabilities within %.2g", len(cases), split, worst)
+}

@@ -1,0 +1,125 @@
+package sample
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// keep leaves in scratch.kept the tokens that temperature and filters allow, in
+// order of id. top is the token of the highest score. At least one is kept.
+func (s *Sampler) keep(scratch *Scratch, scores []float32, top int32) {
+	best := scores[top] / s.temp
+	if math.IsInf(float64(best), 0) { // so cold that it is greedy
+		scratch.kept = append(scratch.kept[:0], candidate{top, scores[top], 1})
+		return
+	}
+	least := negInf // the lowest score before temperature that may be kept
+	if k := s.params.TopK; k > 0 && k < len(scores) {
+		least = scratch.kth(scores, k)
+	}
+	scratch.collect(scores, least, s.temp, best)
+	if s.params.TopP > 0 && s.params.TopP < 1 {
+		scratch.topP(s.topP)
+	}
+	if s.params.MinP > 0 {
+		scratch.atLeast(float32(s.params.MinP) * scratch.highest())
+	}
+	if s.params.TypicalP > 0 && s.params.TypicalP < 1 {
+		scratch.typical(float32(s.params.TypicalP))
+	}
+	if s.params.EpsilonCutoff > 0 {
+		scratch.atLeast(float32(s.params.EpsilonCutoff))
+	}
+}
+
+// collect keeps what scores as least does, or more, after temperature.
+func (s *Scratch) collect(scores []float32, least, temp, best float32) {
+	kept := s.kept[:0]
+	bound := least / temp
+	// Scores a little lower may be equal once divided, so the quick test is a little lower too.
+	quick := least - float32(math.Abs(float64(least))*1e-6) - 1e-30
+	for id, v := range scores {
+		if !(v >= quick) {
+			continue
+		}
+		if v /= temp; v >= bound && v != negInf {
+			kept = append(kept, candidate{int32(id), v, float32(exp(v - best))})
+		}
+	}
+	s.kept = kept
+}
+
+// sum divides weights into probabilities in float32, as transformers' softmax has them.
+func (s *Scratch) sum() float32 { return float32(s.total()) }
+
+// highest is the highest probability.
+func (s *Scratch) highest() float32 {
+	var most float32
+	for i := range s.kept {
+		most = max(most, s.kept[i].weight)
+	}
+	return most / s.sum()
+}
+
+// atLeast keeps what has at least this probability, and the most probable in any case.
+func (s *Scratch) atLeast(p float32) {
+	sum, most := s.sum(), negInf
+	for i := range s.kept {
+		most = max(most, s.kept[i].score)
+	}
+	s.filter(func(c *candidate) bool { return c.weight/sum >= p || c.score == most })
+}
+
+func (s *Scratch) filter(keeps func(c *candidate) bool) {
+	n := 0
+	for i := range s.kept {
+		if c := &s.kept[i]; keeps(c) {
+			s.kept[n] = *c
+			n++
+		}
+	}
+	s.kept = s.kept[:n]
+}
+
+// topP lets the least probable go while their probabilities add up to no more than gone.
+func (s *Scratch) topP(gone float32) {
+	edge := s.edge(gone)
+	s.filter(func(c *candidate) bool { return !ascending(c, &edge) })
+}
+
+// typical keeps those nearest to the expected surprise until their probabilities add up to mass.
+func (s *Scratch) typical(mass float32) {
+	sum := s.total()
+	log := math.Log(sum)
+	top := negInf
+	for i := range s.kept {
+		top = max(top, s.kept[i].score)
+	}
+	var entropy float64
+	for i := range s.kept {
+		c := &s.kept[i]
+		if c.weight > 0 {
+			entropy -= float64(float64(c.weight) / sum * (float64(c.score-top) - log))
+		}
+	}
+	// order holds the distance from the entropy as its score.
+	s.order = s.order[:0]
+	for i := range s.kept {
+		c := s.kept[i]
+		c.score = float32(math.Abs(-(float64(c.score-top) - log) - entropy))
+		s.order = append(s.order, c)
+	}
+	slices.SortFunc(s.order, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.id, b.id)) })
+	last := s.order[len(s.order)-1].score
+	var cumulated float64
+	for i := range s.order {
+		if cumulated += float64(s.order[i].weight / float32(sum)); float32(cumulated) >= mass {
+			last = s.order[i].score
+			break
+		}
+	}
+	s.filter(func(c *candidate) bool {
+		return float32(math.Abs(-(float64(c.score-top)-log)-entropy)) <= last
+	})
+}
