@@ -10,10 +10,10 @@ stamp  := $(venv)/.requirements-$(shell cksum < test/requirements.txt | tr -d ' 
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help build setup demo test race lint conformance bench require
+.PHONY: help build setup demo test race lint conformance bench bench-tokenize require
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: require ## bin/textmill
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-X main.version=$(version)" -o $(bin) ./cmd/textmill
@@ -43,6 +43,9 @@ conformance: setup $(stamp) ## tokens against Hugging Face's, 20,000 strings for
 
 bench: setup $(stamp) ## throughput against a bare ONNX Runtime loop, and memory over 100,000 texts
 	bench/run
+
+bench-tokenize: setup $(stamp) ## tokens per second and time to load against Hugging Face's library
+	$(venv)/bin/python bench/tokenize.py
 
 $(stamp): test/requirements.txt
 	@deploy/require python

@@ -9,10 +9,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 class Go:
     """The answer command, built anew so that it is never older than the code."""
 
-    def __init__(self):
+    def __init__(self, **environment):
         binary = os.path.join(ROOT, ".cache", "answer")
         subprocess.run(["go", "build", "-o", binary, "./tokenize/conformance/answer"], cwd=ROOT, check=True)
-        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **environment})
 
     def __enter__(self):
         return self

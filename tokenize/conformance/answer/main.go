@@ -16,7 +16,7 @@ type request struct {
 	Op         string
 	Path       string           // load: of a tokenizer.json
 	JSON       *string          // load: its text instead
-	Texts      []string         // encode, split, normalize
+	Texts      []string         // encode, split, normalize, pace
 	Pairs      []string         // encode: parallel to Texts, or none
 	Base64     bool             // Texts are bytes in base64
 	NoSpecial  bool             // encode: without special tokens
@@ -26,7 +26,9 @@ type request struct {
 	IDs        [][]int32 // decode
 	Pattern    string    // split
 	Compiled   bool      // split: not by a scanner
-	Form       string    // normalize
+	Form       string    // normalize, pace
+	Threads    int       // pace
+	Rounds     int       // pace
 	Charsmap   []byte
 }
 
@@ -81,6 +83,10 @@ func (s *session) answer(r request) (a any) {
 		return splitAll(r)
 	case "normalize":
 		return normalizeAll(r)
+	case "load time":
+		return s.loadTime(r)
+	case "pace":
+		return s.pace(r)
 	}
 	return refusal(fmt.Errorf("no such op %q", r.Op))
 }
