@@ -84,6 +84,9 @@ func parseMessages(v jsontext.Value) ([]ChatMessage, error) {
 		if err == nil && !(role && content) {
 			err = recordErrorf(InvalidRecord, "messages[%d]: role and content are both needed", len(out))
 		}
+		if err == nil && m.Role == "" { // which roles there are, the model's chat template decides
+			err = recordErrorf(InvalidRecord, "messages[%d].role: the string is empty", len(out))
+		}
 		out = append(out, m)
 		return err
 	})

@@ -28,11 +28,30 @@ const (
 	boolParam
 	intParam
 	floatParam
+	idsParam  // token IDs
+	biasParam // token ID → number
 )
+
+// aboveZero as the least value of a param excludes 0.
+const aboveZero = math.SmallestNonzeroFloat64
+
+// json is a value of a command line as a message holds it. What is not of the kind becomes a string, which is then refused
+// with its name.
+func (k paramKind) json(value string) []byte {
+	trimmed := strings.TrimSpace(value)
+	literal := jsontext.Value(trimmed).IsValid()
+	switch {
+	case k == textParam, !literal, k == textsParam && trimmed[0] != '[':
+		return appendQuoted(nil, value)
+	}
+	return []byte(trimmed)
+}
 
 type paramValue struct {
 	text  string
 	texts []string
+	ids   []int32
+	bias  map[int32]float64
 	yes   bool
 	n     int64
 	x     float64
@@ -123,6 +142,10 @@ func (p param[T]) read(v jsontext.Value) (out paramValue, err error) {
 			return out, wrong("a number")
 		}
 		return p.number(string(v))
+	case idsParam:
+		out.ids, err = readIDs(p.name, v)
+	case biasParam:
+		out.bias, err = p.readBias(v)
 	}
 	return out, err
 }
@@ -134,10 +157,15 @@ func (p param[T]) number(s string) (out paramValue, err error) {
 	}
 	if p.kind == intParam {
 		out.n, err = strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			if out.x != math.Trunc(out.x) || math.Abs(out.x) >= 1<<53 {
-				return out, recordErrorf(InvalidParam, "%s: %s is not a whole number", p.name, clip(s))
-			}
+		switch {
+		case err == nil:
+		case out.x != math.Trunc(out.x):
+			return out, recordErrorf(InvalidParam, "%s: %s is not a whole number", p.name, clip(s))
+		case math.Abs(out.x) >= 1<<63:
+			return out, recordErrorf(InvalidParam, "%s: %s is not within %s", p.name, clip(s), p.bounds())
+		case math.Abs(out.x) >= 1<<53:
+			return out, recordErrorf(InvalidParam, "%s: %s is not exact; write the whole number without point and exponent", p.name, clip(s))
+		default:
 			out.n = int64(out.x)
 		}
 	}
@@ -149,8 +177,10 @@ func (p param[T]) number(s string) (out paramValue, err error) {
 
 func (p param[T]) bounds() string {
 	switch {
-	case p.least == math.SmallestNonzeroFloat64:
+	case p.least == aboveZero:
 		return "(0, " + strconv.FormatFloat(p.most, 'f', -1, 64) + "]"
+	case p.kind == intParam && p.most >= 1<<63:
+		return "[" + strconv.Itoa(math.MinInt64) + ", " + strconv.Itoa(math.MaxInt64) + "]"
 	case p.kind == intParam:
 		return "[" + strconv.FormatInt(int64(p.least), 10) + ", " + strconv.FormatInt(int64(p.most), 10) + "]"
 	}
@@ -159,6 +189,9 @@ func (p param[T]) bounds() string {
 
 func readTexts(name string, v jsontext.Value) ([]string, error) {
 	if v.Kind() == '"' {
+		if len(v) == 2 {
+			return nil, recordErrorf(InvalidParam, "%s: the string is empty; it needs at least one character", name)
+		}
 		return []string{unquote(v)}, nil
 	}
 	if v.Kind() != '[' {
@@ -169,8 +202,55 @@ func readTexts(name string, v jsontext.Value) ([]string, error) {
 		if e.Kind() != '"' {
 			return recordErrorf(InvalidParam, "%s[%d]: want a string, have %s", name, len(out), kindName(e.Kind()))
 		}
+		if len(e) == 2 {
+			return recordErrorf(InvalidParam, "%s[%d]: the string is empty; it needs at least one character", name, len(out))
+		}
 		out = append(out, unquote(e))
 		return nil
+	})
+	return out, err
+}
+
+func readIDs(name string, v jsontext.Value) ([]int32, error) {
+	if v.Kind() == '0' {
+		id, err := readID(name, string(v))
+		return []int32{id}, err
+	}
+	if v.Kind() != '[' {
+		return nil, recordErrorf(InvalidParam, "%s: want a number or an array of numbers, have %s", name, kindName(v.Kind()))
+	}
+	var out []int32
+	err := eachElement(v, name, func(e jsontext.Value) error {
+		id, err := readID(name+"["+strconv.Itoa(len(out))+"]", string(e))
+		out = append(out, id)
+		return err
+	})
+	return out, err
+}
+
+// readID reads a token ID at a place in params.
+func readID(place, text string) (int32, error) {
+	id, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || id < 0 || strconv.FormatInt(id, 10) != text {
+		return 0, recordErrorf(InvalidParam, "%s: %s is not a token ID, a whole number from 0 on", place, clip(text))
+	}
+	return int32(id), nil
+}
+
+func (p param[T]) readBias(v jsontext.Value) (map[int32]float64, error) {
+	if v.Kind() != '{' {
+		return nil, recordErrorf(InvalidParam, "%s: want an object of token IDs and numbers, have %s", p.name, kindName(v.Kind()))
+	}
+	out := make(map[int32]float64)
+	err := eachMember(v, p.name, func(name string, e jsontext.Value) error {
+		id, err := readID(p.name, name)
+		if err != nil {
+			return err
+		}
+		one := param[T]{name: p.name + "[" + name + "]", kind: floatParam, least: p.least, most: p.most}
+		value, err := one.read(e)
+		out[id] = value.x
+		return err
 	})
 	return out, err
 }

@@ -3,9 +3,6 @@ package jobs
 import (
 	"math"
 	"slices"
-	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // EmbedParams are a shard's params for the task embed. What is nil, zero or ""
@@ -34,18 +31,26 @@ type GenerateParams struct {
 	TopK              *int
 	TopP              *float64
 	MinP              *float64
+	TypicalP          *float64
+	EpsilonCutoff     *float64
 	RepetitionPenalty *float64
+	PresencePenalty   float64
+	FrequencyPenalty  float64
+	LogitBias         map[int32]float64 // token ID → what its logit is raised by
 	Seed              *int64
-	Stop              []string
+	Stop              []string // none is empty
+	StopTokenIDs      []int32
 	IgnoreEOS         bool
+	N                 int // completions of each prompt, at least 1
 	Logprobs          bool
+	TopLogprobs       int
 
 	StoreText, StoreTokenIDs bool
 }
 
 var (
 	defaultEmbed    = EmbedParams{Precision: "float32", Truncate: "right", StoreText: true, StoreTokenIDs: true}
-	defaultGenerate = GenerateParams{StoreText: true, StoreTokenIDs: true}
+	defaultGenerate = GenerateParams{N: 1, StoreText: true, StoreTokenIDs: true}
 )
 
 var embedParams = []param[EmbedParams]{
@@ -71,15 +76,23 @@ var generateParams = []param[GenerateParams]{
 	whole("min_new_tokens", 0, func(p *GenerateParams, v paramValue) { p.MinNewTokens = v.int() }),
 	{name: "temperature", kind: floatParam, most: 100, set: func(p *GenerateParams, v paramValue) { p.Temperature = v.float() }},
 	whole("top_k", 0, func(p *GenerateParams, v paramValue) { k := v.int(); p.TopK = &k }),
-	{name: "top_p", kind: floatParam, most: 1, set: func(p *GenerateParams, v paramValue) { p.TopP = v.float() }},
+	{name: "top_p", kind: floatParam, least: aboveZero, most: 1, set: func(p *GenerateParams, v paramValue) { p.TopP = v.float() }},
 	{name: "min_p", kind: floatParam, most: 1, set: func(p *GenerateParams, v paramValue) { p.MinP = v.float() }},
-	{name: "repetition_penalty", kind: floatParam, least: math.SmallestNonzeroFloat64, most: 100,
+	{name: "typical_p", kind: floatParam, least: aboveZero, most: 1, set: func(p *GenerateParams, v paramValue) { p.TypicalP = v.float() }},
+	{name: "epsilon_cutoff", kind: floatParam, most: 1, set: func(p *GenerateParams, v paramValue) { p.EpsilonCutoff = v.float() }},
+	{name: "repetition_penalty", kind: floatParam, least: aboveZero, most: 100,
 		set: func(p *GenerateParams, v paramValue) { p.RepetitionPenalty = v.float() }},
+	{name: "presence_penalty", kind: floatParam, least: -2, most: 2, set: func(p *GenerateParams, v paramValue) { p.PresencePenalty = v.x }},
+	{name: "frequency_penalty", kind: floatParam, least: -2, most: 2, set: func(p *GenerateParams, v paramValue) { p.FrequencyPenalty = v.x }},
+	{name: "logit_bias", kind: biasParam, least: -100, most: 100, set: func(p *GenerateParams, v paramValue) { p.LogitBias = v.bias }},
 	{name: "seed", kind: intParam, least: math.MinInt64, most: math.MaxInt64,
 		set: func(p *GenerateParams, v paramValue) { n := v.n; p.Seed = &n }},
 	{name: "stop", kind: textsParam, set: func(p *GenerateParams, v paramValue) { p.Stop = v.texts }},
+	{name: "stop_token_ids", kind: idsParam, set: func(p *GenerateParams, v paramValue) { p.StopTokenIDs = v.ids }},
 	{name: "ignore_eos", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.IgnoreEOS = v.yes }},
+	{name: "n", kind: intParam, least: 1, most: 128, set: func(p *GenerateParams, v paramValue) { p.N = v.int() }},
 	{name: "logprobs", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.Logprobs = v.yes }},
+	{name: "top_logprobs", kind: intParam, most: 20, set: func(p *GenerateParams, v paramValue) { p.TopLogprobs = v.int() }},
 	{name: "store_text", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.StoreText = v.yes }},
 	{name: "store_token_ids", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.StoreTokenIDs = v.yes }},
 }
@@ -98,8 +111,11 @@ func ParseEmbedParams(raw []byte) (EmbedParams, error) {
 }
 
 // ParseGenerateParams is ParseEmbedParams for the task generate.
-func ParseGenerateParams(raw []byte) (GenerateParams, error) {
-	p := defaultGenerate
+func ParseGenerateParams(raw []byte) (GenerateParams, error) { return defaultGenerate.With(raw) }
+
+// With is p with a record's own params in place of the shard's; what raw does not
+// name, or gives as null, stays. An error is a *RecordError of class invalid_param.
+func (p GenerateParams) With(raw []byte) (GenerateParams, error) {
 	if err := readParams(&p, generateParams, raw); err != nil {
 		return defaultGenerate, err
 	}
@@ -107,6 +123,12 @@ func ParseGenerateParams(raw []byte) (GenerateParams, error) {
 		return defaultGenerate, recordErrorf(InvalidParam, "min_new_tokens: %d is above max_new_tokens, which is %d", p.MinNewTokens, p.MaxNewTokens)
 	}
 	return p, nil
+}
+
+// IsGenerateParam says whether the task generate has a param of this name.
+func IsGenerateParam(name string) bool {
+	_, err := findParam(generateParams, name)
+	return err == nil
 }
 
 func (s *Shard) parseParams(raw []byte) {
@@ -122,7 +144,8 @@ func (s *Shard) parseParams(raw []byte) {
 }
 
 // ParamsJSON makes the params object of a message from k=v pairs as a command
-// line gives them, the same bytes for the same pairs; nil without pairs.
+// line gives them, the same bytes for the same pairs; nil without pairs. A list of
+// texts may be given as one text or as a JSON array, token IDs also as one number.
 func ParamsJSON(task string, pairs map[string]string) ([]byte, error) {
 	if len(pairs) == 0 {
 		return nil, nil
@@ -142,12 +165,7 @@ func ParamsJSON(task string, pairs map[string]string) ([]byte, error) {
 			return nil, err
 		}
 		out = append(appendQuoted(out, name), ':')
-		value := strings.TrimSpace(pairs[name])
-		if kind == textParam || kind == textsParam || !jsontext.Value(value).IsValid() {
-			out = appendQuoted(out, pairs[name])
-		} else {
-			out = append(out, value...)
-		}
+		out = append(out, kind.json(pairs[name])...)
 	}
 	out = append(out, '}')
 	if task == TaskGenerate {

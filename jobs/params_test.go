@@ -39,6 +39,37 @@ func TestParseGenerateParams(t *testing.T) {
 	}
 }
 
+func TestOpenAIsParams(t *testing.T) {
+	got, err := ParseGenerateParams([]byte(`{"presence_penalty":-2,"frequency_penalty":0.5,"logit_bias":{"7":-100,"0":1.5},"stop_token_ids":[2,0],"n":3,"top_logprobs":20}`))
+	if err != nil || got.PresencePenalty != -2 || got.FrequencyPenalty != 0.5 || len(got.LogitBias) != 2 || got.LogitBias[7] != -100 ||
+		!reflect.DeepEqual(got.StopTokenIDs, []int32{2, 0}) || got.N != 3 || got.TopLogprobs != 20 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := ParseGenerateParams(nil); err != nil || got.N != 1 {
+		t.Errorf("no params give %+v, %v", got, err)
+	}
+}
+
+func TestRecordsParamsReplaceTheShards(t *testing.T) {
+	shard, err := ParseGenerateParams([]byte(`{"temperature":0.5,"max_new_tokens":10,"stop":["x"],"store_text":false}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := shard.With([]byte(`{"temperature":1,"stop":["y","z"],"max_new_tokens":null}`))
+	if err != nil || *got.Temperature != 1 || got.MaxNewTokens != 10 || len(got.Stop) != 2 || got.StoreText {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if *shard.Temperature != 0.5 || len(shard.Stop) != 1 {
+		t.Errorf("the shard's own changed: %+v", shard)
+	}
+	if _, err := shard.With([]byte(`{"min_new_tokens":11}`)); err == nil {
+		t.Error("min_new_tokens above the shard's max_new_tokens is taken")
+	}
+	if got, err := shard.With(nil); err != nil || !reflect.DeepEqual(got, shard) {
+		t.Errorf("no params give %+v, %v", got, err)
+	}
+}
+
 func TestBadParamsAreNamed(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"dimension":1}`:             "did you mean dimensions",
@@ -69,6 +100,27 @@ func TestBadParamsAreNamed(t *testing.T) {
 		`{"max_new_tokens":1,"min_new_tokens":2}`: "min_new_tokens: 2 is above",
 		`{"logprobs":3}`:                          "logprobs: want true or false",
 		`{"pooling":"mean"}`:                      `unknown param "pooling"`,
+		`{"top_p":0}`:                             "top_p: 0 is not within (0, 1]",
+		`{"top_p":1.01}`:                          "top_p: 1.01 is not within (0, 1]",
+		`{"seed":9223372036854775808}`:            "seed: 9223372036854775808 is not within [-9223372036854775808, 9223372036854775807]",
+		`{"seed":-1e19}`:                          "seed: -1e19 is not within",
+		`{"seed":1e18}`:                           "seed: 1e18 is not exact",
+		`{"seed":1.5}`:                            "seed: 1.5 is not a whole number",
+		`{"stop":""}`:                             "stop: the string is empty",
+		`{"stop":["a",""]}`:                       "stop[1]: the string is empty",
+		`{"presence_penalty":2.1}`:                "presence_penalty: 2.1 is not within [-2, 2]",
+		`{"frequency_penalty":-3}`:                "frequency_penalty: -3 is not within [-2, 2]",
+		`{"logit_bias":[1]}`:                      "logit_bias: want an object",
+		`{"logit_bias":{"x":1}}`:                  "logit_bias: x is not a token ID",
+		`{"logit_bias":{"-1":1}}`:                 "logit_bias: -1 is not a token ID",
+		`{"logit_bias":{"7":101}}`:                "logit_bias[7]: 101 is not within [-100, 100]",
+		`{"logit_bias":{"7":"1"}}`:                "logit_bias[7]: want a number, have a string",
+		`{"stop_token_ids":[1,-2]}`:               "stop_token_ids[1]: -2 is not a token ID",
+		`{"stop_token_ids":[1.0]}`:                "stop_token_ids[0]: 1.0 is not a token ID",
+		`{"stop_token_ids":"a"}`:                  "stop_token_ids: want a number or an array",
+		`{"n":0}`:                                 "n: 0 is not within [1, 128]",
+		`{"top_logprobs":21}`:                     "top_logprobs: 21 is not within [0, 20]",
+		`{"typical_p":0}`:                         "typical_p: 0 is not within (0, 1]",
 	} {
 		_, err := ParseGenerateParams([]byte(raw))
 		if e := (*RecordError)(nil); !errors.As(err, &e) || e.Class != InvalidParam || !strings.Contains(e.Message, want) {
@@ -87,6 +139,16 @@ func TestParamsJSON(t *testing.T) {
 	}
 	if _, err := ParamsJSON(TaskGenerate, map[string]string{"poling": "mean"}); err == nil {
 		t.Error("an unknown param is taken")
+	}
+	for value, want := range map[string]string{"logit_bias={\"5\": -1}": `{"logit_bias":{"5": -1}}`, "stop_token_ids=[2, 3]": `{"stop_token_ids":[2, 3]}`, "stop_token_ids=2": `{"stop_token_ids":2}`,
+		`stop=["a","b"]`: `{"stop":["a","b"]}`, "stop=END": `{"stop":"END"}`, "stop=7": `{"stop":"7"}`, "stop= x": `{"stop":" x"}`, `stop=[a`: `{"stop":"[a"}`} {
+		name, v, _ := strings.Cut(value, "=")
+		if got, err := ParamsJSON(TaskGenerate, map[string]string{name: v}); err != nil || string(got) != want {
+			t.Errorf("%s gives %s, %v, want %s", value, got, err, want)
+		}
+	}
+	if _, err := ParamsJSON(TaskGenerate, map[string]string{"logit_bias": "5:1"}); err == nil || !strings.Contains(err.Error(), "logit_bias: want an object") {
+		t.Errorf("logit_bias=5:1 gives %v", err)
 	}
 	if got, err := ParamsJSON(TaskEmbed, nil); got != nil || err != nil {
 		t.Errorf("no pairs give %s, %v", got, err)
