@@ -51,6 +51,11 @@ func (s *Spec) open(graph string) error {
 	if err := s.keepOwnFiles(record.Files); err != nil {
 		return err
 	}
+	if s.Task == TaskGenerate {
+		if err := s.readDecoder(c); err != nil {
+			return err
+		}
+	}
 	if s.Task == TaskEmbed {
 		if err := s.readModules(c); err != nil {
 			return err

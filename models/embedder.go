@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"strconv"
 	"strings"
 
-	ort "github.com/yalue/onnxruntime_go"
-
+	"textmill/models/internal/onnx"
 	"textmill/models/internal/signals"
 )
 
@@ -44,7 +42,7 @@ type Vector = []float32
 // An Embedder turns rows into vectors with one loaded model.
 type Embedder struct {
 	spec    *Spec
-	session *ort.DynamicAdvancedSession
+	session *onnx.Session
 	slots   chan *slot
 	tuning  tuning
 	device  string
@@ -67,23 +65,11 @@ func OpenEmbedder(ctx context.Context, spec *Spec, o SessionOptions) (*Embedder,
 	if err := spec.Verify(ctx); err != nil {
 		return nil, err
 	}
-	if o.Home == "" {
-		home, err := Home()
-		if err != nil {
-			return nil, err
-		}
-		o.Home = home
+	o, err := o.WithDefaults()
+	if err != nil {
+		return nil, err
 	}
-	if o.Library == "" {
-		o.Library = LibraryPath(o.Home)
-	}
-	if o.Threads <= 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if err := loadRuntime(o.Library); err != nil {
+	if err := onnx.Load(o.Library); err != nil {
 		return nil, err
 	}
 	e := &Embedder{spec: spec, threads: o.Threads, budget: o.BatchTokens}

@@ -8,6 +8,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"textmill/models/internal/graph"
+	"textmill/models/internal/onnx"
 )
 
 // A slot holds the buffers of one run at a time. They grow to the largest batch and are used again.
@@ -78,11 +79,7 @@ func offset(spec *Spec, width, n int) int {
 
 func (s *slot) run(ctx context.Context, e *Embedder, rows, width int) (err error) {
 	var inputs []ort.Value
-	defer func() {
-		for _, v := range inputs {
-			err = errors.Join(err, v.Destroy())
-		}
-	}()
+	defer func() { err = errors.Join(err, onnx.Destroy(inputs...)) }()
 	for _, in := range e.spec.output.inputs {
 		t, err := ort.NewTensor(ort.NewShape(int64(rows), int64(width)), s.inputs[in.role])
 		if err != nil {
@@ -96,11 +93,11 @@ func (s *slot) run(ctx context.Context, e *Embedder, rows, width int) (err error
 	}
 	inputs = append(inputs, out)
 	n := len(inputs) - 1
-	if err := runSession(ctx, e.session, inputs[:n:n], []ort.Value{out}); err != nil {
+	if err := onnx.Run(ctx, e.session, inputs[:n:n], []ort.Value{out}); err != nil {
 		return err
 	}
 	if e.spec.output.typ == graph.Float16 {
-		widen(s.out, s.half)
+		onnx.Widen(s.out, s.half)
 	}
 	return nil
 }

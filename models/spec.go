@@ -74,6 +74,10 @@ type Spec struct {
 	// Notes are things worth knowing, above all contradictions between files, with both sides and what was chosen.
 	Notes []string
 
+	// Decoder and Generation describe a model of the task generate.
+	Decoder    *Decoder
+	Generation Generation
+
 	output output
 }
 
@@ -99,6 +103,9 @@ const (
 	roleTypes
 	rolePositions
 )
+
+// GraphPath is where the graph that runs lies.
+func (s *Spec) GraphPath() string { return s.path(s.Graph) }
 
 // Tokenizer loads the bundle's tokenizer.json.
 func (s *Spec) Tokenizer() (*tokenize.Tokenizer, error) {

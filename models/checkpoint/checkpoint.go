@@ -8,7 +8,7 @@
 //
 // # The graph of a decoder
 //
-// Layout "slots-1", which decoder.json in the bundle names together with all sizes (see Decoder). It is made for a loop
+// Layout "slots-1" (models.SlotsLayout), which decoder.json in the bundle names together with all sizes (see models.Decoder). It is made for a loop
 // that keeps one cache buffer for all rows, refills the slot of a finished row, and never copies a cache:
 //
 //	input_ids               int64 [batch, sequence]   new tokens, rows padded on the right with any id
@@ -76,50 +76,6 @@ type Result struct {
 	Task         string // models.TaskEmbed or models.TaskGenerate
 	Architecture string
 	Files        []models.File
-}
-
-// DecoderName is the file in a bundle that describes the graphs of a decoder.
-const DecoderName = "decoder.json"
-
-// Layout is the name of the contract above.
-const Layout = "slots-1"
-
-// A Decoder is what decoder.json holds.
-type Decoder struct {
-	Layout       string `json:"layout"`
-	Layers       int    `json:"layers"`
-	Heads        int    `json:"heads"`
-	KVHeads      int    `json:"kv_heads"`
-	HeadSize     int    `json:"head_size"`
-	HiddenSize   int    `json:"hidden_size"`
-	VocabSize    int    `json:"vocab_size"`
-	MaxPositions int    `json:"max_positions"`
-	// CacheType is the element type of the caches.
-	CacheType string `json:"cache_type"`
-	// Embedding is the tensor that tokens are looked up in.
-	Embedding Table `json:"embedding"`
-	// Graphs are the ONNX files, the most exact one first; they share their weights.
-	Graphs []Graph `json:"graphs"`
-}
-
-// A Table is a matrix of [vocab_size, hidden_size] in the graph: an initializer of floats, or one of blocks whose value is
-// scale × (integer − zero) + low, where the initializers of scale and low have a number for each block.
-type Table struct {
-	Tensor    string `json:"tensor"`
-	Bits      int    `json:"bits"` // 32 for floats
-	BlockSize int    `json:"block_size,omitempty"`
-	Zero      int    `json:"zero,omitempty"`
-	Scale     string `json:"scale,omitempty"`
-	Low       string `json:"low,omitempty"`
-}
-
-// A Graph is one of the ONNX files of a decoder.
-type Graph struct {
-	File string `json:"file"`
-	// Activations is "float32", or "int8" where products with matrices in blocks round activations to 8 bits.
-	Activations string `json:"activations"`
-	// MinRows is how many tokens a run needs for a token's result not to depend on the others, bit for bit: see rule 8.
-	MinRows int `json:"min_rows"`
 }
 
 // Supports lists the architectures of decoders and the model types of encoders that can be imported.

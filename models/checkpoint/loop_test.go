@@ -13,7 +13,6 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"textmill/models"
-	"textmill/models/checkpoint"
 )
 
 type value = ort.Value
@@ -59,7 +58,7 @@ func tensor[T ort.TensorData](t *testing.T, data []T, dims ...int64) ort.Value {
 // A slots is the least loop over a decoder: a cache buffer for each layer, of which every run gets a view.
 type slots struct {
 	t       *testing.T
-	d       checkpoint.Decoder
+	d       models.Decoder
 	session *ort.DynamicAdvancedSession
 	caches  [][]float32 // key and value of each layer
 	length  int         // of a slot
@@ -69,7 +68,7 @@ type slots struct {
 func openSlots(t *testing.T, bundle string, graph, n, length int) *slots {
 	t.Helper()
 	s := &slots{t: t, length: length, used: make([]int, n)}
-	data, err := os.ReadFile(filepath.Join(bundle, checkpoint.DecoderName))
+	data, err := os.ReadFile(filepath.Join(bundle, models.DecoderName))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"textmill/models"
 	"textmill/models/checkpoint/internal/decoder"
 	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/checkpoint/internal/weights"
@@ -39,15 +40,15 @@ func writeEncoder(dir string, m *encoder.Model, p weights.Precision) error {
 // writeDecoder writes the graphs and what they are. Precisions that were asked for speed run with 8-bit activations; the
 // checkpoint's own blocks can also be run exactly.
 func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
-	exact := Graph{File: "onnx/model.onnx", Activations: "float32", MinRows: m.MinRows()}
-	fast := Graph{File: "onnx/model_int8.onnx", Activations: "int8", MinRows: 1}
-	graphs := []Graph{exact}
+	exact := models.DecoderGraph{File: "onnx/model.onnx", Activations: "float32", MinRows: m.MinRows()}
+	fast := models.DecoderGraph{File: "onnx/model_int8.onnx", Activations: "int8", MinRows: 1}
+	graphs := []models.DecoderGraph{exact}
 	switch {
 	case p == weights.AsIs && m.Quantized():
 		graphs = append(graphs, fast)
 	case p == weights.Q8 || p == weights.Q4:
 		fast.File = exact.File
-		graphs = []Graph{fast}
+		graphs = []models.DecoderGraph{fast}
 	}
 	for _, g := range graphs {
 		a := weights.Floats
@@ -58,17 +59,17 @@ func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
 			return err
 		}
 	}
-	return writeJSON(filepath.Join(dir, DecoderName), Decoder{
-		Layout: Layout, Layers: m.Layers, Heads: m.Heads, KVHeads: m.KVHeads, HeadSize: m.HeadSize, HiddenSize: m.HiddenSize,
+	return writeJSON(filepath.Join(dir, models.DecoderName), models.Decoder{
+		Layout: models.SlotsLayout, Layers: m.Layers, Heads: m.Heads, KVHeads: m.KVHeads, HeadSize: m.HeadSize, HiddenSize: m.HiddenSize,
 		VocabSize: m.VocabSize, MaxPositions: m.MaxPositions, CacheType: "float32", Embedding: table(m.Embedding), Graphs: graphs,
 	})
 }
 
-func table(m *weights.Matrix) Table {
+func table(m *weights.Matrix) models.TokenTable {
 	if !m.Quantized() {
-		return Table{Tensor: m.Name, Bits: 32}
+		return models.TokenTable{Tensor: m.Name, Bits: 32}
 	}
-	t := Table{Tensor: m.TableName(), Bits: m.Form.Bits, BlockSize: m.Form.Size, Zero: 8, Scale: m.ScaleName()}
+	t := models.TokenTable{Tensor: m.TableName(), Bits: m.Form.Bits, BlockSize: m.Form.Size, Zero: 8, Scale: m.ScaleName()}
 	if m.Form.Bits == 8 {
 		t.Zero = 128
 	}

@@ -1,0 +1,210 @@
+package models
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"textmill/models/internal/graph"
+)
+
+// DecoderName is the file in a bundle that describes the graphs of a decoder that textmill wrote.
+const DecoderName = "decoder.json"
+
+// Layouts of decoders. SlotsLayout is textmill's own, specified in package checkpoint. ExportedLayout is that of exporters
+// such as Optimum, transformers.js and onnxruntime-genai: past_key_values.N.key/value of [batch, heads, past, size] in,
+// present.N.key/value of [batch, heads, past + new, size] out.
+const (
+	SlotsLayout    = "slots-1"
+	ExportedLayout = "exported"
+)
+
+// A Decoder says how a generation model's graphs are laid out.
+type Decoder struct {
+	Layout       string `json:"layout"`
+	Layers       int    `json:"layers"`
+	Heads        int    `json:"heads"`
+	KVHeads      int    `json:"kv_heads"`
+	HeadSize     int    `json:"head_size"`
+	HiddenSize   int    `json:"hidden_size"`
+	VocabSize    int    `json:"vocab_size"`
+	MaxPositions int    `json:"max_positions"`
+	// CacheType is the element type of the caches.
+	CacheType string `json:"cache_type"`
+	// Embedding is the tensor that tokens are looked up in.
+	Embedding TokenTable `json:"embedding"`
+	// Graphs are the ONNX files, the most exact one first; they share their weights.
+	Graphs []DecoderGraph `json:"graphs"`
+}
+
+// A TokenTable is a matrix of [vocab_size, hidden_size] in the graph: an initializer of floats, or one of blocks whose value
+// is scale × (integer − zero) + low, where the initializers of scale and low have a number for each block.
+type TokenTable struct {
+	Tensor    string `json:"tensor"`
+	Bits      int    `json:"bits"` // 32 for floats
+	BlockSize int    `json:"block_size,omitempty"`
+	Zero      int    `json:"zero,omitempty"`
+	Scale     string `json:"scale,omitempty"`
+	Low       string `json:"low,omitempty"`
+}
+
+// A DecoderGraph is one of the ONNX files of a decoder.
+type DecoderGraph struct {
+	File string `json:"file"`
+	// Activations is "float32", or "int8" where products with matrices in blocks round activations to 8 bits.
+	Activations string `json:"activations"`
+	// MinRows is how many tokens a run needs for a token's result not to depend on the others, bit for bit.
+	MinRows int `json:"min_rows"`
+}
+
+// KVBytes is what one token takes in the KV cache.
+func (d *Decoder) KVBytes() int64 {
+	size := int64(4)
+	if d.CacheType == "float16" {
+		size = 2
+	}
+	return 2 * size * int64(d.Layers) * int64(d.KVHeads) * int64(d.HeadSize)
+}
+
+// Generation is what generation_config.json, or else config.json, says about texts that the model makes.
+type Generation struct {
+	EOS               []int32 // ids that end a text
+	MaxNewTokens      int     // 0: not said
+	Temperature       float64 // 0: greedy
+	TopK              int
+	TopP, MinP        float64
+	RepetitionPenalty float64
+}
+
+// ids are one id or a list of them.
+type ids []int32
+
+func (l *ids) UnmarshalJSON(data []byte) error {
+	var one *int32
+	if json.Unmarshal(data, &one) == nil {
+		if one != nil {
+			*l = ids{*one}
+		}
+		return nil
+	}
+	var many []int32
+	err := json.Unmarshal(data, &many)
+	*l = many
+	return err
+}
+
+// decoderConfig is what config.json says about a decoder's shape.
+type decoderConfig struct {
+	Layers   int `json:"num_hidden_layers"`
+	Heads    int `json:"num_attention_heads"`
+	KVHeads  int `json:"num_key_value_heads"`
+	HeadSize int `json:"head_dim"`
+	Hidden   int `json:"hidden_size"`
+	Vocab    int `json:"vocab_size"`
+	EOS      ids `json:"eos_token_id"`
+}
+
+// readDecoder takes what the files of a generation model say.
+func (s *Spec) readDecoder(c *configs) error {
+	var model decoderConfig
+	if _, err := readJSON(s.path("config.json"), &model); err != nil {
+		return err
+	}
+	if err := s.readGeneration(model); err != nil {
+		return err
+	}
+	d := &Decoder{}
+	found, err := readJSON(s.path(DecoderName), d)
+	if err != nil {
+		return err
+	}
+	if !found {
+		if d, err = s.exportedDecoder(c, model); err != nil {
+			return err
+		}
+	}
+	if d.Layout != SlotsLayout && d.Layout != ExportedLayout {
+		return fmt.Errorf("%w: %s: layout %q is not known to this version; known are %s and %s", ErrBundle, DecoderName, d.Layout, SlotsLayout, ExportedLayout)
+	}
+	for name, n := range map[string]int{"layers": d.Layers, "kv_heads": d.KVHeads, "head_size": d.HeadSize, "vocab_size": d.VocabSize, "max_positions": d.MaxPositions} {
+		if n <= 0 || n > 1<<30 {
+			return fmt.Errorf("%w: %s of the decoder is %d", ErrBundle, name, n)
+		}
+	}
+	s.Decoder, s.MaxLength = d, d.MaxPositions
+	return nil
+}
+
+func (s *Spec) readGeneration(model decoderConfig) error {
+	var g struct {
+		EOS               ids      `json:"eos_token_id"`
+		MaxNewTokens      int      `json:"max_new_tokens"`
+		DoSample          bool     `json:"do_sample"`
+		Temperature       *float64 `json:"temperature"`
+		TopK              *int     `json:"top_k"`
+		TopP              *float64 `json:"top_p"`
+		MinP              float64  `json:"min_p"`
+		RepetitionPenalty float64  `json:"repetition_penalty"`
+	}
+	found, err := readJSON(s.path("generation_config.json"), &g)
+	if err != nil {
+		return err
+	}
+	s.Generation = Generation{EOS: g.EOS, MaxNewTokens: max(g.MaxNewTokens, 0), RepetitionPenalty: g.RepetitionPenalty}
+	if len(g.EOS) == 0 {
+		s.Generation.EOS = model.EOS
+	}
+	if len(s.Generation.EOS) == 0 {
+		s.note("neither generation_config.json nor config.json has an eos_token_id: texts end at stop strings and at max_new_tokens")
+	} else if found && len(model.EOS) > 0 && !slices.Equal(s.Generation.EOS, model.EOS) {
+		s.note("texts end with ids %v, as generation_config.json says; config.json says %v", s.Generation.EOS, model.EOS)
+	}
+	if g.DoSample { // transformers' own defaults where the file is silent
+		s.Generation.Temperature, s.Generation.TopK, s.Generation.TopP, s.Generation.MinP = 1, 50, 1, g.MinP
+		if g.Temperature != nil {
+			s.Generation.Temperature = *g.Temperature
+		}
+		if g.TopK != nil {
+			s.Generation.TopK = *g.TopK
+		}
+		if g.TopP != nil {
+			s.Generation.TopP = *g.TopP
+		}
+	}
+	return nil
+}
+
+// exportedDecoder finds the sizes of a decoder that an exporter made, from its graph and config.json.
+func (s *Spec) exportedDecoder(c *configs, model decoderConfig) (*Decoder, error) {
+	g, err := graph.Read(s.path(s.Graph))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w; %s", ErrBundle, err, remedy(s.Dir))
+	}
+	d := &Decoder{
+		Layout: ExportedLayout, Heads: model.Heads, KVHeads: firstPositive(model.KVHeads, model.Heads), HeadSize: model.HeadSize,
+		HiddenSize: model.Hidden, VocabSize: model.Vocab, MaxPositions: c.model.positions(), CacheType: "float32",
+		Graphs: []DecoderGraph{{File: s.Graph, Activations: "float32", MinRows: 1}},
+	}
+	if d.HeadSize == 0 && d.Heads > 0 {
+		d.HeadSize = d.HiddenSize / d.Heads
+	}
+	for _, in := range g.Inputs {
+		if !strings.HasPrefix(in.Name, "past_key_values.") || !strings.HasSuffix(in.Name, ".key") {
+			continue
+		}
+		d.Layers++
+		if in.Type == graph.Float16 {
+			d.CacheType = "float16"
+		}
+		if len(in.Dims) == 4 {
+			d.KVHeads = firstPositive(int(in.Dims[1]), d.KVHeads)
+			d.HeadSize = firstPositive(int(in.Dims[3]), d.HeadSize)
+		}
+	}
+	if d.Layers == 0 {
+		return nil, fmt.Errorf("%w: %s has no inputs past_key_values.N.key and .value (it has %s): without a KV cache every token would cost the whole text; "+
+			"export it with its cache, or run textmill models import on the checkpoint", ErrBundle, s.Graph, strings.Join(s.Inputs, ", "))
+	}
+	return d, nil
+}

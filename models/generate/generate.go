@@ -1,0 +1,279 @@
+// Package generate continues prompts with a decoder, many at a time: each enters a slot of the KV cache as soon as one is
+// free and leaves it at once when it ends, so that no text waits for the longest.
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"textmill/models"
+	"textmill/models/internal/onnx"
+	"textmill/models/sample"
+	"textmill/tokenize"
+)
+
+// Why a text ended.
+const (
+	FinishStop   = "stop"   // a stop string or a stop token
+	FinishLength = "length" // max_new_tokens, or the end of the context
+	FinishEOS    = "eos"    // the model's own end
+)
+
+// Classes of errors.
+var (
+	// ErrNoRoom: the prompt leaves no room for a new token, or needs more KV cache than there is.
+	ErrNoRoom = errors.New("no room")
+	// ErrTooLong: the prompt is longer than the context.
+	ErrTooLong = errors.New("too long")
+	// ErrPrompt: the prompt cannot be run.
+	ErrPrompt = errors.New("cannot continue the prompt")
+	// ErrNaN: the model made logits that are no numbers.
+	ErrNaN = sample.ErrNaN
+	// ErrStopped: the generator was stopped before the text was done.
+	ErrStopped = errors.New("the generator was stopped")
+	// ErrClosed is returned by Do after Close.
+	ErrClosed = errors.New("the generator is closed")
+)
+
+// Options say what a Generator runs on.
+type Options struct {
+	models.SessionOptions
+	// Tokenizer is the model's own.
+	Tokenizer *tokenize.Tokenizer
+	// Slots is how many texts run at a time; 0 means DefaultSlots.
+	Slots int
+	// Memory bounds the KV cache in bytes; 0 means DefaultMemory.
+	Memory int64
+	// MaxLength bounds prompt and text of one request in tokens; 0 and more than the model has: the model's own.
+	MaxLength int
+	// RunTimeout ends a model run that takes longer; 0 means never.
+	RunTimeout time.Duration
+	// Observe, when set, is told of every model run.
+	Observe func(RunStats)
+}
+
+// Defaults of Options.
+const (
+	DefaultSlots  = 32
+	DefaultMemory = 4 << 30
+)
+
+// RunStats describes one model run: Rows texts, Tokens of them, Padded when idle slots are counted, New tokens chosen.
+type RunStats struct {
+	Rows, Tokens, Padded, New int
+	Took                      time.Duration
+}
+
+// Params are how one text is made.
+type Params struct {
+	sample.Params
+	MaxNewTokens int      // at least 1
+	Stop         []string // end the text before them
+	StopIDs      []int32  // end the text with them
+	IgnoreEOS    bool
+}
+
+// A Request is one prompt. Step, when set, sees each token as it is chosen. Done is called once, after the last Step,
+// and not at all if Do fails. Both are called from goroutines of the generator, which waits for them.
+type Request struct {
+	Prompt  []int32
+	Params  Params
+	Step    func(Step)
+	Explain int // how many candidates of each step Step is told of
+	Done    func(Result)
+}
+
+// A Step is one chosen token.
+type Step struct {
+	Index      int // among the new tokens
+	ID         int32
+	Candidates []sample.Traced // the best ones as the model scored them, then others that were kept
+	Kept       int             // how many tokens it was drawn from
+	Text       string          // what became certain with it
+	Finish     string          // "" while the text goes on
+}
+
+// A Result is a finished text.
+type Result struct {
+	IDs      []int32 // the new tokens, the one that ended the text included
+	Text     string  // without special tokens and stop strings
+	Finish   string
+	Logprobs []float32            // of each ID, if asked for
+	Top      [][]sample.Candidate // beside each ID, if asked for
+	Err      error                // nothing else is set
+}
+
+// A Generator continues prompts. Its methods are safe for concurrent use.
+type Generator struct {
+	spec   *models.Spec
+	o      Options
+	run    runner
+	length int // of a slot
+	tokens int // that live texts may hold together
+	notes  []string
+
+	in      chan *sequence
+	running context.Context
+	stop    context.CancelCauseFunc
+	feeding sync.RWMutex // held for reading while Do sends on in
+	closed  bool
+	ended   chan struct{}
+
+	loop
+}
+
+// Open checks the bundle's files against their recorded hashes and loads the model.
+func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error) {
+	if spec.Task != models.TaskGenerate {
+		return nil, fmt.Errorf("%w: %s was made to %s, not to generate", models.ErrBundle, spec.Name, spec.Task)
+	}
+	if err := spec.Verify(ctx); err != nil {
+		return nil, err
+	}
+	g := &Generator{spec: spec, ended: make(chan struct{})}
+	if err := g.settleSizes(o); err != nil {
+		return nil, err
+	}
+	if err := onnx.Load(g.o.Library); err != nil {
+		return nil, err
+	}
+	var err error
+	switch spec.Decoder.Layout {
+	case models.SlotsLayout:
+		g.run, err = openSlotted(spec, g.o, g.o.Slots, g.length)
+	default:
+		g.run, err = openExported(spec, g.o, g.o.Slots)
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.in = make(chan *sequence, g.o.Slots)
+	g.running, g.stop = context.WithCancelCause(context.Background())
+	g.begin()
+	go g.serve()
+	return g, nil
+}
+
+// settleSizes turns what is asked for into what the model and the memory allow.
+func (g *Generator) settleSizes(o Options) (err error) {
+	if o.SessionOptions, err = o.SessionOptions.WithDefaults(); err != nil {
+		return err
+	}
+	switch o.Device {
+	case "", "cpu":
+	case "auto":
+		g.notes = append(g.notes, "device auto: generation runs on the processor")
+	default:
+		return fmt.Errorf("model %s on %s: generation runs on the processor only; set device to cpu", g.spec.Name, o.Device)
+	}
+	if o.Slots <= 0 {
+		o.Slots = DefaultSlots
+	}
+	if o.Memory <= 0 {
+		o.Memory = DefaultMemory
+	}
+	o.Slots = max(o.Slots, 2) // graphs may need a second row to give a row the same bits
+	d := g.spec.Decoder
+	g.length = max(d.MaxPositions, 2)
+	if o.MaxLength > 0 {
+		g.length = min(g.length, o.MaxLength)
+	}
+	total := o.Memory / d.KVBytes()
+	for o.Slots > 2 && total < int64(2*o.Slots*keptTokens) {
+		o.Slots /= 2
+	}
+	if total -= int64(o.Slots * keptTokens); total < keptTokens {
+		return fmt.Errorf("model %s: %d MiB of memory hold only %d tokens of KV cache; give it at least %d MiB",
+			g.spec.Name, o.Memory>>20, o.Memory/d.KVBytes(), (3*int64(keptTokens)*d.KVBytes()>>20)+1)
+	}
+	g.tokens = int(min(total, int64(o.Slots)*int64(g.length)))
+	g.length = min(g.length, g.tokens)
+	if g.length < d.MaxPositions {
+		g.notes = append(g.notes, fmt.Sprintf("prompt and text together are at most %d tokens here; the model has %d positions", g.length, d.MaxPositions))
+	}
+	g.o = o
+	return nil
+}
+
+// MaxLength is how many tokens prompt and text of one request may have together.
+func (g *Generator) MaxLength() int { return g.length }
+
+// MaxTotalTokens is how many tokens all running texts may have together.
+func (g *Generator) MaxTotalTokens() int { return g.tokens }
+
+// Slots is how many texts run at a time.
+func (g *Generator) Slots() int { return g.o.Slots }
+
+// Notes are things worth knowing about this session, beside those of the Spec.
+func (g *Generator) Notes() []string { return g.notes }
+
+// Device is where the model runs.
+func (g *Generator) Device() string { return "cpu" }
+
+// Threads is how many threads compute.
+func (g *Generator) Threads() int { return g.o.Threads }
+
+// Check says whether a prompt of n tokens can be continued.
+func (g *Generator) Check(n int) error {
+	switch {
+	case n == 0:
+		return fmt.Errorf("%w: it has no tokens", ErrPrompt)
+	case n > g.length:
+		return fmt.Errorf("%w: the prompt has %d tokens, the context %d; shorten it", ErrTooLong, n, g.length)
+	case n == g.length:
+		return fmt.Errorf("%w: the prompt's %d tokens fill the context of %d and leave none for a new one; shorten it", ErrNoRoom, n, g.length)
+	}
+	return nil
+}
+
+// Do accepts a request, waiting while as many as there are slots wait already. An error means that Done will not be called.
+func (g *Generator) Do(ctx context.Context, r Request) error {
+	if err := g.Check(len(r.Prompt)); err != nil {
+		return err
+	}
+	for i, id := range r.Prompt {
+		if id < 0 || int(id) >= g.spec.Decoder.VocabSize {
+			return fmt.Errorf("%w: token %d of it is id %d, the model has %d", ErrPrompt, i, id, g.spec.Decoder.VocabSize)
+		}
+	}
+	r.Params.MaxNewTokens = min(max(r.Params.MaxNewTokens, 1), g.length-len(r.Prompt))
+	s := g.newSequence(r)
+	g.feeding.RLock()
+	defer g.feeding.RUnlock()
+	if g.closed {
+		return ErrClosed
+	}
+	select {
+	case g.in <- s:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Stop ends runs in progress. Requests that were not through, and all that follow, end with ErrStopped; Close is still owed.
+func (g *Generator) Stop() { g.stop(ErrStopped) }
+
+// Close refuses further requests, finishes those accepted, and frees the model when all their Done calls have returned.
+func (g *Generator) Close() error {
+	g.feeding.Lock()
+	first := !g.closed
+	if first {
+		g.closed = true
+		close(g.in)
+	}
+	g.feeding.Unlock()
+	<-g.ended
+	if !first {
+		return nil
+	}
+	g.stop(ErrStopped)
+	return g.run.close()
+}
+
+// stopIDs tells the ids that end a text.
+func (p *Params) stops(id int32) bool { return slices.Contains(p.StopIDs, id) }

@@ -1,0 +1,345 @@
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"textmill/models/sample"
+)
+
+const (
+	// chunkTokens is how much of a prompt one run takes. Prompts are always cut at its multiples, whatever else runs.
+	chunkTokens = 256
+	// turnTokens is how many tokens of prompts run between two steps of the texts that are being made.
+	turnTokens = 512
+	// keptTokens is how many tokens of an ended text a slot keeps, for a prompt that begins alike.
+	keptTokens = 256
+)
+
+// loop is the state of the generator's goroutine.
+type loop struct {
+	slots   []*sequence // nil where free
+	kept    [][]int32   // by slot, the tokens that it holds, whoever they are of
+	waiting *sequence   // taken from the queue and too long for the room there is
+	held    int         // tokens that live sequences may come to
+	live    int
+	scratch []*sample.Scratch
+	rows    []row
+	arrived int
+	open    bool // the queue may give more
+}
+
+func (g *Generator) begin() {
+	g.slots, g.kept = make([]*sequence, g.o.Slots), make([][]int32, g.o.Slots)
+	for range g.o.Threads {
+		g.scratch = append(g.scratch, new(sample.Scratch))
+	}
+	g.open = true
+}
+
+// serve runs until the queue is closed and every sequence is done.
+func (g *Generator) serve() {
+	defer close(g.ended)
+	for g.admit() {
+		g.prefill()
+		g.compact()
+		g.step()
+	}
+}
+
+// admit gives free slots to requests. It waits for one when nothing runs, and reports false when none will come.
+func (g *Generator) admit() bool {
+	for {
+		if g.running.Err() != nil {
+			g.abandon()
+		}
+		s := g.receive()
+		if s == nil {
+			return g.live > 0
+		}
+		if g.running.Err() != nil {
+			s.conclude(ErrStopped)
+			continue
+		}
+		if g.live == len(g.slots) || g.live > 0 && g.held+s.need() > g.tokens {
+			g.waiting = s
+			return true
+		}
+		g.enter(s)
+	}
+}
+
+// receive gives the next request, nil when there is none now and something runs, or when there will be none.
+func (g *Generator) receive() *sequence {
+	if s := g.waiting; s != nil {
+		g.waiting = nil
+		return s
+	}
+	if !g.open {
+		return nil
+	}
+	if g.live == 0 {
+		s, ok := <-g.in
+		g.open = ok
+		return s
+	}
+	select {
+	case s, ok := <-g.in:
+		g.open = ok
+		return s
+	default:
+		return nil
+	}
+}
+
+// enter puts a sequence into the free slot that already holds most of its prompt's start, or copies it from another.
+func (g *Generator) enter(s *sequence) {
+	slot, best, from := -1, 0, -1
+	for i, tokens := range g.kept {
+		n := common(s.Prompt, tokens)
+		if n > best {
+			best, from = n, i
+		}
+		if g.slots[i] == nil && slot < 0 {
+			slot = i
+		}
+	}
+	if from >= 0 && g.slots[from] == nil && common(s.Prompt, g.kept[from]) == best {
+		slot = from
+	}
+	if best < reuseTokens {
+		best = 0
+	}
+	if best > 0 {
+		g.run.move(slot, from, best)
+	}
+	s.used, s.arrival = best, g.arrived
+	g.arrived++
+	g.slots[slot], g.kept[slot] = s, append(g.kept[slot][:0], s.Prompt[:best]...)
+	g.live++
+	g.held += s.need()
+}
+
+// reuseTokens is the shortest common start of two prompts that is worth a copy.
+const reuseTokens = 8
+
+// common is how many tokens of a prompt need not be run again: its last one always is, for its logits.
+func common(prompt, held []int32) int {
+	n := 0
+	for n < len(prompt)-1 && n < len(held) && prompt[n] == held[n] {
+		n++
+	}
+	return n
+}
+
+// prefill runs prompts in the order of their arrival, about turnTokens tokens of them.
+func (g *Generator) prefill() {
+	for budget := turnTokens; budget > 0; {
+		slot := -1
+		for i, s := range g.slots {
+			if s != nil && !s.prefilled() && (slot < 0 || s.arrival < g.slots[slot].arrival) {
+				slot = i
+			}
+		}
+		if slot < 0 {
+			return
+		}
+		budget -= g.prefillChunk(slot, g.slots[slot])
+	}
+}
+
+func (g *Generator) prefillChunk(slot int, s *sequence) int {
+	upTo := min(len(s.Prompt), s.used/chunkTokens*chunkTokens+chunkTokens)
+	part := s.Prompt[s.used:upTo]
+	var logits []float32
+	err := g.timed(RunStats{Rows: 1, Tokens: len(part), Padded: len(part)}, func(ctx context.Context) (err error) {
+		logits, err = g.run.prefill(ctx, slot, s.used, part)
+		return err
+	})
+	if err != nil {
+		g.leave(slot, err)
+		return len(part)
+	}
+	s.used = upTo
+	g.kept[slot] = append(g.kept[slot], part...)
+	if s.prefilled() {
+		g.settle(slot, s, g.scratch[0], logits)
+	}
+	return len(part)
+}
+
+// settle chooses a sequence's next token, and ends the sequence with its last one.
+func (g *Generator) settle(slot int, s *sequence, scratch *sample.Scratch, logits []float32) {
+	ended, err := s.choose(scratch, logits)
+	if err != nil {
+		err = fmt.Errorf("token %d: %w", len(s.out.IDs), err)
+	}
+	if ended {
+		g.leave(slot, err)
+	}
+}
+
+// leave ends the sequence of a slot, which keeps the start of what it holds.
+func (g *Generator) leave(slot int, err error) {
+	s := g.slots[slot]
+	if g.running.Err() != nil && errors.Is(err, context.Canceled) {
+		err = ErrStopped
+	}
+	g.slots[slot] = nil
+	g.live--
+	g.held -= s.need()
+	kept := min(len(g.kept[slot]), keptTokens, g.length-2) // an idle row needs a place behind it
+	g.kept[slot] = g.kept[slot][:kept]
+	if s.used > keptTokens {
+		err = errors.Join(err, g.run.release(slot, kept))
+	}
+	s.conclude(err)
+}
+
+// abandon ends everything that runs or waits.
+func (g *Generator) abandon() {
+	for i, s := range g.slots {
+		if s != nil {
+			g.leave(i, ErrStopped)
+		}
+	}
+}
+
+// compact moves the last sequence into a hole when nothing waits to fill it: a run takes the first slots, up to the last
+// one in use.
+func (g *Generator) compact() {
+	if g.waiting != nil || len(g.in) > 0 {
+		return
+	}
+	for last := len(g.slots) - 1; last >= g.live; last-- {
+		s := g.slots[last]
+		if s == nil {
+			continue
+		}
+		hole := 0
+		for g.slots[hole] != nil {
+			hole++
+		}
+		g.run.move(hole, last, s.used)
+		g.slots[hole], g.slots[last] = s, nil
+		g.kept[hole], g.kept[last] = g.kept[last], g.kept[hole][:0]
+		if s.used > keptTokens { // an error is the system's refusal to take memory back
+			_ = g.run.release(last, 0)
+		}
+	}
+}
+
+// step gives every text one more token.
+func (g *Generator) step() {
+	n := 0
+	for i, s := range g.slots {
+		if s != nil && s.prefilled() {
+			n = i + 1
+		}
+	}
+	if n == 0 {
+		return
+	}
+	n = max(n, min(g.run.minRows(), len(g.slots)))
+	g.rows = g.rows[:0]
+	for i := range n {
+		r := row{used: len(g.kept[i]), idle: true}
+		if s := g.slots[i]; s != nil {
+			r.used = s.used
+			if s.prefilled() {
+				r.id, r.idle = s.next, false
+			}
+		}
+		g.rows = append(g.rows, r)
+	}
+	g.decode(0, n)
+}
+
+// decode runs the slots from first to end. A run that fails is halved until the failure is down to single texts, so that
+// the others are unharmed.
+func (g *Generator) decode(first, end int) {
+	rows := 0
+	for _, r := range g.rows[first:end] {
+		if !r.idle {
+			rows++
+		}
+	}
+	if rows == 0 {
+		return
+	}
+	var logits [][]float32
+	err := g.timed(RunStats{Rows: rows, Tokens: rows, Padded: end - first, New: rows}, func(ctx context.Context) (err error) {
+		logits, err = g.run.decode(ctx, first, g.rows[first:end])
+		return err
+	})
+	switch least := g.run.minRows(); {
+	case err == nil:
+		g.choose(first, logits)
+	case g.running.Err() != nil:
+		g.abandon()
+	case end-first >= 2*least && end-first > 1:
+		middle := first + (end-first)/2
+		g.decode(first, middle)
+		g.decode(middle, end)
+	default:
+		for i := first; i < end; i++ {
+			if !g.rows[i].idle {
+				g.leave(i, err)
+			}
+		}
+	}
+}
+
+// choose takes the next token of each text from its logits, on as many goroutines as there are threads.
+func (g *Generator) choose(first int, logits [][]float32) {
+	type chosen struct {
+		ended bool
+		err   error
+	}
+	results := make([]chosen, len(logits))
+	var wg sync.WaitGroup
+	for w, scratch := range g.scratch {
+		wg.Go(func() {
+			for i := w; i < len(logits); i += len(g.scratch) {
+				if g.rows[first+i].idle {
+					continue
+				}
+				s := g.slots[first+i]
+				s.used++
+				results[i].ended, results[i].err = s.choose(scratch, logits[i])
+			}
+		})
+	}
+	wg.Wait()
+	for i, r := range results {
+		s := g.slots[first+i]
+		if r.err != nil {
+			r.err = fmt.Errorf("token %d: %w", len(s.out.IDs), r.err)
+		}
+		if r.ended {
+			g.leave(first+i, r.err)
+		}
+	}
+}
+
+// timed runs the model once, within RunTimeout.
+func (g *Generator) timed(stats RunStats, run func(context.Context) error) error {
+	ctx := g.running
+	if g.o.RunTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, g.o.RunTimeout)
+		defer cancel()
+	}
+	begun := time.Now()
+	if err := run(ctx); err != nil {
+		return fmt.Errorf("run %d rows of %s: %w", stats.Rows, g.spec.Name, err)
+	}
+	if g.o.Observe != nil {
+		stats.Took = time.Since(begun)
+		g.o.Observe(stats)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package generate
+
+import (
+	"slices"
+	"strings"
+
+	"textmill/models/sample"
+	"textmill/tokenize"
+)
+
+// A sequence is a request on its way through a slot.
+type sequence struct {
+	Request
+	sampler *sample.Sampler
+	stream  *tokenize.Stream
+	stopper *sample.Stopper
+	eos     []int32
+
+	arrival int
+	used    int // tokens of prompt and text that the slot holds
+	next    int32
+	out     Result
+	text    strings.Builder
+}
+
+func (g *Generator) newSequence(r Request) *sequence {
+	s := &sequence{Request: r, stream: g.o.Tokenizer.NewStream(true), stopper: sample.NewStopper(r.Params.Stop)}
+	if !r.Params.IgnoreEOS {
+		s.eos = g.spec.Generation.EOS
+	}
+	r.Params.EOS = s.eos
+	if r.Params.MinNewTokens > 0 {
+		r.Params.EOS = append(slices.Clone(s.eos), r.Params.StopIDs...)
+	}
+	s.sampler = sample.New(r.Params.Params, r.Prompt, g.spec.Decoder.VocabSize)
+	return s
+}
+
+// need is the most tokens that the slot will hold.
+func (s *sequence) need() int { return len(s.Prompt) + s.Params.MaxNewTokens }
+
+// prefilled tells whether the slot holds the whole prompt.
+func (s *sequence) prefilled() bool { return s.used >= len(s.Prompt) }
+
+// token is the prompt's or the text's token at a place.
+func (s *sequence) token(i int) int32 {
+	if i < len(s.Prompt) {
+		return s.Prompt[i]
+	}
+	return s.out.IDs[i-len(s.Prompt)]
+}
+
+// choose takes the next token from logits. It reports whether the text has ended.
+func (s *sequence) choose(scratch *sample.Scratch, logits []float32) (ended bool, err error) {
+	var step Step
+	if s.Step != nil && s.Explain > 0 {
+		if step.Candidates, step.Kept, err = s.sampler.Trace(scratch, logits, s.Explain); err != nil {
+			return true, err
+		}
+	}
+	choice, err := s.sampler.Next(scratch, logits)
+	if err != nil {
+		return true, err
+	}
+	s.next = choice.ID
+	s.out.IDs = append(s.out.IDs, choice.ID)
+	if s.Params.Logprobs {
+		s.out.Logprobs = append(s.out.Logprobs, choice.Logprob)
+	}
+	if s.Params.TopLogprobs > 0 {
+		s.out.Top = append(s.out.Top, slices.Clone(choice.Top))
+	}
+	piece := s.finish(choice.ID)
+	s.text.WriteString(piece)
+	if s.Step != nil {
+		step.Index, step.ID, step.Text, step.Finish = len(s.out.IDs)-1, choice.ID, piece, s.out.Finish
+		s.Step(step)
+	}
+	return s.out.Finish != "", nil
+}
+
+// finish sees whether a token ends the text, and gives the text that became certain with it.
+func (s *sequence) finish(id int32) string {
+	if slices.Contains(s.eos, id) {
+		return s.end(FinishEOS, "")
+	}
+	fresh, hit := s.stopper.Feed(s.stream.Add(id))
+	switch {
+	case hit:
+		s.out.Finish = FinishStop
+	case s.Params.stops(id):
+		return s.end(FinishStop, fresh)
+	case len(s.out.IDs) >= s.Params.MaxNewTokens:
+		return s.end(FinishLength, fresh)
+	}
+	return fresh
+}
+
+// end gives what was held back. A stop string that only becomes whole now is one all the same.
+func (s *sequence) end(why, fresh string) string {
+	s.out.Finish = why
+	last, hit := s.stopper.Feed(s.stream.Flush())
+	if hit {
+		s.out.Finish = FinishStop
+		return fresh + last
+	}
+	return fresh + last + s.stopper.Flush()
+}
+
+// conclude hands the result over.
+func (s *sequence) conclude(err error) {
+	if err != nil {
+		s.Done(Result{Err: err})
+		return
+	}
+	s.out.Text = s.text.String()
+	s.Done(s.out)
+}

@@ -1,0 +1,182 @@
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"textmill/models"
+	"textmill/models/internal/onnx"
+)
+
+// A runner computes logits for tokens that follow what its slots hold.
+type runner interface {
+	// prefill puts part of a prompt into a slot that holds used tokens, and gives the logits of its last token. They are
+	// valid until the next call.
+	prefill(ctx context.Context, slot, used int, ids []int32) ([]float32, error)
+	// decode puts one token into each of the slots from first on and gives the logits of each, valid until the next call.
+	decode(ctx context.Context, first int, rows []row) ([][]float32, error)
+	// move puts a slot's first used tokens into another, or into the same one without the rest.
+	move(to, from, used int)
+	// release gives back the memory of what a slot holds beyond its first tokens.
+	release(slot, kept int) error
+	// minRows is how many slots a decode must have for its bits not to depend on how many there are.
+	minRows() int
+	close() error
+}
+
+// A row is what a slot adds in a decode: one token behind the used ones that it holds. The logits of an idle row mean
+// nothing, and the used tokens of its slot are left as they are.
+type row struct {
+	used int
+	id   int32
+	idle bool
+}
+
+// slotted runs graphs of textmill's own layout, which package checkpoint specifies.
+type slotted struct {
+	d       *models.Decoder
+	rows    int // that a run must have
+	session *onnx.Session
+	cache   *cache
+	views   map[[2]int][]ort.Value // of the cache, by first slot and number of slots
+	logits  []float32
+	ids     []int64
+	lens    []int32
+}
+
+func openSlotted(spec *models.Spec, o Options, slots, length int) (_ *slotted, err error) {
+	d := spec.Decoder
+	s := &slotted{d: d, rows: 1, views: map[[2]int][]ort.Value{}}
+	for _, g := range d.Graphs {
+		if g.File == spec.Graph {
+			s.rows = max(g.MinRows, 1)
+		}
+	}
+	if s.rows > 2 {
+		return nil, fmt.Errorf("%w: min_rows of %s is %d", models.ErrBundle, spec.Graph, s.rows)
+	}
+	inputs, outputs := []string{"input_ids", "seqlens_k", "total_sequence_length", "logits_positions"}, []string{"logits"}
+	for i := range d.Layers {
+		for _, part := range []string{"key", "value"} {
+			inputs = append(inputs, fmt.Sprintf("past_key_values.%d.%s", i, part))
+			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
+		}
+	}
+	s.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Threads, Spin: o.Threads > 1})
+	if err != nil {
+		return nil, fmt.Errorf("%w: load %s: %w", models.ErrBundle, spec.GraphPath(), err)
+	}
+	if s.cache, err = newCache(d, slots, length); err != nil {
+		return nil, errors.Join(err, s.session.Destroy())
+	}
+	s.logits = make([]float32, slots*d.VocabSize)
+	return s, nil
+}
+
+func (s *slotted) minRows() int { return s.rows }
+
+func (s *slotted) prefill(ctx context.Context, slot, used int, ids []int32) ([]float32, error) {
+	s.ids = s.ids[:0]
+	for _, id := range ids {
+		s.ids = append(s.ids, int64(id))
+	}
+	for len(s.ids) < s.rows { // what comes later changes nothing before it, and the slot's next token takes its place
+		s.ids = append(s.ids, s.ids[0])
+	}
+	s.lens = append(s.lens[:0], int32(used+len(s.ids)-1))
+	if err := s.run(ctx, slot, 1, len(s.ids), []int64{int64(len(ids) - 1)}); err != nil {
+		return nil, err
+	}
+	return s.logits[:s.d.VocabSize], nil
+}
+
+func (s *slotted) decode(ctx context.Context, first int, rows []row) ([][]float32, error) {
+	s.ids, s.lens = s.ids[:0], s.lens[:0]
+	positions := make([]int64, len(rows))
+	for i, r := range rows {
+		s.ids = append(s.ids, int64(r.id))
+		s.lens = append(s.lens, int32(r.used))
+		positions[i] = int64(i)
+	}
+	if err := s.run(ctx, first, len(rows), 1, positions); err != nil {
+		return nil, err
+	}
+	out := make([][]float32, len(rows))
+	for i := range out {
+		out[i] = s.logits[i*s.d.VocabSize : (i+1)*s.d.VocabSize]
+	}
+	return out, nil
+}
+
+// run feeds s.ids, [rows, width], to the slots from first on, which then hold s.lens + 1 tokens.
+func (s *slotted) run(ctx context.Context, first, rows, width int, positions []int64) (err error) {
+	total := int32(0)
+	for _, n := range s.lens {
+		total = max(total, n+1)
+	}
+	caches, err := s.view(first, rows)
+	if err != nil {
+		return err
+	}
+	var own []ort.Value
+	defer func() { err = errors.Join(err, onnx.Destroy(own...)) }()
+	add := func(v ort.Value, e error) {
+		if e == nil {
+			own = append(own, v)
+		}
+		err = errors.Join(err, e)
+	}
+	add(tensor([]int64{int64(rows), int64(width)}, s.ids))
+	add(tensor([]int64{int64(rows)}, s.lens))
+	add(tensor([]int64{1}, []int32{total}))
+	add(tensor([]int64{int64(len(positions))}, positions))
+	add(tensor([]int64{int64(len(positions)), int64(s.d.VocabSize)}, s.logits[:len(positions)*s.d.VocabSize]))
+	if err != nil {
+		return err
+	}
+	inputs := append(append(make([]ort.Value, 0, 4+len(caches)), own[:4]...), caches...)
+	outputs := append(append(make([]ort.Value, 0, 1+len(caches)), own[4]), caches...)
+	return onnx.Run(ctx, s.session, inputs, outputs)
+}
+
+func tensor[T ort.TensorData](dims []int64, data []T) (ort.Value, error) {
+	return ort.NewTensor(dims, data)
+}
+
+// view is the tensors of some slots, made once: past and present are the same memory.
+func (s *slotted) view(first, n int) ([]ort.Value, error) {
+	key := [2]int{first, n}
+	if v, ok := s.views[key]; ok {
+		return v, nil
+	}
+	var values []ort.Value
+	dims := []int64{int64(n), int64(s.cache.heads), int64(s.cache.length), int64(s.cache.size)}
+	for layer := range s.cache.layers {
+		v, err := tensor(dims, s.cache.view(layer, first, n))
+		if err != nil {
+			return nil, errors.Join(err, onnx.Destroy(values...))
+		}
+		values = append(values, v)
+	}
+	s.views[key] = values
+	return values, nil
+}
+
+func (s *slotted) move(to, from, used int) {
+	if to != from {
+		s.cache.copy(to, from, used)
+	}
+}
+
+func (s *slotted) release(slot, kept int) error { return s.cache.release(slot, kept) }
+
+func (s *slotted) close() error {
+	var err error
+	for _, v := range s.views {
+		err = errors.Join(err, onnx.Destroy(v...))
+	}
+	return errors.Join(err, s.session.Destroy(), s.cache.close())
+}
