@@ -18,6 +18,7 @@ type Record struct {
 	Text       string
 	Messages   []ChatMessage
 	Attributes map[string]string
+	Params     []byte // JSON object that replaces params of the shard, for the task generate; nil = none
 	Err        *RecordError
 }
 
@@ -26,7 +27,7 @@ type ChatMessage struct{ Role, Content string }
 
 // ParseRecord reads one record. It never fails: what is wrong with it is in Err,
 // and its id is kept where it can be read. Keys other than id, text, messages,
-// attributes and error become attributes.
+// attributes, params and error become attributes.
 func ParseRecord(raw []byte) Record {
 	var p recordParser
 	return p.parse(raw)
@@ -131,6 +132,14 @@ func (f *recordFields) field(r *Record, name string, v jsontext.Value) (err erro
 	case "attributes":
 		r.Attributes, err = parseAttributes(v)
 		return err
+	case "params":
+		switch v.Kind() {
+		case 'n':
+		case '{':
+			r.Params = slices.Clone(v)
+		default:
+			return recordErrorf(InvalidRecord, "params: want an object, have %s", kindName(v.Kind()))
+		}
 	case "error":
 		if v.Kind() != '"' {
 			return f.addExtra(name, v)
@@ -181,6 +190,11 @@ func (r *Record) Check(task string, l Limits) {
 		r.Err = recordErrorf(InvalidRecord, "messages are for the task generate; embed takes text")
 		return
 	}
+	if r.Params != nil {
+		if r.Err = checkRecordParams(task, r.Params); r.Err != nil {
+			return
+		}
+	}
 	n := len(r.Text)
 	for _, m := range r.Messages {
 		n += len(m.Content)
@@ -189,6 +203,17 @@ func (r *Record) Check(task string, l Limits) {
 		r.Err = recordErrorf(TooLong, "the record has %d bytes of text; at most %d are allowed", n, l.RecordBytes)
 		r.Text, r.Messages = "", nil
 	}
+}
+
+// checkRecordParams judges a record's own params but for what depends on the shard's.
+func checkRecordParams(task string, raw []byte) *RecordError {
+	if task == TaskEmbed {
+		return recordErrorf(InvalidParam, "params of one record are for the task generate; give those of embed with the job")
+	}
+	if _, err := ParseGenerateParams(raw); err != nil {
+		return asParamError(err)
+	}
+	return nil
 }
 
 // AppendJSON appends the record as ParseRecord reads it, the same bytes for the
@@ -213,6 +238,9 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 		dst = append(dst, ']')
 	default:
 		dst = appendQuoted(append(dst, `"text":`...), r.Text)
+	}
+	if r.Err == nil && r.Params != nil {
+		dst = append(append(dst, `,"params":`...), r.Params...)
 	}
 	if len(r.Attributes) > 0 {
 		names := make([]string, 0, len(r.Attributes))

@@ -24,6 +24,11 @@ func TestParseRecord(t *testing.T) {
 			want: Record{Text: "x", Attributes: map[string]string{"lang": "en", "page": "3", "a": "b"}}},
 		{name: "messages", raw: `{"id":"m","messages":[{"role":"user","content":"hi"}]}`,
 			want: Record{ID: "m", Messages: []ChatMessage{{"user", "hi"}}}},
+		{name: "params of its own", raw: `{"text":"x","params":{"seed":1, "stop":null}}`, want: Record{Text: "x", Params: []byte(`{"seed":1, "stop":null}`)}},
+		{name: "null params", raw: `{"text":"x","params":null}`, want: Record{Text: "x"}},
+		{name: "params of the wrong type", raw: `{"id":"a","text":"x","params":[1]}`, want: Record{ID: "a"}, class: InvalidRecord},
+		{name: "params with a lone surrogate", raw: `{"id":"a","text":"x","params":{"stop":"\ud800"}}`, want: Record{ID: "a"}, class: BadUTF8},
+		{name: "an empty role", raw: `{"id":"a","messages":[{"role":"","content":"b"}]}`, want: Record{ID: "a"}, class: InvalidRecord},
 		{name: "a record that its publisher could not carry", raw: `{"id":"x","error":"too_long: 9 MB"}`, want: Record{ID: "x"}, class: TooLong},
 		{name: "an error without a class", raw: `{"id":"x","error":"Went wrong: yes"}`, want: Record{ID: "x"}, class: InvalidRecord},
 
@@ -63,13 +68,33 @@ func TestParseRecord(t *testing.T) {
 			if class != tt.class {
 				t.Fatalf("class %q, want %q (%v)", class, tt.class, got.Err)
 			}
-			if got.ID != tt.want.ID || got.Text != tt.want.Text || !maps.Equal(got.Attributes, tt.want.Attributes) {
+			if got.ID != tt.want.ID || got.Text != tt.want.Text || !maps.Equal(got.Attributes, tt.want.Attributes) || string(got.Params) != string(tt.want.Params) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 			if len(got.Messages) != len(tt.want.Messages) || len(got.Messages) == 1 && got.Messages[0] != tt.want.Messages[0] {
 				t.Errorf("messages %v, want %v", got.Messages, tt.want.Messages)
 			}
 		})
+	}
+}
+
+func TestRecordsOwnParamsAreJudged(t *testing.T) {
+	for _, c := range []struct{ task, params, want string }{
+		{TaskGenerate, `{"temperature":0.5,"logit_bias":{"3":1}}`, ""},
+		{TaskGenerate, `{"top_p":0}`, "invalid_param: top_p: 0 is not within (0, 1]"},
+		{TaskGenerate, `{"dimensions":3}`, `invalid_param: unknown param "dimensions"`},
+		{TaskEmbed, `{"dimensions":3}`, "invalid_param: params of one record are for the task generate"},
+	} {
+		r := ParseRecord([]byte(`{"id":"a","text":"x","params":` + c.params + `}`))
+		r.Check(c.task, Limits{})
+		switch {
+		case c.want == "" && r.Err == nil:
+			if again := ParseRecord(r.AppendJSON(nil)); again.Err != nil || string(again.Params) != c.params {
+				t.Errorf("%s is written as %s", c.params, r.AppendJSON(nil))
+			}
+		case c.want == "" || r.Err == nil || !strings.HasPrefix(r.Err.Error(), c.want):
+			t.Errorf("%s of task %s: %v, want %q", c.params, c.task, r.Err, c.want)
+		}
 	}
 }
 

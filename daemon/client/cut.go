@@ -102,9 +102,13 @@ func (c *cutter) add(it *input.Item) error {
 		}
 	}
 	rec := &it.Record
+	if it.Task != "" && it.Task != c.task && rec.Err == nil {
+		rec.Err = &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf(
+			"line %d: the request is for the task %s, the job's task is %s; submit it with --task %s", it.Line, it.Task, c.task, it.Task)}
+	}
 	if it.Model != "" && !c.anyModel && rec.Err == nil && !sameModel(it.Model, c.model) {
 		rec.Err = &jobs.RecordError{Class: jobs.InvalidParam, Message: fmt.Sprintf(
-			"line %d: body.model is %q, the job's model is %q; use --force to embed it all the same", it.Line, it.Model, c.model)}
+			"line %d: body.model is %q, the job's model is %q; use --force to send it all the same", it.Line, it.Model, c.model)}
 	}
 	rec.Check(c.task, c.limits)
 	c.line = rec.AppendJSON(c.line[:0])

@@ -199,3 +199,43 @@ func BenchmarkCutShortLines(b *testing.B) {
 		})
 	}
 }
+
+func TestChatRequestsCarryTheirOwnParams(t *testing.T) {
+	const line = `{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[{"role":"user","content":"x"}],"seed":1,"max_tokens":5}}
+{"custom_id":"b","method":"POST","url":"/v1/chat/completions","body":{"model":"other","messages":[{"role":"user","content":"y"}],"seed":2}}
+{"custom_id":"e","method":"POST","url":"/v1/embeddings","body":{"input":"z"}}
+`
+	c := cutter{task: jobs.TaskGenerate, model: "m", job: "j", dataset: "d", params: map[string]string{"seed": "9", "temperature": "0.5"}}
+	var payload []byte
+	c.emit = func(s shard) error { payload = append(payload, s.payload...); return nil }
+	cut, err := newCutter(c, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := input.NewReader(strings.NewReader(line), input.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var it input.Item
+	for err = r.Next(&it); err == nil; err = r.Next(&it) {
+		if err := cut.add(&it); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cut.flush(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := jobs.Decode(jobs.Message{Subject: "textmill.jobs.generate.m.j", Data: payload}, jobs.Limits{})
+	if err != nil || len(s.Records) != 3 {
+		t.Fatalf("%s decodes to %+v, %v", payload, s, err)
+	}
+	p, err := s.Generate.With(s.Records[0].Params)
+	if err != nil || *p.Seed != 1 || *p.Temperature != 0.5 || p.MaxNewTokens != 5 || s.Records[0].Messages[0].Content != "x" {
+		t.Errorf("the first record has %+v and %+v, %v", s.Records[0], p, err)
+	}
+	for i, want := range []string{1: `line 2: body.model is "other"`, 2: "line 3: the request is for the task embed"} {
+		if e := s.Records[i].Err; want != "" && (e == nil || !strings.Contains(e.Message, want)) {
+			t.Errorf("record %d: %v does not say %q", i, e, want)
+		}
+	}
+}

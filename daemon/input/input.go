@@ -18,7 +18,7 @@ const (
 	TSV         = "tsv"              // the same, separated by tabs
 	Text        = jobs.FormatText    // one record a line; empty lines are skipped
 	Parquet     = jobs.FormatParquet // one record a row
-	OpenAIBatch = "openai-batch"     // one request to /v1/embeddings a line
+	OpenAIBatch = "openai-batch"     // one request to /v1/embeddings or /v1/chat/completions a line
 )
 
 const (
@@ -52,9 +52,10 @@ type Options struct {
 type Item struct {
 	Record jobs.Record
 	Line   int64 // line, or row of a Parquet file, at which it starts, from 1
-	// Dimensions is the param of that name that the record asks for, 0 for none, and Model the model;
+	// Dimensions is the param of that name that the record asks for, 0 for none, and Task and Model are what it is for;
 	// only OpenAI-batch lines name them.
 	Dimensions int
+	Task       string
 	Model      string
 }
 

@@ -11,6 +11,7 @@ import (
 
 const (
 	embeddingsURL    = "/v1/embeddings"
+	chatURL          = "/v1/chat/completions"
 	maxRequestInputs = 2048 // the API's own limit
 )
 
@@ -35,7 +36,10 @@ type request struct {
 	line       int64
 	id         string
 	rawID      []byte
+	task       string // which its url asks for
 	inputs     []byte
+	messages   []byte
+	params     []byte // of a chat, as a record holds them but for the closing brace
 	model      string
 	dimensions int
 	attributes []member
@@ -51,7 +55,7 @@ func parseRequest(line []byte, number int64) []Item {
 }
 
 func (q *request) failed(e *jobs.RecordError) Item {
-	return Item{Line: q.line, Model: q.model, Record: jobs.Record{ID: q.id, Err: e}}
+	return Item{Line: q.line, Task: q.task, Model: q.model, Record: jobs.Record{ID: q.id, Err: e}}
 }
 
 func (q *request) wrong(class, format string, args ...any) *jobs.RecordError {
@@ -90,10 +94,15 @@ func (q *request) read(line []byte) *jobs.RecordError {
 	if attributeText(method) != "POST" {
 		return q.wrong(jobs.InvalidRecord, "method %s: only \"POST\" is carried out", shown(method))
 	}
-	if attributeText(url) != embeddingsURL {
-		return q.wrong(jobs.InvalidRecord, "url %s: only %q is carried out", shown(url), embeddingsURL)
+	switch attributeText(url) {
+	case embeddingsURL:
+		q.task = jobs.TaskEmbed
+		return q.readBody(body, q.embeddingsField)
+	case chatURL:
+		q.task = jobs.TaskGenerate
+		return q.readBody(body, q.chatField)
 	}
-	return q.readBody(body)
+	return q.wrong(jobs.InvalidRecord, "url %s: only %q and %q are carried out", shown(url), embeddingsURL, chatURL)
 }
 
 func (q *request) readID() *jobs.RecordError {
@@ -111,45 +120,59 @@ func (q *request) readID() *jobs.RecordError {
 	return nil
 }
 
-func (q *request) readBody(body []byte) *jobs.RecordError {
+// readBody reads what all requests have and leaves the other keys to field.
+func (q *request) readBody(body []byte, field func(member) *jobs.RecordError) *jobs.RecordError {
 	fields, err := members(body)
 	if err != nil {
 		return q.wrong(jobs.InvalidRecord, "body %s: an object is needed", shown(body))
 	}
 	for _, f := range fields {
 		switch f.name {
-		case "input":
-			q.inputs = f.value
 		case "model":
 			if v := jsontext.Value(f.value); v.Kind() != '"' || !v.IsValid() {
 				return q.wrong(jobs.InvalidRecord, "body.model %s: a string is needed", shown(f.value))
 			}
 			q.model = attributeText(f.value)
-		case "dimensions":
-			n, err := strconv.ParseInt(string(f.value), 10, 32)
-			if err != nil || n < 1 {
-				return q.wrong(jobs.InvalidParam, "body.dimensions %s: a positive whole number is needed", shown(f.value))
-			}
-			q.dimensions = int(n)
-		case "encoding_format":
-			// Both are the same numbers; they differ only in how an HTTP answer would be written.
-			if v := attributeText(f.value); v != "float" && v != "base64" {
-				return q.wrong(jobs.InvalidParam, "body.encoding_format %s: \"float\" or \"base64\" is needed", shown(f.value))
-			}
 		case "user":
 			if v := jsontext.Value(f.value); v.Kind() != '"' || !v.IsValid() {
 				return q.wrong(jobs.InvalidRecord, "body.user %s: a string is needed", shown(f.value))
 			}
 			q.attributes = append(q.attributes, f)
 		default:
-			return q.wrong(jobs.InvalidParam, "body.%s is not known; embeddings take input, model, dimensions, encoding_format and user", f.name)
+			if e := field(f); e != nil {
+				return e
+			}
 		}
 	}
 	return nil
 }
 
-// items makes one record of a string, and one of each string of a list.
+func (q *request) embeddingsField(f member) *jobs.RecordError {
+	switch f.name {
+	case "input":
+		q.inputs = f.value
+	case "dimensions":
+		n, err := strconv.ParseInt(string(f.value), 10, 32)
+		if err != nil || n < 1 {
+			return q.wrong(jobs.InvalidParam, "body.dimensions %s: a positive whole number is needed", shown(f.value))
+		}
+		q.dimensions = int(n)
+	case "encoding_format":
+		// Both are the same numbers; they differ only in how an HTTP answer would be written.
+		if v := attributeText(f.value); v != "float" && v != "base64" {
+			return q.wrong(jobs.InvalidParam, "body.encoding_format %s: \"float\" or \"base64\" is needed", shown(f.value))
+		}
+	default:
+		return q.wrong(jobs.InvalidParam, "body.%s is not known; embeddings take input, model, dimensions, encoding_format and user", f.name)
+	}
+	return nil
+}
+
+// items makes one record of a chat or a string, and one of each string of a list.
 func (q *request) items() []Item {
+	if q.task == jobs.TaskGenerate {
+		return []Item{q.chat()}
+	}
 	switch kind := jsontext.Value(q.inputs).Kind(); {
 	case len(q.inputs) == 0:
 		return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input is missing"))}
@@ -203,9 +226,16 @@ func (q *request) tokens() *jobs.RecordError {
 
 // item makes a record of one JSON string, judged as strictly as any other record.
 func (q *request) item(id string, text []byte) Item {
-	rec := jobs.ParseRecord(append(appendMember(nil, "text", text), '}'))
+	it := q.itemOf(id, append(appendMember(nil, "text", text), '}'))
+	it.Dimensions = q.dimensions
+	return it
+}
+
+// itemOf reads a record that was put together from a request.
+func (q *request) itemOf(id string, object []byte) Item {
+	rec := jobs.ParseRecord(object)
 	rec.ID = id
-	it := Item{Record: rec, Line: q.line, Model: q.model, Dimensions: q.dimensions}
+	it := Item{Record: rec, Line: q.line, Task: q.task, Model: q.model}
 	nameLine(&it)
 	if rec.Err == nil && len(q.attributes) > 0 {
 		it.Record.Attributes = make(map[string]string, len(q.attributes))

@@ -1,0 +1,187 @@
+package input
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"textmill/jobs"
+)
+
+// chatParams are the fields of a chat request that go by another name here.
+var chatParams = map[string]string{"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens", "min_tokens": "min_new_tokens"}
+
+// harmless says of fields that change nothing where they have these values; null is harmless in every field.
+var harmless = map[string][]string{
+	"stream":              {"false"},
+	"store":               {"false"},
+	"response_format":     {`{"type":"text"}`},
+	"tools":               {"[]"},
+	"tool_choice":         {`"none"`, `"auto"`},
+	"parallel_tool_calls": {"true", "false"},
+	"service_tier":        {`"auto"`, `"default"`},
+	"modalities":          {`["text"]`},
+}
+
+// chatField reads a field of a chat request. A param of the task generate goes into the record's own, by OpenAI's name or
+// ours; a field that would have to change the answer and cannot is an error that names it.
+func (q *request) chatField(f member) *jobs.RecordError {
+	v := jsontext.Value(f.value)
+	name := f.name
+	if ours, ok := chatParams[name]; ok {
+		name = ours
+	}
+	switch {
+	case v.Kind() == 'n':
+		return nil
+	case name == "messages":
+		q.messages = f.value
+		return nil
+	case name == "metadata":
+		q.attributes = append(q.attributes, f)
+		return nil
+	case jobs.IsGenerateParam(name):
+		return q.addParam(f, name)
+	}
+	if values, known := harmless[name]; known {
+		compact := v.Clone()
+		if compact.Compact() == nil {
+			for _, ok := range values {
+				if string(compact) == ok {
+					return nil
+				}
+			}
+		}
+		return q.wrong(jobs.InvalidParam, "body.%s %s is not supported; leave it out", f.name, shown(f.value))
+	}
+	return q.wrong(jobs.InvalidParam, "body.%s is not supported; leave it out, or send it as metadata", f.name)
+}
+
+func (q *request) addParam(f member, name string) *jobs.RecordError {
+	if !jsontext.Value(f.value).IsValid() {
+		return q.wrong(jobs.BadUTF8, "body.%s is not valid UTF-8, holds half a surrogate pair, or a key twice", f.name)
+	}
+	alone := append(appendMember(nil, name, f.value), '}')
+	if _, err := jobs.ParseGenerateParams(alone); err != nil {
+		return q.wrong(jobs.InvalidParam, "body.%s: %s", f.name, paramText(err, name))
+	}
+	if name != f.name && bytes.Contains(q.params, []byte(`"`+name+`":`)) {
+		return q.wrong(jobs.InvalidParam, "body.%s: %s is given already", f.name, name)
+	}
+	q.params = appendMember(q.params, name, f.value)
+	return nil
+}
+
+// paramText is what is wrong with a param, without the name that our params have.
+func paramText(err error, name string) string {
+	text := err.Error()
+	if e, ok := err.(*jobs.RecordError); ok {
+		text = e.Message
+	}
+	return strings.TrimPrefix(text, name+": ")
+}
+
+// chat makes the record of a chat request.
+func (q *request) chat() Item {
+	if len(q.messages) == 0 {
+		return q.failed(q.wrong(jobs.InvalidRecord, "body.messages is missing"))
+	}
+	messages, e := q.plainMessages()
+	if e != nil {
+		return q.failed(e)
+	}
+	object := appendMember(nil, "messages", messages)
+	if q.params != nil {
+		object = appendMember(object, "params", append(q.params, '}'))
+	}
+	return q.itemOf(q.id, append(object, '}'))
+}
+
+// plainMessages makes each content that is a list of text parts one string, and leaves out null fields.
+func (q *request) plainMessages() ([]byte, *jobs.RecordError) {
+	if jsontext.Value(q.messages).Kind() != '[' {
+		return q.messages, nil // ParseRecord says what is wrong
+	}
+	out := []byte{'['}
+	dec := jsontext.NewDecoder(bytes.NewReader(q.messages), lenient...)
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, q.wrong(jobs.InvalidRecord, "body.messages: %v", err)
+	}
+	for i := 0; dec.PeekKind() != ']'; i++ {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, q.wrong(jobs.InvalidRecord, "body.messages: %v", err)
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		fields, err := members(value)
+		if err != nil {
+			out = append(out, value...)
+			continue
+		}
+		var message []byte
+		for _, f := range fields {
+			kind := jsontext.Value(f.value).Kind()
+			switch {
+			case kind == 'n' && f.name != "content" && f.name != "role":
+				continue
+			case f.name == "content" && kind == '[':
+				text, e := q.parts(i, f.value)
+				if e != nil {
+					return nil, e
+				}
+				f.value = text
+			case f.name != "content" && f.name != "role":
+				return nil, q.wrong(jobs.InvalidRecord, "body.messages[%d].%s is not supported; a message has role and content", i, f.name)
+			}
+			message = appendMember(message, f.name, f.value)
+		}
+		if message == nil {
+			message = []byte{'{'}
+		}
+		out = append(append(out, message...), '}')
+	}
+	return append(out, ']'), nil
+}
+
+// parts joins the text parts of a message's content into one JSON string.
+func (q *request) parts(message int, list []byte) ([]byte, *jobs.RecordError) {
+	wrong := func(part int, what string) *jobs.RecordError {
+		return q.wrong(jobs.InvalidRecord, "body.messages[%d].content[%d] %s; only parts {\"type\":\"text\",\"text\":…} are supported", message, part, what)
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(list), lenient...)
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, q.wrong(jobs.InvalidRecord, "body.messages[%d].content: %v", message, err)
+	}
+	joined := []byte{'"'}
+	for i := 0; dec.PeekKind() != ']'; i++ {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, q.wrong(jobs.InvalidRecord, "body.messages[%d].content: %v", message, err)
+		}
+		fields, err := members(value)
+		if err != nil {
+			return nil, wrong(i, "is no object")
+		}
+		var kind string
+		var text []byte
+		for _, f := range fields {
+			switch f.name {
+			case "type":
+				kind = attributeText(f.value)
+			case "text":
+				text = f.value
+			}
+		}
+		if kind != "text" || len(text) < 2 || text[0] != '"' {
+			return nil, wrong(i, "is of type "+shown([]byte(kind)))
+		}
+		if !jsontext.Value(text).IsValid() { // judged before halves of a pair are put together
+			return nil, q.wrong(jobs.BadUTF8, "body.messages[%d].content[%d] is not valid UTF-8, or holds half a surrogate pair", message, i)
+		}
+		joined = append(joined, text[1:len(text)-1]...) // still escaped
+	}
+	return append(joined, '"'), nil
+}
