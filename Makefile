@@ -10,7 +10,7 @@ stamp  := $(venv)/.requirements-$(shell cksum < test/requirements.txt | tr -d ' 
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help build setup demo test race lint conformance bench bench-tokenize require
+.PHONY: help build setup demo test race lint conformance bench bench-tokenize chaos require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: setup $(stamp) ## throughput against a bare ONNX Runtime loop, and memory
 
 bench-tokenize: setup $(stamp) ## tokens per second and time to load against Hugging Face's library
 	$(venv)/bin/python bench/tokenize.py
+
+chaos: setup $(stamp) ## break everything on purpose and count: make chaos ARGS="-seed 1 -records 500000 -faults 2000 -time 1h"
+	$(GO) run ./internal/chaos/run $(ARGS)
 
 $(stamp): test/requirements.txt
 	@deploy/require python

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"textmill/daemon/crash"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -172,7 +173,9 @@ func (c *committer) commit(ctx context.Context) {
 // on arriving.
 func (c *committer) publish(ctx context.Context, batch *export.Batch, members []*flight) {
 	begun := time.Now()
+	crash.Point("before-commit")
 	result, err := batch.Commit(ctx)
+	crash.Point("after-commit")
 	c.metrics.commitTime.Observe(time.Since(begun).Seconds())
 	if err != nil {
 		batch.Abort()

@@ -13,14 +13,16 @@ import (
 const (
 	sweepEvery    = time.Hour
 	unservedEvery = 10 * time.Second
+	restoreEvery  = 2 * time.Second
 )
 
-// housekeep removes orphaned parts, and reports subjects nobody here serves,
-// until ctx ends.
+// housekeep removes orphaned parts, reports subjects nobody here serves, and makes streams anew that were deleted, until
+// ctx ends.
 func (d *Daemon) housekeep(ctx context.Context) {
-	sweep, look := time.NewTicker(sweepEvery), time.NewTicker(unservedEvery)
+	sweep, look, restore := time.NewTicker(sweepEvery), time.NewTicker(unservedEvery), time.NewTicker(restoreEvery)
 	defer sweep.Stop()
 	defer look.Stop()
+	defer restore.Stop()
 	d.sweep(ctx)
 	d.lookForUnserved(ctx)
 	for {
@@ -31,8 +33,17 @@ func (d *Daemon) housekeep(ctx context.Context) {
 			d.sweep(ctx)
 		case <-look.C:
 			d.lookForUnserved(ctx)
+		case <-restore.C:
+			if err := d.queue.RestoreStreams(ctx, d.streams()); err != nil && ctx.Err() == nil && d.queue.Connected() {
+				d.log.WarnContext(ctx, "cannot look after the streams", "error", err.Error())
+			}
 		}
 	}
+}
+
+// streams is how streams are made where they are absent.
+func (d *Daemon) streams() queue.StreamOptions {
+	return queue.StreamOptions{MaxBytes: int64(d.cfg.NATS.JobsMaxBytes)}
 }
 
 func (d *Daemon) sweep(ctx context.Context) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/daemon/crash"
 	"textmill/daemon/engine"
 	"textmill/daemon/input"
 	"textmill/export"
@@ -29,6 +30,8 @@ func (d *Daemon) openStore() error {
 		Metadata:  map[string]string{"textmill.version": d.version},
 		Version:   d.version,
 		Logger:    d.log,
+		Intercept: crash.Files(),
+		Now:       crash.Clock(),
 	})
 	if err != nil {
 		return err
@@ -62,7 +65,7 @@ func (d *Daemon) openQueue(ctx context.Context) error {
 	}
 	d.onClose("queue", func() error { q.Close(); return nil })
 	d.queue, d.natsURL = q, url
-	return q.EnsureStreams(ctx, queue.StreamOptions{MaxBytes: int64(d.cfg.NATS.JobsMaxBytes)})
+	return q.EnsureStreams(ctx, d.streams())
 }
 
 // QueueOptions is how a process connects to the server that the configuration

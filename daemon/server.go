@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"textmill/daemon/crash"
 	"textmill/daemon/engine"
 	"textmill/export"
 	"textmill/jobs"
@@ -167,6 +168,7 @@ func (s *server) handBack(ctx context.Context, d *queue.Delivery) {
 
 // take sees a delivery from its message to its records in the engine.
 func (s *server) take(work context.Context, d *queue.Delivery) {
+	crash.Point("fetched")
 	shard, err := jobs.Decode(d.Message(), s.limits)
 	f := newFlight(d, shard)
 	f.model = s.spec.SHA256

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"textmill/daemon/crash"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -72,10 +73,14 @@ func (s *settler) conclude(ctx context.Context, f *flight, v verdict) error {
 	case v.outcome == export.Committed:
 		e := f.event(jobs.EventCommitted)
 		e.Version, e.Table = v.version, f.lane.table.Path()
+		crash.Point("before-event")
 		if err := s.queue.PublishEvent(ctx, e); err != nil {
 			return fmt.Errorf("publish event: %w", err)
 		}
-		return f.delivery.Ack(ctx)
+		crash.Point("before-ack")
+		err := f.delivery.Ack(ctx)
+		crash.Point("after-ack")
+		return err
 	case v.outcome == export.Cancelled:
 		return f.delivery.Term(ctx, "cancelled")
 	default:
@@ -104,12 +109,14 @@ func (s *settler) bury(ctx context.Context, f *flight, why *jobs.Invalid) error 
 	letter := queue.DeadLetter{
 		Key: f.key.String(), Class: why.Class, Reason: why.Reason, Delivery: f.delivery, Payload: payload, ModelSHA256: f.model,
 	}
+	crash.Point("before-letter")
 	if err := s.queue.PublishDead(ctx, letter); err != nil {
 		return fmt.Errorf("publish dead letter: %w", err)
 	}
 	if err := s.queue.PublishEvent(ctx, f.event(jobs.EventDead)); err != nil {
 		return fmt.Errorf("publish event: %w", err)
 	}
+	crash.Point("before-term")
 	return f.delivery.Term(ctx, why.Class)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"textmill/daemon/crash"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
@@ -68,6 +69,7 @@ func (e *Engine) run(batch []*item) ([]models.Vector, error) {
 	for i, it := range batch {
 		p := it.rec.task.Plan
 		rows[i] = models.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
+		crash.Run(it.ids)
 		tokens += len(it.ids)
 		longest = max(longest, len(it.ids))
 	}

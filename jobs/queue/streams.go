@@ -64,6 +64,21 @@ func (q *Queue) EnsureStreams(ctx context.Context, o StreamOptions) error {
 	return nil
 }
 
+// RestoreStreams makes those streams anew that somebody deleted, and says so.
+func (q *Queue) RestoreStreams(ctx context.Context, o StreamOptions) error {
+	for _, name := range []string{JobStream, DeadStream, EventStream} {
+		_, err := q.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			q.log.WarnContext(ctx, "a stream was deleted and is made anew; publish again what was in it", "stream", name)
+			return q.EnsureStreams(ctx, o)
+		}
+		if err != nil {
+			return q.streamError("look up", name, err)
+		}
+	}
+	return nil
+}
+
 func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, size, byDefault int64) error {
 	s, err := q.js.Stream(ctx, want.Name)
 	if err == nil {

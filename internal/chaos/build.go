@@ -1,0 +1,71 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Build makes what a campaign needs in dir: textmill with crash points, nats-server, the model and its references. root is
+// the source tree; overlay, unless it is empty, is a file for the compiler that puts other sources in the place of some.
+func Build(ctx context.Context, root, dir, overlay string) (*Campaign, error) {
+	c := &Campaign{
+		Binary: filepath.Join(dir, "textmill"), NATS: filepath.Join(dir, "nats-server"), Home: filepath.Join(dir, "home"), Dir: filepath.Join(dir, "cells"),
+		Python: os.Getenv("TEXTMILL_TEST_PYTHON"),
+	}
+	if c.Python == "" {
+		c.Python = filepath.Join(root, ".cache", "venv", "bin", "python")
+	}
+	if _, err := os.Stat(c.Python); err != nil {
+		return nil, fmt.Errorf("%w; run make test, which makes it", err)
+	}
+	if err := c.BuildBinary(ctx, root, overlay); err != nil {
+		return nil, err
+	}
+	if err := goBuild(ctx, root, "-o", c.NATS, "github.com/nats-io/nats-server/v2"); err != nil {
+		return nil, err
+	}
+	return c, c.openHome(ctx, root)
+}
+
+// BuildBinary builds textmill with crash points.
+func (c *Campaign) BuildBinary(ctx context.Context, root, overlay string) error {
+	args := []string{"-tags", "crashpoints", "-o", c.Binary}
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	return goBuild(ctx, root, append(args, "textmill/cmd/textmill")...)
+}
+
+func goBuild(ctx context.Context, root string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// openHome has the library that `textmill setup` obtained and the tiny model.
+func (c *Campaign) openHome(ctx context.Context, root string) (err error) {
+	shared := os.Getenv("TEXTMILL_HOME")
+	if shared == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return err
+		}
+		shared = filepath.Join(cache, "textmill")
+	}
+	lib := filepath.Join(shared, "lib")
+	if _, err := os.Stat(lib); err != nil {
+		return fmt.Errorf("%w; run make setup", err)
+	}
+	if err := errors.Join(os.MkdirAll(c.Home, 0o755), os.Symlink(lib, filepath.Join(c.Home, "lib"))); err != nil {
+		return err
+	}
+	c.Refs, err = MakeModel(ctx, root, c.Home, c.Python)
+	return err
+}

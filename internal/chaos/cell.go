@@ -1,0 +1,374 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// ackWait is how long a delivery stays its daemon's; short, so that a frozen daemon loses its lease soon.
+const ackWait = time.Second
+
+// dataset is the table that most records of a cell go to.
+const dataset = "docs"
+
+// Spec is a kind of cell: a world of its own in which a few kinds of faults happen.
+type Spec struct {
+	Name    string
+	Daemons int
+	Kinds   []string // of faults, drawn with equal chances
+	Plain   bool     // publishes text/plain messages too; no fault may have a publisher repeat itself
+	Armed   bool     // each life of a daemon has a crash point
+	Faulty  int      // one file operation in so many fails; 0 = none
+	Jumps   bool     // the tables' clock jumps
+	TmpFS   bool     // the tables lie on a small file system of their own
+	Poison  bool     // some records crash native code
+	NoDead  bool     // publishes nothing that becomes a dead letter
+}
+
+// cell is one world: a nats-server, one or two daemons, a publisher and a table.
+type cell struct {
+	Spec
+	camp    *Campaign
+	dir     string
+	seed    uint64
+	random  *rand.Rand
+	broker  *broker
+	clean   *proxy // of the publisher: it only follows the broker
+	dirty   *proxy // of the daemons
+	pub     *publisher
+	holder  *process // keeps the namespace of TmpFS
+	copied  bool     // what is in it was copied out of it
+	keepers []*keeper
+
+	wants  map[string]*want // by record
+	waves  int
+	recent []message // published since the stream was last seen empty
+	places map[string]bool
+
+	mu  sync.Mutex
+	res Results
+}
+
+func (c *cell) problem(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.res.Problems = append(c.res.Problems, fmt.Sprintf("%s (seed %d, %s): ", c.Name, c.seed, c.dir)+fmt.Sprintf(format, args...))
+}
+
+func (c *cell) struck(kind string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.res.count(kind).Count++
+}
+
+// hit counts what a daemon told of its crash points.
+func (c *cell) hit(what string) {
+	switch {
+	case what == "deadly token":
+		c.struck("native code crashes")
+	case what == "clock jumped":
+		c.struck("clock jumps by hours")
+	case strings.HasPrefix(what, "failed "):
+		c.struck("file operation fails: " + strings.TrimPrefix(what, "failed "))
+	default:
+		c.struck("crash point: " + what)
+	}
+}
+
+// tables is where the daemons' tables lie, seen from here.
+func (c *cell) tables() string {
+	dir := filepath.Join(c.dir, "tables")
+	switch {
+	case c.copied:
+		return filepath.Join(c.dir, "copy")
+	case c.holder != nil:
+		return filepath.Join("/proc", fmt.Sprint(c.holder.cmd.Process.Pid), "root", dir)
+	}
+	return dir
+}
+
+// run is the cell's whole life. Its directory stays when something was wrong.
+func (c *cell) run(ctx context.Context, faults int) *Results {
+	c.res.Cells = 1
+	err := c.open(ctx)
+	if err == nil {
+		err = c.storm(ctx, faults)
+	}
+	if err == nil {
+		err = c.settle(ctx)
+	}
+	err = errors.Join(err, c.stop())
+	if err == nil {
+		err = c.check(ctx)
+	}
+	c.close()
+	if err != nil {
+		c.problem("%v", err)
+	}
+	if c.res.Sound() {
+		_ = os.RemoveAll(c.dir) // what stays is in the way of nothing
+	}
+	return &c.res
+}
+
+func (c *cell) open(ctx context.Context) (err error) {
+	if err := os.MkdirAll(filepath.Join(c.dir, "tables"), 0o755); err != nil {
+		return err
+	}
+	if c.TmpFS {
+		if err := c.mount(ctx); err != nil {
+			return err
+		}
+	}
+	c.broker = &broker{program: c.camp.NATS, dir: c.dir}
+	if c.clean, err = newProxy(rand.New(rand.NewPCG(c.seed, 1))); err != nil {
+		return err
+	}
+	if c.dirty, err = newProxy(rand.New(rand.NewPCG(c.seed, 2))); err != nil {
+		return err
+	}
+	if err := c.startBroker(); err != nil {
+		return err
+	}
+	if c.pub, err = newPublisher(c.clean.url()); err != nil {
+		return err
+	}
+	for n := range c.Daemons {
+		arms := rand.New(rand.NewPCG(c.seed, uint64(100+n)))
+		log := filepath.Join(c.dir, fmt.Sprintf("daemon%d.log", n))
+		c.keepers = append(c.keepers, keep(func(int) *exec.Cmd { return c.command(arms) }, log, c.hit))
+	}
+	deadline := time.Now().Add(time.Minute)
+	for {
+		if _, err := c.pub.waiting(ctx); err == nil {
+			return nil // the first daemon has made the streams
+		}
+		if time.Now().After(deadline) {
+			return errors.New("no daemon makes the streams within a minute")
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// mount makes a namespace with a small file system where the tables lie.
+func (c *cell) mount(ctx context.Context) error {
+	cmd := exec.Command("unshare", "-rm", "sh", "-c", `mount -t tmpfs -o size=24m tmpfs "$1" && touch "$1/.mounted" && exec sleep 1000000`, "sh", filepath.Join(c.dir, "tables"))
+	p, err := start(cmd, filepath.Join(c.dir, "mount.log"), nil)
+	if err != nil {
+		return err
+	}
+	c.holder = p
+	for {
+		if _, err := os.Stat(filepath.Join(c.tables(), ".mounted")); err == nil {
+			return nil
+		}
+		if p.ended() {
+			return errors.New("cannot mount a file system of its own with unshare -rm; see mount.log")
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *cell) startBroker() error {
+	if err := c.broker.start(); err != nil {
+		return err
+	}
+	c.clean.lead(c.broker.address)
+	c.dirty.lead(c.broker.address)
+	return nil
+}
+
+// command is a daemon's next life.
+func (c *cell) command(arms *rand.Rand) *exec.Cmd {
+	args := []string{c.camp.Binary, "daemon"}
+	if c.holder != nil {
+		pid := fmt.Sprint(c.holder.cmd.Process.Pid)
+		args = append([]string{"nsenter", "--preserve-credentials", "-U", "-m", "-t", pid}, args...)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + c.camp.Home, "TEXTMILL_HOME=" + c.camp.Home, "GOMAXPROCS=2",
+		"TEXTMILL_NATS_URL=" + c.dirty.url(), "TEXTMILL_NATS_ACK_WAIT=" + ackWait.String(),
+		"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables"), "TEXTMILL_EXPORT_COMMIT_INTERVAL=100ms",
+		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=20s",
+		"TEXTMILL_MODELS_CHAOS_BATCH_TOKENS=1024", "TEXTMILL_RUNTIME_THREADS=1", "TEXTMILL_RUNTIME_DEVICE=cpu",
+	}
+	if c.Armed {
+		cmd.Env = append(cmd.Env, "CRASH_POINT="+c.arm(arms))
+	}
+	if c.Poison {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("CRASH_TOKENS=%d", poisonous))
+	}
+	if c.Faulty > 0 {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("CRASH_FILES=%d:%d", arms.Uint64(), c.Faulty))
+	}
+	if c.Jumps {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("CRASH_CLOCK=%d", arms.Uint64()))
+	}
+	return cmd
+}
+
+// points are where a daemon may die, and how often it may pass before.
+var points = []struct {
+	name string
+	most int
+}{
+	{"fetched", 12}, {"run", 200}, {"before-commit", 3}, {"after-commit", 3}, {"before-event", 12}, {"before-ack", 12}, {"after-ack", 12},
+	{"before-letter", 1}, {"before-term", 1}, {"create", 6}, {"create+", 6}, {"write", 40}, {"write~", 40}, {"write+", 40}, {"fsync", 6}, {"fsync+", 6},
+	{"close", 6}, {"link", 3}, {"link+", 3}, {"rename", 3}, {"rename+", 3}, {"unlink", 6}, {"unlink+", 6}, {"syncdir", 6}, {"syncdir+", 6},
+}
+
+func (c *cell) arm(arms *rand.Rand) string {
+	p := points[arms.IntN(len(points))]
+	return fmt.Sprintf("%s:%d", p.name, 1+arms.IntN(p.most))
+}
+
+// storm publishes waves of records and lets a fault fall into each.
+func (c *cell) storm(ctx context.Context, faults int) error {
+	if err := c.publish(ctx, c.wave(false)); err != nil {
+		return err
+	}
+	if err := c.empty(ctx); err != nil { // the table now holds vectors of float32, to which int8 is a wrong schema
+		return err
+	}
+	for n := range faults {
+		kind := c.Kinds[c.random.IntN(len(c.Kinds))]
+		after := time.Duration(c.random.IntN(300)) * time.Millisecond
+		wave := c.wave(!c.NoDead)
+		published := make(chan error, 1)
+		go func() { published <- c.publish(ctx, wave) }()
+		err := pause(ctx, after)
+		if err == nil {
+			err = c.inject(ctx, kind)
+		}
+		if err = errors.Join(err, <-published); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+		if err := c.recovers(ctx, kind); err != nil {
+			return err
+		}
+		if n%8 == 7 {
+			if err := c.empty(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *cell) publish(ctx context.Context, all []message) error { return c.pub.publish(ctx, all...) }
+
+// patience is how long deliveries may stay unsettled with nothing broken any more.
+const patience = 90 * time.Second
+
+// recovers takes the time from a fault's end to the next settled delivery, and then waits until little is left to do.
+func (c *cell) recovers(ctx context.Context, kind string) error {
+	begun := time.Now()
+	first := uint64(0)
+	timed := false
+	for {
+		n, err := c.pub.waiting(ctx)
+		if err == nil && !timed {
+			first = max(first, n)
+			if n < first || n == 0 {
+				timed = true
+				c.took(kind, time.Since(begun))
+			}
+		}
+		if err == nil && timed && n <= backlog {
+			return nil
+		}
+		if time.Since(begun) > patience {
+			c.quit()
+			return fmt.Errorf("%d messages are left %v after %s", n, patience, kind)
+		}
+		if err := pause(ctx, 25*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// took notes how long it was from the end of a fault to the next settled delivery.
+func (c *cell) took(kind string, d time.Duration) {
+	if kind == quiet {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.res.count(kind)
+	f.Timed++
+	f.TotalM += d.Milliseconds()
+	f.SlowestM = max(f.SlowestM, d.Milliseconds())
+}
+
+// backlog is how many messages may wait when the next wave comes.
+const backlog = 12
+
+// empty waits until every message is settled.
+func (c *cell) empty(ctx context.Context) error {
+	begun := time.Now()
+	for {
+		n, err := c.pub.waiting(ctx)
+		if err == nil && n == 0 {
+			c.recent = nil
+			return nil
+		}
+		if time.Since(begun) > patience {
+			c.quit()
+			return fmt.Errorf("%d messages are not settled within %v (%w)", n, patience, err)
+		}
+		if err := pause(ctx, 25*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// quit has the daemons leave their stacks in their logs.
+func (c *cell) quit() {
+	for _, k := range c.keepers {
+		if p := k.current(); p != nil {
+			p.signal(syscall.SIGQUIT)
+		}
+	}
+}
+
+// settle lets everything that was published come to its end.
+func (c *cell) settle(ctx context.Context) error { return c.empty(ctx) }
+
+// stop drains the daemons.
+func (c *cell) stop() (err error) {
+	for _, k := range c.keepers {
+		err = errors.Join(err, k.stop(40*time.Second))
+	}
+	return err
+}
+
+func (c *cell) close() {
+	if c.pub != nil {
+		c.pub.nc.Close()
+	}
+	for _, p := range []*proxy{c.clean, c.dirty} {
+		if p != nil {
+			p.close()
+		}
+	}
+	if c.broker != nil && c.broker.proc != nil {
+		c.broker.proc.kill()
+	}
+	if c.holder != nil {
+		c.holder.kill()
+	}
+}

@@ -1,0 +1,72 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// built is the campaign's programs and model, made once for all tests.
+var built *Campaign
+
+func TestMain(m *testing.M) {
+	code, err := buildFor(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func buildFor(run func() int) (_ int, err error) {
+	dir, err := os.MkdirTemp("", "textmill-chaos-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	root, err := os.Getwd()
+	if err != nil {
+		return 1, err
+	}
+	if built, err = Build(context.Background(), strings.TrimSuffix(root, "/internal/chaos"), dir, ""); err != nil {
+		return 1, err
+	}
+	return run(), nil
+}
+
+// campaign runs cells and prints what they came to.
+func campaign(t *testing.T, c Campaign) *Results {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	c.Dir = t.TempDir()
+	r, err := c.Run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := r.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + b.String())
+	return r
+}
+
+// TestEachRecordOnce is the short form of the campaign: each kind of fault, a few times. `make chaos` is the long one.
+func TestEachRecordOnce(t *testing.T) {
+	c := *built
+	c.Seed, c.PerCell, c.Parallel = 1977, 5, 5
+	c.Specs = []Spec{
+		{Name: "crash", Daemons: 2, Kinds: []string{crash, freeze}, Armed: true},
+		{Name: "network", Daemons: 1, Kinds: append([]string{killBroker}, network...), Plain: true},
+		{Name: "queue", Daemons: 1, Kinds: []string{republish, remakeStream, restoreStore, dropStream, dropEvents}},
+		{Name: "table", Daemons: 2, Kinds: []string{remakeTable, optimized, cleaned, kill}, Jumps: true},
+		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
+	}
+	if r := campaign(t, c); !r.Sound() || r.Injected() < 5*len(c.Specs) {
+		t.Errorf("%d lost, %d doubled, %d wrong, %d problems after %d faults", r.Lost, r.Doubled, r.Wrong, len(r.Problems), r.Injected())
+	}
+}

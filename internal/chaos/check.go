@@ -1,0 +1,199 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"textmill/export"
+)
+
+// tolerance is how far a value of a vector may be from the reference, which is computed in another order.
+const tolerance = 1e-4
+
+// check holds the world to what was promised, once its daemons have ended.
+func (c *cell) check(ctx context.Context) error {
+	if c.holder != nil { // delta-rs and table verify cannot see into it
+		if err := copyTree(c.tables(), filepath.Join(c.dir, "copy")); err != nil {
+			return err
+		}
+		c.copied = true
+	}
+	store, err := export.OpenStore(export.Options{URI: c.tables()})
+	if err != nil {
+		return err
+	}
+	_, err = store.Sweep(ctx) // what killed daemons left is the next one's to remove
+	if err = errors.Join(err, store.Close()); err != nil {
+		return err
+	}
+	for place := range c.places {
+		if err := c.checkTable(ctx, place); err != nil {
+			return fmt.Errorf("table %s: %w", place, err)
+		}
+	}
+	if err := c.checkLetters(ctx); err != nil {
+		return err
+	}
+	for id, w := range c.wants {
+		c.judge(id, w)
+	}
+	return nil
+}
+
+// judge compares what became of a record with what should have.
+func (c *cell) judge(id string, w *want) {
+	c.res.Records++
+	c.res.Rows += w.rows
+	rows, dead := 1, 0
+	switch w.fate {
+	case failed:
+		c.res.Errors += w.rows
+	case buried, crasher:
+		rows, dead = 0, 1
+	}
+	c.res.Dead += w.dead
+	switch {
+	case w.rows+w.dead == 0:
+		c.res.Lost++
+		c.problem("record %s is lost", id)
+	case w.rows > rows || w.dead > dead || w.rows+w.dead > 1:
+		c.res.Doubled++
+		c.problem("record %s is in %d rows and %d dead letters", id, w.rows, w.dead)
+	}
+}
+
+func (c *cell) checkTable(ctx context.Context, place string) error {
+	path := filepath.Join(c.tables(), place)
+	v, err := export.Verify(ctx, path)
+	if err != nil {
+		return err
+	}
+	for _, p := range v.Problems {
+		c.problem("%s: %s", place, p)
+	}
+	for _, f := range v.Unnamed {
+		c.problem("%s: %s is left and no entry names it", place, filepath.Base(f))
+	}
+	var rows int64
+	err = export.Scan(ctx, path, func(all []export.Row) error {
+		for i := range all {
+			rows++
+			c.see(place, &all[i])
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if rows != v.Rows {
+		c.problem("%s: %d rows are read, the log says %d", place, rows, v.Rows)
+	}
+	n, err := c.camp.deltars.ask(ctx, "count", path)
+	if err != nil {
+		c.problem("%s: delta-rs cannot read it: %v", place, err)
+	} else if n != rows {
+		c.problem("%s: delta-rs reads %d rows, textmill %d", place, n, rows)
+	}
+	cmd := exec.CommandContext(ctx, c.camp.Binary, "table", "verify", path)
+	cmd.Env = append(os.Environ(), "TEXTMILL_HOME="+c.camp.Home)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		c.problem("%s: table verify: %v\n%s", place, err, out)
+	}
+	return c.leftovers(path)
+}
+
+// leftovers finds unfinished files, and anything that has no business in a table.
+func (c *cell) leftovers(path string) error {
+	return filepath.WalkDir(path, func(file string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		switch ext := filepath.Ext(file); ext {
+		case ".json", ".parquet", ".crc":
+		default:
+			if filepath.Base(file) != "_last_checkpoint" {
+				rel, _ := filepath.Rel(path, file)
+				c.problem("%s is left", rel)
+			}
+		}
+		return nil
+	})
+}
+
+// see compares a row with its record.
+func (c *cell) see(place string, r *export.Row) {
+	w := c.wants[r.RecordID]
+	if w == nil || w.dataset != place {
+		c.problem("%s holds a row of record %q, which nobody sent there", place, r.RecordID)
+		return
+	}
+	w.rows++
+	wrong := ""
+	switch text, vector := c.camp.Refs.Texts[w.text], c.camp.Refs.Vectors[w.text]; {
+	case w.fate == buried || w.fate == crasher:
+		return // judge tells
+	case w.fate == failed:
+		if !strings.HasPrefix(r.Error, "bad_utf8: ") || r.Embedding != nil {
+			wrong = fmt.Sprintf("error %q, a vector of %d", r.Error, len(r.Embedding))
+		}
+	case r.Error != "":
+		wrong = "error " + r.Error
+	case r.Text.V != text:
+		wrong = "another text"
+	case !near(r.Embedding, vector):
+		wrong = "another vector"
+	}
+	if wrong != "" {
+		c.res.Wrong++
+		c.problem("record %s: %s", r.RecordID, wrong)
+	}
+}
+
+func near(a, b []float32) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if math.Abs(float64(a[i]-b[i])) > tolerance {
+			return false
+		}
+	}
+	return true
+}
+
+// checkLetters counts the records in dead letters.
+func (c *cell) checkLetters(ctx context.Context) error {
+	one, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	all, err := c.pub.letters(one)
+	if err != nil {
+		return fmt.Errorf("read the dead letters: %w", err)
+	}
+	for _, l := range all {
+		var m struct{ Records []record }
+		if err := json.Unmarshal(l.payload, &m); err != nil || len(m.Records) == 0 {
+			c.problem("a dead letter of class %s has not its payload: %.200q", l.class, l.payload)
+			continue
+		}
+		for _, r := range m.Records {
+			w := c.wants[r.ID]
+			if w == nil {
+				c.problem("a dead letter holds record %q, which nobody sent", r.ID)
+				continue
+			}
+			w.dead++
+			if w.fate == row || w.fate == failed {
+				c.problem("record %s is in a dead letter of class %s", r.ID, l.class)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,249 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"textmill/jobs/queue"
+)
+
+// The kinds of faults that a cell can be told of. Others strike by themselves: crash points, file operations, the clock.
+const (
+	kill         = "kill -9 of a daemon"
+	crash        = "crash point: any"
+	freeze       = "SIGSTOP past ack_wait, SIGCONT"
+	killBroker   = "kill -9 of nats-server"
+	cutNetwork   = "network: cut"
+	slowNetwork  = "network: slow"
+	lossyNetwork = "network: messages lost"
+	echoNetwork  = "network: messages doubled"
+	halfNetwork  = "network: half-closed"
+	stallNetwork = "network: stalled"
+	republish    = "publisher repeats itself"
+	remakeStream = "job stream deleted and made anew"
+	dropStream   = "job stream deleted"
+	dropEvents   = "event stream deleted"
+	restoreStore = "JetStream store restored"
+	remakeTable  = "table deleted and made anew"
+	checkpointed = "delta-rs: checkpoint"
+	optimized    = "delta-rs: OPTIMIZE"
+	cleaned      = "delta-rs: log clean-up"
+	fillDisk     = "disk full"
+	quiet        = "" // only what strikes by itself
+)
+
+func (c *cell) inject(ctx context.Context, kind string) error {
+	switch kind {
+	case quiet:
+		return pause(ctx, 300*time.Millisecond)
+	case crash:
+		return c.crash(ctx)
+	case optimized, checkpointed, cleaned:
+		return c.maintain(ctx, kind)
+	}
+	c.struck(kind)
+	switch kind {
+	case kill:
+		c.anyKeeper().kill()
+	case freeze:
+		return c.freeze(ctx)
+	case killBroker:
+		c.broker.proc.kill()
+		if err := pause(ctx, c.upTo(500*time.Millisecond)); err != nil {
+			return err
+		}
+		return c.startBroker()
+	case cutNetwork:
+		c.dirty.set(refusing, 0)
+		c.dirty.cut()
+		return c.clears(ctx, 1500*time.Millisecond)
+	case slowNetwork:
+		c.dirty.set(slow, 5*time.Millisecond+c.upTo(300*time.Millisecond))
+		return c.clears(ctx, 2*time.Second)
+	case lossyNetwork:
+		c.dirty.set(lossy, 0)
+		return c.clears(ctx, 2*time.Second)
+	case echoNetwork:
+		c.dirty.set(repeating, 0)
+		return c.clears(ctx, 2*time.Second)
+	case stallNetwork:
+		c.dirty.set(stalled, 0)
+		return c.clears(ctx, 3*time.Second)
+	case halfNetwork:
+		c.dirty.halfClose()
+		return c.clears(ctx, time.Second)
+	case republish:
+		return c.repeat(ctx)
+	case remakeStream:
+		if err := c.pub.remake(ctx); err != nil {
+			return err
+		}
+		return c.publish(ctx, c.recent)
+	case dropStream:
+		if err := c.pub.drop(ctx, queue.JobStream); err != nil {
+			return err
+		}
+		return c.publish(ctx, c.recent) // as soon as a daemon has made it anew
+	case dropEvents:
+		return c.pub.drop(ctx, queue.EventStream)
+	case restoreStore:
+		return c.restore(ctx)
+	case remakeTable:
+		return c.remakeTable(ctx)
+	case fillDisk:
+		return c.fillDisk(ctx)
+	default:
+		return fmt.Errorf("no fault is called %q", kind)
+	}
+	return nil
+}
+
+func (c *cell) upTo(d time.Duration) time.Duration { return time.Duration(c.random.Int64N(int64(d))) }
+
+func (c *cell) anyKeeper() *keeper { return c.keepers[c.random.IntN(len(c.keepers))] }
+
+// clears lets the weather last for up to a time.
+func (c *cell) clears(ctx context.Context, most time.Duration) error {
+	err := pause(ctx, most/4+c.upTo(most))
+	c.dirty.set(fair, 0)
+	return err
+}
+
+// crash waits until the crash point of a life strikes; one that does not is a kill at some time.
+func (c *cell) crash(ctx context.Context) error {
+	k := c.anyKeeper()
+	p := k.current()
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(3 * time.Second):
+		c.struck(kill)
+		p.kill()
+	}
+	return nil
+}
+
+// freeze stops a daemon for longer than its leases last, and lets it go on as if nothing had been.
+func (c *cell) freeze(ctx context.Context) error {
+	p := c.anyKeeper().current()
+	p.signal(syscall.SIGSTOP)
+	err := pause(ctx, ackWait+100*time.Millisecond+c.upTo(1500*time.Millisecond))
+	p.signal(syscall.SIGCONT)
+	return err
+}
+
+// repeat publishes again what may be settled, may be at work and may be waiting.
+func (c *cell) repeat(ctx context.Context) error {
+	n := 1 + c.random.IntN(len(c.recent))
+	from := c.random.IntN(len(c.recent))
+	for i := range n {
+		if err := c.publish(ctx, c.recent[(from+i)%len(c.recent):][:1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore puts an older copy of the broker's store in place: what was settled since is there again, what was published
+// since is gone, and its sequence numbers are used again.
+func (c *cell) restore(ctx context.Context) error {
+	c.broker.proc.kill()
+	backup := filepath.Join(c.dir, "backup")
+	if err := copyTree(c.broker.store(), backup); err != nil {
+		return err
+	}
+	if err := c.startBroker(); err != nil {
+		return err
+	}
+	if err := c.publish(ctx, c.wave(false)); err != nil {
+		return err
+	}
+	if err := pause(ctx, c.upTo(1500*time.Millisecond)); err != nil {
+		return err
+	}
+	c.broker.proc.kill()
+	if err := copyTree(backup, c.broker.store()); err != nil {
+		return err
+	}
+	if err := c.startBroker(); err != nil {
+		return err
+	}
+	return c.publish(ctx, c.recent)
+}
+
+// remakeTable deletes a table while it is written to. Everything that was for it is then published again.
+func (c *cell) remakeTable(ctx context.Context) error {
+	name := fmt.Sprintf("gone%d", c.waves)
+	c.places[name] = true
+	before := c.recent
+	wave := c.waveFor(name, false)
+	c.recent = before
+	if err := c.publish(ctx, wave); err != nil {
+		return err
+	}
+	if err := pause(ctx, c.upTo(600*time.Millisecond)); err != nil {
+		return err
+	}
+	path := filepath.Join(c.tables(), name)
+	if c.random.IntN(2) == 0 {
+		if err := os.Rename(path, path+"-trash"); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		path += "-trash"
+	}
+	for err := os.RemoveAll(path); err != nil; err = os.RemoveAll(path) { // files appear while it is emptied
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+	if err := c.empty(ctx); err != nil {
+		return err
+	}
+	return c.publish(ctx, wave)
+}
+
+// maintain has delta-rs do to the table what its owner may do.
+func (c *cell) maintain(ctx context.Context, kind string) error {
+	what := map[string]string{checkpointed: "checkpoint", optimized: "optimize", cleaned: "clean"}[kind]
+	_, err := c.camp.deltars.ask(ctx, what, filepath.Join(c.tables(), dataset))
+	if err == nil {
+		c.struck(kind)
+		return nil
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	c.struck(kind + " (that lost its own race)")
+	return nil
+}
+
+// fillDisk leaves little room or none for a while.
+func (c *cell) fillDisk(ctx context.Context) error {
+	path := filepath.Join(c.tables(), "filler")
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	block := make([]byte, 64<<10)
+	left := []int64{0, 4 << 10, 40 << 10, 200 << 10}[c.random.IntN(4)]
+	var size int64
+	for err == nil {
+		var n int
+		n, err = f.Write(block)
+		size += int64(n)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		return errors.Join(err, f.Close())
+	}
+	err = errors.Join(f.Truncate(max(size-left, 0)), f.Close(), pause(ctx, 500*time.Millisecond+c.upTo(2*time.Second)))
+	return errors.Join(err, os.Remove(path))
+}

@@ -1,0 +1,108 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"textmill/models/checkpoint"
+)
+
+// Model is the tiny model of a campaign: a real BERT, two layers of 32 values, which a checkpoint of a few kilobytes is
+// imported to, so that hundreds of thousands of records are cheap.
+const Model = "chaos"
+
+const (
+	poolSize   = 512
+	vocabulary = 64 // tokens t0 (padding) to t63
+	poisonous  = 63 // reserved for records that crash native code
+	longest    = 40 // words of a text
+)
+
+// References are the texts that records are made of and their right vectors, which Python's ONNX Runtime and NumPy compute
+// one text at a time.
+type References struct {
+	Texts   []string    `json:"texts"`
+	Vectors [][]float32 `json:"vectors"`
+}
+
+// reference embeds each text alone: mean over the tokens, then to length 1.
+const reference = `
+import json, sys
+import numpy as np, onnxruntime as ort
+texts = json.load(sys.stdin)
+o = ort.SessionOptions(); o.intra_op_num_threads = 1
+s = ort.InferenceSession(sys.argv[1], o, providers=["CPUExecutionProvider"])
+names = {i.name for i in s.get_inputs()}
+out = []
+for t in texts:
+    ids = np.array([[int(w[1:]) for w in t.split()]], dtype=np.int64)
+    feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    v = s.run(None, {k: x for k, x in feed.items() if k in names})[0][0].astype(np.float64).mean(axis=0)
+    out.append([float(x) for x in v / np.linalg.norm(v)])
+print(json.dumps(out))
+`
+
+// MakeModel imports the model to dir/models/chaos and computes its references. root is the source tree.
+func MakeModel(ctx context.Context, root, dir, python string) (*References, error) {
+	source := filepath.Join(dir, "checkpoint")
+	if err := os.CopyFS(source, os.DirFS(filepath.Join(root, "models/checkpoint/testdata/tiny/bert"))); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(source, "tokenizer.json")
+	tokenizer, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	words := strings.Replace(string(tokenizer), `"pre_tokenizer": null`, `"pre_tokenizer": {"type": "WhitespaceSplit"}`, 1)
+	for name, text := range map[string]string{
+		"tokenizer.json":            words,
+		"tokenizer_config.json":     `{"pad_token":"t0","model_max_length":64}`,
+		"sentence_bert_config.json": `{"max_seq_length":64,"do_lower_case":false}`,
+		"modules.json": `[{"idx":0,"path":"","type":"sentence_transformers.models.Transformer"},
+{"idx":1,"path":"1_Pooling","type":"sentence_transformers.models.Pooling"},
+{"idx":2,"path":"2_Normalize","type":"sentence_transformers.models.Normalize"}]`,
+		"1_Pooling/config.json": `{"word_embedding_dimension":32,"pooling_mode_mean_tokens":true}`,
+	} {
+		path := filepath.Join(source, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	r, err := checkpoint.Import(ctx, checkpoint.Options{Source: source, Dir: filepath.Join(dir, "models"), Name: Model})
+	if err != nil {
+		return nil, err
+	}
+	return references(ctx, filepath.Join(r.Dir, "onnx", "model.onnx"), python)
+}
+
+func references(ctx context.Context, graph, python string) (*References, error) {
+	refs := &References{Texts: make([]string, poolSize)}
+	random := rand.New(rand.NewPCG(2, 71))
+	for i := range refs.Texts {
+		words := make([]string, 1+random.IntN(longest))
+		for w := range words {
+			words[w] = fmt.Sprintf("t%d", 1+random.IntN(poisonous-1))
+		}
+		refs.Texts[i] = strings.Join(words, " ")
+	}
+	in, err := json.Marshal(refs.Texts)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, python, "-c", reference, graph)
+	cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("compute the reference vectors with %s: %w", python, err)
+	}
+	return refs, json.Unmarshal(out, &refs.Vectors)
+}

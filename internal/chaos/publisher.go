@@ -1,0 +1,149 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"textmill/jobs/queue"
+)
+
+// publisher is a client that is not ours: plain nats.go.
+type publisher struct {
+	nc *nats.Conn
+	js jetstream.JetStream
+}
+
+func newPublisher(url string) (*publisher, error) {
+	nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.ReconnectBufSize(-1),
+		nats.CustomReconnectDelay(func(int) time.Duration { return 20 * time.Millisecond }),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(2*time.Second))
+	return &publisher{nc, js}, err
+}
+
+// message is what is published, perhaps more than once.
+type message struct {
+	subject string
+	msgID   string
+	plain   bool
+	data    []byte
+}
+
+// publish repeats each message until the server confirms it.
+func (p *publisher) publish(ctx context.Context, all ...message) error {
+	for _, m := range all {
+		msg := nats.NewMsg(m.subject)
+		msg.Data = m.data
+		if m.msgID != "" {
+			msg.Header.Set("Nats-Msg-Id", m.msgID)
+		}
+		if m.plain {
+			msg.Header.Set("Content-Type", "text/plain")
+			msg.Header.Set("Textmill-Dataset", dataset)
+		}
+		for {
+			one, cancel := context.WithTimeout(ctx, 2*time.Second)
+			_, err := p.js.PublishMsg(one, msg)
+			cancel()
+			if err == nil {
+				break
+			}
+			if err := pause(ctx, 20*time.Millisecond); err != nil {
+				return fmt.Errorf("publish: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// waiting is how many messages the job stream holds.
+func (p *publisher) waiting(ctx context.Context) (uint64, error) {
+	one, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	s, err := p.js.Stream(one, queue.JobStream)
+	if err != nil {
+		return 0, err
+	}
+	return s.CachedInfo().State.Msgs, nil
+}
+
+// remake deletes the job stream and makes it anew, as it was.
+func (p *publisher) remake(ctx context.Context) error {
+	s, err := p.js.Stream(ctx, queue.JobStream)
+	if err != nil {
+		return err
+	}
+	config := s.CachedInfo().Config
+	if err := p.js.DeleteStream(ctx, queue.JobStream); err != nil {
+		return err
+	}
+	_, err = p.js.CreateStream(ctx, config)
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // a daemon was faster
+		return nil
+	}
+	return err
+}
+
+// drop deletes a stream. One that is being made anew is there already or will be soon.
+func (p *publisher) drop(ctx context.Context, name string) error {
+	err := p.js.DeleteStream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	return err
+}
+
+// letter is a dead letter as it lies in the stream.
+type letter struct {
+	class, job, shard string
+	payload           []byte
+}
+
+// letters reads every dead letter.
+func (p *publisher) letters(ctx context.Context) ([]letter, error) {
+	s, err := p.js.Stream(ctx, queue.DeadStream)
+	if err != nil {
+		return nil, err
+	}
+	var all []letter
+	state := s.CachedInfo().State
+	for seq := state.FirstSeq; seq <= state.LastSeq && state.Msgs > 0; seq++ {
+		m, err := s.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, letter{class: m.Header.Get("Textmill-Class"), payload: bytes.Clone(m.Data)})
+	}
+	return all, nil
+}
+
+// pause waits, or ends with the context.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// copyTree replaces to with a copy of from.
+func copyTree(from, to string) error {
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	return os.CopyFS(to, os.DirFS(from))
+}

@@ -1,0 +1,89 @@
+// Command run breaks textmill until enough faults have fallen into enough records; `make chaos` calls it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"textmill/internal/chaos"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	var (
+		seed     = flag.Uint64("seed", rand.Uint64(), "of everything that is drawn")
+		records  = flag.Int("records", 500_000, "publish at least so many")
+		faults   = flag.Int("faults", 2_000, "inject at least so many")
+		limit    = flag.Duration("time", 0, "begin no cell after so long; 0 = no limit")
+		perCell  = flag.Int("per-cell", 24, "faults in one cell")
+		parallel = flag.Int("parallel", 4, "cells side by side")
+		only     = flag.String("only", "", "kinds of cells, with commas; all when empty")
+		results  = flag.String("results", "", "file to which the results are added")
+		dir      = flag.String("dir", "", "where to work; a new directory when empty")
+		root     = flag.String("root", ".", "the source tree")
+	)
+	flag.Parse()
+	work := *dir
+	if work == "" {
+		var err error
+		if work, err = os.MkdirTemp("", "textmill-chaos-"); err != nil {
+			return err
+		}
+	}
+	abs, err := filepath.Abs(*root)
+	if err != nil {
+		return err
+	}
+	c, err := chaos.Build(ctx, abs, work, "")
+	if err != nil {
+		return err
+	}
+	c.Seed, c.Records, c.Faults, c.Time, c.PerCell, c.Parallel, c.Progress = *seed, *records, *faults, *limit, *perCell, *parallel, os.Stderr
+	for _, s := range chaos.Specs() {
+		if *only == "" || strings.Contains(","+*only+",", ","+s.Name+",") {
+			c.Specs = append(c.Specs, s)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "seed %d, working in %s\n", *seed, work)
+	begun := time.Now()
+	r, err := c.Run(ctx)
+	if r == nil || err != nil {
+		return err
+	}
+	r.Runs = []chaos.Run{{Command: strings.Join(os.Args[1:], " "), Seed: *seed, Took: time.Since(begun)}}
+	if err := r.Print(os.Stdout); err != nil {
+		return err
+	}
+	if *results != "" {
+		all, err := chaos.Load(*results)
+		if err != nil {
+			return err
+		}
+		all.Add(r)
+		if err := all.Save(*results); err != nil {
+			return err
+		}
+	}
+	if !r.Sound() {
+		return errors.New("a promise was broken; the worlds in which it was are kept")
+	}
+	return os.RemoveAll(work)
+}

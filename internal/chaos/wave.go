@@ -1,0 +1,118 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"textmill/jobs"
+)
+
+const (
+	shardsPerWave   = 12
+	recordsPerShard = 25
+)
+
+// fate is what should become of a record.
+type fate int
+
+const (
+	row     fate = iota // a row with its vector
+	failed              // a row with an error
+	buried              // a dead letter
+	crasher             // a dead letter of its own: the record crashes native code
+)
+
+// want is a record that was published.
+type want struct {
+	text    int // of the references
+	fate    fate
+	dataset string
+	rows    int
+	dead    int
+}
+
+type record struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
+type shardMessage struct {
+	Job     string            `json:"job"`
+	Shard   int               `json:"shard"`
+	Shards  int               `json:"shards,omitempty"`
+	Dataset string            `json:"dataset"`
+	Records []json.RawMessage `json:"records"`
+	Params  map[string]any    `json:"params,omitempty"`
+}
+
+// wave makes the next job: shards of records with known vectors, among them one record that cannot be read; with dead, a
+// shard whose vectors would not fit the table; where the cell has them, single texts.
+func (c *cell) wave(dead bool) []message { return c.waveFor(dataset, dead) }
+
+func (c *cell) waveFor(dataset string, dead bool) []message {
+	w := c.waves
+	c.waves++
+	job := fmt.Sprintf("w%d", w)
+	subject := jobs.Subject{Task: jobs.TaskEmbed, Model: Model, Job: job}.String()
+	poison := c.Poison && w > 0 && w%3 == 0
+	var all []message
+	for s := range shardsPerWave {
+		m := shardMessage{Job: job, Shard: s, Dataset: dataset}
+		if !dead {
+			m.Shards = shardsPerWave
+		}
+		for i := range recordsPerShard {
+			id, fate := fmt.Sprintf("%d-%d-%d", w, s, i), row
+			switch {
+			case s == 1 && i == 7:
+				fate = failed
+			case poison && s == 4 && i == w%recordsPerShard:
+				fate = crasher
+			}
+			m.Records = append(m.Records, c.record(id, dataset, fate))
+		}
+		if dead && s == 3 {
+			m.Params = map[string]any{"precision": "int8"}
+			for i := range recordsPerShard {
+				c.wants[fmt.Sprintf("%d-%d-%d", w, s, i)].fate = buried
+			}
+		}
+		all = append(all, message{subject: subject, data: encode(m)})
+	}
+	if c.Plain {
+		for i := range 3 {
+			id := fmt.Sprintf("plain-%d-%d", w, i)
+			t := c.add(id, dataset, row)
+			all = append(all, message{subject: "textmill.jobs.embed." + Model, msgID: id, plain: true, data: []byte(c.camp.Refs.Texts[t])})
+		}
+	}
+	c.recent = append(c.recent, all...)
+	return all
+}
+
+// add notes that a record is published.
+func (c *cell) add(id, dataset string, f fate) (text int) {
+	text = c.random.IntN(len(c.camp.Refs.Texts))
+	c.wants[id] = &want{text: text, fate: f, dataset: dataset}
+	return text
+}
+
+func (c *cell) record(id, dataset string, f fate) json.RawMessage {
+	text := c.camp.Refs.Texts[c.add(id, dataset, f)]
+	switch f {
+	case failed:
+		return json.RawMessage(`{"id":"` + id + `","text":"half a pair \ud800"}`)
+	case crasher:
+		text += " t" + strconv.Itoa(poisonous)
+	}
+	return encode(record{id, text})
+}
+
+func encode(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return data
+}
