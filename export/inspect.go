@@ -174,6 +174,11 @@ func (v *view) read(f LiveFile, use func(*os.File, *part.Reader) error) error {
 // Scan calls each with all rows of the table in a directory, some at a time, in no particular order of files. What it gets
 // is valid only during the call.
 func Scan(ctx context.Context, path string, each func([]Row) error) error {
+	return ScanParts(ctx, path, func(_ int, rows []Row) error { return each(rows) })
+}
+
+// ScanParts is Scan that also tells which file, counted from 0, the rows are of. Those of one file come in its order.
+func ScanParts(ctx context.Context, path string, each func(file int, rows []Row) error) error {
 	v, err := openView(ctx, path)
 	if err != nil {
 		return err
@@ -183,8 +188,11 @@ func Scan(ctx context.Context, path string, each func([]Row) error) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range in.Files {
-		if err := v.read(f, func(_ *os.File, r *part.Reader) error { return r.Rows(ctx, each) }); err != nil {
+	for i, f := range in.Files {
+		err := v.read(f, func(_ *os.File, r *part.Reader) error {
+			return r.Rows(ctx, func(rows []Row) error { return each(i, rows) })
+		})
+		if err != nil {
 			return fmt.Errorf("read table: %w", err)
 		}
 	}

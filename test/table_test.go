@@ -8,6 +8,17 @@ import (
 	"testing"
 )
 
+// readAnswers is how a client of OpenAI's batches reads embeddings.
+const readAnswers = `
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
+assert all(l["error"] is None and l["response"]["status_code"] == 200 for l in lines)
+assert len({l["id"] for l in lines}) == len(lines)
+data = [d for l in lines for d in l["response"]["body"]["data"]]
+assert all(d["object"] == "embedding" and d["index"] == 0 for d in data)
+print(*sorted(l["custom_id"] for l in lines), *{len(d["embedding"]) for d in data})
+`
+
 // TestTableCommands makes a table without a queue, looks at it, damages it, and checks that verify sees the damage.
 func TestTableCommands(t *testing.T) {
 	home := newHome(t)
@@ -35,6 +46,15 @@ func TestTableCommands(t *testing.T) {
 		t.Fatalf("table files: %v", files)
 	}
 	call{}.ok(t, "table", "verify", dir)
+
+	answers := filepath.Join(t.TempDir(), "answers.jsonl")
+	call{}.ok(t, "table", "export", "--format", "openai-batch", "-o", answers, dir)
+	if got := runPython(t, nil, readAnswers, answers); strings.TrimSpace(got) != "a a b b 384" {
+		t.Errorf("the exported answers are %s", got)
+	}
+	if r := (call{}).run(t, "table", "export", "--format", "csv", dir); r.code != 2 {
+		t.Errorf("an unknown format: exit %d\n%s", r.code, r.stderr)
+	}
 	if err := os.Truncate(files[1], 1000); err != nil {
 		t.Fatal(err)
 	}

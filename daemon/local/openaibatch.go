@@ -1,0 +1,186 @@
+package local
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"math"
+	"net/http"
+	"strconv"
+
+	"textmill/export"
+	"textmill/jobs"
+)
+
+// The lines of OpenAI's batch output, field by field.
+type batchOutput struct {
+	ID       string         `json:"id"`
+	CustomID string         `json:"custom_id"`
+	Response *batchResponse `json:"response"`
+	Error    *batchError    `json:"error"`
+}
+
+type batchResponse struct {
+	StatusCode int    `json:"status_code"`
+	RequestID  string `json:"request_id"`
+	Body       any    `json:"body"`
+}
+
+type batchError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+type errorBody struct {
+	Error struct {
+		Message string  `json:"message"`
+		Type    string  `json:"type"`
+		Param   *string `json:"param"`
+		Code    string  `json:"code"`
+	} `json:"error"`
+}
+
+type chatCompletion struct {
+	ID                string       `json:"id"`
+	Object            string       `json:"object"`
+	Created           int64        `json:"created"`
+	Model             string       `json:"model"`
+	SystemFingerprint string       `json:"system_fingerprint"`
+	Choices           []chatChoice `json:"choices"`
+	Usage             usage        `json:"usage"`
+}
+
+type chatChoice struct {
+	Index        int           `json:"index"`
+	Message      chatMessage   `json:"message"`
+	Logprobs     *chatLogprobs `json:"logprobs"`
+	FinishReason string        `json:"finish_reason"`
+}
+
+type chatMessage struct {
+	Role    string  `json:"role"`
+	Content string  `json:"content"`
+	Refusal *string `json:"refusal"`
+}
+
+type chatLogprobs struct {
+	Content []tokenLogprob `json:"content"`
+	Refusal []tokenLogprob `json:"refusal"`
+}
+
+// tokenLogprob names a token by its ID, as the table does: token_id:N.
+type tokenLogprob struct {
+	Token       string         `json:"token"`
+	Logprob     float32        `json:"logprob"`
+	Bytes       []int          `json:"bytes"`
+	TopLogprobs []tokenLogprob `json:"top_logprobs"`
+}
+
+type usage struct {
+	PromptTokens     int64  `json:"prompt_tokens"`
+	CompletionTokens *int64 `json:"completion_tokens,omitempty"`
+	TotalTokens      int64  `json:"total_tokens"`
+}
+
+type embeddingList struct {
+	Object string      `json:"object"`
+	Data   []embedding `json:"data"`
+	Model  string      `json:"model"`
+	Usage  usage       `json:"usage"`
+}
+
+type embedding struct {
+	Object    string `json:"object"`
+	Index     int    `json:"index"`
+	Embedding any    `json:"embedding"`
+}
+
+// batchLine is the answer to one record: its rows are completions or chunks. One of them that failed leaves the others; the
+// first failure is the line's error.
+func batchLine(rows []export.Row) batchOutput {
+	first := &rows[0]
+	sum := sha256.Sum256([]byte(first.Job + "\x00" + first.Shard + "\x00" + first.RecordID))
+	id := hex.EncodeToString(sum[:12])
+	line := batchOutput{ID: "batch_req_" + id, CustomID: first.RecordID, Response: &batchResponse{StatusCode: http.StatusOK, RequestID: "req_" + id}}
+	var good []*export.Row
+	for i := range rows {
+		if r := &rows[i]; r.Error == "" {
+			good = append(good, r)
+		} else if line.Error == nil {
+			e := jobs.ParseRecordError(r.Error)
+			line.Error = &batchError{Code: e.Class, Message: e.Message}
+		}
+	}
+	switch {
+	case len(good) == 0:
+		line.Response.StatusCode, line.Response.Body = refusal(line.Error)
+	case first.Task == jobs.TaskGenerate:
+		line.Response.Body = completionOf(id, good)
+	default:
+		line.Response.Body = embeddingsOf(good)
+	}
+	return line
+}
+
+// refusal is the status and the body of an error: the request is at fault, or else the model.
+func refusal(e *batchError) (int, errorBody) {
+	var b errorBody
+	b.Error.Message, b.Error.Code, b.Error.Type = e.Message, e.Code, "invalid_request_error"
+	switch e.Code {
+	case jobs.NaN, jobs.OutOfMemory, jobs.Timeout, jobs.ModelFailed:
+		b.Error.Type = "server_error"
+		return http.StatusInternalServerError, b
+	}
+	return http.StatusBadRequest, b
+}
+
+func completionOf(id string, rows []*export.Row) chatCompletion {
+	first := rows[0]
+	c := chatCompletion{ID: "chatcmpl-" + id, Object: "chat.completion", Created: first.CreatedAt.Unix(), Model: first.Model}
+	if len(first.ModelSHA256) >= 12 {
+		c.SystemFingerprint = "fp_" + first.ModelSHA256[:12]
+	}
+	var made int64
+	for _, r := range rows {
+		choice := chatChoice{Index: int(r.Chunk.V), Message: chatMessage{Role: "assistant", Content: r.Output.V}, FinishReason: r.FinishReason}
+		if r.FinishReason == "eos" { // which OpenAI does not tell from a stop string
+			choice.FinishReason = "stop"
+		}
+		if len(r.Logprobs) > 0 && len(r.Logprobs) == len(r.OutputIDs) {
+			choice.Logprobs = logprobsOf(r)
+		}
+		c.Choices = append(c.Choices, choice)
+		made += int64(r.NOutputTokens.V)
+	}
+	prompt := int64(first.NTokens.V)
+	c.Usage = usage{PromptTokens: prompt, CompletionTokens: &made, TotalTokens: prompt + made}
+	return c
+}
+
+func logprobsOf(r *export.Row) *chatLogprobs {
+	out := &chatLogprobs{Content: make([]tokenLogprob, len(r.OutputIDs))}
+	for i, id := range r.OutputIDs {
+		p := r.Logprobs[i]
+		if math.IsInf(float64(p), 0) || p != p { // JSON has no number for it; OpenAI writes this one
+			p = -9999
+		}
+		out.Content[i] = tokenLogprob{Token: "token_id:" + strconv.Itoa(int(id)), Logprob: p, TopLogprobs: []tokenLogprob{}}
+	}
+	return out
+}
+
+func embeddingsOf(rows []*export.Row) embeddingList {
+	list := embeddingList{Object: "list", Model: rows[0].Model}
+	for _, r := range rows {
+		e := embedding{Object: "embedding", Index: int(r.Chunk.V), Embedding: r.Embedding}
+		switch {
+		case r.Embedding8 != nil:
+			e.Embedding = r.Embedding8
+		case r.Embedding16 != nil:
+			e.Embedding = r.Embedding16
+		}
+		list.Data = append(list.Data, e)
+		list.Usage.PromptTokens += int64(r.NTokens.V)
+	}
+	list.Usage.TotalTokens = list.Usage.PromptTokens
+	return list
+}

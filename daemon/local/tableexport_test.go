@@ -1,0 +1,193 @@
+package local
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"textmill/export"
+)
+
+// makeTable commits each list of rows as a part of its own.
+func makeTable(t *testing.T, kind export.EmbeddingKind, parts ...[]export.Row) string {
+	t.Helper()
+	store, err := export.OpenStore(export.Options{URI: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	table, err := store.Table("docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, rows := range parts {
+		b, err := table.Begin(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Add(export.JobKey("j", fmt.Sprint(i), []byte("x")), rows); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return table.Path()
+}
+
+// exported is the table's lines, sorted: their order says nothing.
+func exported(t *testing.T, dir, job string) []string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, Job: job, Out: &out}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	slices.Sort(lines)
+	return lines
+}
+
+func generated(id string, chunk int32, output, reason string, ids []int32) export.Row {
+	return export.Row{Job: "j", Shard: "0", RecordID: id, Task: "generate", Model: "m", ModelSHA256: "0123456789abcdef", Output: export.Some(output),
+		OutputIDs: ids, FinishReason: reason, Chunk: export.Some(chunk), NTokens: export.Some[int32](10), NOutputTokens: export.Some(int32(len(ids))),
+		Attributes: map[string]string{"user": "u"}, CreatedAt: time.Unix(1700000000, 0)}
+}
+
+func TestExportChatCompletions(t *testing.T) {
+	eos := generated("a<b", 0, "Hi, \"you\" <é😀>\n", "eos", []int32{5, 6, 2})
+	eos.Logprobs = []float32{-0.5, -1.25, float32(math.Inf(-1))}
+	failed := export.Row{Job: "j", Shard: "0", RecordID: "bad", Task: "generate", Model: "m", Error: "no_room: 9 tokens: no room", CreatedAt: time.Unix(1700000000, 0)}
+	broken := failed
+	broken.RecordID, broken.Error = "broken", "nan: the model gave logits that are not finite numbers"
+	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{eos, generated("n", 0, "one", "length", []int32{1}), generated("n", 1, "two", "stop", []int32{1, 2}), failed, broken})
+	want := []string{
+		`{"id":"batch_req_ID","custom_id":"a<b","response":{"status_code":200,"request_id":"req_ID","body":{"id":"chatcmpl-ID","object":"chat.completion","created":1700000000,"model":"m","system_fingerprint":"fp_0123456789ab",` +
+			`"choices":[{"index":0,"message":{"role":"assistant","content":"Hi, \"you\" <é😀>\n","refusal":null},"logprobs":{"content":[{"token":"token_id:5","logprob":-0.5,"bytes":null,"top_logprobs":[]},` +
+			`{"token":"token_id:6","logprob":-1.25,"bytes":null,"top_logprobs":[]},{"token":"token_id:2","logprob":-9999,"bytes":null,"top_logprobs":[]}],"refusal":null},"finish_reason":"stop"}],` +
+			`"usage":{"prompt_tokens":10,"completion_tokens":3,"total_tokens":13}}},"error":null}`,
+		`{"id":"batch_req_ID","custom_id":"n","response":{"status_code":200,"request_id":"req_ID","body":{"id":"chatcmpl-ID","object":"chat.completion","created":1700000000,"model":"m","system_fingerprint":"fp_0123456789ab",` +
+			`"choices":[{"index":0,"message":{"role":"assistant","content":"one","refusal":null},"logprobs":null,"finish_reason":"length"},` +
+			`{"index":1,"message":{"role":"assistant","content":"two","refusal":null},"logprobs":null,"finish_reason":"stop"}],` +
+			`"usage":{"prompt_tokens":10,"completion_tokens":3,"total_tokens":13}}},"error":null}`,
+		`{"id":"batch_req_ID","custom_id":"bad","response":{"status_code":400,"request_id":"req_ID","body":{"error":{"message":"9 tokens: no room","type":"invalid_request_error","param":null,"code":"no_room"}}},` +
+			`"error":{"code":"no_room","message":"9 tokens: no room"}}`,
+		`{"id":"batch_req_ID","custom_id":"broken","response":{"status_code":500,"request_id":"req_ID","body":{"error":{"message":"the model gave logits that are not finite numbers","type":"server_error","param":null,"code":"nan"}}},` +
+			`"error":{"code":"nan","message":"the model gave logits that are not finite numbers"}}`,
+	}
+	got := exported(t, dir, "")
+	seen := map[string]bool{}
+	for i, line := range got {
+		id := line[len(`{"id":"batch_req_`):][:24]
+		if seen[id] {
+			t.Errorf("two lines have id %s", id)
+		}
+		seen[id] = true
+		got[i] = strings.ReplaceAll(line, id, "ID")
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if got := exported(t, dir, "other"); len(got) != 1 || got[0] != "" {
+		t.Errorf("of another job: %v", got)
+	}
+}
+
+func TestExportEmbeddings(t *testing.T) {
+	row := func(id string, chunk int32, v []int8) export.Row {
+		return export.Row{Job: "j", Shard: "0", RecordID: id, Task: "embed", Model: "m", Embedding8: v, Chunk: export.Some(chunk), NTokens: export.Some[int32](4)}
+	}
+	got := exported(t, makeTable(t, export.EmbeddingInt8, []export.Row{row("a", 0, []int8{1, -2}), row("a", 1, []int8{3, 4})}), "")
+	if len(got) != 1 || !strings.Contains(got[0], `"body":{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1,-2]},{"object":"embedding","index":1,"embedding":[3,4]}],"model":"m","usage":{"prompt_tokens":8,"total_tokens":8}}`) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// The completions of a record may be in two parts, whose names, and so their order, are random.
+func TestExportJoinsWhatPartsCut(t *testing.T) {
+	var all []export.Row
+	for r := range 200 {
+		for n := range int32(r%4 + 1) {
+			all = append(all, generated(fmt.Sprint("r", r), n, fmt.Sprint(r, "-", n), "stop", []int32{n}))
+		}
+	}
+	var parts [][]export.Row
+	for rest, n := all, 1; len(rest) > 0; n = n*2%31 + 1 {
+		n = min(n, len(rest))
+		parts = append(parts, rest[:n])
+		rest = rest[n:]
+	}
+	got := exported(t, makeTable(t, export.EmbeddingFloat32, parts...), "")
+	if len(got) != 200 {
+		t.Fatalf("%d lines from %d parts, want 200", len(got), len(parts))
+	}
+	for _, line := range got {
+		var a struct {
+			CustomID string `json:"custom_id"`
+			Response struct {
+				Body struct {
+					Choices []struct {
+						Index   int
+						Message struct{ Content string }
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			t.Fatal(err)
+		}
+		var r int
+		if _, err := fmt.Sscanf(a.CustomID, "r%d", &r); err != nil {
+			t.Fatal(err)
+		}
+		choices := a.Response.Body.Choices
+		if len(choices) != r%4+1 {
+			t.Errorf("%s has %d choices", a.CustomID, len(choices))
+		}
+		for i, c := range choices {
+			if c.Index != i || c.Message.Content != fmt.Sprint(r, "-", i) {
+				t.Errorf("%s: choice %d is %+v", a.CustomID, i, c)
+			}
+		}
+	}
+}
+
+func TestExportRefusesScatteredRows(t *testing.T) {
+	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{generated("a", 0, "x", "stop", nil), generated("b", 0, "y", "stop", nil), generated("a", 1, "z", "stop", nil), generated("c", 0, "y", "stop", nil)})
+	file := filepath.Join(t.TempDir(), "out.jsonl")
+	err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file})
+	if !errors.Is(err, ErrScattered) || !strings.Contains(err.Error(), `record "a"`) {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*")); len(left) > 0 {
+		t.Errorf("%v is left behind", left)
+	}
+	if hidden, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".*")); len(hidden) > 0 {
+		t.Errorf("%v is left behind", hidden)
+	}
+}
+
+func TestExportToAFile(t *testing.T) {
+	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{generated("a", 0, "x", "stop", nil)})
+	file := filepath.Join(t.TempDir(), "out.jsonl")
+	if err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil || string(got) != exported(t, dir, "")[0]+"\n" {
+		t.Errorf("%s, %v", got, err)
+	}
+}
