@@ -18,7 +18,7 @@ help: ## list the targets
 build: require ## bin/textmill
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-X main.version=$(version)" -o $(bin) ./cmd/textmill
 
-setup: build ## libonnxruntime and the default model, into the cache, verified by SHA-256
+setup: build ## libonnxruntime and the default models, into the cache, verified by SHA-256
 	$(bin) setup
 
 demo: setup ## the main job end to end on the documentation of Go's standard library

@@ -57,14 +57,17 @@ func TestDamagedModel(t *testing.T) {
 			return os.Symlink("config.json", file) // not even by root
 		}, []string{"config.json"}},
 		{"graph cut short", func(_ *testing.T, dir string) error {
-			return os.Truncate(filepath.Join(dir, "onnx", "model.onnx"), 1<<20)
-		}, []string{"model.onnx", "1048576"}},
+			return os.Truncate(filepath.Join(dir, "onnx", "model.onnx"), 5000)
+		}, []string{"model.onnx", "5000"}},
 		{"graph cut short, and no record of what it was", func(_ *testing.T, dir string) error {
 			if err := os.Remove(filepath.Join(dir, "textmill.json")); err != nil {
 				return err
 			}
-			return os.Truncate(filepath.Join(dir, "onnx", "model.onnx"), 1<<20)
+			return os.Truncate(filepath.Join(dir, "onnx", "model.onnx"), 5000)
 		}, []string{"model.onnx"}},
+		{"weights cut short", func(_ *testing.T, dir string) error {
+			return os.Truncate(filepath.Join(dir, "onnx", "model.onnx.data"), 1<<20)
+		}, []string{"model.onnx.data", "1048576"}},
 		{"a file with another SHA-256", flipByte, []string{"tokenizer.json", "sha256"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

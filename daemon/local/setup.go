@@ -11,7 +11,7 @@ import (
 	"textmill/models/fetch"
 )
 
-// Setup obtains libonnxruntime and the default model; what is there already is verified and kept.
+// Setup obtains libonnxruntime and the default models; what is there already is verified and kept.
 func Setup(ctx context.Context, cfg config.Config, progress io.Writer) error {
 	return fetch.Setup(ctx, fetchOptions(cfg, progress))
 }

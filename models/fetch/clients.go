@@ -46,22 +46,6 @@ func (npm) deliver(ctx context.Context, j job, p part, path string) error {
 	})
 }
 
-// maven is a Java package, through the machine's own Maven.
-type maven struct{ group string }
-
-func (maven) String() string { return "Maven package" }
-
-func (m maven) deliver(ctx context.Context, j job, p part, path string) error {
-	mvn, err := firstWorking(ctx, "mvn", "maven", []string{"mvn"})
-	if err != nil {
-		return err
-	}
-	return inScratch(j, path, "*.jar", func(dir string) error {
-		return run(ctx, append(mvn, "--quiet", "--batch-mode", "-Dstyle.color=never", "dependency:copy", "-Dartifact="+m.group+":"+p.name+":"+p.version, "-DoutputDirectory="+dir,
-			"-Dmaven.wagon.http.retryHandler.count=1", "-Dmaven.wagon.rto=30000", "-Daether.connector.connectTimeout=5000"))
-	})
-}
-
 // inScratch lets a client download into a folder of its own and moves the one file that matches to path.
 func inScratch(j job, path, pattern string, download func(dir string) error) error {
 	dir, err := os.MkdirTemp(j.dir, "client-")
@@ -101,7 +85,7 @@ func installLine(name, debian string) string {
 		{"apt-get", "sudo apt-get install -y " + debian},
 		{"dnf", "sudo dnf install -y " + debian},
 		{"apk", "sudo apk add " + strings.Replace(debian, "python3-pip", "py3-pip", 1)},
-		{"brew", "brew install " + map[string]string{"pip": "python", "npm": "node", "mvn": "maven"}[name]},
+		{"brew", "brew install " + map[string]string{"pip": "python", "npm": "node"}[name]},
 	} {
 		if _, err := exec.LookPath(m.manager); err == nil {
 			return m.line

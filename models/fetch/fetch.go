@@ -38,17 +38,24 @@ type Installed struct {
 	Fresh bool
 }
 
-// Setup obtains the library and the default model. What is there already is verified and kept.
+// Setup obtains the library and the default models. What is there already is verified and kept.
 func Setup(ctx context.Context, o Options) error {
 	if _, err := Library(ctx, o); err != nil {
 		return err
 	}
-	_, err := Model(ctx, o, DefaultModel)
-	return err
+	for _, name := range DefaultModels {
+		if _, err := Model(ctx, o, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // errUnavailable is the class of sources that cannot be asked at all here; the next one is tried without ado.
 var errUnavailable = errors.New("not available")
+
+// errPlace is the class of failures after a source has delivered: another one would not help.
+var errPlace = errors.New("put into place")
 
 // obtain tries routes in order until one has put all of its files into a staging folder and place has taken them from there.
 func (o Options) obtain(ctx context.Context, artifact string, routes []route, place func(r route, staging string) error) (route, error) {
@@ -63,6 +70,9 @@ func (o Options) obtain(ctx context.Context, artifact string, routes []route, pl
 		}
 		if ctx.Err() != nil {
 			return route{}, ctx.Err()
+		}
+		if errors.Is(err, errPlace) || errors.Is(err, unix.ENOSPC) {
+			return route{}, fmt.Errorf("obtain %s from %s: %w", artifact, r.describe(), err)
 		}
 		failures = append(failures, fmt.Errorf("%s: %w", r.describe(), err))
 		o.say(artifact, r.describe(), "did not answer, trying the next source")
@@ -93,7 +103,7 @@ func (o Options) try(ctx context.Context, artifact string, r route, place func(r
 		spent = append(spent, container)
 	}
 	if err := place(r, staging); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errPlace, err)
 	}
 	for _, container := range spent {
 		if err := os.RemoveAll(container); err != nil {
@@ -136,6 +146,9 @@ func (o Options) lock(ctx context.Context, artifact string) (unlock func() error
 	for waiting := false; ; waiting = true {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
+			if err := o.sweep(); err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
 			return f.Close, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) {
@@ -150,4 +163,17 @@ func (o Options) lock(ctx context.Context, artifact string) (unlock func() error
 		case <-tick.C:
 		}
 	}
+}
+
+// sweep removes what a killed process was working in. The caller holds the lock.
+func (o Options) sweep() error {
+	var errs []error
+	for _, pattern := range []string{"staging-*", "client-*"} {
+		left, err := filepath.Glob(filepath.Join(o.Home, "downloads", pattern))
+		errs = append(errs, err)
+		for _, dir := range left {
+			errs = append(errs, os.RemoveAll(dir))
+		}
+	}
+	return errors.Join(errs...)
 }

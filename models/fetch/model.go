@@ -5,45 +5,71 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"textmill/models"
+	"textmill/models/checkpoint"
 )
 
-// Model puts a model that textmill knows by name into place, under that name.
+// Model makes a model that textmill knows by name, under that name.
 func Model(ctx context.Context, o Options, name string) (Installed, error) {
 	return o.model(ctx, name, name)
 }
 
-func (o Options) model(ctx context.Context, known, name string) (Installed, error) {
-	routes, ok := pinned[known]
+func (o Options) model(ctx context.Context, knownAs, name string) (Installed, error) {
+	m, ok := knownModels[knownAs]
 	if !ok {
-		return Installed{}, fmt.Errorf("no model is pinned as %q", known)
+		return Installed{}, fmt.Errorf("textmill knows no model %q", knownAs)
 	}
+	return o.make(ctx, m, o.checkpointDir(knownAs), name)
+}
+
+// make puts a model into place under name, of the checkpoint in the folder kept if it is whole, else of one that a source
+// delivers and that goes when the bundle is there.
+func (o Options) make(ctx context.Context, m known, kept, name string) (Installed, error) {
 	unlock, err := o.lock(ctx, name)
 	if err != nil {
 		return Installed{}, err
 	}
 	defer unlock()
-	dir := models.BundleDir(o.Home, name)
-	there, err := installedModel(ctx, dir)
+	there, err := installedModel(ctx, models.BundleDir(o.Home, name))
 	if err != nil || there.Version != "" {
 		if err == nil {
 			o.say(name, there.Source, fmt.Sprintf("model %s is in place", name))
 		}
 		return there, err
 	}
-	r, err := o.obtain(ctx, name, routes, func(r route, staging string) error {
-		return placeBundle(ctx, staging, dir, r.describe())
-	})
+	build := func(r route, dir string) error { return o.importModel(ctx, m, name, dir, r.describe()) }
+	r, found, err := m.keptIn(ctx, kept)
+	switch {
+	case err != nil:
+	case found:
+		err = build(r, kept)
+	default:
+		r, err = o.obtain(ctx, name, m.routes, build)
+	}
 	if err != nil {
 		return Installed{}, err
 	}
 	o.say(name, r.describe(), fmt.Sprintf("installed model %s from %s", name, r.describe()))
-	return Installed{Name: name, Version: r.version, Source: r.describe(), Path: dir, Fresh: true}, nil
+	return Installed{Name: name, Version: r.version, Source: r.describe(), Path: models.BundleDir(o.Home, name), Fresh: true}, nil
+}
+
+// importModel makes a bundle of the checkpoint in dir. One of that name is damaged, or Model would have kept it.
+func (o Options) importModel(ctx context.Context, m known, name, dir, source string) error {
+	o.say(name, source, "importing the checkpoint as "+m.precision)
+	_, err := checkpoint.Import(ctx, checkpoint.Options{
+		Source: filepath.Join(dir, m.file), Dir: filepath.Dir(models.BundleDir(o.Home, name)), Name: name, Precision: m.precision,
+		Origin: source, Replace: true,
+		Progress: func(done, total int64) {
+			o.report(Progress{Artifact: name, Source: "importing", Done: done, Total: total})
+		},
+	})
+	return err
 }
 
 // installedModel is what lies in dir if it is whole, zero if it must be obtained. A whole bundle from elsewhere is somebody's
@@ -118,7 +144,7 @@ func Pull(ctx context.Context, o Options, model, name string) (Installed, error)
 	if !models.ValidName(name) {
 		return Installed{}, fmt.Errorf("model name %q: only letters, digits, _ and - may be in it; choose one with --name", name)
 	}
-	if _, ok := pinned[model]; ok {
+	if _, ok := knownModels[model]; ok {
 		return o.model(ctx, model, name)
 	}
 	if strings.Count(model, "/") != 1 {
@@ -127,15 +153,8 @@ func Pull(ctx context.Context, o Options, model, name string) (Installed, error)
 	return o.pullRepository(ctx, model, name)
 }
 
-// Known are the models that are pinned by name.
-func Known() []string {
-	var names []string
-	for name := range pinned {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+// Known are the models that textmill knows by name.
+func Known() []string { return slices.Sorted(maps.Keys(knownModels)) }
 
 // DeriveName makes a model's name of its repository's: the last part, with - for what a name may not have.
 func DeriveName(model string) string {

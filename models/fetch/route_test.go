@@ -84,20 +84,23 @@ func onlyPath(t *testing.T) string {
 
 func TestTheNextSourceIsTriedAndNamed(t *testing.T) {
 	path := onlyPath(t)
-	jar := zipped(t, map[string]string{"deep/lib.so": "library"})
-	source := filepath.Join(t.TempDir(), "lib.jar")
-	if err := os.WriteFile(source, jar, 0o644); err != nil {
+	pack := tarred(t, map[string]string{"deep/lib.so": "library"})
+	source := filepath.Join(t.TempDir(), "lib.tgz")
+	if err := os.WriteFile(source, pack, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	clientScript(t, path, "mvn", `for a; do case $a in -DoutputDirectory=*) cp '`+source+`' "${a#*=}/lib.jar";; esac; done`)
-	clientScript(t, path, "npm", `echo "npm error 404 no such package" >&2; [ "$1" = --version ]`)
+	clientScript(t, path, "npm", `case "$*" in
+--version) ;;
+*lib@3) while [ "$1" != --pack-destination ]; do shift; done; cp '`+source+`' "$2/lib.tgz";;
+*) echo "npm error 404 no such package" >&2; exit 1;;
+esac`)
 
 	pins := []pin{{"deep/lib.so", "lib.so", hash([]byte("library"))}}
 	routes := []route{
 		{"plan9/z80", "0", []part{{npm{}, "elsewhere", "0", "00", pins}}},
 		{"", "1", []part{{wheel{"any", "311"}, "lib", "1", "00", pins}}},
 		{"", "2", []part{{npm{}, "lib", "2", "00", pins}}},
-		{"", "3", []part{{maven{"org.acme"}, "lib", "3", hash(jar), pins}}},
+		{"", "3", []part{{npm{}, "lib", "3", hash(pack), pins}}},
 	}
 	var said []string
 	o := Options{Home: t.TempDir(), Progress: func(p Progress) { said = append(said, p.Source+" "+p.Message) }}
@@ -187,11 +190,8 @@ func TestEveryPinIsWholeAndUnique(t *testing.T) {
 		}
 	}
 	check(runtimeName, library)
-	for name, routes := range checkpoints {
-		check(name, routes)
-	}
 	for _, name := range Known() {
-		check(name, pinned[name])
+		check(name, knownModels[name].routes)
 		if !models.ValidName(name) {
 			t.Errorf("%s is no model name", name)
 		}
@@ -200,11 +200,11 @@ func TestEveryPinIsWholeAndUnique(t *testing.T) {
 
 func TestWhatIsWholeIsKept(t *testing.T) {
 	h, o := startHub(t)
-	if _, err := Pull(t.Context(), o, "acme/tiny-encoder", DefaultModel); err != nil {
+	if _, err := Pull(t.Context(), o, "acme/tiny-encoder", DefaultModels[0]); err != nil {
 		t.Fatal(err)
 	}
 	asked := len(h.tokens)
-	got, err := Model(t.Context(), o, DefaultModel)
+	got, err := Model(t.Context(), o, DefaultModels[0])
 	if err != nil || got.Fresh || len(h.tokens) != asked {
 		t.Errorf("%+v, %v, %d further requests", got, err, len(h.tokens)-asked)
 	}
