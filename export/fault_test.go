@@ -56,7 +56,7 @@ func (f *faults) arm(kind disk.Kind, name string, after int, late bool, err erro
 // in it once.
 func TestEachFileOperationMayFail(t *testing.T) {
 	kinds := []disk.Kind{disk.OpCreate, disk.OpWrite, disk.OpSync, disk.OpClose, disk.OpLink, disk.OpRename, disk.OpUnlink,
-		disk.OpSyncDir, disk.OpReadDir, disk.OpStat, disk.OpOpen}
+		disk.OpSyncDir, disk.OpSyncAll, disk.OpReadDir, disk.OpStat, disk.OpOpen}
 	for _, kind := range kinds {
 		for _, late := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s late=%v", kind, late), func(t *testing.T) {

@@ -26,6 +26,7 @@ const (
 	OpRename  Kind = "rename"
 	OpUnlink  Kind = "unlink"
 	OpSyncDir Kind = "syncdir"
+	OpSyncAll Kind = "syncfs"
 	OpReadDir Kind = "readdir"
 	OpStat    Kind = "stat"
 	OpLock    Kind = "lock"
@@ -111,7 +112,7 @@ func OpenDir(path string, hook Intercept) (*Dir, error) {
 	return d, nil
 }
 
-// MakeRoot creates path and its parents where they are absent, and opens it.
+// MakeRoot creates path and its parents where they are absent, makes their names durable, and opens it.
 func MakeRoot(path string, hook Intercept) (*Dir, error) {
 	d := &Dir{path: path, hook: hook}
 	err := d.do(&Op{Kind: OpMkdir, Dir: filepath.Dir(path), Name: filepath.Base(path)}, func() error {
@@ -120,7 +121,35 @@ func MakeRoot(path string, hook Intercept) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := syncAbove(path, hook); err != nil {
+		return nil, err
+	}
 	return OpenDir(path, hook)
+}
+
+// syncAbove makes the names that lead to path durable, whoever made them, up to the root of its file system. A directory
+// that may not be read was not made by us.
+func syncAbove(path string, hook Intercept) error {
+	var here unix.Stat_t
+	if err := unix.Stat(path, &here); err != nil {
+		return &Error{Kind: OpStat, Path: path, Err: err}
+	}
+	for parent := filepath.Dir(path); ; parent = filepath.Dir(parent) {
+		var st unix.Stat_t
+		if err := unix.Stat(parent, &st); err != nil || st.Dev != here.Dev {
+			return nil
+		}
+		up, err := OpenDir(parent, hook)
+		if errors.Is(err, os.ErrPermission) {
+			return nil
+		}
+		if err == nil {
+			err = errors.Join(up.Sync(), up.Close())
+		}
+		if err != nil || parent == filepath.Dir(parent) {
+			return err
+		}
+	}
 }
 
 func openDirAt(at int, name, full string) (*os.File, error) {
@@ -195,14 +224,12 @@ func (d *Dir) Sub(name string) (*Dir, error) {
 // MakeSub creates a directory in d where it is absent, makes its name durable, and opens it.
 func (d *Dir) MakeSub(name string) (*Dir, error) {
 	err := d.at(OpMkdir, name, "", func(fd int) error { return unix.Mkdirat(fd, name, 0o755) })
-	switch {
-	case errors.Is(err, os.ErrExist):
-	case err != nil:
+	if err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
-	default:
-		if err := d.Sync(); err != nil {
-			return nil, err
-		}
+	}
+	// One that is there already may be of somebody who died before this.
+	if err := d.Sync(); err != nil {
+		return nil, err
 	}
 	return d.Sub(name)
 }

@@ -4,5 +4,5 @@ import "golang.org/x/sys/unix"
 
 // SyncAll makes everything durable that anyone wrote to the file system of d.
 func (d *Dir) SyncAll() error {
-	return d.at(OpSyncDir, ".", "", unix.Syncfs)
+	return d.at(OpSyncAll, ".", "", unix.Syncfs)
 }

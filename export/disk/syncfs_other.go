@@ -6,5 +6,5 @@ import "golang.org/x/sys/unix"
 
 // SyncAll makes everything durable that anyone wrote to the file system of d.
 func (d *Dir) SyncAll() error {
-	return d.at(OpSyncDir, ".", "", func(int) error { unix.Sync(); return nil })
+	return d.at(OpSyncAll, ".", "", func(int) error { unix.Sync(); return nil })
 }
