@@ -12,7 +12,7 @@ func modelsImportCommand(s *settings) *cobra.Command {
 		Use:   "import SRC [--name NAME] [--precision P]",
 		Short: "Turn a checkpoint into a model of the cache",
 		Long: `SRC is a GGUF file, or a Hugging Face directory with safetensors. The result is a model bundle with an ONNX graph made here.
-Encoders: BERT, MiniLM, RoBERTa, XLM-R, CamemBERT, DistilBERT. Decoders (Llama, Mistral, Qwen2, Qwen3, SmolLM) are imported
+Encoders: BERT, MiniLM, RoBERTa, XLM-R, CamemBERT, DistilBERT, ModernBERT. Decoders (Llama, Mistral, Qwen2, Qwen3, SmolLM) are imported
 too, but nothing runs them yet.
 
 --precision: fp32 writes every weight as a float; q8 and q4 write matrices in blocks of 32 with 8 or 4 bits; as-is keeps the

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	ort "github.com/yalue/onnxruntime_go"
+
+	"textmill/models"
 	"textmill/models/checkpoint"
 )
 
@@ -92,37 +95,59 @@ func TestDecodersComputeWhatTransformersDoes(t *testing.T) {
 }
 
 func TestEncodersComputeWhatTransformersDoes(t *testing.T) {
-	for _, name := range []string{"bert", "xlm-roberta", "distilbert"} {
+	for _, name := range []string{"bert", "xlm-roberta", "distilbert", "modernbert", "modernbert-biased"} {
 		t.Run(name, func(t *testing.T) {
 			rows := readReference(t, name)
-			dir := importTiny(t, name, checkpoint.FP32).Dir
-			inputs := []string{"input_ids", "attention_mask"}
-			if name != "distilbert" {
-				inputs = append(inputs, "token_type_ids")
-			}
-			session := openSession(t, filepath.Join(dir, "onnx", "model.onnx"), inputs, []string{"last_hidden_state"})
-			n, width := len(rows), len(rows[0].IDs)
-			ids, mask, types := make([]int64, n*width), make([]int64, n*width), make([]int64, n*width)
-			for i, r := range rows {
-				for j, id := range r.IDs {
-					ids[i*width+j], mask[i*width+j] = id, 1
-				}
-			}
-			size := len(rows[0].Values[0])
-			out := make([]float32, n*width*size)
-			shape := []int64{int64(n), int64(width)}
-			values := []value{tensor(t, ids, shape...), tensor(t, mask, shape...), tensor(t, types, shape...)}[:len(inputs)]
-			result := tensor(t, out, int64(n), int64(width), int64(size))
-			if err := session.Run(values, []value{result}); err != nil {
+			spec, err := models.OpenBundle(importTiny(t, name, checkpoint.FP32).Dir)
+			if err != nil {
 				t.Fatal(err)
 			}
-			for i, r := range rows {
-				for j, want := range r.Values {
-					if d := far(out[(i*width+j)*size:], want); !(d < 1e-4) {
-						t.Errorf("row %d, token %d is off by %g", i, j, d)
-					}
+			session := openSession(t, filepath.Join(spec.Dir, filepath.FromSlash(spec.Graph)), spec.Inputs, []string{"last_hidden_state"})
+			width := 0
+			for _, r := range rows {
+				width = max(width, len(r.IDs))
+			}
+			for _, left := range []bool{false, true} {
+				for _, batch := range [][]reference{rows, rows[:1], rows[1:]} {
+					compareHidden(t, session, len(spec.Inputs), batch, width, left)
 				}
 			}
+			compareHidden(t, session, len(spec.Inputs), rows[1:], len(rows[1].IDs), false)
 		})
+	}
+}
+
+// compareHidden runs rows padded to width on one side, with ids that must not matter.
+func compareHidden(t *testing.T, session *ort.DynamicAdvancedSession, inputs int, rows []reference, width int, left bool) {
+	t.Helper()
+	n := len(rows)
+	ids, mask, types := make([]int64, n*width), make([]int64, n*width), make([]int64, n*width)
+	for i := range ids {
+		ids[i] = 5
+	}
+	first := func(i int) int {
+		if left {
+			return (i+1)*width - len(rows[i].IDs)
+		}
+		return i * width
+	}
+	for i, r := range rows {
+		for j, id := range r.IDs {
+			ids[first(i)+j], mask[first(i)+j] = id, 1
+		}
+	}
+	size := len(rows[0].Values[0])
+	out := make([]float32, n*width*size)
+	shape := []int64{int64(n), int64(width)}
+	values := []value{tensor(t, ids, shape...), tensor(t, mask, shape...), tensor(t, types, shape...)}[:inputs]
+	if err := session.Run(values, []value{tensor(t, out, int64(n), int64(width), int64(size))}); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range rows {
+		for j, want := range r.Values {
+			if d := far(out[(first(i)+j)*size:], want); !(d < 1e-5) {
+				t.Errorf("%d rows of %d, padded on the left %v: row %d, token %d is off by %g", n, width, left, i, j, d)
+			}
+		}
 	}
 }

@@ -123,6 +123,16 @@ func (g *Graph) Ints(name string, values ...int64) string {
 	return g.Tensor(inline(name, Int64, []int{len(values)}, int64Bytes(values)))
 }
 
+// Scalar is a small constant number.
+func (g *Graph) Scalar(name string, value int64) string {
+	return g.Tensor(inline(name, Int64, nil, int64Bytes([]int64{value})))
+}
+
+// Floats is a small constant vector, like Ints.
+func (g *Graph) Floats(name string, values ...float32) string {
+	return g.Tensor(inline(name, Float32, []int{len(values)}, floatBytes(values)))
+}
+
 // WriteFile writes the model to a new file at path, durably.
 func (g *Graph) WriteFile(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

@@ -36,6 +36,15 @@ MODELS = {
     "distilbert": (tf.DistilBertModel, tf.DistilBertConfig(vocab_size=VOCAB, dim=32, hidden_dim=40, n_layers=2, n_heads=2, max_position_embeddings=64, initializer_range=0.2)),
 }
 
+# Built after all else, so that what is above stays as it is. Layers 0 and 3 see everything, the others two tokens on each side.
+modern = dict(common, num_hidden_layers=4, global_attn_every_n_layers=3, local_attention=4, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+              cls_token_id=1, sep_token_id=2, initializer_range=0.2, embedding_dropout=0.0)
+MORE = {
+    "modernbert": (tf.ModernBertModel, tf.ModernBertConfig(**modern)),
+    "modernbert-biased": (tf.ModernBertModel, tf.ModernBertConfig(**dict(modern, num_attention_heads=4), attention_bias=True, mlp_bias=True, norm_bias=True,
+                          local_rope_theta=500.0, global_rope_theta=2000.0)),
+}
+
 
 def rows(decoder):
     low = 3
@@ -94,3 +103,5 @@ def types():
 for name, (cls, config) in MODELS.items():
     build(name, cls, config)
 types()
+for name, (cls, config) in MORE.items():
+    build(name, cls, config)

@@ -123,6 +123,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: head_dim %d with max_position_embeddings %d", ErrUnsupported, c.HeadSize, c.MaxPositions)
 	case c.Activation != "silu" && c.Activation != "swish":
 		return fmt.Errorf("%w: hidden_act is %q, silu is known", ErrUnsupported, c.Activation)
+	case !(c.Theta > 0):
+		return fmt.Errorf("%w: rope_theta is %v", ErrUnsupported, c.Theta)
+	case !(c.Epsilon >= 0):
+		return fmt.Errorf("%w: rms_norm_eps is %v", ErrUnsupported, c.Epsilon)
 	case c.PartialRotary != 1:
 		return fmt.Errorf("%w: partial_rotary_factor is %v", ErrUnsupported, c.PartialRotary)
 	case len(c.NoRotary) > 0 && len(c.NoRotary) != c.Layers:

@@ -3,6 +3,8 @@ package decoder
 import (
 	"fmt"
 	"math"
+
+	"textmill/models/checkpoint/internal/rotary"
 )
 
 // ropeScale is rope_scaling, or rope_parameters of newer checkpoints.
@@ -44,18 +46,24 @@ func (c *Config) scaling() ropeScale {
 // SetRotaryDivisors has the frequencies divided by factors that the checkpoint holds itself, instead of by rope_scaling.
 func (c *Config) SetRotaryDivisors(factors []float32) { c.rotaryDivisors = factors }
 
-// frequencies are the angles per position, rounded to fp32 where the reference rounds.
-func (c *Config) frequencies() []float32 {
-	f := make([]float32, c.HeadSize/2)
-	for i := range f {
-		exponent := float32(2*i) / float32(c.HeadSize)
-		f[i] = 1 / float32(math.Pow(c.Theta, float64(exponent)))
+// divisors are what each frequency is divided by, all above zero.
+func (c *Config) divisors() ([]float32, error) {
+	d, err := c.scale()
+	if err != nil {
+		return nil, err
 	}
-	return f
+	for i, v := range d {
+		if !(v > 0) || math.IsInf(float64(v), 0) {
+			return nil, fmt.Errorf("%w: rotary frequency %d is divided by %v", ErrUnsupported, i, v)
+		}
+	}
+	if m := c.scaling().magnitude(); !(m > 0) || math.IsInf(m, 0) {
+		return nil, fmt.Errorf("%w: rotated vectors are scaled by %v", ErrUnsupported, m)
+	}
+	return d, nil
 }
 
-// divisors are what rope_scaling divides each frequency by.
-func (c *Config) divisors() ([]float32, error) {
+func (c *Config) scale() ([]float32, error) {
 	if c.rotaryDivisors != nil {
 		if len(c.rotaryDivisors) != c.HeadSize/2 {
 			return nil, fmt.Errorf("%w: %d rotary factors for heads of %d", ErrUnsupported, len(c.rotaryDivisors), c.HeadSize)
@@ -63,10 +71,10 @@ func (c *Config) divisors() ([]float32, error) {
 		return c.rotaryDivisors, nil
 	}
 	s, d := c.scaling(), make([]float32, c.HeadSize/2)
-	if s.Type != "default" && s.Factor < 1 {
+	if s.Type != "default" && !(s.Factor >= 1) {
 		return nil, fmt.Errorf("%w: rope_scaling %s has factor %v", ErrUnsupported, s.Type, s.Factor)
 	}
-	for i, f := range c.frequencies() {
+	for i, f := range rotary.Frequencies(c.Theta, c.HeadSize) {
 		switch s.Type {
 		case "default":
 			d[i] = 1
@@ -119,7 +127,7 @@ func (s ropeScale) magnitude() float64 {
 		if s.Factor <= 1 {
 			return 1
 		}
-		return 0.1*m*math.Log(s.Factor) + 1
+		return float64(0.1*m*math.Log(s.Factor)) + 1
 	}
 	switch {
 	case s.Type != "yarn":
@@ -145,16 +153,10 @@ func (c *Config) rotary() (cos, sin []float32, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	frequencies := c.frequencies()
+	frequencies := rotary.Frequencies(c.Theta, c.HeadSize)
 	for i := range frequencies {
 		frequencies[i] /= divisors[i]
 	}
-	m := float32(c.scaling().magnitude())
-	for p := range c.MaxPositions {
-		for _, f := range frequencies {
-			s, k := math.Sincos(float64(float32(p) * f))
-			cos, sin = append(cos, float32(k)*m), append(sin, float32(s)*m)
-		}
-	}
+	cos, sin = rotary.Table(frequencies, c.MaxPositions, float32(c.scaling().magnitude()))
 	return cos, sin, nil
 }

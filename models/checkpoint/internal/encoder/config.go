@@ -12,12 +12,19 @@ import (
 // ErrUnsupported is the class of architectures, and of settings of known ones, that cannot be built.
 var ErrUnsupported = errors.New("the model cannot be imported")
 
-// A family is how a kind of encoder names its tensors and counts its positions.
+// A family is how a kind of encoder names its tensors, and where its layers differ from BERT's. A name is "" for what it lacks.
 type family struct {
 	word, position, kind, embeddingNorm      string
 	layer                                    string
 	query, key, value, output, attentionNorm string
 	up, down, outputNorm                     string
+	// qkv is query, key and value one below the other, in place of the three.
+	qkv string
+	// finalNorm belongs to families that normalize what goes into attention and MLP, but for the first attention, instead of
+	// what comes out; attentionNorm and outputNorm are those norms.
+	finalNorm string
+	// gated tells that up has a second half, which multiplies the activated first one.
+	gated bool
 	// afterPad tells that positions count from the one after the pad id.
 	afterPad bool
 }
@@ -44,9 +51,15 @@ func roberta() family {
 	return f
 }
 
+var modernbert = family{
+	word: "embeddings.tok_embeddings", embeddingNorm: "embeddings.norm", layer: "layers.%d.",
+	qkv: "attn.Wqkv", output: "attn.Wo", attentionNorm: "attn_norm",
+	up: "mlp.Wi", down: "mlp.Wo", outputNorm: "mlp_norm", finalNorm: "final_norm", gated: true,
+}
+
 // families are the kinds of encoders that can be built, by model_type.
 var families = map[string]family{
-	"bert": bert, "roberta": roberta(), "xlm-roberta": roberta(), "camembert": roberta(), "distilbert": distilbert,
+	"bert": bert, "roberta": roberta(), "xlm-roberta": roberta(), "camembert": roberta(), "distilbert": distilbert, "modernbert": modernbert,
 }
 
 // prefixes are what a checkpoint with a head on top may put before the encoder's tensors.
@@ -78,6 +91,9 @@ type Config struct {
 	IsDecoder      bool    `json:"is_decoder"`
 	family         family
 	positionOffset int
+	rotation       rotation
+	// Which linear layers and norms have biases.
+	attentionBias, mlpBias, normBias bool
 }
 
 // distilNames are DistilBERT's words for the same.
@@ -100,7 +116,13 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, fmt.Errorf("%w: model_type %q; known encoders are %v", ErrUnsupported, c.ModelType, ModelTypes())
 	}
 	c.family = families[c.ModelType]
-	if c.ModelType == "distilbert" {
+	c.attentionBias, c.mlpBias, c.normBias = true, true, true
+	switch c.ModelType {
+	case "modernbert":
+		if err := c.readModern(data); err != nil {
+			return nil, err
+		}
+	case "distilbert":
 		var d distilNames
 		if err := json.Unmarshal(data, &d); err != nil {
 			return nil, fmt.Errorf("read config.json: %w", err)
@@ -119,10 +141,15 @@ func ParseConfig(data []byte) (*Config, error) {
 	return c, c.check()
 }
 
-// activations are those that ONNX Runtime has exactly, with the operator that also adds the bias.
-var activations = map[string]string{"gelu": "BiasGelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastGelu", "gelu_fast": "FastGelu"}
+// activations are those that ONNX Runtime has exactly: the operator, and the one that also adds a bias.
+var activations = map[string][2]string{
+	"gelu": {"Gelu", "BiasGelu"}, "gelu_new": {"FastGelu", "FastGelu"}, "gelu_pytorch_tanh": {"FastGelu", "FastGelu"}, "gelu_fast": {"FastGelu", "FastGelu"},
+}
 
-const maxSize = 1 << 24
+const (
+	maxSize   = 1 << 24
+	maxLayers = 1024
+)
 
 func (c *Config) check() error {
 	for _, s := range []struct {
@@ -138,7 +165,7 @@ func (c *Config) check() error {
 	}
 	_, known := activations[c.Activation]
 	switch {
-	case c.Layers > 1024:
+	case c.Layers > maxLayers:
 		return fmt.Errorf("%w: num_hidden_layers is %d", ErrUnsupported, c.Layers)
 	case c.HiddenSize%c.Heads != 0:
 		return fmt.Errorf("%w: hidden_size %d is no multiple of %d heads", ErrUnsupported, c.HiddenSize, c.Heads)
@@ -148,10 +175,12 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: hidden_act is %q; known are %v", ErrUnsupported, c.Activation, slices.Sorted(maps.Keys(activations)))
 	case c.PositionType != "absolute":
 		return fmt.Errorf("%w: position_embedding_type is %q, absolute is known", ErrUnsupported, c.PositionType)
+	case !(c.Epsilon >= 0):
+		return fmt.Errorf("%w: the norms' epsilon is %v", ErrUnsupported, c.Epsilon)
 	case c.IsDecoder:
 		return fmt.Errorf("%w: is_decoder is set, this is no encoder", ErrUnsupported)
 	case c.positionOffset < 0 || c.positionOffset >= c.MaxPositions:
 		return fmt.Errorf("%w: pad_token_id leaves no position of %d", ErrUnsupported, c.MaxPositions)
 	}
-	return nil
+	return c.rotation.check(c)
 }

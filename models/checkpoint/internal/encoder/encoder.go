@@ -3,7 +3,9 @@ package encoder
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"textmill/models/checkpoint/internal/rotary"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
 )
@@ -11,21 +13,27 @@ import (
 // A Model is a checkpoint whose weights are stored; graphs can be made of it.
 type Model struct {
 	*Config
-	Embedding            *weights.Matrix
-	position, kind       *weights.Matrix
-	normWeight, normBias onnxgraph.Stored
-	layers               []layer
+	Embedding      *weights.Matrix
+	position, kind *weights.Matrix // nil for models without
+	embeddingNorm  norm
+	layers         []layer
+	finalNorm      norm
+	cos, sin       [2]onnxgraph.Stored // by kind of layer, for models that rotate
 }
 
 type layer struct {
-	q, k, v, o, up, down    linear
-	attentionNorm, lastNorm [2]onnxgraph.Stored // weight and bias
+	qkv                     []linear // one for all three, or three
+	o, up, down             linear
+	attentionNorm, lastNorm norm
 }
 
 type linear struct {
 	*weights.Matrix
-	bias onnxgraph.Stored
+	bias *onnxgraph.Stored // nil for none
 }
+
+// A norm is a layer norm; the zero value is none at all.
+type norm struct{ weight, bias *onnxgraph.Stored }
 
 // keeper stores tensors until the first error.
 type keeper struct {
@@ -46,24 +54,60 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 	}
 	m, f, h := &Model{Config: c}, c.family, c.HiddenSize
 	m.Embedding = k.table(f.word, c.VocabSize, h)
-	m.position = k.table(f.position, c.MaxPositions, h)
+	if f.position != "" {
+		m.position = k.table(f.position, c.MaxPositions, h)
+	}
 	if c.Kinds > 0 {
 		m.kind = k.table(f.kind, c.Kinds, h)
 	}
-	norm := k.norm(f.embeddingNorm, h)
-	m.normWeight, m.normBias = norm[0], norm[1]
+	m.embeddingNorm = k.norm(f.embeddingNorm, c.normBias, h)
 	for i := range c.Layers {
-		at := fmt.Sprintf(f.layer, i)
-		m.layers = append(m.layers, layer{
-			q: k.linear(at+f.query, h, h), k: k.linear(at+f.key, h, h), v: k.linear(at+f.value, h, h),
-			o: k.linear(at+f.output, h, h), attentionNorm: k.norm(at+f.attentionNorm, h),
-			up: k.linear(at+f.up, c.Intermediate, h), down: k.linear(at+f.down, h, c.Intermediate), lastNorm: k.norm(at+f.outputNorm, h),
-		})
+		m.layers = append(m.layers, k.layer(c, i))
 		if k.err != nil {
 			break
 		}
 	}
+	if f.finalNorm != "" {
+		m.finalNorm = k.norm(f.finalNorm, c.normBias, h)
+	}
+	k.rotations(m)
 	return m, k.err
+}
+
+func (k *keeper) layer(c *Config, i int) (l layer) {
+	f, h, at := c.family, c.HiddenSize, fmt.Sprintf(c.family.layer, i)
+	if f.qkv != "" {
+		l.qkv = []linear{k.linear(at+f.qkv, c.attentionBias, 3*h, h)}
+	} else {
+		for _, name := range []string{f.query, f.key, f.value} {
+			l.qkv = append(l.qkv, k.linear(at+name, c.attentionBias, h, h))
+		}
+	}
+	up := c.Intermediate
+	if f.gated {
+		up *= 2
+	}
+	l.o = k.linear(at+f.output, c.attentionBias, h, h)
+	if i > 0 || f.finalNorm == "" {
+		l.attentionNorm = k.norm(at+f.attentionNorm, c.normBias, h)
+	}
+	l.up, l.down = k.linear(at+f.up, c.mlpBias, up, h), k.linear(at+f.down, c.mlpBias, h, c.Intermediate)
+	l.lastNorm = k.norm(at+f.outputNorm, c.normBias, h)
+	return l
+}
+
+// rotations stores the tables of the kinds of layers that there are.
+func (k *keeper) rotations(m *Model) {
+	r, size := m.rotation, m.HiddenSize/m.Heads
+	for kind, name := range [...]string{global: "global", local: "local"} {
+		if k.err != nil || !r.on || !slices.Contains(r.sliding, kind == local) {
+			continue
+		}
+		cos, sin := rotary.Table(rotary.Frequencies(r.theta[kind], size), m.MaxPositions, 1)
+		if m.cos[kind], k.err = k.store.Data.Floats(name+"_cos", []int{m.MaxPositions, size / 2}, cos); k.err == nil {
+			m.sin[kind], k.err = k.store.Data.Floats(name+"_sin", []int{m.MaxPositions, size / 2}, sin)
+		}
+	}
 }
 
 func (k *keeper) table(name string, rows, width int) (m *weights.Matrix) {
@@ -73,25 +117,34 @@ func (k *keeper) table(name string, rows, width int) (m *weights.Matrix) {
 	return m
 }
 
-func (k *keeper) linear(name string, rows, width int) (l linear) {
+func (k *keeper) linear(name string, bias bool, rows, width int) (l linear) {
 	if k.err == nil {
 		l.Matrix, k.err = k.store.Matrix(k.ctx, k.prefix+name+".weight", []string{k.prefix + name + ".weight"}, width, rows)
 	}
-	l.bias = k.vector(name+".bias", rows)
+	if bias {
+		l.bias = k.vector(name+".bias", rows)
+	}
 	return l
 }
 
 // norm stores a layer norm, which old checkpoints name in TensorFlow's way.
-func (k *keeper) norm(name string, n int) [2]onnxgraph.Stored {
+func (k *keeper) norm(name string, bias bool, n int) (v norm) {
+	weight, shift := ".weight", ".bias"
 	if k.store.Has(k.prefix + name + ".gamma") {
-		return [2]onnxgraph.Stored{k.vector(name+".gamma", n), k.vector(name+".beta", n)}
+		weight, shift = ".gamma", ".beta"
 	}
-	return [2]onnxgraph.Stored{k.vector(name+".weight", n), k.vector(name+".bias", n)}
-}
-
-func (k *keeper) vector(name string, n int) (v onnxgraph.Stored) {
-	if k.err == nil {
-		v, k.err = k.store.StoreVector(k.prefix+name, []string{k.prefix + name}, n)
+	v.weight = k.vector(name+weight, n)
+	if bias {
+		v.bias = k.vector(name+shift, n)
 	}
 	return v
+}
+
+func (k *keeper) vector(name string, n int) *onnxgraph.Stored {
+	if k.err != nil {
+		return nil
+	}
+	v, err := k.store.StoreVector(k.prefix+name, []string{k.prefix + name}, n)
+	k.err = err
+	return &v
 }
