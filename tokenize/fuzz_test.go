@@ -76,6 +76,7 @@ func FuzzEncode(f *testing.F) {
 var malformed = []struct{ name, data, path string }{
 	{"not JSON", `{"model":`, "model"},
 	{"no model", `{}`, ""},
+	{"unknown part", `{"version":"1.0","normaliser":null}`, "normaliser"},
 	{"other version", `{"version":"2.0"}`, "version"},
 	{"unknown normalizer", `{"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Magic"}]}}`, "normalizer.normalizers[1]"},
 	{"unknown pre-tokenizer", `{"pre_tokenizer":{"type":"Magic"}}`, "pre_tokenizer"},

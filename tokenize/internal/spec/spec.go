@@ -166,7 +166,7 @@ func Parse(data []byte) (*File, error) {
 			hasModel = true
 			f.Model = model(r)
 		default:
-			r.Skip()
+			r.Failf("no part of a tokenizer.json has this name")
 		}
 	})
 	if err := r.End(); err != nil {
