@@ -19,6 +19,7 @@ type keeper struct {
 	proc   *process
 	life   int
 	closed bool
+	struck bool // the process of now died at a crash point
 	ended  chan struct{}
 }
 
@@ -45,9 +46,13 @@ func (k *keeper) run() {
 			return
 		}
 		<-p.done
-		for _, hit := range p.told() {
+		hits := p.told()
+		for _, hit := range hits {
 			k.tell(hit)
 		}
+		k.mu.Lock()
+		k.struck = len(hits) > 0
+		k.mu.Unlock()
 		time.Sleep(50 * time.Millisecond) // a service manager waits too
 	}
 }
@@ -88,7 +93,7 @@ func (k *keeper) stop(timeout time.Duration) error {
 		return fmt.Errorf("the daemon does not end within %v of SIGTERM; see %s", timeout, filepath.Base(k.log))
 	}
 	<-k.ended
-	if code := p.cmd.ProcessState.ExitCode(); !gone && code != 0 && len(p.told()) == 0 && p.isReady() {
+	if code := p.cmd.ProcessState.ExitCode(); !gone && code != 0 && !k.struck && p.isReady() {
 		return fmt.Errorf("the daemon ended with %d after SIGTERM; see %s", code, filepath.Base(k.log))
 	}
 	return nil

@@ -66,7 +66,7 @@ func (f *follower) read(ctx context.Context, batch int, wait time.Duration, each
 			return err
 		}
 	}
-	r := pullRequest{Batch: batch, NoWait: wait == 0, Expires: wait}
+	r, before := pullRequest{Batch: batch, NoWait: wait == 0, Expires: wait}, f.count
 	status, err := f.q.pull(ctx, f.stream, f.name, r, func(msg *nats.Msg) error {
 		a, err := parseAck(msg.Reply)
 		if err != nil {
@@ -78,8 +78,12 @@ func (f *follower) read(ctx context.Context, batch int, wait time.Duration, each
 		f.next, f.pending = a.sequence+1, a.pending
 		return each(msg, a)
 	})
-	if err == nil && status == pullRefused {
+	switch {
+	case err != nil:
+	case status == pullRefused:
 		err = ErrConsumerGone
+	case f.count == before && f.pending > 0: // they were sent and lost, or removed meanwhile
+		err = errGap
 	}
 	if err != nil {
 		f.close()
