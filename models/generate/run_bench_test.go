@@ -1,0 +1,80 @@
+package generate
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"textmill/models"
+	"textmill/models/checkpoint"
+	"textmill/models/fetch"
+	"textmill/models/internal/onnx"
+)
+
+// BenchmarkRun measures single runs of the graphs: a decode of so many rows, a part of a prompt of so many tokens.
+func BenchmarkRun(b *testing.B) {
+	home, err := models.Home()
+	if err != nil {
+		b.Fatal(err)
+	}
+	got, err := fetch.Checkpoint(b.Context(), fetch.Options{Home: home}, "SmolLM2-135M-Instruct")
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := b.TempDir()
+	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
+		_, err := checkpoint.Import(b.Context(), checkpoint.Options{Source: filepath.Join(got.Path, "SmolLM2-135M-Instruct.Q4_1.gguf"), Dir: dir, Name: precision, Precision: precision})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := onnx.Load(models.LibraryPath(home)); err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct{ name, graph string }{{"fp32", ""}, {"as-is", "model.onnx"}, {"as-is", "model_int8.onnx"}} {
+		spec, err := models.OpenGraph(filepath.Join(dir, c.name), c.graph)
+		if err != nil {
+			b.Fatal(err)
+		}
+		o, err := models.SessionOptions{}.WithDefaults()
+		if err != nil {
+			b.Fatal(err)
+		}
+		run, err := openSlotted(spec, Options{SessionOptions: o}, 64, 512)
+		if err != nil {
+			b.Fatal(err)
+		}
+		name := c.name + filepath.Base(spec.Graph)
+		for _, rows := range []int{2, 4, 8, 16, 24, 32, 48, 64} {
+			b.Run(fmt.Sprintf("%s/decode=%d", name, rows), func(b *testing.B) {
+				line := make([]row, rows)
+				for i := range line {
+					line[i] = row{used: 100, id: int32(1000 + i)}
+				}
+				for b.Loop() {
+					if _, err := run.decode(b.Context(), 0, line); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "tokens/s")
+			})
+		}
+		for _, width := range []int{4, 8, 16, 32, 64, 128, 256} {
+			b.Run(fmt.Sprintf("%s/prefill=%d", name, width), func(b *testing.B) {
+				ids := make([]int32, width)
+				for i := range ids {
+					ids[i] = int32(1000 + i)
+				}
+				for b.Loop() {
+					if _, err := run.prefill(b.Context(), 0, 0, ids); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(width*b.N)/b.Elapsed().Seconds(), "tokens/s")
+			})
+		}
+		if err := run.close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
