@@ -18,6 +18,7 @@ type Config struct {
 	Export       Export           `yaml:"export"`
 	Input        Input            `yaml:"input"`
 	Runtime      Runtime          `yaml:"runtime"`
+	Generate     Generate         `yaml:"generate"`
 	Limits       Limits           `yaml:"limits"`
 	Models       map[string]Model `yaml:"models"`
 }
@@ -85,6 +86,12 @@ type Runtime struct {
 	Memory  ByteSize `yaml:"memory"`
 }
 
+// Generate says how much generation models hold at a time. Zero: as the README says.
+type Generate struct {
+	Slots  int      `yaml:"slots"`
+	Memory ByteSize `yaml:"memory"`
+}
+
 // Limits bound what one message, one batch and the whole pipeline may hold.
 type Limits struct {
 	RecordBytes     ByteSize      `yaml:"record_bytes"`
@@ -101,6 +108,8 @@ type Model struct {
 	BatchTokens     int    `yaml:"batch_tokens"`
 	TokenizerEngine string `yaml:"tokenizer_engine"`
 	ONNXFile        string `yaml:"onnx_file"`
+	Slots           int    `yaml:"slots"`
+	MaxLength       int    `yaml:"max_length"`
 }
 
 // Default returns every setting as it is when nothing says otherwise.
@@ -123,8 +132,9 @@ func Default() Config {
 			Remember:       720 * time.Hour,
 			MaxOpen:        64,
 		},
-		Input:   Input{Roots: nil},
-		Runtime: Runtime{Library: "<home>/lib/libonnxruntime.so", Device: "auto", Threads: 0, Memory: 0},
+		Input:    Input{Roots: nil},
+		Runtime:  Runtime{Library: "<home>/lib/libonnxruntime.so", Device: "auto", Threads: 0, Memory: 0},
+		Generate: Generate{Slots: 32, Memory: 4 << 30},
 		Limits: Limits{
 			RecordBytes:     16 << 20,
 			RecordsPerShard: 10_000,

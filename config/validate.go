@@ -87,6 +87,7 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 		"export.part_bytes": int64(c.Export.PartBytes), "export.max_open": int64(c.Export.MaxOpen),
 		"nats.jobs_max_bytes": int64(c.NATS.JobsMaxBytes), "limits.record_bytes": int64(c.Limits.RecordBytes),
 		"limits.records_per_shard": int64(c.Limits.RecordsPerShard), "limits.window_tokens": int64(c.Limits.WindowTokens),
+		"generate.slots": int64(c.Generate.Slots), "generate.memory": int64(c.Generate.Memory),
 	} {
 		if n < 1 {
 			bad(path, "%d must be at least 1", n)
@@ -96,6 +97,8 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 	for name, m := range c.Models {
 		notNegative["models."+name+".threads"] = int64(m.Threads)
 		notNegative["models."+name+".batch_tokens"] = int64(m.BatchTokens)
+		notNegative["models."+name+".slots"] = int64(m.Slots)
+		notNegative["models."+name+".max_length"] = int64(m.MaxLength)
 	}
 	for path, n := range notNegative {
 		if n < 0 {

@@ -67,7 +67,7 @@ type piece struct {
 const spoolBytes = 16 << 20
 
 // expect makes room for the next record and returns where its rows go. The
-// function it returns is what engine.Task.Done wants.
+// function it returns is what rows.Work wants.
 func (f *flight) expect() func([]export.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -146,7 +146,7 @@ func (f *flight) advance() {
 
 // rowBytes is about how much memory a row takes.
 func rowBytes(r *export.Row) int {
-	n := 512 + len(r.Text.V) + len(r.Error) + 4*(len(r.InputIDs)+len(r.Embedding)) + len(r.Embedding8) + 2*len(r.Embedding16)
+	n := 512 + len(r.Text.V) + len(r.Error) + len(r.Output.V) + 4*(len(r.InputIDs)+len(r.Embedding)+len(r.OutputIDs)+len(r.Logprobs)) + len(r.Embedding8) + 2*len(r.Embedding16)
 	for k, v := range r.Attributes {
 		n += len(k) + len(v) + 64
 	}

@@ -81,7 +81,7 @@ func (d *Daemon) statusPage(w http.ResponseWriter, _ *http.Request) {
 		NotReady []string `json:"not_ready,omitempty"`
 	}{InFlight: d.ledger.size(), Unserved: d.unservedSubjects(), NotReady: d.notReady()}
 	for _, s := range d.servers {
-		page.Models = append(page.Models, model{s.spec.Name, s.spec.Task, s.spec.SHA256, s.embedder.Device(), s.embedder.BatchTokens(), s.embedder.Workers()})
+		page.Models = append(page.Models, model{s.spec.Name, s.spec.Task, s.spec.SHA256, s.device, s.batch, s.workers})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(page)

@@ -6,6 +6,7 @@ import (
 
 	"textmill/daemon/engine"
 	"textmill/export"
+	"textmill/models/generate"
 )
 
 // metrics are what an operator can act on, in Prometheus' words.
@@ -18,6 +19,7 @@ type metrics struct {
 	tokens     *prometheus.CounterVec // by model
 	padded     *prometheus.CounterVec // by model
 	batches    *prometheus.CounterVec // by model
+	made       *prometheus.CounterVec // by model
 	runSeconds *prometheus.HistogramVec
 	commits    *prometheus.CounterVec // by dataset, result
 	commitTime prometheus.Histogram
@@ -40,6 +42,7 @@ func newMetrics() *metrics {
 		tokens:     counter("tokens_total", "Tokens run, padding left out.", "model"),
 		padded:     counter("padded_tokens_total", "Tokens run, padding counted.", "model"),
 		batches:    counter("batches_total", "Model runs.", "model"),
+		made:       counter("output_tokens_total", "Tokens that generation models made.", "model"),
 		runSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "textmill", Name: "run_seconds",
 			Help: "Time of one model run.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"model"}),
 		commits: counter("commits_total", "Commits by result.", "dataset", "result"),
@@ -48,7 +51,7 @@ func newMetrics() *metrics {
 		unserved: gauge("unserved_subjects", "Job subjects that hold messages and that no model here serves."),
 		dead:     counter("dead_letters_total", "Dead letters by class.", "class"),
 	}
-	m.registry.MustRegister(m.deliveries, m.inFlight, m.rows, m.tokens, m.padded, m.batches, m.runSeconds,
+	m.registry.MustRegister(m.deliveries, m.inFlight, m.rows, m.tokens, m.padded, m.batches, m.made, m.runSeconds,
 		m.commits, m.commitTime, m.unserved, m.dead,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -76,5 +79,14 @@ func (m *metrics) observe(model string) func(engine.BatchStats) {
 		padded.Add(float64(b.PaddedTokens))
 		batches.Inc()
 		seconds.Observe(b.Took.Seconds())
+	}
+}
+
+// observeGeneration is told of a generation model's runs.
+func (m *metrics) observeGeneration(model string) func(generate.RunStats) {
+	run, made := m.observe(model), m.made.WithLabelValues(model)
+	return func(r generate.RunStats) {
+		run(engine.BatchStats{Rows: r.Rows, Tokens: r.Tokens, PaddedTokens: r.Padded, Took: r.Took})
+		made.Add(float64(r.New))
 	}
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,12 +14,15 @@ import (
 	"textmill/config"
 	"textmill/daemon/crash"
 	"textmill/daemon/engine"
+	"textmill/daemon/generation"
 	"textmill/daemon/input"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/embedded"
 	"textmill/jobs/queue"
 	"textmill/models"
+	"textmill/models/generate"
+	"textmill/tokenize"
 )
 
 func (d *Daemon) openStore() error {
@@ -102,9 +106,6 @@ func (d *Daemon) openModels(ctx context.Context) error {
 		return errors.Join(errs...)
 	}
 	for _, spec := range specs {
-		if spec.Task != jobs.TaskEmbed {
-			continue
-		}
 		s, err := d.openServer(ctx, spec, src)
 		if err != nil {
 			if len(d.cfg.Models) > 0 {
@@ -172,32 +173,92 @@ func SessionOptions(cfg config.Config, name string) models.SessionOptions {
 
 // openServer loads a model and makes it ready to take deliveries.
 func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) (*server, error) {
-	tok, err := spec.Tokenizer()
+	s := &server{
+		spec: spec, queue: d.queue, tracker: d.tracker, ledger: d.ledger, committers: d.lanes, settler: d.settler,
+		source: src, log: d.log, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
+		consumers: map[string]*subject{}, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
+	}
+	open := d.openEmbedder
+	if spec.Task == models.TaskGenerate {
+		open = d.openGenerator
+	}
+	notes, err := open(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", spec.Name, err)
 	}
-	embedder, err := models.OpenEmbedder(ctx, spec, SessionOptions(d.cfg, spec.Name))
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", spec.Name, err)
-	}
-	d.onClose("model "+spec.Name, embedder.Close)
-	for _, note := range slices.Concat(spec.Notes, embedder.Notes()) {
+	for _, note := range slices.Concat(spec.Notes, notes) {
 		d.log.InfoContext(ctx, "about the model", "model", spec.Name, "note", note)
 	}
 	if spec.BatchDependent {
 		d.log.WarnContext(ctx, "this quantized model gives a text different vectors in different batches; prefer another file of it", "model", spec.Name, "graph", spec.Graph)
 	}
 	d.log.InfoContext(ctx, "model is served", "model", spec.Name, "task", spec.Task, "model_sha256", spec.SHA256,
-		"device", embedder.Device(), "workers", embedder.Workers(), "batch_tokens", embedder.BatchTokens(), "max_length", spec.MaxLength)
-	return &server{
-		spec: spec, embedder: embedder, queue: d.queue, tracker: d.tracker, ledger: d.ledger, committers: d.lanes, settler: d.settler,
-		source: src, log: d.log, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
-		engine: engine.New(engine.Options{
-			Spec: spec, Embedder: embedder, Tokenizer: tok, WindowTokens: d.cfg.Limits.WindowTokens,
-			RunTimeout: d.cfg.Limits.RunTimeout, Observe: d.metrics.observe(spec.Name),
-		}),
-		consumers: map[string]*subject{}, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
-	}, nil
+		"device", s.device, "workers", s.workers, "batch_tokens", s.batch, "max_length", spec.MaxLength)
+	return s, nil
+}
+
+func (d *Daemon) openEmbedder(ctx context.Context, s *server) ([]string, error) {
+	tok, err := s.spec.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	embedder, err := models.OpenEmbedder(ctx, s.spec, SessionOptions(d.cfg, s.spec.Name))
+	if err != nil {
+		return nil, err
+	}
+	d.onClose("model "+s.spec.Name, embedder.Close)
+	s.device, s.workers, s.batch = embedder.Device(), embedder.Workers(), embedder.BatchTokens()
+	s.engine = engine.New(engine.Options{
+		Spec: s.spec, Embedder: embedder, Tokenizer: tok, WindowTokens: d.cfg.Limits.WindowTokens,
+		RunTimeout: d.cfg.Limits.RunTimeout, Observe: d.metrics.observe(s.spec.Name),
+	})
+	return embedder.Notes(), nil
+}
+
+func (d *Daemon) openGenerator(ctx context.Context, s *server) ([]string, error) {
+	g, err := OpenGenerator(ctx, d.cfg, s.spec, d.metrics.observeGeneration(s.spec.Name))
+	if err != nil {
+		return nil, err
+	}
+	d.onClose("model "+s.spec.Name, g.Close)
+	s.device, s.workers, s.engine = g.Device(), g.Slots(), g.Engine
+	return g.Notes(), nil
+}
+
+// A Generator is a generation model that is ready to work.
+type Generator struct {
+	*generate.Generator
+	Engine    *generation.Engine
+	Tokenizer *tokenize.Tokenizer
+	notes     []string
+}
+
+// Notes are things worth knowing about this session, beside those of the Spec.
+func (g *Generator) Notes() []string { return slices.Concat(g.Generator.Notes(), g.notes) }
+
+// OpenGenerator loads a generation model as the configuration says.
+func OpenGenerator(ctx context.Context, cfg config.Config, spec *models.Spec, observe func(generate.RunStats)) (*Generator, error) {
+	tok, err := spec.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	template, note, err := generation.LoadTemplate(spec)
+	if err != nil {
+		return nil, err
+	}
+	m := cfg.Models[spec.Name]
+	g, err := generate.Open(ctx, spec, generate.Options{
+		SessionOptions: SessionOptions(cfg, spec.Name), Tokenizer: tok, RunTimeout: cfg.Limits.RunTimeout, Observe: observe,
+		Slots: cmp.Or(m.Slots, cfg.Generate.Slots), Memory: int64(cfg.Generate.Memory), MaxLength: m.MaxLength,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &Generator{Generator: g, Tokenizer: tok, Engine: generation.New(generation.Options{Spec: spec, Generator: g, Tokenizer: tok, Template: template})}
+	if note != "" {
+		out.notes = []string{note}
+	}
+	return out, nil
 }
 
 // newCommitter makes the committer of a dataset; its lane starts it.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"textmill/daemon/crash"
-	"textmill/daemon/engine"
+	"textmill/daemon/rows"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -26,13 +26,24 @@ const (
 	maxConsumers = 512
 )
 
+// worker turns records into rows with one model.
+type worker interface {
+	Work(s *jobs.Shard, o rows.Origin) rows.Work
+	// Stop ends runs in progress: records that are not through get nil rows. Close is still owed.
+	Stop()
+	// Close finishes what was accepted.
+	Close()
+}
+
 // server fetches the deliveries of one model and feeds their records to its
 // engine. One goroutine fetches and feeds, so records of different jobs enter
 // the window in turns.
 type server struct {
 	spec       *models.Spec
-	embedder   *models.Embedder
-	engine     *engine.Engine
+	engine     worker
+	device     string
+	workers    int // rows or batches that run at a time
+	batch      int // tokens a batch; 0 for a model that has none
 	queue      *queue.Queue
 	tracker    *queue.Tracker
 	ledger     *ledger
@@ -244,17 +255,11 @@ func (s *server) recount(ctx context.Context, t *export.Table, f *flight, shard 
 // feed sends a shard's records through the engine.
 func (s *server) feed(work context.Context, f *flight, shard *jobs.Shard) {
 	defer f.finishFeeding()
-	origin := engine.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence}
-	var plan *engine.Plan
-	if shard.ParamsErr != nil {
-		plan = s.engine.Fail(shard.ParamsErr, origin)
-	} else {
-		plan = s.engine.Resolve(shard.Embed, origin)
-	}
-	f.kind = plan.Kind()
+	todo := s.engine.Work(shard, rows.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence})
+	f.kind = todo.Kind()
 	for record, err := range s.source.records(work, shard) {
 		if err == nil && f.halting() == nil {
-			err = s.engine.Do(work, engine.Task{Record: record, Plan: plan, Done: f.expect()})
+			err = todo.Do(work, record, f.expect())
 			if err != nil {
 				err = errors.Join(errDraining, err)
 			}

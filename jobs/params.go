@@ -41,7 +41,8 @@ type GenerateParams struct {
 	Stop              []string // none is empty
 	StopTokenIDs      []int32
 	IgnoreEOS         bool
-	N                 int // completions of each prompt, at least 1
+	Chat              bool // a text is one message of the user, not a text to continue
+	N                 int  // completions of each prompt, at least 1
 	Logprobs          bool
 	TopLogprobs       int
 
@@ -90,6 +91,7 @@ var generateParams = []param[GenerateParams]{
 	{name: "stop", kind: textsParam, set: func(p *GenerateParams, v paramValue) { p.Stop = v.texts }},
 	{name: "stop_token_ids", kind: idsParam, set: func(p *GenerateParams, v paramValue) { p.StopTokenIDs = v.ids }},
 	{name: "ignore_eos", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.IgnoreEOS = v.yes }},
+	{name: "chat", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.Chat = v.yes }},
 	{name: "n", kind: intParam, least: 1, most: 128, set: func(p *GenerateParams, v paramValue) { p.N = v.int() }},
 	{name: "logprobs", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.Logprobs = v.yes }},
 	{name: "top_logprobs", kind: intParam, most: 20, set: func(p *GenerateParams, v paramValue) { p.TopLogprobs = v.int() }},

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"textmill/daemon/rows"
 	"textmill/jobs"
 	"textmill/tokenize"
 )
@@ -101,20 +102,6 @@ func lacksText(r jobs.Record) *jobs.RecordError {
 		return r.Err
 	case len(r.Messages) > 0:
 		return &jobs.RecordError{Class: jobs.InvalidRecord, Message: "messages: an embedding model takes text; send \"text\""}
-	case !utf8.ValidString(r.Text):
-		return &jobs.RecordError{Class: jobs.BadUTF8, Message: "text: not valid UTF-8 at byte " + fmt.Sprint(invalidAt(r.Text))}
 	}
-	return nil
-}
-
-// invalidAt is the byte offset of the first invalid sequence of s.
-func invalidAt(s string) int {
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n <= 1 {
-			return i
-		}
-		i += n
-	}
-	return len(s)
+	return rows.BadUTF8("text", r.Text)
 }

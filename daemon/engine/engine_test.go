@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"textmill/daemon/rows"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
@@ -79,7 +80,7 @@ func embedAll(t *testing.T, f *flaky, timeout time.Duration, params string, text
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := e.Resolve(p, Origin{Job: "j", Shard: "0"})
+	plan := e.Resolve(p, rows.Origin{Job: "j", Shard: "0"})
 	rows := make([][]export.Row, len(texts))
 	var wg sync.WaitGroup
 	for i, text := range texts {
@@ -215,7 +216,7 @@ func TestVectorIsNormalizedAndItsNormKept(t *testing.T) {
 
 func TestStopAnswersEveryTask(t *testing.T) {
 	e := New(Options{Spec: testSpec, Embedder: &flaky{hang: true}, Tokenizer: words{}})
-	plan := e.Resolve(jobs.EmbedParams{Precision: "float32", Truncate: "right"}, Origin{})
+	plan := e.Resolve(jobs.EmbedParams{Precision: "float32", Truncate: "right"}, rows.Origin{})
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Add(1)

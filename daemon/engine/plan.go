@@ -2,11 +2,13 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"textmill/daemon/rows"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
@@ -33,14 +35,8 @@ type Plan struct {
 	maxLength               int
 	chunkSize, chunkOverlap int
 	storeText, storeIDs     bool
-	about                   Origin
+	about                   rows.Origin
 	failure                 *jobs.RecordError // every record of the plan fails with it
-}
-
-// Origin is what the rows of a plan say of where they come from.
-type Origin struct {
-	Job, Shard     string
-	StreamSequence uint64
 }
 
 // Kind is the type of embedding that rows of this plan hold.
@@ -54,15 +50,34 @@ func (p *Plan) Kind() export.EmbeddingKind {
 	return export.EmbeddingFloat32
 }
 
+// Work is the work of a shard's records.
+func (e *Engine) Work(s *jobs.Shard, o rows.Origin) rows.Work {
+	if s.ParamsErr != nil {
+		return work{e, e.Fail(s.ParamsErr, o)}
+	}
+	return work{e, e.Resolve(s.Embed, o)}
+}
+
+type work struct {
+	e    *Engine
+	plan *Plan
+}
+
+func (w work) Kind() export.EmbeddingKind { return w.plan.Kind() }
+
+func (w work) Do(ctx context.Context, r jobs.Record, done func([]export.Row)) error {
+	return w.e.Do(ctx, Task{Record: r, Plan: w.plan, Done: done})
+}
+
 // Fail is a plan under which every record becomes a row with this error.
-func (e *Engine) Fail(err *jobs.RecordError, o Origin) *Plan {
+func (e *Engine) Fail(err *jobs.RecordError, o rows.Origin) *Plan {
 	return &Plan{failure: err, about: o, storeText: true}
 }
 
 // Resolve checks params against what the model can do and fills in the model's
 // own defaults. Params that the model cannot honour give a plan under which
 // every record is an error row of class invalid_param.
-func (e *Engine) Resolve(p jobs.EmbedParams, o Origin) *Plan {
+func (e *Engine) Resolve(p jobs.EmbedParams, o rows.Origin) *Plan {
 	spec := e.opts.Spec
 	plan := &Plan{
 		pooling:   spec.Pooling,

@@ -2,8 +2,8 @@ package engine
 
 import (
 	"fmt"
-	"time"
 
+	"textmill/daemon/rows"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
@@ -11,29 +11,13 @@ import (
 
 // baseRow is what every row of a record says, whatever became of it.
 func (e *Engine) baseRow(r *record) export.Row {
-	rec, plan := r.task.Record, r.task.Plan
-	row := export.Row{
-		Job: plan.about.Job, Shard: plan.about.Shard, RecordID: rec.ID, Attributes: rec.Attributes,
-		Task: e.opts.Spec.Task, Model: e.opts.Spec.Name, ModelSHA256: e.opts.Spec.SHA256,
-		CreatedAt: time.Now(),
-	}
-	if plan.about.StreamSequence > 0 {
-		row.StreamSequence = export.Some(int64(plan.about.StreamSequence))
-	}
-	if plan.storeText {
-		row.Text = export.Some(rec.Text)
-	}
-	return row
+	plan := r.task.Plan
+	return rows.New(e.opts.Spec, plan.about, &r.task.Record, plan.storeText)
 }
 
 // errorRow is the one row of a record that failed.
 func (e *Engine) errorRow(r *record, err *jobs.RecordError) export.Row {
-	row := e.baseRow(r)
-	row.Error = err.String()
-	if r.task.Record.Err != nil || err.Class == jobs.BadUTF8 {
-		row.Text = export.Null[string]{}
-	}
-	return row
+	return rows.Failed(e.baseRow(r), err)
 }
 
 // row is what the table says of an item that ran.

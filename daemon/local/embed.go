@@ -9,9 +9,12 @@ import (
 	"log/slog"
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"textmill/config"
 	"textmill/daemon"
 	"textmill/daemon/engine"
+	"textmill/daemon/rows"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
@@ -45,10 +48,26 @@ func Embed(ctx context.Context, cfg config.Config, o EmbedOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
+	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim}
+	shard := &jobs.Shard{Embed: params}
 	if o.Dir != "" {
-		return m.embedToTable(ctx, cfg, o, params)
+		job := "embed-" + uuid.NewString()
+		result, err := run.toTable(ctx, cfg, o.Dir, job, o.Texts, m.engine.Work(shard, rows.Origin{Job: job, Shard: "0"}), o.Log, func([]export.Row) {})
+		if err == nil {
+			o.Log.InfoContext(ctx, "embedded", "table", result.table, "version", result.Version, "rows", result.Rows, "errors", result.Errors,
+				"job", job, "model", m.spec.Name, "model_sha256", m.spec.SHA256)
+		}
+		return err
 	}
-	return m.embedToLines(ctx, cfg, o, params)
+	out := newAnswerWriter(o.Out)
+	err = run.run(ctx, o.Texts, m.engine.Work(shard, rows.Origin{}), func(r jobs.Record, rows []export.Row) error {
+		return out.write(embedAnswer(r.ID, rows, params.ChunkSize > 0))
+	}, out.flush)
+	if err := errors.Join(err, out.flush()); err != nil {
+		return err
+	}
+	o.Log.Log(ctx, o.Texts.level(out.failed), "embedded", "records", out.lines, "errors", out.failed, "model", m.spec.Name, "model_sha256", m.spec.SHA256)
+	return nil
 }
 
 // model is a model ready to embed.
@@ -96,48 +115,6 @@ func (m *model) close() error {
 	m.engine.Stop()
 	m.engine.Close()
 	return m.embedder.Close()
-}
-
-var errStopped = errors.New("the engine was stopped")
-
-// run feeds texts to the engine and hands each one's rows to emit in the order of the texts.
-func (m *model) run(ctx context.Context, t Texts, recordBytes int, plan *engine.Plan, emit func(jobs.Record, []export.Row) error, idle func() error) error {
-	type result struct {
-		record jobs.Record
-		rows   []export.Row
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	results := newOrdered[result](ctx)
-	go func() {
-		results.finish(t.each(ctx, recordBytes, func(l line) error {
-			r := l.record(recordBytes)
-			s, err := results.add(int64(len(r.Text)) + 8*int64(m.spec.Dim) + 1024)
-			if err != nil {
-				return err
-			}
-			return m.engine.Do(ctx, engine.Task{Record: r, Plan: plan, Done: func(rows []export.Row) { s.result <- result{r, rows} }})
-		}))
-	}()
-	return results.drain(func(r result) error {
-		if len(r.rows) == 0 {
-			return errors.Join(errStopped, context.Cause(ctx))
-		}
-		return emit(r.record, r.rows)
-	}, idle)
-}
-
-func (m *model) embedToLines(ctx context.Context, cfg config.Config, o EmbedOptions, params jobs.EmbedParams) error {
-	out := newAnswerWriter(o.Out)
-	plan := m.engine.Resolve(params, engine.Origin{})
-	err := m.run(ctx, o.Texts, int(cfg.Limits.RecordBytes), plan, func(r jobs.Record, rows []export.Row) error {
-		return out.write(embedAnswer(r.ID, rows, params.ChunkSize > 0))
-	}, out.flush)
-	if err := errors.Join(err, out.flush()); err != nil {
-		return err
-	}
-	o.Log.Log(ctx, o.Texts.level(out.failed), "embedded", "records", out.lines, "errors", out.failed, "model", m.spec.Name, "model_sha256", m.spec.SHA256)
-	return nil
 }
 
 // embedAnswer is the answer to one record. A chunked record may have several rows, and the answer lists them.
@@ -199,8 +176,8 @@ func Vectors(ctx context.Context, cfg config.Config, name string, texts []string
 	if err != nil {
 		return nil, err
 	}
-	plan := m.engine.Resolve(params, engine.Origin{})
-	err = m.run(ctx, Texts{Args: texts}, int(cfg.Limits.RecordBytes), plan, func(r jobs.Record, rows []export.Row) error {
+	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim}
+	err = run.run(ctx, Texts{Args: texts}, m.engine.Work(&jobs.Shard{Embed: params}, rows.Origin{}), func(r jobs.Record, rows []export.Row) error {
 		if rows[0].Error != "" {
 			return fmt.Errorf("embed %q: %s", r.Text, rows[0].Error)
 		}

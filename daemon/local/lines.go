@@ -26,8 +26,8 @@ type line struct {
 // id is what the answer is called when the line gives no id.
 func (l line) id() string { return strconv.Itoa(l.index) }
 
-// record reads the line as a record of task embed; what is wrong with it is in its Err.
-func (l line) record(maxBytes int) jobs.Record {
+// record reads the line as a record of a task; what is wrong with it is in its Err.
+func (l line) record(task string, maxBytes int) jobs.Record {
 	var r jobs.Record
 	switch {
 	case l.isText && !utf8.ValidString(l.text):
@@ -42,7 +42,7 @@ func (l line) record(maxBytes int) jobs.Record {
 	if r.ID == "" {
 		r.ID = l.id()
 	}
-	r.Check(jobs.TaskEmbed, jobs.Limits{RecordBytes: maxBytes})
+	r.Check(task, jobs.Limits{RecordBytes: maxBytes})
 	return r
 }
 

@@ -51,7 +51,7 @@ func Compare(ctx context.Context, cfg config.Config, o TokenizeOptions) (err err
 	recordBytes := int(cfg.Limits.RecordBytes)
 	unread := 0
 	err = o.Texts.each(ctx, recordBytes, func(l line) error {
-		r := l.record(recordBytes)
+		r := l.record(jobs.TaskEmbed, recordBytes)
 		if r.Err == nil {
 			return c.Add(ctx, r.Text)
 		}
@@ -126,7 +126,7 @@ func libraryWork(ctx context.Context, cfg config.Config, o TokenizeOptions) (wor
 	end = func() error { return errors.Join(library.Close(), remove()) }
 	recordBytes := int(cfg.Limits.RecordBytes)
 	return func(l line) answer {
-		r := l.record(recordBytes)
+		r := l.record(jobs.TaskEmbed, recordBytes)
 		if r.Err != nil {
 			return failure(r.ID, r.Err)
 		}

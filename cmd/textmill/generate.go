@@ -1,0 +1,43 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"textmill/daemon/local"
+)
+
+func generateCommand(s *settings) *cobra.Command {
+	var o local.GenerateOptions
+	cmd := &cobra.Command{
+		Use:   "generate --model M [--param k=v]... [PROMPT...]",
+		Short: "Continue prompts with a model of the cache, without a queue",
+		Long: `Continues PROMPTs, or without any the records {"id","text"} or {"id","messages":[{"role","content"}]} of JSONL on
+standard input, and writes one JSON line for each, in the same order:
+{"id","output","output_ids","finish_reason","n_tokens","n_output_tokens"}.
+
+A text is continued as it is; messages go through the model's chat template, and so does a text as one message of the user
+with --param chat=true. Greedy unless the model's generation_config.json or --param temperature says otherwise.
+A record that cannot be continued is {"id","error":"class: message"}; how many there were is told on standard error.
+
+Params: max_new_tokens, min_new_tokens, temperature, top_k, top_p, min_p, repetition_penalty, presence_penalty,
+frequency_penalty, logit_bias, seed, stop, stop_token_ids, ignore_eos, logprobs, top_logprobs, n, chat.`,
+		Example: `  textmill generate --model SmolLM2-135M-Instruct --param chat=true "What is gravity?"
+  textmill generate --model SmolLM2-135M-Instruct --param max_new_tokens=64 < prompts.jsonl > texts.jsonl
+  textmill generate --model SmolLM2-135M-Instruct --param temperature=0.8 --param seed=7 --out ./texts < prompts.jsonl`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := s.load(runtimeSettings(cmd)...)
+			if err != nil {
+				return err
+			}
+			o.Texts = local.Texts{Args: args, In: cmd.InOrStdin()}
+			o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
+			return local.Generate(cmd.Context(), cfg, o)
+		},
+	}
+	modelFlag(cmd, &o.Model)
+	paramFlag(cmd, &o.Params)
+	cmd.Flags().StringVar(&o.Dir, "out", "", "write rows to the Delta table `DIR`, in one commit, instead of JSON lines")
+	runtimeFlags(cmd)
+	return cmd
+}

@@ -1,0 +1,150 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"textmill/config"
+	"textmill/daemon"
+	"textmill/daemon/generation"
+	"textmill/daemon/rows"
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/models"
+)
+
+// GenerateOptions describes one run of `textmill generate`.
+type GenerateOptions struct {
+	Model  string
+	Params map[string]string
+	Texts  Texts
+	Out    io.Writer // JSONL, one line per prompt in order
+	Dir    string    // instead of Out: the Delta table that gets the rows, all in one commit
+	Log    *slog.Logger
+}
+
+// Generate continues prompts with a model of the cache, without a queue, in constant memory.
+func Generate(ctx context.Context, cfg config.Config, o GenerateOptions) (err error) {
+	raw, err := jobs.ParamsJSON(jobs.TaskGenerate, o.Params)
+	if err != nil {
+		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
+	}
+	params, err := jobs.ParseGenerateParams(raw)
+	if err != nil {
+		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
+	}
+	g, err := openGenerator(ctx, cfg, o.Model, len(o.Texts.Args), o.Log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		g.Stop()
+		err = errors.Join(err, g.Close())
+	}()
+	run := runner{task: jobs.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096}
+	begun, made := time.Now(), 0
+	count := func(list []export.Row) {
+		for _, r := range list {
+			made += int(r.NOutputTokens.V)
+		}
+	}
+	told := func(answers, failed int, more ...any) {
+		o.Log.Log(ctx, o.Texts.level(failed), "generated", append([]any{"records", answers, "errors", failed, "tokens", made,
+			"tokens_per_second", int(float64(made) / time.Since(begun).Seconds()), "model", o.Model, "model_sha256", g.spec.SHA256}, more...)...)
+	}
+	if o.Dir != "" {
+		job := "generate-" + uuid.NewString()
+		work := g.Engine.Work(&jobs.Shard{Generate: params}, rows.Origin{Job: job, Shard: "0"})
+		result, err := run.toTable(ctx, cfg, o.Dir, job, o.Texts, work, o.Log, count)
+		if err == nil {
+			told(int(result.Rows), int(result.Errors), "table", result.table, "version", result.Version, "job", job)
+		}
+		return err
+	}
+	out := newAnswerWriter(o.Out)
+	err = run.run(ctx, o.Texts, g.Engine.Work(&jobs.Shard{Generate: params}, rows.Origin{}), func(r jobs.Record, list []export.Row) error {
+		count(list)
+		return out.write(generateAnswer(r.ID, list))
+	}, out.flush)
+	if err := errors.Join(err, out.flush()); err != nil {
+		return err
+	}
+	told(out.lines, out.failed)
+	return nil
+}
+
+// generator is a generation model of the cache, ready to work.
+type generator struct {
+	*daemon.Generator
+	spec *models.Spec
+}
+
+func openGenerator(ctx context.Context, cfg config.Config, name string, few int, log *slog.Logger) (*generator, error) {
+	s, err := bundle(cfg, name)
+	if err != nil {
+		return nil, err
+	}
+	if s.Task != jobs.TaskGenerate {
+		return nil, fmt.Errorf("model %s is made for the task %s, not for generation", name, s.Task)
+	}
+	if few > 0 { // of which no more run at a time
+		m := cfg.Models[name]
+		if m.Slots == 0 {
+			m.Slots = min(few, cfg.Generate.Slots)
+		}
+		cfg.Models = map[string]config.Model{name: m}
+	}
+	g, err := daemon.OpenGenerator(ctx, cfg, s, nil)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", name, err)
+	}
+	for _, note := range append(s.Notes, g.Notes()...) {
+		log.DebugContext(ctx, "model", "model", name, "note", note)
+	}
+	return &generator{g, s}, nil
+}
+
+// generateAnswer is the answer to one record; several completions are listed in it.
+func generateAnswer(id string, list []export.Row) answer {
+	if list[0].Error != "" {
+		return failure(id, jobs.ParseRecordError(list[0].Error))
+	}
+	b := append(appendString([]byte(`{"id":`), id), ',')
+	if len(list) == 1 {
+		return answer{line: append(appendCompletion(b, &list[0]), '}')}
+	}
+	b = append(b, `"completions":[`...)
+	for i := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendCompletion(append(b, '{'), &list[i]), '}')
+	}
+	return answer{line: append(b, "]}"...)}
+}
+
+func appendCompletion(b []byte, r *export.Row) []byte {
+	b = appendString(append(b, `"output":`...), r.Output.V)
+	b = append(b, `,"output_ids":`...)
+	b = appendInts(b, r.OutputIDs)
+	b = appendString(append(b, `,"finish_reason":`...), r.FinishReason)
+	b = strconv.AppendInt(append(b, `,"n_tokens":`...), int64(r.NTokens.V), 10)
+	b = strconv.AppendInt(append(b, `,"n_output_tokens":`...), int64(r.NOutputTokens.V), 10)
+	if r.Seed.Valid {
+		b = strconv.AppendInt(append(b, `,"seed":`...), r.Seed.V, 10)
+	}
+	if r.Logprobs != nil {
+		b = appendFloats(append(b, `,"logprobs":`...), r.Logprobs)
+	}
+	if top := r.Attributes[generation.TopLogprobs]; top != "" {
+		b = append(append(b, `,"top_logprobs":`...), top...)
+	}
+	return b
+}

@@ -1,0 +1,99 @@
+// Package rows says what every row of a record holds, whichever model it is for and whatever became of it.
+package rows
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/models"
+)
+
+// Origin is what rows say of where they come from.
+type Origin struct {
+	Job, Shard     string
+	StreamSequence uint64
+}
+
+// Work turns the records of one shard, all with the same params, into rows.
+type Work interface {
+	// Kind is the type of embedding that the rows hold.
+	Kind() export.EmbeddingKind
+	// Do accepts a record, waiting while there is no room. An error means that done will not be called. Else it is called
+	// exactly once, from any goroutine, with the record's rows in their order; one that failed gives one row whose Error is
+	// set. It gets nil rows only when the work was stopped before the record was through.
+	Do(ctx context.Context, r jobs.Record, done func([]export.Row)) error
+}
+
+// New is what a row says of its record before anything was computed.
+func New(spec *models.Spec, o Origin, r *jobs.Record, storeText bool) export.Row {
+	row := export.Row{
+		Job: o.Job, Shard: o.Shard, RecordID: r.ID, Attributes: r.Attributes,
+		Task: spec.Task, Model: spec.Name, ModelSHA256: spec.SHA256, CreatedAt: time.Now(),
+	}
+	if o.StreamSequence > 0 {
+		row.StreamSequence = export.Some(int64(o.StreamSequence))
+	}
+	if storeText && r.Err == nil {
+		row.Text = export.Some(text(r))
+	}
+	return row
+}
+
+// text is a record's text, or its messages as JSON.
+func text(r *jobs.Record) string {
+	if r.Messages == nil {
+		return r.Text
+	}
+	return string(Messages(r.Messages))
+}
+
+// Messages is a conversation as JSON.
+func Messages(messages []jobs.ChatMessage) json.RawMessage {
+	type message struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	list := make([]message, len(messages))
+	for i, m := range messages {
+		list[i] = message(m)
+	}
+	raw, err := json.Marshal(list)
+	if err != nil { // strings always encode
+		panic(err)
+	}
+	return raw
+}
+
+// Failed is the one row of a record that failed.
+func Failed(row export.Row, err *jobs.RecordError) export.Row {
+	row.Error = err.String()
+	if err.Class == jobs.BadUTF8 {
+		row.Text = export.Null[string]{}
+	}
+	return row
+}
+
+// BadUTF8 says where a text is not UTF-8, nil if it is.
+func BadUTF8(field, s string) *jobs.RecordError {
+	if utf8.ValidString(s) {
+		return nil
+	}
+	return &jobs.RecordError{Class: jobs.BadUTF8, Message: fmt.Sprintf("%s: not valid UTF-8 at byte %d", field, invalidAt(s))}
+}
+
+// invalidAt is the byte offset of the first invalid sequence of s.
+func invalidAt(s string) int {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n <= 1 {
+			return i
+		}
+		i += n
+	}
+	return len(s)
+}
