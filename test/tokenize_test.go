@@ -104,6 +104,8 @@ func TestDecode(t *testing.T) {
 {"id":2,"input_ids":[]}
 {"id":"y"}
 {"id":"z","input_ids":["a"]}
+{"id":"u","input_ids":[19204,4000000000,17629]}
+{"id":"v","input_ids":[19204,-1]}
 `
 	for flag, want := range map[string]string{"": "[CLS] tokenizers are fun [SEP]", "--skip-special-tokens": "tokenizers are fun"} {
 		args := []string{"tokenize", "--model", model, "--decode"}
@@ -111,12 +113,12 @@ func TestDecode(t *testing.T) {
 			args = append(args, flag)
 		}
 		got := lines[decoded](t, call{home: home, stdin: in}.ok(t, args...).stdout)
-		if len(got) != 4 || got[0] != (decoded{ID: "x", Text: want}) || got[1] != (decoded{ID: "2"}) {
+		if len(got) != 6 || got[0] != (decoded{ID: "x", Text: want}) || got[1] != (decoded{ID: "2"}) || got[4] != (decoded{ID: "u", Text: "tokenizer"}) {
 			t.Errorf("%s: %+v", flag, got)
 			continue
 		}
-		for _, bad := range got[2:] {
-			if !strings.HasPrefix(bad.Error, "invalid_record: ") {
+		for _, bad := range []decoded{got[2], got[3], got[5]} {
+			if !strings.HasPrefix(bad.Error, "invalid_record: input_ids") {
 				t.Errorf("%+v has no error", bad)
 			}
 		}

@@ -140,14 +140,16 @@ func (t *Tokenizer) NumSpecial() int { return len(t.single.ids) }
 // AppendInput appends the model's input for a body: its tokens with the special ones around them.
 func (t *Tokenizer) AppendInput(ids, typeIDs, body []int32) ([]int32, []int32) {
 	s := &t.single
-	ids, typeIDs = append(ids, s.ids[:s.at]...), append(typeIDs, s.typeIDs[:s.at]...)
-	if s.plain {
+	done := 0
+	for i, at := range s.at {
+		ids, typeIDs = append(ids, s.ids[done:at]...), append(typeIDs, s.typeIDs[done:at]...)
 		ids = append(ids, body...)
 		for range body {
-			typeIDs = append(typeIDs, s.typeID)
+			typeIDs = append(typeIDs, s.atTypes[i])
 		}
+		done = at
 	}
-	return append(ids, s.ids[s.at:]...), append(typeIDs, s.typeIDs[s.at:]...)
+	return append(ids, s.ids[done:]...), append(typeIDs, s.typeIDs[done:]...)
 }
 
 // body fills sc.out with the tokens of text.

@@ -11,9 +11,8 @@ import (
 // template is what surrounds a single sequence, for AppendInput.
 type template struct {
 	ids, typeIDs []int32
-	at           int   // where the sequence goes
-	typeID       int32 // of the sequence
-	plain        bool  // false: the sequence is missing or there more than once
+	at           []int   // where the sequence goes: most often once, but a template may leave it out or repeat it
+	atTypes      []int32 // its type ID there
 }
 
 // planPost checks the post-processors and works out the single sequence's surroundings.
@@ -32,17 +31,14 @@ func (t *Tokenizer) planPost() error {
 	probe := &Encoding{IDs: []int32{mark}, TypeIDs: []int32{0}, Tokens: []string{""}, Offsets: make([]Span, 1),
 		ByteOffsets: make([]Span, 1), SpecialTokensMask: []int32{0}, AttentionMask: []int32{1}}
 	e := t.assemble([]*Encoding{probe}, true)
-	seen := 0
 	for i, id := range e.IDs {
 		if id == mark {
-			t.single.at, t.single.typeID = len(t.single.ids), e.TypeIDs[i]
-			seen++
+			t.single.at, t.single.atTypes = append(t.single.at, len(t.single.ids)), append(t.single.atTypes, e.TypeIDs[i])
 			continue
 		}
 		t.single.ids = append(t.single.ids, id)
 		t.single.typeIDs = append(t.single.typeIDs, e.TypeIDs[i])
 	}
-	t.single.plain = seen == 1
 	return nil
 }
 

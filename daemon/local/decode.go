@@ -3,8 +3,10 @@ package local
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -14,13 +16,17 @@ import (
 // decode answers {"id","input_ids"}, or on the command line a list of numbers, with its text. IDs that the
 // tokenizer does not know are left out, as Hugging Face does.
 func (t *textTokenizer) decode(l line, skipSpecial bool) answer {
-	id, ids, err := l.tokenIDs()
+	id, given, err := l.tokenIDs()
 	if err != nil {
 		return failure(id, err)
 	}
-	for i, n := range ids {
-		if n < 0 {
-			return failure(id, &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf("input_ids[%d]: %d is negative", i, n)})
+	ids := make([]int32, 0, len(given))
+	for i, n := range given {
+		switch {
+		case n < 0 || n > math.MaxUint32:
+			return failure(id, &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf("input_ids[%d]: %d is not a token ID; they go from 0 to 4294967295", i, n)})
+		case n <= math.MaxInt32: // no tokenizer has larger ones
+			ids = append(ids, int32(n))
 		}
 	}
 	b := appendString([]byte(`{"id":`), id)
@@ -29,7 +35,7 @@ func (t *textTokenizer) decode(l line, skipSpecial bool) answer {
 }
 
 // tokenIDs reads the line as a record to decode. The id is the best known even beside an error.
-func (l line) tokenIDs() (id string, ids []int32, err *jobs.RecordError) {
+func (l line) tokenIDs() (id string, ids []int64, err *jobs.RecordError) {
 	invalid := func(format string, args ...any) *jobs.RecordError {
 		return &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf(format, args...)}
 	}
@@ -49,12 +55,17 @@ func (l line) tokenIDs() (id string, ids []int32, err *jobs.RecordError) {
 	}
 	var fields struct {
 		ID  json.RawMessage `json:"id"`
-		IDs *[]int32        `json:"input_ids"`
+		IDs *[]int64        `json:"input_ids"`
 	}
 	d := json.NewDecoder(bytes.NewReader(l.raw))
 	failed := d.Decode(&fields)
 	id = idText(fields.ID, l.id())
+	var wrong *json.UnmarshalTypeError
 	switch {
+	case errors.As(failed, &wrong) && wrong.Field == "":
+		return id, nil, invalid("line %d: %s found where an object such as {\"id\":\"a\",\"input_ids\":[101,102]} has to be", l.index+1, wrong.Value)
+	case errors.As(failed, &wrong):
+		return id, nil, invalid("%s: %s found; it has to be a list of token IDs such as [101,102]", wrong.Field, wrong.Value)
 	case failed != nil:
 		return id, nil, invalid("line %d: %v", l.index+1, failed)
 	case fields.IDs == nil:

@@ -178,7 +178,7 @@ func (s *session) sameByBody(text string, e *tokenize.Encoding, o tokenize.Optio
 			return false
 		}
 	}
-	return len(ids) == len(body)+s.tokenizer.NumSpecial()
+	return len(body) == 0 || (len(ids)-s.tokenizer.NumSpecial())%len(body) == 0 // a template may repeat the text or leave it out
 }
 
 func plain(e *tokenize.Encoding) encoded {
