@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -59,6 +60,11 @@ func (g *ggufModel) readConfig() error {
 		return err
 	}
 	g.readShapes(c)
+	for key, v := range c {
+		if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			return fmt.Errorf("%w: %s (%s) is %v", ErrUnsupported, key, name, f)
+		}
+	}
 	var err error
 	g.configJSON, err = json.MarshalIndent(c, "", "  ")
 	return err
@@ -78,6 +84,9 @@ func (g *ggufModel) readRotary(name string, c map[string]any) error {
 	case "linear", "yarn":
 		scaling := map[string]any{"rope_type": kind}
 		if f, ok := g.Float(name + ".rope.scaling.factor"); ok {
+			if math.IsNaN(f) || math.IsInf(f, 0) {
+				return fmt.Errorf("%w: %s.rope.scaling.factor is %v", ErrUnsupported, name, f)
+			}
 			scaling["factor"] = f
 		}
 		if n, ok := g.Int(name + ".rope.scaling.original_context_length"); ok && n > 0 {

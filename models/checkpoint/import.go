@@ -75,6 +75,8 @@ func open(path string) (source, error) {
 		return nil, err
 	case st.IsDir():
 		return openDirectory(path)
+	case !st.Mode().IsRegular():
+		return nil, fmt.Errorf("%w: it is no regular file", ErrUnsupported)
 	case strings.HasSuffix(path, ".safetensors"):
 		return nil, fmt.Errorf("%w: name the directory that %s is in, which also has config.json and tokenizer.json", ErrUnsupported, filepath.Base(path))
 	}

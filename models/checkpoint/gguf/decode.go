@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 
 	"textmill/models/checkpoint/tensor"
 )
@@ -103,6 +105,9 @@ func (d *decoder) tensors(f *File, count uint64, r io.ReaderAt) error {
 		if e.offset > uint64(d.size) {
 			return fmt.Errorf("%w: tensor %s begins at byte %d, the file has %d (cut short?)", ErrFormat, e.name, e.offset, d.size)
 		}
+		if e.offset%uint64(grid) != 0 {
+			return fmt.Errorf("%w: tensor %s begins at byte %d, which is no multiple of the file's alignment %d", ErrFormat, e.name, e.offset, grid)
+		}
 		t, err := tensor.New(e.name, e.typ, e.shape, r, start+int64(e.offset), d.size)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrFormat, err)
@@ -111,6 +116,9 @@ func (d *decoder) tensors(f *File, count uint64, r io.ReaderAt) error {
 			return fmt.Errorf("%w: tensor %s is there twice", ErrFormat, e.name)
 		}
 		f.tensors[e.name], f.Order = t, append(f.Order, e.name)
+	}
+	if err := tensor.Apart(slices.Collect(maps.Values(f.tensors))); err != nil {
+		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	return nil
 }

@@ -27,7 +27,10 @@ const (
 var kindBytes = [...]int64{kindU8: 1, kindI8: 1, kindU16: 2, kindI16: 2, kindU32: 4, kindI32: 4, kindF32: 4, kindBool: 1,
 	kindText: 8, kindU64: 8, kindI64: 8, kindF64: 8}
 
-const maxText = 1 << 26 // chat templates are kilobytes
+const (
+	maxText   = 1 << 26 // chat templates are kilobytes
+	maxValues = 1 << 24 // vocabularies have up to a million tokens
+)
 
 func (d *decoder) value() (any, error) {
 	kind, err := d.u32()
@@ -98,7 +101,7 @@ func (d *decoder) array() (any, error) {
 	if kind == kindArray || kind > kindF64 {
 		return nil, fmt.Errorf("%w: an array of type %d", ErrFormat, kind)
 	}
-	if left := d.size - d.pos; count > uint64(left)/uint64(kindBytes[kind]) {
+	if left := d.size - d.pos; count > maxValues || count > uint64(left)/uint64(kindBytes[kind]) {
 		return nil, fmt.Errorf("%w: an array of %d values at byte %d, where %d bytes are left", ErrFormat, count, d.pos, left)
 	}
 	if kind == kindText {

@@ -145,6 +145,9 @@ func Read(r io.ReaderAt, size int64) (map[string]*tensor.Tensor, error) {
 			tensors[name] = t
 		}
 	}
+	if err := tensor.Apart(slices.Collect(maps.Values(tensors))); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
 	return tensors, nil
 }
 

@@ -2,7 +2,8 @@
 
 Needs torch, transformers 5.23, tokenizers and gguf 0.19; run it in this folder. tiny/NAME holds a Hugging Face directory
 and reference.json: rows of input_ids, and logits (decoders) or last_hidden_state (encoders) at every position of every row.
-types.gguf holds a tensor of every type that is read, types.f32 the floats that the package gguf makes of them, in order.
+llama.gguf is tiny/llama in that format. types.gguf holds a tensor of every type that is read, types.f32 the floats that the
+package gguf makes of them, in order.
 """
 
 import json
@@ -100,8 +101,58 @@ def types():
     np.concatenate(floats).tofile("types.f32")
 
 
+def llama_gguf():
+    """tiny/llama as llama.cpp's converter keeps it, with a byte-level tokenizer of its own."""
+    model = tf.LlamaForCausalLM.from_pretrained(os.path.join("tiny", "llama"), dtype=torch.float32)
+    c, T = model.config, gguf.GGMLQuantizationType
+    w = gguf.GGUFWriter("llama.gguf", "llama")
+    w.add_block_count(c.num_hidden_layers)
+    w.add_context_length(c.max_position_embeddings)
+    w.add_embedding_length(c.hidden_size)
+    w.add_feed_forward_length(c.intermediate_size)
+    w.add_head_count(c.num_attention_heads)
+    w.add_head_count_kv(c.num_key_value_heads)
+    w.add_key_length(c.head_dim)
+    w.add_rope_dimension_count(c.head_dim)
+    w.add_rope_freq_base(c.rope_parameters["rope_theta"])
+    w.add_layer_norm_rms_eps(c.rms_norm_eps)
+    letters = [chr(97 + i) for i in range(26)]
+    tokens = ["<unk>", "<s>", "</s>"] + letters + ["\u0120", "th", "the", "\u0120the"]
+    tokens += [f"<unused{i}>" for i in range(VOCAB - len(tokens))]
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("smollm")
+    w.add_token_list(tokens)
+    w.add_token_types([3, 3, 3] + [1] * 30 + [5] * (VOCAB - 33))
+    w.add_token_merges(["t h", "th e", "\u0120 the"])
+    w.add_bos_token_id(1)
+    w.add_eos_token_id(2)
+    w.add_chat_template("{% for m in messages %}{{ m.content }}{% endfor %}")
+    names = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+             "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+             "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
+    for name, value in model.state_dict().items():
+        if name == "lm_head.weight":
+            continue  # tied
+        stem, suffix = name.rsplit(".", 1)
+        at = ""
+        if stem.startswith("model.layers."):
+            _, _, layer, stem = stem.split(".", 3)
+            at = f"blk.{layer}."
+        value = value.numpy()
+        if stem in ("self_attn.q_proj", "self_attn.k_proj"):  # pairs of neighbours rotate
+            heads = c.num_attention_heads if "q_proj" in stem else c.num_key_value_heads
+            value = value.reshape(heads, 2, -1, value.shape[1]).swapaxes(1, 2).reshape(value.shape)
+        t = T.F32 if value.ndim == 1 else T.BF16
+        w.add_tensor(f"{at}{names[stem]}.{suffix}", gguf.quantize(np.ascontiguousarray(value), t), raw_dtype=t)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
 for name, (cls, config) in MODELS.items():
     build(name, cls, config)
 types()
 for name, (cls, config) in MORE.items():
     build(name, cls, config)
+llama_gguf()

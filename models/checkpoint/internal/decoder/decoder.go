@@ -54,14 +54,15 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 		}
 		m.layers = append(m.layers, l)
 	}
-	cos, sin, err := c.rotary()
+	table, err := c.rotary()
 	if err != nil {
 		return nil, err
 	}
-	if m.cos, err = s.Data.Floats("cos_cache", []int{c.MaxPositions, c.HeadSize / 2}, cos); err != nil {
+	shape := []int{c.MaxPositions, c.HeadSize / 2}
+	if m.cos, err = s.Data.Put("cos_cache", onnxgraph.Float32, shape, table.Cosines(ctx)); err != nil {
 		return nil, err
 	}
-	m.sin, err = s.Data.Floats("sin_cache", []int{c.MaxPositions, c.HeadSize / 2}, sin)
+	m.sin, err = s.Data.Put("sin_cache", onnxgraph.Float32, shape, table.Sines(ctx))
 	return m, err
 }
 

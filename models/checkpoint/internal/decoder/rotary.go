@@ -147,16 +147,15 @@ func or(v *float64, otherwise float64) float64 {
 	return *v
 }
 
-// rotary gives the cosines and sines of every position, each [MaxPositions, HeadSize/2].
-func (c *Config) rotary() (cos, sin []float32, err error) {
+// rotary is the table that every layer rotates by.
+func (c *Config) rotary() (rotary.Table, error) {
 	divisors, err := c.divisors()
 	if err != nil {
-		return nil, nil, err
+		return rotary.Table{}, err
 	}
 	frequencies := rotary.Frequencies(c.Theta, c.HeadSize)
 	for i := range frequencies {
 		frequencies[i] /= divisors[i]
 	}
-	cos, sin = rotary.Table(frequencies, c.MaxPositions, float32(c.scaling().magnitude()))
-	return cos, sin, nil
+	return rotary.Table{Frequencies: frequencies, Positions: c.MaxPositions, Magnitude: float32(c.scaling().magnitude())}, nil
 }

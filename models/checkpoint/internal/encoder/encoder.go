@@ -103,9 +103,10 @@ func (k *keeper) rotations(m *Model) {
 		if k.err != nil || !r.on || !slices.Contains(r.sliding, kind == local) {
 			continue
 		}
-		cos, sin := rotary.Table(rotary.Frequencies(r.theta[kind], size), m.MaxPositions, 1)
-		if m.cos[kind], k.err = k.store.Data.Floats(name+"_cos", []int{m.MaxPositions, size / 2}, cos); k.err == nil {
-			m.sin[kind], k.err = k.store.Data.Floats(name+"_sin", []int{m.MaxPositions, size / 2}, sin)
+		table := rotary.Table{Frequencies: rotary.Frequencies(r.theta[kind], size), Positions: m.MaxPositions, Magnitude: 1}
+		shape := []int{m.MaxPositions, size / 2}
+		if m.cos[kind], k.err = k.store.Data.Put(name+"_cos", onnxgraph.Float32, shape, table.Cosines(k.ctx)); k.err == nil {
+			m.sin[kind], k.err = k.store.Data.Put(name+"_sin", onnxgraph.Float32, shape, table.Sines(k.ctx))
 		}
 	}
 }

@@ -4,6 +4,9 @@
 package rotary
 
 import (
+	"context"
+	"encoding/binary"
+	"io"
 	"math"
 	"math/big"
 )
@@ -18,16 +21,40 @@ func Frequencies(theta float64, headSize int) []float32 {
 	return f
 }
 
-// Table gives the cosines and sines of the first positions, each [positions, len(frequencies)], times magnitude.
-func Table(frequencies []float32, positions int, magnitude float32) (cos, sin []float32) {
-	cos, sin = make([]float32, 0, positions*len(frequencies)), make([]float32, 0, positions*len(frequencies))
-	for p := range positions {
-		for _, f := range frequencies {
-			s, c := sincos(float64(float32(p) * f))
-			cos, sin = append(cos, float32(c)*magnitude), append(sin, float32(s)*magnitude)
+// A Table holds the cosines and sines of the first positions, [Positions, len(Frequencies)] each, times Magnitude.
+type Table struct {
+	Frequencies []float32
+	Positions   int
+	Magnitude   float32
+}
+
+// Cosines and Sines write the table's numbers as fp32, little-endian, and need memory for a position at a time.
+func (t Table) Cosines(ctx context.Context) func(io.Writer) error {
+	return t.write(ctx, func(x float64) float64 { _, c := sincos(x); return c })
+}
+
+func (t Table) Sines(ctx context.Context) func(io.Writer) error {
+	return t.write(ctx, func(x float64) float64 { s, _ := sincos(x); return s })
+}
+
+func (t Table) write(ctx context.Context, of func(angle float64) float64) func(io.Writer) error {
+	return func(w io.Writer) error {
+		row := make([]byte, 0, 4*len(t.Frequencies))
+		for p := range t.Positions {
+			if p%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			row = row[:0]
+			for _, f := range t.Frequencies {
+				v := float32(of(float64(float32(p)*f))) * t.Magnitude
+				row = binary.LittleEndian.AppendUint32(row, math.Float32bits(v))
+			}
+			if _, err := w.Write(row); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	return cos, sin
 }
 
 // precision leaves many more bits than a float64 has.

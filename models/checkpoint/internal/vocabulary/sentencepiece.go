@@ -7,7 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-const space = "▁"
+const (
+	space = "▁"
+	// maxToken bounds the ways in which a token can be made of two others.
+	maxToken = 1 << 12
+)
 
 // sentencePiece is the tokenizer of Llama 2 and its kin: merges of characters, bytes for what the vocabulary lacks. The file
 // has scores instead of merges; a merge is better the higher what it makes is scored.
@@ -15,6 +19,11 @@ func (b *builder) sentencePiece() (object, error) {
 	scores, ok := b.f.Floats("tokenizer.ggml.scores")
 	if !ok || len(scores) != len(b.tokens) {
 		return nil, fmt.Errorf("%w: %d tokens have %d scores", ErrUnsupported, len(b.tokens), len(scores))
+	}
+	for i, t := range b.tokens {
+		if len(t) > maxToken {
+			return nil, fmt.Errorf("%w: token %d has %d bytes", ErrUnsupported, i, len(t))
+		}
 	}
 	vocab, err := b.vocab()
 	if err != nil {

@@ -1,8 +1,10 @@
 package weights
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
 
@@ -43,12 +45,25 @@ func writeFloats(ctx context.Context, w io.Writer, p Part) error {
 		if err := p.Floats(row, p.row(i)); err != nil {
 			return err
 		}
+		if err := finite(p, row); err != nil {
+			return err
+		}
 		raw = raw[:0]
 		for _, v := range row {
 			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 		}
 		if _, err := w.Write(raw); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// finite refuses weights that are no numbers, with which every answer would be none.
+func finite(p Part, values []float32) error {
+	for _, v := range values {
+		if v-v != 0 {
+			return fmt.Errorf("%w %s: it holds the value %v", tensor.ErrTensor, p.Name, v)
 		}
 	}
 	return nil
@@ -66,7 +81,7 @@ func (s *Store) storeBlocks(ctx context.Context, m *Matrix, parts []Part) (err e
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := readBlocks(q, rowScale, rowLow, p, p.row(i), m.Form); err != nil {
+				if err := cmp.Or(readBlocks(q, rowScale, rowLow, p, p.row(i), m.Form), finite(p, rowScale), finite(p, rowLow)); err != nil {
 					return err
 				}
 				pack(packed, q, m.Form)

@@ -2,6 +2,7 @@
 package weights
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (s *Store) Vector(name string, n int) ([]float32, error) {
 		return nil, err
 	}
 	v := make([]float32, n)
-	if err := p.Floats(v, 0); err != nil {
+	if err := cmp.Or(p.Floats(v, 0), finite(p, v)); err != nil {
 		return nil, err
 	}
 	s.progress(p)
