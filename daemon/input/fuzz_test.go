@@ -45,6 +45,9 @@ func checkItem(t *testing.T, it Item, last *int64) {
 			t.Fatalf("line %d: the attribute is not UTF-8: %q %q", it.Line, k, v)
 		}
 	}
+	if again := jobs.ParseRecord(rec.AppendJSON(nil)); rec.Err == nil && (again.Err != nil || string(again.Params) != string(rec.Params) || again.Text != rec.Text) {
+		t.Fatalf("line %d: %s is read back as %+v", it.Line, rec.AppendJSON(nil), again)
+	}
 	if e := rec.Err; e != nil {
 		switch e.Class {
 		case jobs.InvalidRecord, jobs.BadUTF8, jobs.TooLong, jobs.InvalidParam:
@@ -80,6 +83,7 @@ func FuzzCSV(f *testing.F) {
 func FuzzOpenAIBatch(f *testing.F) {
 	f.Add([]byte(`{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"model":"m","input":["x","y"],"dimensions":4}}`))
 	f.Add([]byte(`{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"input":[[1,2],null]}}`))
+	f.Add([]byte(`{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}],"max_tokens":3,"logit_bias":{"1":2}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		readFuzzed(t, data, Options{Format: OpenAIBatch})
 		readFuzzed(t, data, Options{})

@@ -94,7 +94,7 @@ func TestSelectionEqualsSorting(t *testing.T) {
 				t.Fatalf("nth: of %d scores number %d is %v, want %v", n, k, got, desc[k-1])
 			}
 		}
-		s.collect(scores, negInf, 1, slices.Max(scores))
+		s.collect(scores, negInf, 1, slices.Max(scores), negInf)
 		for _, p := range []float64{rng.Float64(), 0.9, 0.001, 0.9999} {
 			if got, want := s.edge(float32(1-p)), sortedEdge(s, float32(1-p)); got != want {
 				t.Fatalf("top_p %v of %d: the lowest kept is %v, want %v", p, n, got, want)

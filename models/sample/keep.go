@@ -12,14 +12,16 @@ func (s *Sampler) keep(scratch *Scratch, scores []float32, top int32) {
 	best := scores[top] / s.temp
 	if math.IsInf(float64(best), 0) { // so cold that it is greedy
 		scratch.kept = append(scratch.kept[:0], candidate{top, scores[top], 1})
+		scratch.measure()
 		return
 	}
 	least := negInf // the lowest score before temperature that may be kept
 	if k := s.params.TopK; k > 0 && k < len(scores) {
 		least = scratch.kth(scores, k)
 	}
-	scratch.collect(scores, least, s.temp, best)
-	if s.params.TopP > 0 && s.params.TopP < 1 {
+	limitsMass := s.params.TopP > 0 && s.params.TopP < 1
+	scratch.collect(scores, least, s.temp, best, s.unlikely(scores[top], !limitsMass))
+	if limitsMass {
 		scratch.topP(s.topP)
 	}
 	if s.params.MinP > 0 {
@@ -33,25 +35,45 @@ func (s *Sampler) keep(scratch *Scratch, scores []float32, top int32) {
 	}
 }
 
-// collect keeps what scores as least does, or more, after temperature.
-func (s *Scratch) collect(scores []float32, least, temp, best float32) {
-	kept := s.kept[:0]
+// unlikely is a score before temperature below which min_p surely keeps nothing, where no filter before it needs to know of
+// such tokens.
+func (s *Sampler) unlikely(best float32, first bool) float32 {
+	if !first || s.params.MinP <= 0 {
+		return negInf
+	}
+	return best + float32((math.Log(s.params.MinP)-0.01)*s.params.Temperature) - float32(math.Abs(float64(best))*1e-5)
+}
+
+// collect keeps what scores as least does, or more, after temperature, but for the unlikely.
+func (s *Scratch) collect(scores []float32, least, temp, best, unlikely float32) {
+	kept := slices.Grow(s.kept[:0], len(scores))[:len(scores)]
 	bound := least / temp
 	// Scores a little lower may be equal once divided, so the quick test is a little lower too.
-	quick := least - float32(math.Abs(float64(least))*1e-6) - 1e-30
+	quick := max(least-float32(math.Abs(float64(least))*1e-6)-1e-30, unlikely)
+	n := 0
 	for id, v := range scores {
-		if !(v >= quick) {
+		if v < quick {
 			continue
 		}
 		if v /= temp; v >= bound && v != negInf {
-			kept = append(kept, candidate{int32(id), v, float32(exp(v - best))})
+			kept[n] = candidate{int32(id), v, float32(exp(v - best))}
+			n++
 		}
 	}
-	s.kept = kept
+	s.kept = kept[:n]
+	s.measure()
+}
+
+// measure sums the weights of what is kept, in order of id.
+func (s *Scratch) measure() {
+	s.total = 0
+	for i := range s.kept {
+		s.total += float64(s.kept[i].weight)
+	}
 }
 
 // sum divides weights into probabilities in float32, as transformers' softmax has them.
-func (s *Scratch) sum() float32 { return float32(s.total()) }
+func (s *Scratch) sum() float32 { return float32(s.total) }
 
 // highest is the highest probability.
 func (s *Scratch) highest() float32 {
@@ -68,29 +90,33 @@ func (s *Scratch) atLeast(p float32) {
 	for i := range s.kept {
 		most = max(most, s.kept[i].score)
 	}
-	s.filter(func(c *candidate) bool { return c.weight/sum >= p || c.score == most })
-}
-
-func (s *Scratch) filter(keeps func(c *candidate) bool) {
 	n := 0
-	for i := range s.kept {
-		if c := &s.kept[i]; keeps(c) {
-			s.kept[n] = *c
+	for _, c := range s.kept {
+		if c.weight/sum >= p || c.score == most {
+			s.kept[n] = c
 			n++
 		}
 	}
 	s.kept = s.kept[:n]
+	s.measure()
 }
 
 // topP lets the least probable go while their probabilities add up to no more than gone.
 func (s *Scratch) topP(gone float32) {
-	edge := s.edge(gone)
-	s.filter(func(c *candidate) bool { return !ascending(c, &edge) })
+	edge, n := s.edge(gone), 0
+	for _, c := range s.kept {
+		if c.score > edge.score || c.score == edge.score && c.id >= edge.id {
+			s.kept[n] = c
+			n++
+		}
+	}
+	s.kept = s.kept[:n]
+	s.measure()
 }
 
 // typical keeps those nearest to the expected surprise until their probabilities add up to mass.
 func (s *Scratch) typical(mass float32) {
-	sum := s.total()
+	sum := s.total
 	log := math.Log(sum)
 	top := negInf
 	for i := range s.kept {
@@ -119,7 +145,13 @@ func (s *Scratch) typical(mass float32) {
 			break
 		}
 	}
-	s.filter(func(c *candidate) bool {
-		return float32(math.Abs(-(float64(c.score-top)-log)-entropy)) <= last
-	})
+	n := 0
+	for _, c := range s.kept {
+		if float32(math.Abs(-(float64(c.score-top)-log)-entropy)) <= last {
+			s.kept[n] = c
+			n++
+		}
+	}
+	s.kept = s.kept[:n]
+	s.measure()
 }

@@ -5,12 +5,20 @@ import "math"
 // argmax is the lowest id of the highest score.
 func argmax(scores []float32) (int32, error) {
 	best, at := negInf, -1
-	for i, v := range scores {
-		if !(v <= best) { // also where v is NaN
-			if v != v {
-				return -1, errNotFinite
+	for base := 0; base < len(scores); base += 8 {
+		if len(scores)-base >= 8 { // most blocks hold nothing higher
+			v := (*[8]float32)(scores[base:])
+			if v[0] <= best && v[1] <= best && v[2] <= best && v[3] <= best && v[4] <= best && v[5] <= best && v[6] <= best && v[7] <= best {
+				continue
 			}
-			best, at = v, i
+		}
+		for i, v := range scores[base:min(base+8, len(scores))] {
+			if !(v <= best) { // also where v is NaN
+				if v != v {
+					return -1, errNotFinite
+				}
+				best, at = v, base+i
+			}
 		}
 	}
 	switch {

@@ -10,7 +10,8 @@ import (
 // sequences, one after the other.
 type Scratch struct {
 	scores []float32   // altered logits
-	kept   []candidate // in order of id until a filter is done with them
+	kept   []candidate // in order of id
+	total  float64     // of their weights
 	order  []candidate // a copy to be reordered
 	heap   []float32
 	top    []Candidate
@@ -34,18 +35,9 @@ func (s *Scratch) copyOf(logits []float32) []float32 {
 	return s.scores
 }
 
-// total is the weight of everything kept.
-func (s *Scratch) total() float64 {
-	var sum float64
-	for i := range s.kept {
-		sum += float64(s.kept[i].weight)
-	}
-	return sum
-}
-
 // draw is the kept token at u, in [0,1), of the cumulated weight.
 func (s *Scratch) draw(u float64) int32 {
-	at, last := u*s.total(), int32(-1)
+	at, last := u*s.total, int32(-1)
 	var sum float64
 	for i := range s.kept {
 		c := &s.kept[i]

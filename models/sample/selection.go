@@ -120,28 +120,28 @@ func (s *Scratch) edge(gone float32) candidate {
 	over := func(m float64) bool { return float32(m) > gone }
 
 	// The n lowest cannot exceed what n times the highest of them does not.
-	a := append(s.order[:0], s.kept...)
-	s.order = a
-	for len(a) > 64 {
-		bound := (float64(gone) - mass) / float64(len(a)) * (1 - 1e-9)
+	a := s.kept
+	s.order = slices.Grow(s.order[:0], len(a))[:len(a)]
+	for {
+		bound := float32((float64(gone) - mass) / float64(len(a)) * (1 - 1e-6))
 		n, dropped := 0, 0.0
-		for i := range a {
-			if p := float64(a[i].weight / sum); p > bound {
-				a[n] = a[i]
+		for _, c := range a {
+			if p := c.weight / sum; p > bound {
+				s.order[n] = c
 				n++
 			} else {
-				dropped += p
+				dropped += float64(p)
 			}
 		}
-		if n == 0 || n > len(a)-len(a)/8 {
-			if n > 0 {
-				mass += dropped
-				a = a[:n]
-			}
+		if n == 0 { // all may go, so the highest stays
+			a = s.order[:copy(s.order, a)]
 			break
 		}
 		mass += dropped
-		a = a[:n]
+		enough := n <= 64 || n > len(a)-len(a)/8
+		if a = s.order[:n]; enough {
+			break
+		}
 	}
 	top := a[0]
 	for i := range a {

@@ -25,7 +25,7 @@ func (s *Sampler) Distribution(scratch *Scratch, logits []float32) ([]Kept, erro
 		return []Kept{{ID: top, Score: scores[top], Prob: 1}}, nil
 	}
 	s.keep(scratch, scores, top)
-	sum := scratch.total()
+	sum := scratch.total
 	kept := make([]Kept, len(scratch.kept))
 	for i, c := range scratch.kept {
 		kept[i] = Kept{ID: c.id, Score: c.score, Prob: float64(c.weight) / sum}
