@@ -38,8 +38,12 @@ lint: require ## formatting, go vet, golangci-lint
 	  echo 'golangci-lint is missing: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@latest'; exit 1; }
 	golangci-lint run ./...
 
-conformance: setup $(stamp) ## tokens against Hugging Face's, 20,000 strings for each of many tokenizers
+conformance: setup $(stamp) ## tokens against Hugging Face's: 14 tokenizers, random ones, damaged ones, and the command
 	$(venv)/bin/python tokenize/conformance/compare.py
+	$(venv)/bin/python tokenize/conformance/parts.py
+	$(venv)/bin/python tokenize/conformance/compose.py
+	$(venv)/bin/python tokenize/conformance/mutate.py
+	$(venv)/bin/python tokenize/conformance/command.py
 
 bench: setup $(stamp) ## throughput against a bare ONNX Runtime loop, and memory over 100,000 texts
 	bench/run
