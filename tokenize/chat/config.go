@@ -23,8 +23,8 @@ type Config struct {
 	templates      map[string]string
 }
 
-// LoadConfig reads tokenizer_config.json, special_tokens_map.json and chat_template.jinja or .json from a model's
-// folder. Any of them may be absent; what the later ones say wins.
+// LoadConfig reads special_tokens_map.json, tokenizer_config.json, chat_template.json or .jinja, and the named templates of
+// additional_chat_templates/ from a model's folder. Any of them may be absent; what the later ones say wins.
 func LoadConfig(dir string) (*Config, error) {
 	c := &Config{Tokens: map[string]string{}, templates: map[string]string{}}
 	for _, f := range []struct {
@@ -48,7 +48,30 @@ func LoadConfig(dir string) (*Config, error) {
 			return nil, fmt.Errorf("read tokenizer config %s: %w", path, err)
 		}
 	}
-	return c, nil
+	return c, c.readNamed(filepath.Join(dir, "additional_chat_templates"))
+}
+
+// readNamed reads NAME.jinja files.
+func (c *Config) readNamed(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read chat templates: %w", err)
+	}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".jinja")
+		if !ok {
+			continue
+		}
+		source, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return fmt.Errorf("read chat template %q: %w", name, err)
+		}
+		c.templates[name] = string(source)
+	}
+	return nil
 }
 
 // ParseConfig reads the text of a tokenizer_config.json alone.

@@ -16,8 +16,13 @@ func TestLoadConfigTakesTheFilesTogether(t *testing.T) {
 		"special_tokens_map.json": `{"bos_token": {"content": "<old>"}, "mask_token": "[M]", "additional_special_tokens": ["<a>", {"content": "<b>"}]}`,
 		"tokenizer_config.json": `{"bos_token": {"content": "<s>", "lstrip": true}, "eos_token": null, "add_bos_token": true, "model_max_length": 1000000000000000019884624838656,
 			"tokenizer_class": "LlamaTokenizer", "padding_side": "left", "chat_template": [{"name": "default", "template": "old"}, {"name": "tool_use", "template": "T{{ additional_special_tokens[1] }}"}]}`,
-		"chat_template.jinja": "{{ bos_token }}{{ messages[0].content }}",
+		"chat_template.jinja":                   "{{ bos_token }}{{ messages[0].content }}",
+		"additional_chat_templates/named.jinja": "{{ mask_token }}",
+		"additional_chat_templates/readme.md":   "not a template",
 	} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +37,7 @@ func TestLoadConfigTakesTheFilesTogether(t *testing.T) {
 	if c.ModelMaxLength != 0 || c.PaddingSide != "left" || c.Class != "LlamaTokenizer" || c.AddBOS == nil || !*c.AddBOS || c.AddEOS != nil {
 		t.Errorf("config is %+v", c)
 	}
-	for name, want := range map[string]string{"": "<s>hi", "tool_use": "T<b>"} {
+	for name, want := range map[string]string{"": "<s>hi", "tool_use": "T<b>", "named": "[M]"} {
 		template, err := c.Template(name)
 		if err != nil {
 			t.Fatal(err)
