@@ -258,6 +258,9 @@ func (g *Generator) Do(ctx context.Context, r Request) error {
 // Stop ends runs in progress. Requests that were not through, and all that follow, end with ErrStopped; Close is still owed.
 func (g *Generator) Stop() { g.stop(ErrStopped) }
 
+// Stopped is closed by Stop.
+func (g *Generator) Stopped() <-chan struct{} { return g.running.Done() }
+
 // Close refuses further requests, finishes those accepted, and frees the model when all their Done calls have returned.
 func (g *Generator) Close() error {
 	g.feeding.Lock()

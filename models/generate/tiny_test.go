@@ -1,0 +1,303 @@
+package generate_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"textmill/models"
+	"textmill/models/checkpoint"
+	"textmill/models/generate"
+	"textmill/models/sample"
+)
+
+const tinyDir = "../checkpoint/testdata/tiny"
+
+// tiny imports one of the tiny checkpoints; spoil, when set, changes its weights file first.
+func tiny(t testing.TB, name string, spoil func([]byte)) *models.Spec {
+	t.Helper()
+	source := filepath.Join(tinyDir, name)
+	if spoil != nil {
+		copied := filepath.Join(t.TempDir(), name)
+		if err := os.CopyFS(copied, os.DirFS(source)); err != nil {
+			t.Fatal(err)
+		}
+		weights := filepath.Join(copied, "model.safetensors")
+		data, err := os.ReadFile(weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spoil(data)
+		if err := os.WriteFile(weights, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		source = copied
+	}
+	got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir(), Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := models.OpenBundle(got.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// someRequests are prompts that begin alike now and then, with sampling of every kind.
+func someRequests(n int, r *rand.Rand, vocab, longest, newTokens int) []generate.Request {
+	shared := make([]int32, longest/2)
+	for i := range shared {
+		shared[i] = int32(3 + r.IntN(vocab-3))
+	}
+	requests := make([]generate.Request, n)
+	for i := range requests {
+		prompt := slices.Clone(shared[:r.IntN(len(shared))])
+		for range 1 + r.IntN(longest-len(prompt)) {
+			prompt = append(prompt, int32(3+r.IntN(vocab-3)))
+		}
+		p := generate.Params{MaxNewTokens: 1 + r.IntN(newTokens), IgnoreEOS: i%3 == 0}
+		p.Params = sample.Params{Temperature: []float64{0, 0.7, 1.5}[i%3], TopK: []int{0, 20}[i%2], TopP: []float64{0, 0.9}[i/2%2],
+			RepetitionPenalty: []float64{0, 1.2}[i/4%2], Seed: r.Uint64(), Logprobs: true}
+		requests[i] = generate.Request{Prompt: prompt, Params: p}
+	}
+	return requests
+}
+
+// sameText compares IDs and log-probabilities, bit for bit.
+func sameText(a, b generate.Result) bool {
+	return slices.Equal(a.IDs, b.IDs) && slices.Equal(a.Logprobs, b.Logprobs) && a.Text == b.Text && a.Finish == b.Finish
+}
+
+// compareBatches runs requests in little company, in much, and in another order, and holds every text to the same bits.
+func compareBatches(t *testing.T, spec *models.Spec, requests []generate.Request) {
+	t.Helper()
+	want := all(t, open(t, spec, generate.Options{Slots: 2}), requests)
+	for _, slots := range []int{5, 16} {
+		g := open(t, spec, generate.Options{Slots: slots})
+		order := rand.New(rand.NewPCG(uint64(slots), 9)).Perm(len(requests))
+		mixed := make([]generate.Request, len(requests))
+		for i, j := range order {
+			mixed[i] = requests[j]
+		}
+		for i, got := range all(t, g, mixed) {
+			if !sameText(got, want[order[i]]) {
+				t.Errorf("%d slots, request %d:\n%v %v %s\n%v %v %s", slots, order[i], got.IDs, got.Logprobs, got.Finish,
+					want[order[i]].IDs, want[order[i]].Logprobs, want[order[i]].Finish)
+			}
+		}
+	}
+}
+
+func TestSameSeedSameTextInEveryBatch(t *testing.T) {
+	for _, name := range []string{"llama", "mistral", "qwen3", "smollm3"} {
+		t.Run(name, func(t *testing.T) {
+			compareBatches(t, tiny(t, name, nil), someRequests(60, rand.New(rand.NewPCG(3, 4)), 64, 40, 24))
+		})
+	}
+}
+
+func TestSameSeedSameTextInEveryLayout(t *testing.T) {
+	var requests []generate.Request
+	for i, g := range readGolden(t)[:8] {
+		requests = append(requests, generate.Request{Prompt: g.PromptIDs, Params: generate.Params{MaxNewTokens: 4 + i,
+			Params: sample.Params{Temperature: float64(i%3) / 2, TopP: 0.95, Seed: uint64(i), Logprobs: true}}})
+	}
+	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs, checkpoint.Q8, checkpoint.Q4} {
+		for _, graph := range smolLM2(t, precision, "").Decoder.Graphs {
+			t.Run(precision+" "+graph.Activations, func(t *testing.T) {
+				compareBatches(t, smolLM2(t, precision, graph.File), requests)
+			})
+		}
+	}
+}
+
+func TestTexts(t *testing.T) {
+	g := open(t, smolLM2(t, checkpoint.FP32, ""), generate.Options{Slots: 4})
+	prompt := readGolden(t)[0].PromptIDs // "The capital of France is Paris.<|im_end|>"
+	with := func(p generate.Params) generate.Result {
+		t.Helper()
+		if p.MaxNewTokens == 0 {
+			p.MaxNewTokens = 16
+		}
+		return all(t, g, []generate.Request{{Prompt: prompt, Params: p}})[0]
+	}
+	for name, c := range map[string]struct {
+		params       generate.Params
+		text, finish string
+		tokens       int
+	}{
+		"the model's own end":        {generate.Params{}, "The capital of France is Paris.", generate.FinishEOS, 8},
+		"length":                     {generate.Params{MaxNewTokens: 3}, "The capital of", generate.FinishLength, 3},
+		"stop string within a token": {generate.Params{Stop: []string{"ranc"}}, "The capital of F", generate.FinishStop, 4},
+		"stop string across tokens":  {generate.Params{Stop: []string{"is Pa", "zzz"}}, "The capital of France ", generate.FinishStop, 6},
+		"stop token":                 {generate.Params{StopIDs: []int32{4649}}, "The capital of France", generate.FinishStop, 4},
+		"stop string never whole":    {generate.Params{Stop: []string{"Paris.!"}}, "The capital of France is Paris.", generate.FinishEOS, 8},
+	} {
+		if got := with(c.params); got.Text != c.text || got.Finish != c.finish || len(got.IDs) != c.tokens {
+			t.Errorf("%s: %q, %s, %v", name, got.Text, got.Finish, got.IDs)
+		}
+	}
+	if got := with(generate.Params{IgnoreEOS: true}); got.Finish != generate.FinishLength || len(got.IDs) != 16 || !strings.HasPrefix(got.Text, "The capital of France is Paris.") {
+		t.Errorf("end ignored: %q, %s, %v", got.Text, got.Finish, got.IDs)
+	}
+	if got := with(generate.Params{Params: sample.Params{MinNewTokens: 12}}); len(got.IDs) < 12 || slices.Contains(got.IDs[:12], 2) {
+		t.Errorf("at least 12 tokens: %v", got.IDs)
+	}
+	var pieces strings.Builder
+	steps := 0
+	done := make(chan generate.Result, 1)
+	err := g.Do(t.Context(), generate.Request{Prompt: prompt, Params: generate.Params{MaxNewTokens: 16}, Explain: 3,
+		Step: func(s generate.Step) {
+			pieces.WriteString(s.Text)
+			if s.Index != steps || s.Candidates[0].ID != s.ID || s.Kept != 1 {
+				t.Errorf("step %d: %+v", steps, s)
+			}
+			steps++
+		}, Done: func(r generate.Result) { done <- r }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := <-done; got.Text != pieces.String() || steps != len(got.IDs) {
+		t.Errorf("%d steps gave %q, the result is %q", steps, pieces.String(), got.Text)
+	}
+}
+
+func TestBadPrompts(t *testing.T) {
+	g := open(t, tiny(t, "llama", nil), generate.Options{})
+	for name, c := range map[string]struct {
+		prompt []int32
+		is     error
+	}{
+		"empty":          {nil, generate.ErrPrompt},
+		"no such token":  {[]int32{5, 64}, generate.ErrPrompt},
+		"negative":       {[]int32{-1}, generate.ErrPrompt},
+		"fills all":      {make([]int32, 64), generate.ErrNoRoom},
+		"beyond context": {make([]int32, 65), generate.ErrTooLong},
+	} {
+		if err := g.Do(t.Context(), generate.Request{Prompt: c.prompt, Params: generate.Params{MaxNewTokens: 1}}); !errors.Is(err, c.is) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	results := all(t, g, []generate.Request{{Prompt: make([]int32, 63), Params: generate.Params{MaxNewTokens: 50, IgnoreEOS: true}}})
+	if len(results[0].IDs) != 1 || results[0].Finish != generate.FinishLength {
+		t.Errorf("the last place of the context: %+v", results[0])
+	}
+	if spec := tiny(t, "bert", nil); true {
+		if _, err := generate.Open(t.Context(), spec, generate.Options{}); !errors.Is(err, models.ErrBundle) {
+			t.Errorf("an embedding model: %v", err)
+		}
+	}
+}
+
+// outcome runs one request that must fail.
+func outcome(t *testing.T, g *generate.Generator) error {
+	t.Helper()
+	done := make(chan generate.Result, 1)
+	err := g.Do(t.Context(), generate.Request{Prompt: []int32{5, 6, 7}, Params: generate.Params{MaxNewTokens: 5}, Done: func(r generate.Result) { done <- r }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return (<-done).Err
+}
+
+func TestFailures(t *testing.T) {
+	huge := tiny(t, "llama", func(data []byte) { // every weight of the last norm overflows what follows
+		n := binary.LittleEndian.Uint64(data)
+		var header map[string]struct {
+			Dtype   string
+			Offsets [2]int `json:"data_offsets"`
+		}
+		if err := json.Unmarshal(bytes.TrimSpace(data[8:8+n]), &header); err != nil {
+			t.Fatal(err)
+		}
+		norm := header["model.norm.weight"]
+		if norm.Dtype != "BF16" {
+			t.Fatal(norm)
+		}
+		for at := norm.Offsets[0]; at < norm.Offsets[1]; at += 2 {
+			binary.LittleEndian.PutUint16(data[8+int(n)+at:], uint16(math.Float32bits(3e38)>>16))
+		}
+	})
+	if err := outcome(t, open(t, huge, generate.Options{})); !errors.Is(err, generate.ErrNaN) {
+		t.Errorf("logits that overflow: %v", err)
+	}
+	if err := outcome(t, open(t, tiny(t, "llama", nil), generate.Options{RunTimeout: time.Nanosecond})); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a run without time: %v", err)
+	}
+}
+
+func TestStopAndClose(t *testing.T) {
+	g := open(t, tiny(t, "llama", nil), generate.Options{Slots: 2})
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var stopped, finished int
+	entered := make(chan struct{})
+	once := sync.OnceFunc(func() { close(entered) })
+	for range 4 {
+		wg.Add(1)
+		err := g.Do(t.Context(), generate.Request{Prompt: []int32{5}, Params: generate.Params{MaxNewTokens: 60, IgnoreEOS: true},
+			Step: func(s generate.Step) {
+				once()
+				if s.Index == 0 { // hold the loop until Stop
+					<-g.Stopped()
+				}
+			},
+			Done: func(r generate.Result) {
+				mu.Lock()
+				defer mu.Unlock()
+				if errors.Is(r.Err, generate.ErrStopped) {
+					stopped++
+				} else {
+					finished++
+				}
+				wg.Done()
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-entered
+	g.Stop()
+	wg.Wait()
+	if stopped != 4 {
+		t.Errorf("%d stopped, %d finished", stopped, finished)
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := g.Do(t.Context(), generate.Request{Prompt: []int32{5}}); !errors.Is(err, generate.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// A memory limit that holds a few hundred tokens lets texts run one after the other.
+func TestMemoryBoundsWhatRunsTogether(t *testing.T) {
+	spec := tiny(t, "llama", nil)
+	most := 0
+	o := generate.Options{Slots: 8, Observe: func(s generate.RunStats) { most = max(most, s.Rows) }}
+	o.Memory = 900 * spec.Decoder.KVBytes()
+	g := open(t, spec, o)
+	if g.Slots() != 2 || g.MaxTotalTokens() > 900 {
+		t.Errorf("%d slots of %d tokens", g.Slots(), g.MaxTotalTokens())
+	}
+	results := all(t, g, someRequests(20, rand.New(rand.NewPCG(5, 6)), 64, 30, 20))
+	if len(results) != 20 || most > 2 {
+		t.Errorf("%d rows at a time", most)
+	}
+	o.Memory = 100 * spec.Decoder.KVBytes()
+	if _, err := generate.Open(t.Context(), spec, o); err == nil || !strings.Contains(err.Error(), "MiB") {
+		t.Errorf("no memory: %v", err)
+	}
+}
