@@ -44,7 +44,7 @@ func (s *Spec) open(graph string) error {
 	if err != nil {
 		return err
 	}
-	s.Task = c.task()
+	s.Task, s.Architecture = c.task(), strings.Join(c.model.Architectures, ", ")
 	if err := s.chooseGraph(graph); err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ type Decoder struct {
 	MaxPositions int    `json:"max_positions"`
 	// CacheType is the element type of the caches.
 	CacheType string `json:"cache_type"`
+	// Precision is what the weights were imported as, "" when nothing says it.
+	Precision string `json:"precision,omitempty"`
 	// Embedding is the tensor that tokens are looked up in.
 	Embedding TokenTable `json:"embedding"`
 	// Graphs are the ONNX files, the most exact one first; they share their weights.

@@ -58,3 +58,34 @@ func TestImportedModelEmbeds(t *testing.T) {
 		t.Errorf("a refused import left something:\n%s", list)
 	}
 }
+
+// TestImportedDecoderIsInspected looks at a decoder that was made of a GGUF file.
+func TestImportedDecoderIsInspected(t *testing.T) {
+	c := call{home: t.TempDir()}
+	c.ok(t, "models", "import", "../models/checkpoint/testdata/llama.gguf", "--precision", "q8", "--name", "tiny")
+	var m struct {
+		Task, Architecture, Precision string
+		Layers, Heads                 int
+		KVHeads                       int   `json:"kv_heads"`
+		VocabSize                     int   `json:"vocab_size"`
+		MaxLength                     int   `json:"max_length"`
+		EOS                           []int `json:"eos_token_id"`
+		ChatTemplate                  bool  `json:"chat_template"`
+	}
+	if err := json.Unmarshal([]byte(c.ok(t, "models", "inspect", "tiny", "--json").stdout), &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Task != "generate" || m.Architecture != "LlamaForCausalLM" || m.Precision != "q8" || m.Layers != 2 || m.Heads != 2 || m.KVHeads != 1 ||
+		m.VocabSize != 64 || m.MaxLength != 64 || len(m.EOS) != 1 || m.EOS[0] != 2 || !m.ChatTemplate {
+		t.Errorf("inspected: %+v", m)
+	}
+	text := strings.Join(strings.Fields(c.ok(t, "models", "inspect", "tiny").stdout), " ")
+	for _, want := range []string{"precision q8", "eos_token_id 2", "chat_template present", "past_key_values (4)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("inspect does not say %q:\n%s", want, text)
+		}
+	}
+	if list := c.ok(t, "models", "list").stdout; !strings.Contains(list, "generate  -") {
+		t.Errorf("list:\n%s", list)
+	}
+}

@@ -11,13 +11,22 @@ func modelsImportCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import SRC [--name NAME] [--precision P]",
 		Short: "Turn a checkpoint into a model of the cache",
-		Long: `SRC is a GGUF file, or a Hugging Face directory with safetensors. The result is a model bundle with an ONNX graph made here.
-Encoders: BERT, MiniLM, RoBERTa, XLM-R, CamemBERT, DistilBERT, ModernBERT. Decoders (Llama, Mistral, Qwen2, Qwen3, SmolLM) are imported
-too, but nothing runs them yet.
+		Long: `SRC is a GGUF file, or a Hugging Face directory with config.json, tokenizer.json and safetensors, in one file or in
+shards. The result is a model bundle with an ONNX graph made here, whole or not at all.
 
---precision: fp32 writes every weight as a float; q8 and q4 write matrices in blocks of 32 with 8 or 4 bits; as-is keeps the
-blocks of a GGUF file with their exact values.`,
+To embed with: BERT, MiniLM, RoBERTa, XLM-R, CamemBERT, DistilBERT, ModernBERT (from directories).
+To generate with: Llama, Mistral, Qwen2, Qwen3, SmolLM (from directories and GGUF files, whose types F32, F16, BF16, Q4_0,
+Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K are read).
+
+--precision says how the weights are stored:
+  fp32   every weight as a float: the most exact, 4 bytes a weight
+  q8     matrices in blocks of 32 with 8 bits, rounded here
+  q4     matrices in blocks of 32 with 4 bits, rounded here: the smallest; the tokens' table keeps 8
+  as-is  the exact values of a GGUF file's own blocks; other checkpoints as floats
+Blocks of a GGUF file that are already as small as q8 or q4 asks for keep their exact values. What rounding costs is printed
+by: textmill models verify NAME --against BUNDLE`,
 		Example: `  textmill models import ./all-MiniLM-L6-v2 --name minilm
+  textmill models import ~/Qwen3-0.6B --precision q8
   textmill models import SmolLM2-135M-Instruct.Q4_1.gguf --precision as-is`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,7 +39,7 @@ blocks of a GGUF file with their exact values.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.Name, "name", "", "`NAME` of the model; default: derived from SRC")
-	cmd.Flags().StringVar(&o.Precision, "precision", "fp32", "`P` of the weights: fp32, q8, q4 or as-is")
+	cmd.Flags().StringVar(&o.Precision, "precision", "fp32", "precision `P` of the weights: fp32, q8, q4 or as-is")
 	jsonFlag(cmd, &o.JSON)
 	return cmd
 }

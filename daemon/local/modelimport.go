@@ -39,9 +39,12 @@ func ImportModel(ctx context.Context, cfg config.Config, o ImportOptions) error 
 		Progress: func(done, total int64) {
 			if time.Since(last) > progressEvery {
 				last = time.Now()
-				fmt.Fprintf(o.Progress, "%d of %d MB read\n", done>>20, total>>20)
+				fmt.Fprintf(o.Progress, "%s: %d of %d MB read\n", o.Source, done>>20, total>>20)
 			}
 		}})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,11 @@ import (
 
 // Setup obtains libonnxruntime and the default models; what is there already is verified and kept.
 func Setup(ctx context.Context, cfg config.Config, progress io.Writer) error {
-	return fetch.Setup(ctx, fetchOptions(cfg, progress))
+	err := fetch.Setup(ctx, fetchOptions(cfg, progress))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // PullOptions describes one run of `textmill models pull`.
@@ -28,6 +32,9 @@ type PullOptions struct {
 // PullModel obtains a model into the cache and records its files' hashes.
 func PullModel(ctx context.Context, cfg config.Config, o PullOptions) error {
 	got, err := fetch.Pull(ctx, fetchOptions(cfg, o.Progress), o.Source, o.Name)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return err
 	}

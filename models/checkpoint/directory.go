@@ -22,12 +22,19 @@ type directory struct {
 func openDirectory(dir string) (source, error) {
 	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
-		return nil, fmt.Errorf("%w: it is no Hugging Face directory: %w", ErrUnsupported, err)
+		err = fmt.Errorf("%w: it is no Hugging Face directory: %w", ErrUnsupported, err)
+		if files, _ := filepath.Glob(filepath.Join(dir, "*.gguf")); len(files) > 0 {
+			err = fmt.Errorf("%w; to import a GGUF file, name the file: %s", err, files[0])
+		}
+		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err != nil {
 		return nil, fmt.Errorf("%w: it has no fast tokenizer: %w; save one with the tokenizer's own library", ErrUnsupported, err)
 	}
 	set, err := safetensors.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %w; weights in another format have to be saved as safetensors first", ErrUnsupported, err)
+	}
 	if err != nil {
 		return nil, err
 	}

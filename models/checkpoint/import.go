@@ -44,7 +44,7 @@ func Import(ctx context.Context, o Options) (Result, error) {
 		o.Name = nameOf(o.Source)
 	}
 	if !models.ValidName(o.Name) {
-		return Result{}, fmt.Errorf("%w: %q cannot name a model (letters, digits, _ and -)", ErrUnsupported, o.Name)
+		return Result{}, fmt.Errorf("%w: %q cannot name a model: only letters, digits, _ and - may be in it; choose one with --name", ErrUnsupported, o.Name)
 	}
 	src, err := open(o.Source)
 	if err != nil {
@@ -71,6 +71,8 @@ func nameOf(path string) string {
 func open(path string) (source, error) {
 	st, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: %w; SRC is a GGUF file or a directory on this machine", ErrUnsupported, err)
 	case err != nil:
 		return nil, err
 	case st.IsDir():
@@ -79,6 +81,12 @@ func open(path string) (source, error) {
 		return nil, fmt.Errorf("%w: it is no regular file", ErrUnsupported)
 	case strings.HasSuffix(path, ".safetensors"):
 		return nil, fmt.Errorf("%w: name the directory that %s is in, which also has config.json and tokenizer.json", ErrUnsupported, filepath.Base(path))
+	case !strings.HasSuffix(path, ".gguf"):
+		src, err := openGGUF(path)
+		if err != nil {
+			err = fmt.Errorf("%w; SRC is a GGUF file, or a Hugging Face directory with safetensors", err)
+		}
+		return src, err
 	}
 	return openGGUF(path)
 }
@@ -87,7 +95,7 @@ func open(path string) (source, error) {
 func (o Options) build(ctx context.Context, src source, p weights.Precision) (r Result, err error) {
 	target := filepath.Join(o.Dir, o.Name)
 	if _, err := os.Lstat(target); !o.Replace && !errors.Is(err, fs.ErrNotExist) {
-		return r, fmt.Errorf("%w: %s; remove it or choose another name", ErrExists, target)
+		return r, fmt.Errorf("%w: %s; remove it, or choose another name with --name", ErrExists, target)
 	}
 	s, err := newStaging(o.Dir)
 	if err != nil {

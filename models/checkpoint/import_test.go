@@ -8,8 +8,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"textmill/models"
 	"textmill/models/checkpoint"
@@ -197,5 +201,35 @@ func TestPrecisionsAreNear(t *testing.T) {
 		if t.Logf("%s: logits are off by %g at most", precision, worst); !(worst < bound) {
 			t.Errorf("%s: logits are off by %g, want less than %g", precision, worst, bound)
 		}
+	}
+}
+
+func TestImportRemovesWhatKilledOnesLeft(t *testing.T) {
+	dir := t.TempDir()
+	long := time.Now().Add(-time.Hour)
+	for name, at := range map[string]time.Time{"left": long, "busy": long, "young": time.Now()} {
+		path := filepath.Join(dir, ".import-"+name)
+		if err := errors.Join(os.MkdirAll(filepath.Join(path, "onnx"), 0o755), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busy, err := os.Open(filepath.Join(dir, ".import-busy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	if err := unix.Flock(int(busy.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join("testdata", "tiny", "bert"), Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	var there []string
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		there = append(there, e.Name())
+	}
+	if want := []string{".import-busy", ".import-young", "bert"}; err != nil || !slices.Equal(there, want) {
+		t.Errorf("there is %v (%v), want %v", there, err, want)
 	}
 }

@@ -61,7 +61,7 @@ func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
 	}
 	return writeJSON(filepath.Join(dir, models.DecoderName), models.Decoder{
 		Layout: models.SlotsLayout, Layers: m.Layers, Heads: m.Heads, KVHeads: m.KVHeads, HeadSize: m.HeadSize, HiddenSize: m.HiddenSize,
-		VocabSize: m.VocabSize, MaxPositions: m.MaxPositions, CacheType: "float32", Embedding: table(m.Embedding), Graphs: graphs,
+		VocabSize: m.VocabSize, MaxPositions: m.MaxPositions, CacheType: "float32", Precision: string(p), Embedding: table(m.Embedding), Graphs: graphs,
 	})
 }
 

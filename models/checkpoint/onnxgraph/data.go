@@ -63,6 +63,7 @@ type Data struct {
 	file *os.File
 	w    *bufio.Writer
 	pos  int64
+	err  error // that a Put ended with
 }
 
 // CreateData begins a new data file, which graphs in the same folder can use.
@@ -76,6 +77,14 @@ func CreateData(path string) (*Data, error) {
 
 // Put stores a tensor whose bytes, little-endian, write gives.
 func (d *Data) Put(name string, elem Elem, dims []int, write func(io.Writer) error) (Stored, error) {
+	s, err := d.put(name, elem, dims, write)
+	if err != nil {
+		d.err = err
+	}
+	return s, err
+}
+
+func (d *Data) put(name string, elem Elem, dims []int, write func(io.Writer) error) (Stored, error) {
 	s := Stored{Name: name, elem: elem, dims: dims, length: elem.size()}
 	for _, n := range dims {
 		s.length *= int64(n)
@@ -118,8 +127,11 @@ func (s Stored) check(written int64) error {
 	return nil
 }
 
-// Close makes the file durable.
+// Close makes the file durable, unless a tensor could not be stored.
 func (d *Data) Close() error {
+	if d.err != nil {
+		return d.file.Close()
+	}
 	return errors.Join(d.w.Flush(), d.file.Sync(), d.file.Close())
 }
 
