@@ -29,6 +29,7 @@ type Daemon struct {
 	lanes    *committers
 	settler  *settler
 	servers  []*server
+	alone    sync.RWMutex // see server
 	natsURL  string
 	httpAddr string
 

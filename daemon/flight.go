@@ -25,7 +25,8 @@ type flight struct {
 	lane     *lane  // where its rows go; nil for one that gets none
 	release  func() // called once it is settled
 
-	halted atomic.Pointer[error] // why no more rows are wanted
+	halted  atomic.Pointer[error] // why no more rows are wanted
+	letters []queue.DeadLetter    // of records that were given up; written before the last piece is handed on
 
 	mu       sync.Mutex
 	slots    [][]export.Row // rows of records from first on, nil while they run

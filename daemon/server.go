@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"textmill/daemon/crash"
@@ -51,6 +52,7 @@ type server struct {
 	settler    *settler
 	source     source
 	limits     jobs.Limits
+	alone      *sync.RWMutex // held for reading by who feeds among others, for writing by who must run alone; one for all models
 	log        *slog.Logger
 
 	consumers map[string]*subject
@@ -203,6 +205,11 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 	}
 	if err != nil || settled {
 		s.recount(work, lane.table, f, shard, v)
+		if v.skipped && d.Delivered > suspectAfter {
+			if err := s.recall(work, f, shard); err != nil {
+				v = giveUp(err)
+			}
+		}
 		s.end(work, f, v)
 		return
 	}
@@ -257,20 +264,12 @@ func (s *server) feed(work context.Context, f *flight, shard *jobs.Shard) {
 	defer f.finishFeeding()
 	todo := s.engine.Work(shard, rows.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence})
 	f.kind = todo.Kind()
-	for record, err := range s.source.records(work, shard) {
-		if err == nil && f.halting() == nil {
-			err = todo.Do(work, record, f.expect())
-			if err != nil {
-				err = errors.Join(errDraining, err)
-			}
-		}
-		if err != nil {
-			f.halt(err)
-		}
-		if f.halting() != nil {
-			return
-		}
+	do := func(record jobs.Record, done func([]export.Row)) error { return todo.Do(work, record, done) }
+	if f.delivery.Delivered > suspectAfter {
+		s.suspected(work, f, shard, do)
+		return
 	}
+	s.together(work, f, shard, do)
 }
 
 // end settles a flight that never reached a committer.

@@ -74,8 +74,14 @@ func (s *settler) conclude(ctx context.Context, f *flight, v verdict) error {
 		e := f.event(jobs.EventCommitted)
 		e.Version, e.Table = v.version, f.lane.table.Path()
 		crash.Point("before-event")
+		if err := s.buryRecords(ctx, f); err != nil {
+			return err
+		}
 		if err := s.queue.PublishEvent(ctx, e); err != nil {
 			return fmt.Errorf("publish event: %w", err)
+		}
+		if err := s.acquit(ctx, f); err != nil {
+			return err
 		}
 		crash.Point("before-ack")
 		err := f.delivery.Ack(ctx)
@@ -116,8 +122,34 @@ func (s *settler) bury(ctx context.Context, f *flight, why *jobs.Invalid) error 
 	if err := s.queue.PublishEvent(ctx, f.event(jobs.EventDead)); err != nil {
 		return fmt.Errorf("publish event: %w", err)
 	}
+	if err := s.acquit(ctx, f); err != nil {
+		return err
+	}
 	crash.Point("before-term")
 	return f.delivery.Term(ctx, why.Class)
+}
+
+// buryRecords publishes the letters of records that were given up while their neighbours became rows.
+func (s *settler) buryRecords(ctx context.Context, f *flight) error {
+	for _, letter := range f.letters {
+		if err := s.queue.PublishDead(ctx, letter); err != nil {
+			return fmt.Errorf("publish dead letter of a record: %w", err)
+		}
+		s.log.WarnContext(ctx, "a record is a dead letter", "job", f.job, "shard", f.shard, "class", letter.Class, "reason", letter.Reason)
+	}
+	return nil
+}
+
+// acquit forgets that a delivery was a suspect, once everything that became of it is known elsewhere.
+func (s *settler) acquit(ctx context.Context, f *flight) error {
+	if f.delivery.Delivered <= suspectAfter || f.lane == nil {
+		return nil
+	}
+	err := f.lane.table.EndTrial(ctx, f.key, f.kind)
+	if errors.Is(err, export.ErrSchema) || errors.Is(err, export.ErrRefused) {
+		return nil // a table that is not ours to write to has no trials
+	}
+	return err
 }
 
 // name is the verdict's word in logs and metrics.

@@ -40,7 +40,8 @@ func (s *Shard) body(data []byte, subjectJob string, l Limits) (named bool, err 
 		}
 		return false, invalidf("the payload is not JSON: %s; send header Content-Type: text/plain if it is a text", syntaxText(err))
 	}
-	s.parseParams(b.params)
+	s.RawParams = bytes.Clone(b.params)
+	s.parseParams(s.RawParams)
 	switch {
 	case s.Records == nil && s.Input == nil:
 		return false, invalidf("the message has no records: give records or input")

@@ -44,6 +44,7 @@ type Shard struct {
 	Embed     EmbedParams    // when Task is embed
 	Generate  GenerateParams // when Task is generate
 	ParamsErr *RecordError   // bad params: every record becomes an error row
+	RawParams []byte         // JSON as it came; nil = none
 }
 
 // EventID is the shard's name in events: retry n of a dead letter is <shard>/r<n>.

@@ -124,6 +124,7 @@ func Specs() []Spec {
 		{Name: "files", Daemons: 1, Kinds: []string{quiet}, Faulty: 60},
 		{Name: "clock", Daemons: 2, Kinds: []string{quiet, republish, kill}, Jumps: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
+		{Name: "poison", Daemons: 2, Kinds: []string{quiet, kill}, Poison: true},
 		{Name: "all", Daemons: 2, Kinds: append([]string{kill, crash, freeze, killBroker, republish, optimized}, network...), Armed: true},
 	}
 }

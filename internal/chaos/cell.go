@@ -27,6 +27,7 @@ type Spec struct {
 	Kinds   []string // of faults, drawn with equal chances
 	Plain   bool     // publishes text/plain messages too; no fault may have a publisher repeat itself
 	Armed   bool     // each life of a daemon has a crash point
+	Points  []point  // those it may have; nil = all there are
 	Faulty  int      // one file operation in so many fails; 0 = none
 	Jumps   bool     // the tables' clock jumps
 	TmpFS   bool     // the tables lie on a small file system of their own
@@ -221,18 +222,24 @@ func (c *cell) command(arms *rand.Rand) *exec.Cmd {
 	return cmd
 }
 
-// points are where a daemon may die, and how often it may pass before.
-var points = []struct {
+// point is where a daemon may die, and how often it may pass before.
+type point struct {
 	name string
 	most int
-}{
+}
+
+var points = []point{
 	{"fetched", 12}, {"run", 200}, {"before-commit", 3}, {"after-commit", 3}, {"before-event", 12}, {"before-ack", 12}, {"after-ack", 12},
 	{"before-letter", 1}, {"before-term", 1}, {"create", 6}, {"create+", 6}, {"write", 40}, {"write~", 40}, {"write+", 40}, {"fsync", 6}, {"fsync+", 6},
 	{"close", 6}, {"link", 3}, {"link+", 3}, {"rename", 3}, {"rename+", 3}, {"unlink", 6}, {"unlink+", 6}, {"syncdir", 6}, {"syncdir+", 6},
 }
 
 func (c *cell) arm(arms *rand.Rand) string {
-	p := points[arms.IntN(len(points))]
+	all := c.Points
+	if all == nil {
+		all = points
+	}
+	p := all[arms.IntN(len(all))]
 	return fmt.Sprintf("%s:%d", p.name, 1+arms.IntN(p.most))
 }
 

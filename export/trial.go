@@ -1,0 +1,126 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"textmill/export/disk"
+)
+
+// Trial is what is known of a delivery that has come so often that it may be what kills its daemons. It is kept beside the
+// table, durably, so that whoever gets the delivery next knows what it did alone.
+type Trial struct {
+	// Ranges cut the delivery's records, by index from 0: each is Ranges[i] to Ranges[i+1]. The first is 0, the last the number of
+	// records.
+	Ranges []int `json:"ranges"`
+	// Running is the range that runs alone in the owner's process, -1 for none.
+	Running int `json:"running"`
+	// Deaths is how many processes died while the record Accused ran alone.
+	Deaths  int `json:"deaths,omitempty"`
+	Accused int `json:"accused,omitempty"`
+	// Guilty are the records that are given up.
+	Guilty []int  `json:"guilty,omitempty"`
+	Owner  string `json:"owner"`
+}
+
+// ErrOnTrial says that a process that lives is running the delivery alone.
+var ErrOnTrial = errors.New("another process is running the delivery alone")
+
+const maxTrial = 1 << 20
+
+func trialName(k Key) string { return "trial-" + k.Hash() + ".json" }
+
+// Trial reads what is known of a delivery; nil when it never ran alone. died says that the process which ran Running is gone.
+// ErrOnTrial when it is not.
+func (t *Table) Trial(ctx context.Context, k Key, kind EmbeddingKind) (trial *Trial, died bool, err error) {
+	h, err := t.ensure(ctx, kind)
+	if err != nil {
+		return nil, false, err
+	}
+	f, err := h.aux.Open(trialName(k))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxTrial))
+	if err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	trial, err = parseTrial(data)
+	if err != nil {
+		t.log.Warn("what was known of a suspect delivery cannot be read; it is tried anew", "file", f.Name(), "error", err)
+		return nil, false, nil
+	}
+	if trial.Running < 0 || trial.Owner == h.id {
+		return trial, false, nil
+	}
+	lock, err := h.aux.Lock(trial.Owner + ".lock")
+	if errors.Is(err, disk.ErrLocked) {
+		return nil, false, fmt.Errorf("%w: %s", ErrOnTrial, k)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return trial, true, lock.Drop() // the lock's file stays for the sweep of what its owner left
+}
+
+func parseTrial(data []byte) (*Trial, error) {
+	var t Trial
+	if err := json.Unmarshal(data, &t); err != nil {
+		return nil, err
+	}
+	if len(t.Ranges) < 2 || t.Ranges[0] != 0 || t.Running < -1 || t.Running >= len(t.Ranges)-1 || !ourLock.MatchString(t.Owner+".lock") {
+		return nil, errors.New("not a trial")
+	}
+	for i, at := range t.Ranges[1:] {
+		if at <= t.Ranges[i] {
+			return nil, errors.New("ranges are not in order")
+		}
+	}
+	for _, g := range t.Guilty {
+		if g < 0 || g >= t.Ranges[len(t.Ranges)-1] {
+			return nil, errors.New("a guilty record is none of the delivery's")
+		}
+	}
+	return &t, nil
+}
+
+// SaveTrial returns once the trial is durable.
+func (t *Table) SaveTrial(ctx context.Context, k Key, kind EmbeddingKind, trial *Trial) error {
+	h, err := t.ensure(ctx, kind)
+	if err != nil {
+		return err
+	}
+	trial.Owner = h.id
+	data, err := json.Marshal(trial)
+	if err != nil {
+		return err
+	}
+	temp, err := h.writeTemp(data)
+	if err != nil {
+		return err
+	}
+	if err := h.aux.Rename(temp, h.aux, trialName(k)); err != nil {
+		return errors.Join(err, h.aux.Unlink(temp))
+	}
+	return h.aux.Sync()
+}
+
+// EndTrial forgets what was known of a delivery.
+func (t *Table) EndTrial(ctx context.Context, k Key, kind EmbeddingKind) error {
+	h, err := t.ensure(ctx, kind)
+	if err != nil {
+		return err
+	}
+	if err := h.aux.Unlink(trialName(k)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

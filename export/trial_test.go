@@ -1,0 +1,64 @@
+package export
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+)
+
+func TestTrialIsKnownToWhoComesNext(t *testing.T) {
+	dir := t.TempDir()
+	tab := table(t, openStore(t, dir))
+	look := func(tab *Table) (*Trial, bool, error) { return tab.Trial(t.Context(), key("a"), EmbeddingFloat32) }
+	if got, died, err := look(tab); got != nil || died || err != nil {
+		t.Errorf("before the first: %+v, %v, %v", got, died, err)
+	}
+	want := &Trial{Ranges: []int{0, 3, 10}, Running: 1, Deaths: 1, Accused: 4, Guilty: []int{2}}
+	save := func(tab *Table, trial *Trial) {
+		t.Helper()
+		if err := tab.SaveTrial(t.Context(), key("a"), EmbeddingFloat32, trial); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(tab, want)
+	if got, died, err := look(tab); !reflect.DeepEqual(got, want) || died || err != nil {
+		t.Errorf("by the same process: %+v, %v, %v", got, died, err)
+	}
+	other := table(t, openStore(t, dir))
+	if _, _, err := look(other); !errors.Is(err, ErrOnTrial) {
+		t.Errorf("while its process lives: %v", err)
+	}
+	if err := tab.h.lock.Drop(); err != nil { // as a killed process does
+		t.Fatal(err)
+	}
+	if got, died, err := look(other); !reflect.DeepEqual(got, want) || !died || err != nil {
+		t.Errorf("after its process died: %+v, %v, %v", got, died, err)
+	}
+	want.Running = -1
+	save(other, want)
+	third := table(t, openStore(t, dir))
+	if got, died, err := look(third); !reflect.DeepEqual(got, want) || died || err != nil {
+		t.Errorf("when nothing runs: %+v, %v, %v", got, died, err)
+	}
+	if err := third.EndTrial(t.Context(), key("a"), EmbeddingFloat32); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := look(third); got != nil || err != nil {
+		t.Errorf("after its end: %+v, %v", got, err)
+	}
+}
+
+func FuzzParseTrial(f *testing.F) {
+	f.Add([]byte(`{"ranges":[0,3,10],"running":1,"deaths":1,"accused":4,"guilty":[2],"owner":"0123456789abcdef"}`))
+	f.Add([]byte(`{"ranges":[0,0],"running":0}`))
+	f.Add([]byte(`{"ranges":[0,9],"running":7,"owner":"../../x"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		trial, err := parseTrial(data)
+		if err != nil {
+			return
+		}
+		if trial.Running >= 0 && trial.Ranges[trial.Running+1] <= trial.Ranges[trial.Running] {
+			t.Errorf("an empty range runs: %+v", trial)
+		}
+	})
+}
