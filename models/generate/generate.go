@@ -221,14 +221,27 @@ func (g *Generator) Threads() int { return g.o.Threads }
 func (g *Generator) Check(n int) error {
 	switch {
 	case n == 0:
-		return fmt.Errorf("%w: it has no tokens", ErrPrompt)
+		return refuse(ErrPrompt, "the prompt has no tokens")
 	case n > g.length:
-		return fmt.Errorf("%w: the prompt has %d tokens, the context %d; shorten it", ErrTooLong, n, g.length)
+		return refuse(ErrTooLong, "the prompt has %d tokens, the context %d; shorten it", n, g.length)
 	case n == g.length:
-		return fmt.Errorf("%w: the prompt's %d tokens fill the context of %d and leave none for a new one; shorten it", ErrNoRoom, n, g.length)
+		return refuse(ErrNoRoom, "the prompt's %d tokens fill the context and leave no room for a new one; shorten it", n)
 	}
 	return nil
 }
+
+// A refusal says why a prompt cannot be run; what kind of reason it is stands beside the words.
+type refusal struct {
+	kind error
+	text string
+}
+
+func refuse(kind error, format string, args ...any) error {
+	return &refusal{kind, fmt.Sprintf(format, args...)}
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }
 
 // Do accepts a request, waiting while as many as there are slots wait already. An error means that Done will not be called.
 func (g *Generator) Do(ctx context.Context, r Request) error {
@@ -237,7 +250,7 @@ func (g *Generator) Do(ctx context.Context, r Request) error {
 	}
 	for i, id := range r.Prompt {
 		if id < 0 || int(id) >= g.spec.Decoder.VocabSize {
-			return fmt.Errorf("%w: token %d of it is id %d, the model has %d", ErrPrompt, i, id, g.spec.Decoder.VocabSize)
+			return refuse(ErrPrompt, "token %d of the prompt is id %d, the model has ids 0 to %d", i, id, g.spec.Decoder.VocabSize-1)
 		}
 	}
 	r.Params.MaxNewTokens = min(max(r.Params.MaxNewTokens, 1), g.length-len(r.Prompt))
