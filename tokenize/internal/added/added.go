@@ -135,6 +135,7 @@ func (v *Vocabulary) split(dst []Part, text string, f *finder) []Part {
 		return append(dst, Part{0, len(text), -1})
 	}
 	last := 0
+	blankTo := 0 // up to here the text is known to be white space from the end of some match on
 	for at := 0; ; {
 		start, end, id := f.next(text, at)
 		if id < 0 {
@@ -146,10 +147,13 @@ func (v *Vocabulary) split(dst []Part, text string, f *finder) []Part {
 			continue
 		}
 		if t.LStrip {
-			start = max(spaceBefore(text[:start]), last)
+			start = last + spaceBefore(text[last:max(start, last)])
 		}
 		if t.RStrip {
-			end += spaceAfter(text[end:])
+			if end >= blankTo {
+				blankTo = end + spaceAfter(text[end:])
+			}
+			end = blankTo
 		}
 		if last < start {
 			dst = append(dst, Part{last, start, -1})
