@@ -59,6 +59,47 @@ func TestImportedModelEmbeds(t *testing.T) {
 	}
 }
 
+// TestVerifyMeasuresWhatRoundingCosts compares a rounded decoder with an exact one and with its checkpoint.
+func TestVerifyMeasuresWhatRoundingCosts(t *testing.T) {
+	home := newHome(t)
+	if err := os.Remove(filepath.Join(home, "models")); err != nil {
+		t.Fatal(err)
+	}
+	const source = "../models/checkpoint/testdata/llama.gguf"
+	c := call{home: home}
+	c.ok(t, "models", "import", source, "--name", "exact")
+	c.ok(t, "models", "import", source, "--name", "rounded", "--precision", "q8")
+	var kl []float64
+	for _, against := range []string{"exact", source} {
+		var v struct {
+			OK     bool
+			Graphs []struct {
+				KL, Top1  float64
+				Positions int
+			}
+		}
+		if err := json.Unmarshal([]byte(c.ok(t, "models", "verify", "rounded", "--against", against, "--json").stdout), &v); err != nil {
+			t.Fatal(err)
+		}
+		if !v.OK || len(v.Graphs) != 1 || v.Graphs[0].KL <= 0 || v.Graphs[0].KL > 0.1 || v.Graphs[0].Positions < 100 {
+			t.Fatalf("against %s: %+v", against, v)
+		}
+		kl = append(kl, v.Graphs[0].KL)
+	}
+	if kl[0] != kl[1] {
+		t.Errorf("against the import and the checkpoint: %v", kl)
+	}
+	if r := c.ok(t, "models", "verify"); strings.Count(r.stdout, "as recorded") != 2 || !strings.Contains(r.stderr, "--against") {
+		t.Errorf("verify:\n%s%s", r.stdout, r.stderr)
+	}
+	if r := c.run(t, "models", "verify", "--against", "exact"); r.code != 2 {
+		t.Errorf("--against without a model: exit %d\n%s", r.code, r.stderr)
+	}
+	if left, err := filepath.Glob(filepath.Join(home, ".verify-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 // TestImportedDecoderIsInspected looks at a decoder that was made of a GGUF file.
 func TestImportedDecoderIsInspected(t *testing.T) {
 	c := call{home: t.TempDir()}

@@ -59,21 +59,31 @@ func modelsInspectCommand(s *settings) *cobra.Command {
 }
 
 func modelsVerifyCommand(s *settings) *cobra.Command {
-	var asJSON bool
+	var o local.VerifyOptions
 	cmd := &cobra.Command{
-		Use:     "verify [NAME...]",
-		Short:   "Compare every file of the models with the hashes recorded at pull",
-		Example: `  textmill models verify all-MiniLM-L6-v2`,
-		Args:    cobra.ArbitraryArgs,
+		Use:   "verify [NAME...]",
+		Short: "Compare every file of the models with the hashes that were recorded, and their graphs with exact ones",
+		Long: `Reads all files of the models and compares their SHA-256 with what was recorded when they arrived.
+
+Of a model to generate with that was imported, the graphs with 8-bit activations are run beside the most exact one over a
+fixed set of texts: the divergence (KL) of the next token's distribution, the error of the logits, and how often both find
+the same token the likeliest are printed. --against does it with another model of the cache, or with the checkpoint itself
+imported as fp32, so that weights rounded at import can be judged too.`,
+		Example: `  textmill models verify all-MiniLM-L6-v2
+  textmill models verify smol-q4 --against SmolLM2-135M-Instruct
+  textmill models verify smol-q4 --against SmolLM2-135M-Instruct.Q4_1.gguf --json`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := s.load()
 			if err != nil {
 				return err
 			}
-			return local.VerifyModels(cmd.Context(), cfg, args, cmd.OutOrStdout(), asJSON)
+			o.Names, o.Out, o.Progress = args, cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return local.VerifyModels(cmd.Context(), cfg, o)
 		},
 	}
-	jsonFlag(cmd, &asJSON)
+	cmd.Flags().StringVar(&o.Against, "against", "", "`MODEL` of the cache, or GGUF file or directory, to compare logits with")
+	jsonFlag(cmd, &o.JSON)
 	return cmd
 }
 

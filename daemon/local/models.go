@@ -2,7 +2,6 @@ package local
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,36 +84,6 @@ func ListModels(cfg config.Config, out io.Writer, asJSON bool) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d MB\t%.12s\n", a.Name, a.Task, dim, a.MaxLength, pooling, (a.Bytes+500_000)/1_000_000, a.SHA256)
 	}
 	return errors.Join(w.Flush(), errors.Join(errs...))
-}
-
-// VerifyModels reads all files of the named models, or of all, and compares them with the hashes recorded at pull.
-func VerifyModels(ctx context.Context, cfg config.Config, names []string, out io.Writer, asJSON bool) error {
-	var specs []*models.Spec
-	var errs []error
-	if len(names) == 0 {
-		specs, errs = known(cfg)
-	}
-	for _, name := range names {
-		s, err := bundle(cfg, name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		specs = append(specs, s)
-	}
-	for _, s := range specs {
-		if err := s.Verify(ctx); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if asJSON {
-			errs = append(errs, writeJSON(out, map[string]any{"name": s.Name, "model_sha256": s.SHA256, "files": len(s.Files), "ok": true}))
-			continue
-		}
-		_, err := fmt.Fprintf(out, "%s: %d files as recorded, model_sha256 %s\n", s.Name, len(s.Files), s.SHA256)
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }
 
 // writeJSON writes v as one line, without escapes that only HTML needs.

@@ -1,0 +1,175 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"textmill/config"
+	"textmill/daemon"
+	"textmill/models"
+	"textmill/models/checkpoint"
+	"textmill/models/compare"
+)
+
+// VerifyOptions describes one run of `textmill models verify`.
+type VerifyOptions struct {
+	Names []string // empty: all
+	// Against is what the logits of a model to generate with are compared to: a model of the cache, or a checkpoint.
+	Against  string
+	Out      io.Writer
+	Progress io.Writer
+	JSON     bool
+}
+
+// compared is how far one graph of a model is from the reference.
+type compared struct {
+	Graph     string `json:"graph"`
+	Reference string `json:"reference"`
+	compare.Difference
+}
+
+// VerifyModels reads all files of the named models, or of all, and compares them with the hashes that were recorded. For
+// models to generate with that have less exact graphs it measures what that costs.
+func VerifyModels(ctx context.Context, cfg config.Config, o VerifyOptions) error {
+	if o.Against != "" && len(o.Names) != 1 {
+		return fmt.Errorf("%w: --against needs the name of one model", ErrUsage)
+	}
+	var specs []*models.Spec
+	var errs []error
+	if len(o.Names) == 0 {
+		specs, errs = known(cfg)
+	}
+	for _, name := range o.Names {
+		s, err := bundle(cfg, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		specs = append(specs, s)
+	}
+	for _, s := range specs {
+		if err := o.verify(ctx, cfg, s); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return errors.Join(errs...)
+}
+
+func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.Spec) error {
+	if err := s.Verify(ctx); err != nil {
+		return err
+	}
+	if !o.JSON {
+		if _, err := fmt.Fprintf(o.Out, "%s: %d files as recorded, model_sha256 %s\n", s.Name, len(s.Files), s.SHA256); err != nil {
+			return err
+		}
+	}
+	results, err := o.compare(ctx, cfg, s)
+	if err != nil {
+		return fmt.Errorf("compare model %s: %w", s.Name, err)
+	}
+	if o.JSON {
+		answer := map[string]any{"name": s.Name, "model_sha256": s.SHA256, "files": len(s.Files), "ok": true}
+		if len(results) > 0 {
+			answer["graphs"] = results
+		}
+		return writeJSON(o.Out, answer)
+	}
+	for _, r := range results {
+		_, err := fmt.Fprintf(o.Out, "%s: %s against %s: KL %.3g (at most %.3g), logits off by %.3g (at most %.3g), the same likeliest token at %.1f %% of %d positions\n",
+			s.Name, r.Graph, r.Reference, r.KL, r.MaxKL, r.LogitError, r.MaxLogitError, 100*r.Top1, r.Positions)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare measures the graphs of a decoder: all against another model's, or the less exact ones against the most exact one.
+func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models.Spec) (results []compared, err error) {
+	if s.Decoder == nil || s.Decoder.Layout != models.SlotsLayout {
+		if o.Against != "" {
+			return nil, fmt.Errorf("%w: --against is for models to generate with that textmill imported", ErrUsage)
+		}
+		return nil, nil
+	}
+	reference, name, graphs := s, s.Decoder.Graphs[0].File, s.Decoder.Graphs[1:]
+	if o.Against != "" {
+		var end func() error
+		if reference, end, err = o.reference(ctx, cfg); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, end()) }()
+		name, graphs = o.Against, s.Decoder.Graphs
+	}
+	if len(graphs) == 0 {
+		if p := s.Decoder.Precision; p == checkpoint.Q8 || p == checkpoint.Q4 {
+			fmt.Fprintf(o.Progress, "%s: its weights were rounded to %s; --against BUNDLE or --against SRC measures what that costs\n", s.Name, p)
+		}
+		return nil, nil
+	}
+	t, err := s.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	texts, err := compare.Texts(t, min(s.MaxLength, reference.MaxLength))
+	if err != nil {
+		return nil, err
+	}
+	exact, err := compare.Open(reference, reference.Decoder.Graphs[0].File, daemon.SessionOptions(cfg, s.Name))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, exact.Close()) }()
+	for _, g := range graphs {
+		other, err := compare.Open(s, g.File, daemon.SessionOptions(cfg, s.Name))
+		if err != nil {
+			return nil, err
+		}
+		d, err := compare.Measure(ctx, exact, other, texts)
+		if err = errors.Join(err, other.Close()); err != nil {
+			return nil, err
+		}
+		results = append(results, compared{g.File, name, d})
+	}
+	return results, nil
+}
+
+// reference opens what --against names. A checkpoint is imported as fp32 into a folder that end removes.
+func (o VerifyOptions) reference(ctx context.Context, cfg config.Config) (s *models.Spec, end func() error, err error) {
+	end = func() error { return nil }
+	if _, err := os.Stat(o.Against); models.ValidName(o.Against) && errors.Is(err, fs.ErrNotExist) {
+		s, err = bundle(cfg, o.Against)
+		if err == nil && (s.Decoder == nil || s.Decoder.Layout != models.SlotsLayout) {
+			err = fmt.Errorf("%w: model %s was not imported to generate with", ErrUsage, o.Against)
+		}
+		return s, end, err
+	}
+	if err := os.MkdirAll(cfg.Home, 0o755); err != nil {
+		return nil, end, err
+	}
+	dir, err := os.MkdirTemp(cfg.Home, ".verify-*")
+	if err != nil {
+		return nil, end, err
+	}
+	end = func() error { return os.RemoveAll(dir) }
+	fmt.Fprintf(o.Progress, "importing %s as fp32 to compare with\n", o.Against)
+	r, err := checkpoint.Import(ctx, checkpoint.Options{Source: o.Against, Dir: dir, Name: "reference"})
+	if err == nil && r.Task != models.TaskGenerate {
+		err = fmt.Errorf("%w: %s is not made to generate with", ErrUsage, o.Against)
+	}
+	if err == nil {
+		s, err = models.OpenBundle(r.Dir)
+	}
+	if err != nil {
+		return nil, end, errors.Join(err, end())
+	}
+	return s, end, nil
+}

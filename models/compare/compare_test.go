@@ -1,0 +1,102 @@
+package compare_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"testing"
+
+	"textmill/models"
+	"textmill/models/checkpoint"
+	"textmill/models/compare"
+)
+
+func scorer(t *testing.T, precision string) *compare.Scorer {
+	t.Helper()
+	r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: "../checkpoint/testdata/llama.gguf", Dir: t.TempDir(), Precision: precision})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := models.OpenBundle(r.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := compare.Open(spec, spec.Graph, models.SessionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// The logits of this checkpoint are those that transformers computes.
+func TestScoresAreTransformers(t *testing.T) {
+	data, err := os.ReadFile("../checkpoint/testdata/tiny/llama/reference.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []struct {
+		IDs    []int32     `json:"input_ids"`
+		Values [][]float32 `json:"values"`
+	}
+	if err := json.Unmarshal(data, &rows); err != nil {
+		t.Fatal(err)
+	}
+	exact, rounded := scorer(t, checkpoint.FP32), scorer(t, checkpoint.Q8)
+	for _, r := range rows {
+		got, err := exact.Score(t.Context(), r.IDs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := rounded.Score(t.Context(), r.IDs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kl, most, squares := 0.0, 0.0, 0.0
+		for i, want := range r.Values {
+			for j, v := range want {
+				if d := math.Abs(float64(got[i*len(want)+j] - v)); d > 2e-4 {
+					t.Fatalf("logit %d of token %d is off by %g", j, i, d)
+				}
+				e := math.Abs(float64(other[i*len(want)+j]) - float64(got[i*len(want)+j]))
+				most, squares = max(most, e), squares+e*e/float64(len(want)*len(r.IDs))
+			}
+			p, q := softmax(got[i*len(want):(i+1)*len(want)]), softmax(other[i*len(want):(i+1)*len(want)])
+			for j := range p {
+				kl += p[j] * math.Log(p[j]/q[j]) / float64(len(r.IDs))
+			}
+		}
+		d, err := compare.Measure(t.Context(), exact, rounded, [][]int32{r.IDs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Positions != len(r.IDs) || math.Abs(d.KL-kl) > 1e-9 || d.MaxLogitError != most || math.Abs(d.LogitError-math.Sqrt(squares)) > 1e-9 || d.KL <= 0 || d.MaxKL < d.KL {
+			t.Errorf("%+v, want KL %g and logits off by %g, at most %g", d, kl, math.Sqrt(squares), most)
+		}
+	}
+	d, err := compare.Measure(t.Context(), exact, exact, [][]int32{rows[0].IDs})
+	if want := (compare.Difference{Positions: len(rows[0].IDs), Top1: 1}); err != nil || d != want {
+		t.Errorf("against itself: %+v, %v", d, err)
+	}
+	if _, err := compare.Measure(t.Context(), exact, exact, nil); !errors.Is(err, compare.ErrGraph) {
+		t.Errorf("no texts: %v", err)
+	}
+}
+
+// softmax is computed the plain way, which the logits of a tiny model allow.
+func softmax(logits []float32) []float64 {
+	p, sum := make([]float64, len(logits)), 0.0
+	for i, v := range logits {
+		p[i] = math.Exp(float64(v))
+		sum += p[i]
+	}
+	for i := range p {
+		p[i] /= sum
+	}
+	return p
+}
