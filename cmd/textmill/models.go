@@ -1,9 +1,6 @@
 package main
 
 import (
-	"errors"
-	"time"
-
 	"github.com/spf13/cobra"
 
 	"textmill/daemon/local"
@@ -84,30 +81,5 @@ imported as fp32, so that weights rounded at import can be judged too.`,
 	}
 	cmd.Flags().StringVar(&o.Against, "against", "", "`MODEL` of the cache, or GGUF file or directory, to compare logits with")
 	jsonFlag(cmd, &o.JSON)
-	return cmd
-}
-
-func modelsBenchCommand(s *settings) *cobra.Command {
-	var asJSON bool
-	var each time.Duration
-	cmd := &cobra.Command{
-		Use:     "bench NAME",
-		Short:   "Measure a model's rate for several batch sizes",
-		Example: `  textmill models bench all-MiniLM-L6-v2 --each 5s`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if each <= 0 {
-				return usageError{cmd.CommandPath(), errors.New("--each must be above 0")}
-			}
-			cfg, err := s.load(runtimeSettings(cmd)...)
-			if err != nil {
-				return err
-			}
-			return local.BenchModel(cmd.Context(), cfg, args[0], each, cmd.OutOrStdout(), asJSON, logger(cfg, cmd.ErrOrStderr()))
-		},
-	}
-	cmd.Flags().DurationVar(&each, "each", 3*time.Second, "`TIME` for each batch size")
-	runtimeFlags(cmd)
-	jsonFlag(cmd, &asJSON)
 	return cmd
 }
