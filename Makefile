@@ -7,10 +7,13 @@ bin    := bin/textmill
 venv   := .cache/venv
 stamp  := $(venv)/.requirements-$(shell cksum < test/requirements.txt | tr -d ' ')
 
+peers_venv := .cache/peers/venv
+peers      := $(peers_venv)/.requirements-$(shell cksum < bench/generate/requirements.txt | tr -d ' ')
+
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help build setup demo test race lint conformance bench bench-tokenize chaos require
+.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate chaos require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +54,9 @@ bench: setup $(stamp) ## throughput against a bare ONNX Runtime loop, and memory
 bench-tokenize: setup $(stamp) ## tokens per second and time to load against Hugging Face's library
 	$(venv)/bin/python bench/tokenize.py
 
+bench-generate: setup $(peers) ## tokens per second against transformers, onnxruntime-genai and llama.cpp: make bench-generate ARGS="--pairs 3"
+	$(peers_venv)/bin/python bench/generate/compare.py $(ARGS)
+
 chaos: setup $(stamp) ## break everything on purpose and count: make chaos ARGS="-seed 1 -records 500000 -faults 2000 -time 1h"
 	$(GO) run ./internal/chaos/run $(ARGS)
 
@@ -59,6 +65,13 @@ $(stamp): test/requirements.txt
 	$(PYTHON) -m venv $(venv)
 	$(venv)/bin/python -m pip install --quiet --disable-pip-version-check -r test/requirements.txt
 	@rm -f $(venv)/.requirements-*
+	@touch $@
+
+$(peers): bench/generate/requirements.txt
+	@deploy/require python
+	$(PYTHON) -m venv $(peers_venv)
+	$(peers_venv)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/generate/requirements.txt
+	@rm -f $(peers_venv)/.requirements-*
 	@touch $@
 
 require:

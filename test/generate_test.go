@@ -160,6 +160,50 @@ func TestGenerateParams(t *testing.T) {
 	}
 }
 
+func TestBenchOfAGenerationModel(t *testing.T) {
+	home, good := newHome(t), conversations(t, 3)
+	prompts := filepath.Join(t.TempDir(), "prompts.jsonl")
+	if err := os.WriteFile(prompts, []byte(asRecords(good)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range []string{"--alone=false", "--alone"} {
+		r := call{home: home}.ok(t, "models", "bench", writer, "--prompts", prompts, "--param", "max_new_tokens=8", "--json", more)
+		got := lines[struct {
+			Records, Slots, Threads, Tokens int
+			PromptTokens                    int `json:"prompt_tokens"`
+			Seconds                         float64
+			Rate                            float64 `json:"tokens_per_s"`
+			Prefill, Decode                 struct {
+				Runs, Tokens int
+				Seconds      float64
+			}
+			Texts []struct {
+				ID           string
+				PromptIDs    []int32 `json:"prompt_ids"`
+				OutputIDs    []int32 `json:"output_ids"`
+				FinishReason string  `json:"finish_reason"`
+			}
+		}](t, r.stdout)[0]
+		tokens, prompted := 0, 0
+		for i, want := range good {
+			ids := want.IDs[:min(8, len(want.IDs))]
+			if !slices.Equal(got.Texts[i].OutputIDs, ids) || !slices.Equal(got.Texts[i].PromptIDs, want.PromptIDs) {
+				t.Errorf("%s: text %d is %+v, transformers has %v", more, i, got.Texts[i], ids)
+			}
+			tokens, prompted = tokens+len(ids), prompted+len(want.PromptIDs)
+		}
+		if got.Records != 3 || got.Tokens != tokens || got.PromptTokens != prompted || got.Decode.Tokens != tokens-3 || got.Prefill.Tokens < 3 || got.Prefill.Tokens > prompted ||
+			!(got.Seconds > 0) || got.Rate != float64(tokens)/got.Seconds {
+			t.Errorf("%s: %s", more, r.stdout)
+		}
+	}
+	for _, args := range [][]string{{writer}, {writer, "--alone"}, {model, "--prompts", prompts}} {
+		if r := (call{home: home}).run(t, append([]string{"models", "bench"}, args...)...); r.code != 2 || !strings.Contains(r.stderr, "--prompts") {
+			t.Errorf("%v: exit %d\n%s", args, r.code, r.stderr)
+		}
+	}
+}
+
 const writtenRows = `
 import json, sys
 from deltalake import DeltaTable

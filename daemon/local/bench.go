@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/jobs"
 	"textmill/models"
 )
 
@@ -29,6 +30,11 @@ var benchBudgets = []int{512, 1024, 2048, 4096, 8192}
 // BenchModel measures how many texts a second a model embeds, tokenization apart, for several batch sizes: token rows of
 // ragged lengths in length-sorted batches, each size for about the given time.
 func BenchModel(ctx context.Context, cfg config.Config, name string, each time.Duration, out io.Writer, asJSON bool, log *slog.Logger) (err error) {
+	if s, err := bundle(cfg, name); err != nil {
+		return err
+	} else if s.Task == jobs.TaskGenerate {
+		return fmt.Errorf("%w: model %s continues prompts; give it some with --prompts FILE", ErrUsage, name)
+	}
 	m, err := openModel(ctx, cfg, name, false, log)
 	if err != nil {
 		return err
