@@ -36,7 +36,7 @@ type flight struct {
 	fed      bool
 	handedOn bool
 
-	rows, errors int // rows so far; read once the flight is complete
+	rows, errors, tokens int // rows so far, and tokens made in them; read once the flight is complete
 }
 
 // newFlight starts the bookkeeping of a delivery. A message that could not be
@@ -127,6 +127,7 @@ func (f *flight) advance() {
 		for _, row := range f.slots[0] {
 			f.bytes += rowBytes(&row)
 			f.rows++
+			f.tokens += int(row.NOutputTokens.V)
 			if row.Error != "" {
 				f.errors++
 			}
@@ -156,5 +157,5 @@ func rowBytes(r *export.Row) int {
 
 // event is what is told of this flight.
 func (f *flight) event(kind string) jobs.Event {
-	return jobs.Event{Type: kind, Job: f.job, Shard: f.shard, Shards: f.shards, Rows: int64(f.rows), Errors: int64(f.errors), Time: time.Now()}
+	return jobs.Event{Type: kind, Job: f.job, Shard: f.shard, Shards: f.shards, Rows: int64(f.rows), Errors: int64(f.errors), Tokens: int64(f.tokens), Time: time.Now()}
 }

@@ -28,6 +28,7 @@ type Event struct {
 	Shards  int    // how many the job has, where it is known
 	Rows    int64
 	Errors  int64 // rows with an error among them
+	Tokens  int64 // that the task generate made
 	Table   string
 	Version int64 // of the table
 	Time    time.Time
@@ -45,6 +46,9 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	}
 	dst = strconv.AppendInt(append(dst, `,"rows":`...), e.Rows, 10)
 	dst = strconv.AppendInt(append(dst, `,"errors":`...), e.Errors, 10)
+	if e.Tokens > 0 {
+		dst = strconv.AppendInt(append(dst, `,"output_tokens":`...), e.Tokens, 10)
+	}
 	if e.Table != "" {
 		dst = appendQuoted(append(dst, `,"table":`...), e.Table)
 	}
@@ -78,7 +82,7 @@ func ParseEvent(raw []byte) (Event, error) {
 
 func (e *Event) field(name string, v jsontext.Value) (err error) {
 	texts := map[string]*string{"type": &e.Type, "job": &e.Job, "shard": &e.Shard, "table": &e.Table}
-	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "version": &e.Version}
+	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version}
 	switch {
 	case texts[name] != nil:
 		if name == "shard" && v.Kind() == '0' {

@@ -16,6 +16,7 @@ const (
 	// several daemons share a job evenly and a redelivery repeats little.
 	targetBytes   = 256 << 10
 	targetRecords = 500
+	targetPrompts = 32 // of the task generate, whose records take seconds each
 
 	// headroom is what a message's headers may take of the server's limit.
 	headroom      = 4 << 10
@@ -67,6 +68,9 @@ func newCutter(c cutter, maxPayload int64) (*cutter, error) {
 	}
 	c.target = min(targetBytes, c.most)
 	c.records = targetRecords
+	if c.task == jobs.TaskGenerate {
+		c.records = targetPrompts
+	}
 	if most := c.limits.RecordsPerShard; most > 0 {
 		c.records = min(c.records, most)
 	}

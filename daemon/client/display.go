@@ -26,6 +26,7 @@ type display struct {
 	ended  sync.WaitGroup
 
 	pace  pace
+	made  pace // of tokens
 	last  string
 	bars  *mpb.Progress
 	bar   *mpb.Bar
@@ -62,8 +63,9 @@ func (d *display) run(every time.Duration) {
 func (d *display) draw() {
 	c := d.now()
 	d.pace.note(time.Now(), c.shown(d.noWait))
+	d.made.note(time.Now(), c.tokens)
 	if d.bar != nil {
-		d.label.Store(" " + c.text(d.noWait, &d.pace))
+		d.label.Store(" " + c.text(d.noWait, &d.pace, &d.made))
 		d.bar.SetTotal(c.cut, false)
 		d.bar.SetCurrent(c.shown(d.noWait))
 		return
@@ -78,7 +80,7 @@ func (d *display) line(c counted) {
 		return
 	}
 	d.last = key
-	fmt.Fprintln(d.out, c.text(d.noWait, &d.pace))
+	fmt.Fprintln(d.out, c.text(d.noWait, &d.pace, &d.made))
 }
 
 // close draws the last state and lets the terminal go.
@@ -100,7 +102,7 @@ func (c counted) shown(noWait bool) int64 {
 	return c.done
 }
 
-func (c counted) text(noWait bool, p *pace) string {
+func (c counted) text(noWait bool, p, made *pace) string {
 	var b strings.Builder
 	if noWait {
 		fmt.Fprintf(&b, "%d records published", c.cut)
@@ -114,6 +116,9 @@ func (c counted) text(noWait bool, p *pace) string {
 	rate := p.perSecond()
 	if rate > 0 {
 		fmt.Fprintf(&b, ", %.0f/s", rate)
+	}
+	if tokens := made.perSecond(); tokens > 0 {
+		fmt.Fprintf(&b, ", %.0f tokens/s", tokens)
 	}
 	if left := c.cut - c.done; rate > 0 && c.whole && !noWait && left > 0 {
 		fmt.Fprintf(&b, ", %s left", (time.Duration(float64(left) / rate * float64(time.Second))).Round(time.Second))

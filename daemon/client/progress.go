@@ -19,6 +19,7 @@ type progress struct {
 	cut, done int64               // records cut, and those of settled shards
 	rows      int64
 	errors    int64
+	tokens    int64
 	dead      int
 	cancelled bool
 	isOver    bool // a `done` event was seen
@@ -52,6 +53,7 @@ func (p *progress) event(e jobs.Event) {
 		p.settled[e.Shard] = struct{}{}
 		p.rows += e.Rows
 		p.errors += e.Errors
+		p.tokens += e.Tokens
 		if e.Type == jobs.EventDead {
 			p.dead++
 		}
@@ -136,15 +138,15 @@ func (p *progress) fill(s *Summary) {
 
 // counted is the state of a progress at one moment.
 type counted struct {
-	cut, done, rows, errors int64
-	dead                    int
-	whole                   bool // cut is all there is
+	cut, done, rows, errors, tokens int64
+	dead                            int
+	whole                           bool // cut is all there is
 }
 
 func (p *progress) now() counted {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return counted{cut: p.cut, done: p.done, rows: p.rows, errors: p.errors, dead: p.dead, whole: p.total > 0}
+	return counted{cut: p.cut, done: p.done, rows: p.rows, errors: p.errors, tokens: p.tokens, dead: p.dead, whole: p.total > 0}
 }
 
 func (p *progress) close() { p.show.close() }

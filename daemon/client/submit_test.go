@@ -73,11 +73,11 @@ func TestProgressSaysRateAndTimeLeft(t *testing.T) {
 		p.note(modified.Add(time.Duration(i)*time.Second), int64(i)*50)
 	}
 	c := counted{cut: 400, done: 150, errors: 2, dead: 1, whole: true}
-	if got, want := c.text(false, &p), "150 of 400 records committed, 50/s, 5s left, 2 error rows, 1 dead shards"; got != want {
+	if got, want := c.text(false, &p, new(pace)), "150 of 400 records committed, 50/s, 5s left, 2 error rows, 1 dead shards"; got != want {
 		t.Errorf("got %q", got)
 	}
 	c.whole = false
-	if got, want := c.text(false, &p), "150 of 400+ records committed, 50/s, 2 error rows, 1 dead shards"; got != want {
+	if got, want := c.text(false, &p, &p), "150 of 400+ records committed, 50/s, 50 tokens/s, 2 error rows, 1 dead shards"; got != want {
 		t.Errorf("got %q", got)
 	}
 }
