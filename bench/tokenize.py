@@ -3,7 +3,7 @@
 
     python bench/tokenize.py [--pairs 5] [--json FILE] [NAME ...]
 
-Every tokenizer of the conformance tests takes English, code and text in fifty languages (tokenize/conformance/corpora.py), first
+Every tokenizer of the conformance tests takes English, code and text in 67 languages (tokenize/conformance/corpora.py), first
 cold, each time as if just loaded, then again warm. Ours makes what `encode` makes: IDs, type IDs, tokens, offsets in bytes
 and characters, masks. `IDs` is what the daemon needs of it: IDs, type IDs and offsets. What one thread does is timed by
 the processor time of its whole process, which a busy machine distorts less than the clock. Then two threads against one and the
