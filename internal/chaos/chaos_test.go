@@ -48,7 +48,9 @@ func campaign(t *testing.T, c Campaign) *Results {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	if err := r.Print(&b); err != nil {
+	shown := *r
+	shown.Problems = r.Problems[:min(len(r.Problems), 10)]
+	if err := shown.Print(&b); err != nil {
 		t.Fatal(err)
 	}
 	t.Log("\n" + b.String())
