@@ -1,42 +1,46 @@
 package chaos
 
 import (
-	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// A mutation is a mistake in the source that the campaign must find. The compiler is given the mistaken file in the place
-// of the right one; nothing in the tree changes.
+// A mutation is a mistake in the source that the campaign must find. The compiler is given the mistaken files in the place
+// of the right ones; nothing in the tree changes.
 type mutation struct {
-	name     string
-	file     string // from the root of the tree
-	old, new string
-	spec     Spec
-	lost     bool // some record must be found lost
-	doubled  bool // some record must be found twice
+	name    string
+	edits   []edit
+	spec    Spec
+	lost    bool // some record must be found lost
+	doubled bool // some record must be found twice
 }
+
+// edit replaces what occurs once in a file, which is named from the root of the tree.
+type edit struct{ file, old, new string }
 
 var mutations = []mutation{
 	{
-		name: "ack before commit", file: "daemon/committer.go", lost: true,
-		old:  "	result, err := batch.Commit(ctx)\n",
-		new:  "	for _, f := range members {\n		_ = f.delivery.Ack(ctx)\n	}\n	crash.Point(\"mistake\")\n	result, err := batch.Commit(ctx)\n",
+		name: "ack before commit", lost: true,
+		edits: []edit{{"daemon/committer.go", "	result, err := batch.Commit(ctx)\n",
+			"	for _, f := range members {\n		_ = f.delivery.Ack(ctx)\n	}\n	crash.Point(\"mistake\")\n	result, err := batch.Commit(ctx)\n"}},
 		spec: Spec{Name: "mistake", Daemons: 1, Kinds: []string{crash}, Points: []point{{"mistake", 2}, {"write", 6}}, Armed: true, NoDead: true},
 	},
 	{
-		name: "settled deliveries are not recognised", file: "export/ledger.go", doubled: true,
-		old:  "func (l *ledger) look(k Key) Outcome {\n",
-		new:  "func (l *ledger) look(k Key) Outcome {\n	if k.Job != \"\" {\n		return Absent\n	}\n",
+		name: "settled deliveries are not recognised", doubled: true,
+		edits: []edit{{"export/ledger.go", "func (l *ledger) look(k Key) Outcome {\n",
+			"func (l *ledger) look(k Key) Outcome {\n	if k.Job != \"\" {\n		return Absent\n	}\n"}},
 		spec: Spec{Name: "mistake", Daemons: 1, Kinds: []string{republish}, NoDead: true},
 	},
 	{
-		name: "a conflict over a log entry is ignored", file: "export/delta/log.go", lost: true,
-		old:  "	linkErr := tempDir.Link(temp, l.dir, EntryName(version))\n",
-		new:  "	for range 2000 { // time enough for another to be faster\n		_, _ = l.dir.Names()\n	}\n	_ = l.dir.Unlink(EntryName(version))\n	linkErr := tempDir.Link(temp, l.dir, EntryName(version))\n",
-		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{republish}, NoDead: true},
+		name: "a conflict with what another committed is ignored", doubled: true,
+		edits: []edit{
+			{"export/batch.go", "			outcome := b.h.ledger.look(d.key)\n", "			outcome := Absent\n"},
+			{"daemon/committer.go", "	crash.Point(\"before-commit\")\n", "	time.Sleep(400 * time.Millisecond)\n"}, // to be frozen in
+		},
+		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{freeze}, NoDead: true},
 	},
 }
 
@@ -44,13 +48,14 @@ var mutations = []mutation{
 func TestTheCampaignFindsMistakes(t *testing.T) {
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			c := *built
 			c.Binary = filepath.Join(dir, "textmill")
 			if err := c.BuildBinary(t.Context(), root(t), overlay(t, dir, m)); err != nil {
 				t.Fatal(err)
 			}
-			c.Seed, c.PerCell, c.Parallel, c.Specs = 7, 6, 1, []Spec{m.spec}
+			c.Seed, c.PerCell, c.Parallel, c.Specs = 7, 10, 1, []Spec{m.spec}
 			r := campaign(t, c)
 			if m.lost && r.Lost == 0 || m.doubled && r.Doubled == 0 || r.Sound() {
 				t.Errorf("the campaign did not see it: %d lost, %d doubled", r.Lost, r.Doubled)
@@ -68,22 +73,26 @@ func root(t *testing.T) string {
 	return dir
 }
 
-// overlay writes the mistaken file, and what tells the compiler of it.
+// overlay writes the mistaken files, and what tells the compiler of them.
 func overlay(t *testing.T, dir string, m mutation) string {
 	t.Helper()
-	right := filepath.Join(root(t), m.file)
-	source, err := os.ReadFile(right)
-	if err != nil {
-		t.Fatal(err)
+	replaced := map[string]string{}
+	for i, e := range m.edits {
+		right := filepath.Join(root(t), e.file)
+		source, err := os.ReadFile(right)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(source), e.old); n != 1 {
+			t.Fatalf("%s has the lines to mistake %d times", e.file, n)
+		}
+		replaced[right] = filepath.Join(dir, fmt.Sprintf("mistake%d.go", i))
+		if err := os.WriteFile(replaced[right], []byte(strings.Replace(string(source), e.old, e.new, 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n := strings.Count(string(source), m.old); n != 1 {
-		t.Fatalf("%s has the line to mistake %d times", m.file, n)
-	}
-	wrong, list := filepath.Join(dir, "mistake.go"), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(wrong, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(list, encode(map[string]any{"Replace": json.RawMessage(encode(map[string]string{right: wrong}))}), 0o644); err != nil {
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, encode(map[string]any{"Replace": replaced}), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return list
