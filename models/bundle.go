@@ -77,7 +77,7 @@ func (s *Spec) record() (Record, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return r, err
 	}
-	if _, err := os.Stat(s.path("config.json")); err != nil {
+	if err := hasModelConfig(s.Dir); err != nil {
 		return r, fmt.Errorf("%w: it is no model bundle: %w", ErrBundle, err)
 	}
 	files, err := HashBundle(context.Background(), s.Dir)

@@ -115,13 +115,18 @@ type tokenizerFile struct {
 }
 
 // configNames are the small files that a Spec is made of.
-var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"}
+var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", genaiName}
 
 func readConfigs(dir string) (*configs, error) {
 	c := &configs{dir: dir}
-	into := []any{&c.model, &c.engine, &c.tokenizer, &c.modules, &c.sentence, &c.prompts}
+	into := []any{ // genai_config.json is read in place of the first
+		&c.model, &c.engine, &c.tokenizer, &c.modules, &c.sentence, &c.prompts, new(json.RawMessage)}
 	for i, name := range configNames {
-		found, err := readJSON(filepath.Join(dir, name), into[i])
+		read := readJSON
+		if i == 0 {
+			read = func(_ string, into any) (bool, error) { return readModelConfig(dir, into) }
+		}
+		found, err := read(filepath.Join(dir, name), into[i])
 		if err != nil {
 			return nil, err
 		}

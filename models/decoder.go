@@ -110,7 +110,7 @@ type decoderConfig struct {
 // readDecoder takes what the files of a generation model say.
 func (s *Spec) readDecoder(c *configs) error {
 	var model decoderConfig
-	if _, err := readJSON(s.path("config.json"), &model); err != nil {
+	if _, err := readModelConfig(s.Dir, &model); err != nil {
 		return err
 	}
 	if err := s.readGeneration(model); err != nil {
