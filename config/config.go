@@ -47,6 +47,7 @@ type NATS struct {
 	Password        Secret        `yaml:"password"`
 	PasswordFile    string        `yaml:"password_file" kind:"path"`
 	TLS             TLS           `yaml:"tls"`
+	InboxPrefix     string        `yaml:"inbox_prefix"`
 	JobsMaxBytes    ByteSize      `yaml:"jobs_max_bytes"`
 	Embedded        Embedded      `yaml:"embedded"`
 }

@@ -15,6 +15,7 @@ import (
 var (
 	modelName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	device    = regexp.MustCompile(`^(auto|cpu|cuda:[0-9]{1,3})$`)
+	inbox     = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 )
 
 // Validate reports every problem of the values, alone and together, as an *Error.
@@ -117,6 +118,9 @@ func (c *Config) validateNATS(bad func(string, string, ...any)) {
 		if err != nil || parsed.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, parsed.Scheme) {
 			bad("nats.url", "%q is not a server such as nats://host:4222", hidePassword(u))
 		}
+	}
+	if n.InboxPrefix != "" && !inbox.MatchString(n.InboxPrefix) {
+		bad("nats.inbox_prefix", "%q does not match [A-Za-z0-9_-]+, or several of these with dots between", n.InboxPrefix)
 	}
 	ways := map[string]bool{
 		"credentials_file": n.CredentialsFile != "", "nkey_file": n.NKeyFile != "",

@@ -79,6 +79,7 @@ func TestValidate(t *testing.T) {
 		{[]string{"nats.url=nats://a:1,http://b"}, `"http://b" is not a server`},
 		{[]string{"nats.token=a", "nats.user=b"}, "token, user exclude each other"},
 		{[]string{"nats.password=a"}, "nats.user: is empty"},
+		{[]string{"nats.inbox_prefix=_INBOX.>"}, "nats.inbox_prefix"},
 		{[]string{"nats.tls.cert_file=/dev/null"}, "cert_file and key_file go together"},
 		{[]string{"nats.credentials_file=/nowhere/x.creds"}, "nats.credentials_file: open /nowhere/x.creds"},
 		{[]string{"nats.ack_wait=1ms"}, "nats.ack_wait: 1ms is below 1s"},

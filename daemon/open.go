@@ -82,7 +82,7 @@ func QueueOptions(n config.NATS, log *slog.Logger) (queue.Options, error) {
 	o := queue.Options{
 		URL: n.URL, Name: "textmill", AckWait: n.AckWait, Logger: log,
 		Credentials: n.CredentialsFile, NKeyFile: n.NKeyFile, Token: token, User: n.User, Password: password,
-		CAFile: n.TLS.CAFile, CertFile: n.TLS.CertFile, KeyFile: n.TLS.KeyFile,
+		CAFile: n.TLS.CAFile, CertFile: n.TLS.CertFile, KeyFile: n.TLS.KeyFile, InboxPrefix: n.InboxPrefix,
 	}
 	if o.URL == "" {
 		o.URL = "nats://" + n.Embedded.Addr

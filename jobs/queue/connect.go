@@ -50,6 +50,8 @@ type Options struct {
 	CertFile string // PEM; this client's certificate
 	KeyFile  string
 
+	InboxPrefix string // begins the subjects of answers; "" = _INBOX. A user that may listen to its own alone needs one
+
 	AckWait time.Duration // of consumers that are created; 0 = 30 s
 	Logger  *slog.Logger  // nil = slog.Default()
 
@@ -212,6 +214,9 @@ func (o *Options) natsOptions(q *Queue) ([]nats.Option, error) {
 			}
 			q.log.Warn("nats reports an error", "server", q.server, "err", err)
 		}),
+	}
+	if o.InboxPrefix != "" {
+		opts = append(opts, nats.CustomInboxPrefix(o.InboxPrefix))
 	}
 	auth, err := o.auth()
 	if err != nil {

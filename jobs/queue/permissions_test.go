@@ -1,0 +1,115 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"textmill/jobs"
+)
+
+// shared is a server with the users of deploy/nats-permissions.conf.
+func shared(t *testing.T) string {
+	t.Helper()
+	t.Setenv("TEXTMILL_NATS_PASSWORD", secret)
+	t.Setenv("TEAM_A_NATS_PASSWORD", secret)
+	o, err := server.ProcessConfigFile("../../deploy/nats-permissions.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.JetStream, o.StoreDir = true, t.TempDir()
+	return inProcess(t, o)
+}
+
+// The daemon's user may do all that a daemon does.
+func TestPermissionsOfTheDaemon(t *testing.T) {
+	q := dial(t, Options{URL: shared(t), User: "textmill", Password: secret, InboxPrefix: "_INBOX_textmill"})
+	put(t, q, subjectM+".j", "one", "two")
+	c := consumer(t, q, subjectM+".j")
+	all := fetch(t, c, 2, 0)
+	if len(all) != 2 {
+		t.Fatalf("fetched %d", len(all))
+	}
+	bury(t, q, all[0], "k")
+	publishEvents(t, q, committed("j", "1", 1))
+	if err := errors.Join(all[1].InProgress(), all[1].Ack(within(t)), q.RestoreStreams(within(t), StreamOptions{})); err != nil {
+		t.Error(err)
+	}
+	tr := track(t, q, TrackOptions{})
+	until(t, tr, "j", func(s JobStatus) bool { return s.Rows == 1 })
+	stop, err := q.Announce(func() []Served { return []Served{{Task: "embed", Model: "m"}} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if served, err := q.Serving(within(t), time.Second); err != nil || len(served) != 1 {
+		t.Errorf("served: %v, %v", served, err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if n, err := q.PurgeJob(within(t), "j"); err != nil || n != 0 {
+		t.Errorf("purged %d: %v", n, err)
+	}
+}
+
+// A publisher's user may publish its own job, and read nothing of anybody's.
+func TestPermissionsOfAPublisher(t *testing.T) {
+	url := shared(t)
+	daemon := dial(t, Options{URL: url, User: "textmill", Password: secret, InboxPrefix: "_INBOX_textmill"})
+	put(t, daemon, subjectM+".theirs", "secret of others")
+	publishEvents(t, daemon, committed("theirs", "1", 1))
+	consumer(t, daemon, subjectM+".theirs")
+
+	q := dial(t, Options{URL: url, User: "team_a", Password: secret, InboxPrefix: "_INBOX_team_a"})
+	put(t, q, subjectM+".team_a", "mine")
+	if err := errors.Join(q.PublishJob(within(t), JobMessage{Subject: subjectM + ".theirs"}), q.Flush(within(t))); !errors.Is(err, ErrRefused) {
+		t.Errorf("publishing another's job: %v", err)
+	}
+	for _, subject := range []string{jobs.EventSubject("theirs"), "textmill.dead.embed.m.0", "$JS.ACK.TEXTMILL_JOBS.x.1.1.1.1.0"} {
+		denied(t, q, func() error { return q.nc.Publish(subject, nil) }, "publish to "+subject)
+	}
+	for _, subject := range []string{"textmill.>", ">", "_INBOX.>", "_INBOX_textmill.>", "textmill.serving", "$JS.EVENT.>"} {
+		denied(t, q, func() error {
+			_, err := q.nc.SubscribeSync(subject)
+			return err
+		}, "subscribe to "+subject)
+	}
+	for api, body := range map[string]string{
+		"$JS.API.STREAM.MSG.GET.TEXTMILL_JOBS":                                        `{"seq":1}`,
+		"$JS.API.STREAM.MSG.GET.TEXTMILL_EVENTS":                                      `{"seq":1}`,
+		"$JS.API.DIRECT.GET.TEXTMILL_JOBS":                                            `{"seq":1}`,
+		"$JS.API.CONSUMER.CREATE.TEXTMILL_EVENTS":                                     `{"stream_name":"TEXTMILL_EVENTS","config":{}}`,
+		"$JS.API.CONSUMER.MSG.NEXT.TEXTMILL_JOBS." + consumerName(subjectM+".theirs"): `{"batch":1}`,
+		"$JS.API.STREAM.PURGE.TEXTMILL_JOBS":                                          ``,
+		"$JS.API.STREAM.DELETE.TEXTMILL_JOBS":                                         ``,
+	} {
+		denied(t, q, func() error { return q.nc.PublishRequest(api, q.nc.NewInbox(), []byte(body)) }, api)
+	}
+	if got := fetch(t, consumer(t, daemon, subjectM+".theirs"), 1, 0); len(got) != 1 || string(got[0].Data) != "secret of others" {
+		t.Error("what the others published is no longer theirs")
+	}
+}
+
+// denied checks that the server refuses what do asks of it.
+func denied(t *testing.T, q *Queue, do func() error, what string) {
+	t.Helper()
+	before := q.denied.Load()
+	if err := errors.Join(do(), q.nc.FlushWithContext(within(t))); err != nil && !errors.Is(err, nats.ErrPermissionViolation) {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(within(t), 5*time.Second)
+	defer cancel()
+	for q.denied.Load() == before {
+		select {
+		case <-ctx.Done():
+			t.Errorf("%s is not denied", what)
+			return
+		case <-time.After(time.Millisecond): // the server's word comes beside the answer
+		}
+	}
+}
