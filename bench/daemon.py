@@ -14,6 +14,7 @@ import nats
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = ROOT / "bin" / "textmill"
 MODEL = "all-MiniLM-L6-v2"
+WRITER = "SmolLM2-135M-Instruct"
 
 
 def threads():
@@ -33,14 +34,15 @@ def bundle():
 
 
 class Daemon:
-    """Is ready on entry: its model is loaded and its batch size learned."""
+    """Is ready on entry: its one model is loaded and its batch size learned."""
 
-    def __init__(self, count, **settings):
+    def __init__(self, count, task="embed", **settings):
+        self.task, self.model = task, WRITER if task == "generate" else MODEL
         self.dir = tempfile.TemporaryDirectory(prefix="textmill-bench-")
         self.env = {
             **os.environ, "TEXTMILL_NATS_EMBEDDED_ADDR": "127.0.0.1:0", "TEXTMILL_HTTP_ADDR": "127.0.0.1:0", "TEXTMILL_LOG_FORMAT": "json",
             "TEXTMILL_NATS_EMBEDDED_DIR": self.dir.name + "/nats", "TEXTMILL_EXPORT_URI": self.dir.name + "/tables",
-            "TEXTMILL_RUNTIME_THREADS": str(threads()), **settings,
+            "TEXTMILL_RUNTIME_THREADS": str(threads()), f"TEXTMILL_MODELS_{self.model.upper().replace('-', '_')}_THREADS": str(threads()), **settings,
         }
         self.texts = self.dir.name + "/texts.jsonl"
         with open(self.texts, "w", encoding="utf-8") as f:
@@ -75,9 +77,9 @@ class Daemon:
         self.process.wait(timeout=60)
         self.dir.cleanup()
 
-    def submit(self, job, file=None, **kwargs):
+    def submit(self, job, file=None, params=(), **kwargs):
         """Starts `textmill submit`, which waits until the rows are committed."""
-        command = [BINARY, "submit", "--model", MODEL, "--dataset", job, "--job", job, file or self.texts]
+        command = [BINARY, "submit", "--task", self.task, "--model", self.model, "--dataset", job, "--job", job, *(f"--param={p}" for p in params), file or self.texts]
         return subprocess.Popen(command, env={**self.env, "TEXTMILL_NATS_URL": self.nats},
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kwargs)
 
