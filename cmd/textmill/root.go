@@ -47,7 +47,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(
 		setupCommand(&s), demoCommand(&s), daemonCommand(&s),
 		submitCommand(&s), statusCommand(&s), watchCommand(&s), cancelCommand(&s), deadCommand(&s),
-		embedCommand(&s), generateCommand(&s), tokenizeCommand(&s), modelsCommand(&s), tableCommand(&s),
+		embedCommand(&s), generateCommand(&s), tokenizeCommand(&s), traceCommand(&s), modelsCommand(&s), tableCommand(&s),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	finish(root)

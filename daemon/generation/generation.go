@@ -120,40 +120,46 @@ func (w work) prepare(r *jobs.Record) (*completions, *jobs.RecordError) {
 	return c, nil
 }
 
-// prompt is the token IDs that are continued: a text as it is, with the tokenizer's special tokens; a conversation by the
-// model's chat template, which brings its own.
+// prompt is the token IDs that are continued.
 func (e *Engine) prompt(r *jobs.Record, p jobs.GenerateParams) ([]int32, error) {
+	text, o, err := e.render(r, p)
+	if err != nil {
+		return nil, err
+	}
+	enc, err := e.o.Tokenizer.Encode(text, o)
+	if err != nil {
+		return nil, &jobs.RecordError{Class: jobs.InvalidRecord, Message: "text: " + err.Error()}
+	}
+	return enc.IDs, nil
+}
+
+// render is what is tokenized, and how: a text as it is, with the tokenizer's special tokens; a conversation by the model's
+// chat template, which brings its own.
+func (e *Engine) render(r *jobs.Record, p jobs.GenerateParams) (string, tokenize.Options, error) {
+	var plain tokenize.Options
 	messages, text := r.Messages, r.Text
 	if p.Chat && messages == nil {
 		messages = []jobs.ChatMessage{{Role: "user", Content: text}}
 	}
 	if messages == nil {
 		if bad := rows.BadUTF8("text", text); bad != nil {
-			return nil, bad
+			return "", plain, bad
 		}
-		return e.encode(text, tokenize.Options{})
+		return text, plain, nil
 	}
 	for i, m := range messages {
 		if bad := rows.BadUTF8(fmt.Sprintf("messages[%d].content", i), m.Content); bad != nil {
-			return nil, bad
+			return "", plain, bad
 		}
 	}
 	if e.o.Template == nil {
-		return nil, &jobs.RecordError{Class: jobs.Template, Message: fmt.Sprintf("model %s has no usable chat template; send text, with the template's words in it", e.o.Spec.Name)}
+		return "", plain, &jobs.RecordError{Class: jobs.Template, Message: fmt.Sprintf("model %s has no usable chat template; send text, with the template's words in it", e.o.Spec.Name)}
 	}
 	text, err := e.o.Template.Render(chat.Conversation{Messages: rows.Messages(messages), AddGenerationPrompt: true})
 	if err != nil {
-		return nil, &jobs.RecordError{Class: jobs.Template, Message: "messages: " + err.Error()}
+		return "", plain, &jobs.RecordError{Class: jobs.Template, Message: "messages: " + err.Error()}
 	}
-	return e.encode(text, tokenize.Options{NoSpecialTokens: true})
-}
-
-func (e *Engine) encode(text string, o tokenize.Options) ([]int32, error) {
-	enc, err := e.o.Tokenizer.Encode(text, o)
-	if err != nil {
-		return nil, &jobs.RecordError{Class: jobs.InvalidRecord, Message: "text: " + err.Error()}
-	}
-	return enc.IDs, nil
+	return text, tokenize.Options{NoSpecialTokens: true}, nil
 }
 
 // defaultNewTokens is how long a text may become when neither params nor model say.

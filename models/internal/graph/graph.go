@@ -10,10 +10,14 @@ import (
 // Element types of ONNX tensors that the callers tell apart (TensorProto.DataType).
 const (
 	Float32  = 1
+	Uint8    = 2
+	Int8     = 3
 	Int32    = 6
 	Int64    = 7
 	Float16  = 10
 	BFloat16 = 16
+	Uint4    = 21
+	Int4     = 22
 )
 
 // A Value is an input or an output of the graph.
@@ -35,6 +39,30 @@ type Graph struct {
 	External []string
 	// Weights counts the elements of initializers by element type.
 	Weights map[int32]int64
+
+	// Nodes and Tensors are there after ReadNodes only, those of nested graphs included. Nodes stand in the order in which
+	// they run; Tensors holds initializers and constants by their names, an outer graph's before a nested one's.
+	Nodes   []Node
+	Tensors map[string]Tensor
+}
+
+// A Node is one operator with the names of the values that go in and come out.
+type Node struct {
+	Op              string
+	Inputs, Outputs []string
+	Ints            map[string]int64 // attributes that are one integer
+}
+
+// A Tensor says where the values of an initializer lie: Length bytes at Offset of the model file, or of the external File.
+type Tensor struct {
+	Name string
+	Type int32
+	Dims []int64
+	// File is relative to the model's folder, "" for the model file itself.
+	File           string
+	Offset, Length int64
+	// Raw tells that the values lie there one after the other, little-endian. Others are spelled as fields.
+	Raw bool
 }
 
 // Has tells whether an operator of that name runs anywhere in the graph.
@@ -45,7 +73,12 @@ func (g *Graph) Has(operator string) bool {
 
 // Read scans the ONNX file at path. It reads structure only and skips over weights, so that its cost does not depend on their size.
 // A file that ends too early, or is no ONNX model, is an error that says so.
-func Read(path string) (*Graph, error) {
+func Read(path string) (*Graph, error) { return readFile(path, false) }
+
+// ReadNodes is Read with what the graph is made of.
+func ReadNodes(path string) (*Graph, error) { return readFile(path, true) }
+
+func readFile(path string, nodes bool) (*Graph, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -56,6 +89,7 @@ func Read(path string) (*Graph, error) {
 		return nil, err
 	}
 	s := newScanner(f, st.Size())
+	s.nodes = nodes
 	if err := s.model(); err != nil {
 		return nil, fmt.Errorf("read ONNX model %s (%d bytes): %w", path, st.Size(), err)
 	}

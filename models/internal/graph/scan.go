@@ -17,12 +17,13 @@ type scanner struct {
 	external  map[string]bool
 	found     bool            // a graph was seen
 	names     map[string]bool // of initializers
+	nodes     bool            // nodes and tensors are asked for
 }
 
 func newScanner(r io.ReaderAt, size int64) *scanner {
 	return &scanner{
 		wire:      wire{r: r, size: size, buf: make([]byte, 0, window)},
-		graph:     Graph{Weights: map[int32]int64{}},
+		graph:     Graph{Weights: map[int32]int64{}, Tensors: map[string]Tensor{}},
 		operators: map[string]bool{},
 		external:  map[string]bool{},
 		names:     map[string]bool{},
@@ -84,7 +85,12 @@ func (s *scanner) nested(end int64, depth int) error {
 		case 1:
 			return true, s.node(end, depth)
 		case 5:
-			return true, s.tensor(end, depth == 0)
+			t, err := s.tensor(end)
+			if depth == 0 {
+				s.names[t.Name] = true
+			}
+			s.keep(t, depth)
+			return true, err
 		case 11, 12:
 			if depth > 0 {
 				return false, nil
@@ -101,89 +107,9 @@ func (s *scanner) nested(end int64, depth int) error {
 	})
 }
 
-// node reads a NodeProto: op_type = 4, attribute = 5 (AttributeProto: t = 5, g = 6, graphs = 11).
-func (s *scanner) node(end int64, depth int) error {
-	return s.message(end, func(number, kind int, length int64) (bool, error) {
-		switch {
-		case number == 4 && kind == 2:
-			name, err := s.text(length)
-			s.operators[name] = true
-			return true, err
-		case number == 5 && kind == 2:
-			return true, s.message(s.pos+length, func(number, kind int, length int64) (bool, error) {
-				switch {
-				case kind == 2 && number == 5:
-					return true, s.tensor(s.pos+length, false)
-				case kind == 2 && (number == 6 || number == 11):
-					return true, s.nested(s.pos+length, depth+1)
-				}
-				return false, nil
-			})
-		}
-		return false, nil
-	})
-}
-
-// tensor reads a TensorProto: dims = 1, data_type = 2, name = 8, external_data = 13 (key = 1, value = 2).
-func (s *scanner) tensor(end int64, initializer bool) error {
-	elements, typ := int64(1), int32(0)
-	err := s.message(end, func(number, kind int, length int64) (bool, error) {
-		switch {
-		case number == 1 && kind == 0:
-			d, err := s.varint()
-			elements = product(elements, int64(d))
-			return true, err
-		case number == 1 && kind == 2:
-			for end := s.pos + length; s.pos < end; {
-				d, err := s.varint()
-				if err != nil {
-					return true, err
-				}
-				elements = product(elements, int64(d))
-			}
-			return true, nil
-		case number == 2 && kind == 0:
-			v, err := s.varint()
-			typ = int32(v)
-			return true, err
-		case number == 8 && kind == 2:
-			name, err := s.text(length)
-			if initializer {
-				s.names[name] = true
-			}
-			return true, err
-		case number == 13 && kind == 2:
-			return true, s.entry(s.pos + length)
-		}
-		return false, nil
-	})
-	s.graph.Weights[typ] += elements
-	return err
-}
-
 func product(a, b int64) int64 {
 	if b < 0 || (b > 0 && a > (1<<40)/b) {
 		return 0
 	}
 	return a * b
-}
-
-func (s *scanner) entry(end int64) error {
-	var key, value string
-	err := s.message(end, func(number, kind int, length int64) (bool, error) {
-		if kind != 2 || number > 2 {
-			return false, nil
-		}
-		text, err := s.text(length)
-		if number == 1 {
-			key = text
-		} else {
-			value = text
-		}
-		return true, err
-	})
-	if key == "location" {
-		s.external[value] = true
-	}
-	return err
 }

@@ -1,0 +1,435 @@
+package trace_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"textmill/config"
+	"textmill/daemon"
+	"textmill/daemon/engine"
+	"textmill/daemon/trace"
+	"textmill/jobs"
+	"textmill/models"
+	"textmill/models/checkpoint"
+	"textmill/models/fetch"
+)
+
+// lines reads a file of one JSON value a line.
+func lines[T any](t *testing.T, name string) (all []T) {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := bufio.NewScanner(z)
+	s.Buffer(nil, 1<<22)
+	for s.Scan() {
+		var v T
+		if err := json.Unmarshal(s.Bytes(), &v); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// weights is what testdata/golden.py reads from a checkpoint.
+type weights struct {
+	IDs    []int32              `json:"input_ids"`
+	Shape  [2]int               `json:"shape"`
+	Rows   map[string][]float64 `json:"rows"`
+	Norms  []float64            `json:"norms"`
+	Pieces []string             `json:"pieces"`
+	Spans  [][2]int32           `json:"spans"`
+}
+
+// event is any of a trace's, read back from its JSON.
+type event struct {
+	Type      string      `json:"type"`
+	Text      string      `json:"text"`
+	Tokens    int         `json:"n_tokens"`
+	Dropped   int         `json:"n_dropped"`
+	Table     trace.Table `json:"embedding_table"`
+	Index     int         `json:"index"`
+	ID        int32       `json:"id"`
+	Piece     string      `json:"piece"`
+	Span      [2]int32    `json:"span"`
+	Row       vector      `json:"embedding"`
+	Pooling   string      `json:"pooling"`
+	Normalize bool        `json:"normalize"`
+	Kept      int         `json:"kept"`
+	Finish    string      `json:"finish_reason"`
+	New       int         `json:"n_output_tokens"`
+	Output    string      `json:"output"`
+	Found     []candidate `json:"candidates"`
+	vector                // of hidden and vector
+}
+
+type vector struct {
+	Shape  []int     `json:"shape"`
+	Norm   float64   `json:"norm"`
+	Values []float64 `json:"values"`
+}
+
+type candidate struct {
+	ID    int32    `json:"id"`
+	Piece string   `json:"piece"`
+	Logit float64  `json:"logit"`
+	Prob  float64  `json:"prob"`
+	Kept  bool     `json:"kept"`
+	Score *float64 `json:"score"`
+	After *float64 `json:"prob_after"`
+}
+
+// collect gathers events by their type, as their JSON says.
+func collect(t *testing.T, run func(emit func(trace.Event) error) error) (map[string][]event, error) {
+	t.Helper()
+	all := map[string][]event{}
+	err := run(func(e trace.Event) error {
+		raw, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		var one event
+		if err := json.Unmarshal(raw, &one); err != nil {
+			return err
+		}
+		all[one.Type] = append(all[one.Type], one)
+		return nil
+	})
+	return all, err
+}
+
+func home(t *testing.T) config.Config {
+	t.Helper()
+	dir, err := models.Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(config.Options{Set: []string{"home=" + dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// imported is a bundle made of a default model's checkpoint.
+func imported(t *testing.T, cfg config.Config, model, file, precision string) *models.Spec {
+	t.Helper()
+	got, err := fetch.Checkpoint(t.Context(), fetch.Options{Home: cfg.Home}, model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join(got.Path, file), Dir: t.TempDir(), Name: model, Precision: precision})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := models.OpenBundle(r.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+func openEmbedding(t *testing.T, cfg config.Config, spec *models.Spec) trace.Embedding {
+	t.Helper()
+	o := daemon.SessionOptions(cfg, spec.Name)
+	o.BatchTokens = 1024
+	embedder, err := models.OpenEmbedder(t.Context(), spec, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := spec.Tokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := engine.New(engine.Options{Spec: spec, Embedder: embedder, Tokenizer: tok})
+	t.Cleanup(func() {
+		e.Close()
+		if err := embedder.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return trace.Embedding{Spec: spec, Embedder: embedder, Engine: e, Tokenizer: tok}
+}
+
+func openGeneration(t *testing.T, cfg config.Config, spec *models.Spec) trace.Generation {
+	t.Helper()
+	g, err := daemon.OpenGenerator(t.Context(), cfg, spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return trace.Generation{Spec: spec, Generator: g, Engine: g.Engine, Tokenizer: g.Tokenizer}
+}
+
+var everything = trace.Options{Top: 5, Values: 1 << 20}
+
+// compareRows holds each token's ID, row and norm to what the weights themselves say.
+func compareRows(t *testing.T, got map[string][]event, want weights) {
+	t.Helper()
+	if table := got["start"][0].Table; table.Shape != want.Shape {
+		t.Errorf("table %+v, want shape %v", table, want.Shape)
+	}
+	if len(got["token"]) != len(want.IDs) {
+		t.Fatalf("%d tokens, want %d", len(got["token"]), len(want.IDs))
+	}
+	for i, e := range got["token"] {
+		if e.Index != i || e.ID != want.IDs[i] || !reflect.DeepEqual(e.Row.Shape, want.Shape[1:]) {
+			t.Fatalf("token %d: %d of id %d with a row of %v, want id %d and %v", i, e.Index, e.ID, e.Row.Shape, want.IDs[i], want.Shape[1:])
+		}
+		if want.Pieces != nil && (e.Piece != want.Pieces[i] || e.Span != want.Spans[i]) {
+			t.Errorf("token %d: %q at %v, want %q at %v", i, e.Piece, e.Span, want.Pieces[i], want.Spans[i])
+		}
+		if d := math.Abs(e.Row.Norm - want.Norms[i]); !(d <= 1e-6) {
+			t.Errorf("token %d: norm %v, want %v", i, e.Row.Norm, want.Norms[i])
+		}
+		row := want.Rows[fmt.Sprint(e.ID)]
+		if len(row) != len(e.Row.Values) {
+			t.Fatalf("token %d: %d values, want %d", i, len(e.Row.Values), len(row))
+		}
+		for j, v := range e.Row.Values {
+			if d := math.Abs(v - row[j]); !(d <= 1e-6) {
+				t.Fatalf("token %d, value %d: %v, want %v", i, j, v, row[j])
+			}
+		}
+	}
+}
+
+func goldenRows(t *testing.T, model string) weights {
+	t.Helper()
+	return lines[map[string]weights](t, "testdata/rows.json.gz")[0][model]
+}
+
+func TestEmbeddingTrace(t *testing.T) {
+	cfg := home(t)
+	const model, text = "all-MiniLM-L6-v2", "Tokenizers are fun"
+	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
+		t.Run(precision, func(t *testing.T) {
+			m := openEmbedding(t, cfg, imported(t, cfg, model, "", precision))
+			got, err := collect(t, func(emit func(trace.Event) error) error {
+				return m.Trace(t.Context(), jobs.Record{Text: text}, nil, everything, emit)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareRows(t, got, goldenRows(t, model))
+			compareVector(t, got, m)
+		})
+	}
+}
+
+// compareVector holds the vector to the mean of the hidden states, and to what the embedder gives to those who do not look.
+func compareVector(t *testing.T, got map[string][]event, m trace.Embedding) {
+	t.Helper()
+	v := got["vector"][0]
+	if v.Pooling != "mean" || !v.Normalize || len(got["hidden"]) != 7 || v.vector.Shape[0] != 384 {
+		t.Fatalf("%+v over %d tokens", v, len(got["hidden"]))
+	}
+	own, err := m.Embedder.Embed(t.Context(), []models.Row{{IDs: []int32{101, 19204, 17629, 2015, 2024, 4569, 102}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var norm float64
+	for i, f := range own[0] {
+		var mean float64
+		for _, h := range got["hidden"] {
+			mean += h.vector.Values[i] / 7
+		}
+		if d := math.Abs(mean - float64(f)); !(d <= 1e-5) {
+			t.Fatalf("value %d: the mean of the hidden states is %v, the embedder has %v", i, mean, f)
+		}
+		norm += float64(f) * float64(f)
+	}
+	norm = math.Sqrt(norm)
+	if d := math.Abs(v.vector.Norm - norm); !(d <= 1e-4) {
+		t.Errorf("norm %v, want %v", v.vector.Norm, norm)
+	}
+	for i, f := range own[0] {
+		if d := math.Abs(v.vector.Values[i] - float64(f)/norm); !(d <= 1e-6) {
+			t.Fatalf("value %d: %v, want %v", i, v.vector.Values[i], float64(f)/norm)
+		}
+	}
+	for _, h := range got["hidden"] {
+		var sum float64
+		for _, f := range h.vector.Values {
+			sum += f * f
+		}
+		if d := math.Abs(h.vector.Norm - math.Sqrt(sum)); !(d <= 1e-4) {
+			t.Errorf("token %d: norm %v of a hidden state of length %v", h.Index, h.vector.Norm, math.Sqrt(sum))
+		}
+	}
+}
+
+// scored is a line of transformers' five best tokens at each step; conversation is the prompt that it belongs to.
+type (
+	scored struct {
+		ID    int `json:"id"`
+		Steps []struct {
+			Chosen int32     `json:"chosen"`
+			IDs    []int32   `json:"top_ids"`
+			Logits []float64 `json:"top_logits"`
+			Sum    float64   `json:"logsumexp"`
+		} `json:"steps"`
+	}
+	conversation struct {
+		ID       int             `json:"id"`
+		Messages json.RawMessage `json:"messages"`
+		IDs      []int32         `json:"prompt_ids"`
+		New      []int32         `json:"generated_ids"`
+	}
+)
+
+func TestGenerationTrace(t *testing.T) {
+	cfg := home(t)
+	const model = "SmolLM2-135M-Instruct"
+	conversations := map[int]conversation{}
+	for _, c := range lines[conversation](t, "../../models/generate/testdata/greedy.jsonl.gz") {
+		conversations[c.ID] = c
+	}
+	table := goldenRows(t, model)
+	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
+		t.Run(precision, func(t *testing.T) {
+			m := openGeneration(t, cfg, imported(t, cfg, model, "SmolLM2-135M-Instruct.Q4_1.gguf", precision))
+			for i, line := range lines[scored](t, "../../models/checkpoint/testdata/top5.jsonl.gz") {
+				c := conversations[line.ID]
+				r := jobs.ParseRecord([]byte(`{"messages":` + string(c.Messages) + `}`))
+				params := fmt.Sprintf(`{"max_new_tokens":%d}`, len(line.Steps))
+				got, err := collect(t, func(emit func(trace.Event) error) error {
+					return m.Trace(t.Context(), r, []byte(params), everything, emit)
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if i == 0 {
+					compareRows(t, got, table)
+				}
+				compareSteps(t, got, line, c)
+			}
+		})
+	}
+}
+
+func compareSteps(t *testing.T, got map[string][]event, line scored, c conversation) {
+	t.Helper()
+	if len(got["step"]) != len(line.Steps) {
+		t.Fatalf("prompt %d: %d steps, want %d", line.ID, len(got["step"]), len(line.Steps))
+	}
+	for i, e := range got["step"] {
+		want := line.Steps[i]
+		if e.ID != want.Chosen || e.Kept != 1 || len(e.Found) != len(want.IDs) || e.Row.Shape[0] != 576 {
+			t.Fatalf("prompt %d, step %d: %+v, want %d", line.ID, i, e, want.Chosen)
+		}
+		for j, f := range e.Found {
+			prob := math.Exp(want.Logits[j] - want.Sum)
+			if f.ID != want.IDs[j] || !(math.Abs(f.Logit-want.Logits[j]) <= 2e-4) || !(math.Abs(f.Prob-prob) <= 1e-4) {
+				t.Errorf("prompt %d, step %d: candidate %+v, want id %d, logit %v, probability %v", line.ID, i, f, want.IDs[j], want.Logits[j], prob)
+			}
+			if f.Kept != (f.ID == e.ID) || f.Kept && *f.After != 1 || !f.Kept && f.After != nil {
+				t.Errorf("prompt %d, step %d: candidate %+v when %d is picked greedily", line.ID, i, f, e.ID)
+			}
+		}
+	}
+	finish := "length"
+	if line.Steps[len(line.Steps)-1].Chosen == 2 {
+		finish = "eos"
+	}
+	if end := got["end"][0]; end.Finish != finish || end.New != len(line.Steps) || got["start"][0].Tokens != len(c.IDs) {
+		t.Errorf("prompt %d: %+v, want %s", line.ID, end, finish)
+	}
+}
+
+// TestSampledTrace has temperature and filters at work, and a stop string.
+func TestSampledTrace(t *testing.T) {
+	cfg := home(t)
+	spec, err := models.OpenBundle(models.BundleDir(cfg.Home, "SmolLM2-135M-Instruct"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := openGeneration(t, cfg, spec)
+	trace1 := func(params string) (map[string][]event, error) {
+		return collect(t, func(emit func(trace.Event) error) error {
+			return m.Trace(t.Context(), jobs.Record{Text: "The sky is"}, []byte(params), trace.Options{Top: 8, Values: 2}, emit)
+		})
+	}
+	got, err := trace1(`{"temperature":0.5,"top_k":3,"seed":7,"max_new_tokens":6}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range got["step"] {
+		var kept int
+		var sum, ratio float64
+		picked := false
+		for _, f := range e.Found {
+			if !f.Kept {
+				continue
+			}
+			kept++
+			sum += *f.After
+			picked = picked || f.ID == e.ID
+			ratio = math.Max(ratio, math.Abs(*f.Score-f.Logit/0.5))
+		}
+		if e.Kept != 3 || kept != 3 || !picked || math.Abs(sum-1) > 1e-6 || ratio > 1e-4 || len(e.Row.Values) != 2 {
+			t.Errorf("step %+v: %d kept, their probabilities sum to %v", e, kept, sum)
+		}
+	}
+	if end := got["end"][0]; end.Finish != "length" || end.New != 6 || end.Output == "" {
+		t.Errorf("%+v", end)
+	}
+	got, err = trace1(`{"stop":[" "],"max_new_tokens":6}`)
+	if err != nil || got["end"][0].Finish != "stop" {
+		t.Errorf("with a stop string: %+v, %v", got["end"], err)
+	}
+	for params, class := range map[string]string{`{"n":2}`: jobs.InvalidParam} {
+		var failure *jobs.RecordError
+		if _, err := trace1(params); !errors.As(err, &failure) || failure.Class != class {
+			t.Errorf("%s: %v", params, err)
+		}
+	}
+	_, err = collect(t, func(emit func(trace.Event) error) error {
+		return m.Trace(t.Context(), jobs.Record{}, nil, everything, emit)
+	})
+	if err == nil || !strings.Contains(err.Error(), "no tokens") {
+		t.Errorf("an empty prompt: %v", err)
+	}
+}
+
+func TestTextCannotSteerATerminal(t *testing.T) {
+	var out bytes.Buffer
+	w := trace.NewText(&out, false)
+	for _, e := range []trace.Event{
+		trace.Start{Model: "m", Text: "a\x1b[2Jb\x00"},
+		trace.Token{Piece: "\x1b[2J\x07\u202e", Span: [2]int32{0, 4}},
+		trace.Step{Piece: "\x1b]0;x\x07", Text: "\x1b[31m", Row: trace.Values{Shape: []int{1}}, Candidates: []trace.Candidate{{Piece: "\r\n\x9b"}}},
+		trace.End{Finish: "eos", Text: "\x1b"},
+	} {
+		if err := w.Emit(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if i := strings.IndexAny(out.String(), "\x00\x07\x1b\r\u009b\u202e"); i >= 0 {
+		t.Errorf("control characters at %d:\n%q", i, out.String())
+	}
+}
