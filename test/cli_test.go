@@ -36,7 +36,7 @@ func TestEveryCommandHasHelpAndVersion(t *testing.T) {
 	for _, want := range []string{
 		"setup", "demo", "daemon", "submit", "status", "watch", "cancel", "dead list", "dead show", "dead retry", "embed",
 		"tokenize", "models list", "models pull", "models inspect", "models verify", "models bench", "table info", "table files",
-		"table verify",
+		"table verify", "generate", "trace",
 	} {
 		if !slices.ContainsFunc(all, func(p []string) bool { return strings.Join(p, " ") == want }) {
 			t.Errorf("there is no textmill %s", want)

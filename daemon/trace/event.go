@@ -62,7 +62,7 @@ type (
 		Piece      string      `json:"piece"`
 		Text       string      `json:"text"` // what became certain with it
 		Row        Values      `json:"embedding"`
-		Kept       int         `json:"kept"` // tokens that the pick was among
+		Kept       int         `json:"n_kept"` // tokens that the pick was among
 		Candidates []Candidate `json:"candidates"`
 		Finish     string      `json:"finish_reason,omitempty"`
 	}

@@ -23,8 +23,10 @@ type Text struct {
 // NewText writes to w, in colour if that is a terminal.
 func NewText(w io.Writer, color bool) *Text { return &Text{w: w, color: color} }
 
-// widest bounds the column of pieces.
-const widest = 24
+const (
+	widest   = 24   // the column of pieces
+	mostText = 2000 // characters of the text that are repeated
+)
 
 // Emit writes one event.
 func (t *Text) Emit(e Event) error {
@@ -60,7 +62,11 @@ func (t *Text) begin(s Start) {
 		t.piece = max(t.piece, min(runewidth.StringWidth(shown(p)), widest))
 	}
 	t.printf("%s, task %s, on %s, model_sha256 %.12s\n", t.paint(bold, s.Model), s.Task, s.Device, s.SHA256)
-	t.printf("text %s: %s", strconv.Quote(s.Text), count(s.Tokens, "token"))
+	text, more := []rune(s.Text), ""
+	if len(text) > mostText {
+		text, more = text[:mostText], "…"
+	}
+	t.printf("text %s%s: %s", strconv.Quote(string(text)), more, count(s.Tokens, "token"))
 	if s.Dropped > 0 {
 		t.printf(", %s cut off", t.paint(red, fmt.Sprint(s.Dropped)))
 	}
