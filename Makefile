@@ -13,7 +13,7 @@ peers      := $(peers_venv)/.requirements-$(shell cksum < bench/generate/require
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate chaos require
+.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate chaos sbom require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ bench-generate: setup $(peers) ## tokens per second against transformers, onnxru
 
 chaos: setup $(stamp) ## break everything on purpose and count: make chaos ARGS="-seed 1 -records 500000 -faults 2000 -time 1h"
 	$(GO) run ./internal/chaos/run $(ARGS)
+
+sbom: build ## what the binary is made of, with licences, and bin/textmill.cdx.json for tools
+	$(GO) run ./internal/sbom -json $(bin) > bin/textmill.cdx.json
+	$(GO) run ./internal/sbom $(bin)
 
 $(stamp): test/requirements.txt
 	@deploy/require python
