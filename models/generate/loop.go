@@ -95,32 +95,45 @@ func (g *Generator) receive() *sequence {
 	}
 }
 
-// enter puts a sequence into the free slot that already holds most of its prompt's start, or copies it from another.
+// enter puts a sequence into the free slot that already holds most of its prompt's start.
 func (g *Generator) enter(s *sequence) {
-	slot, best, from := -1, 0, -1
+	slot, held := -1, 0
 	for i, tokens := range g.kept {
-		n := common(s.Prompt, tokens)
-		if n > best {
-			best, from = n, i
+		if g.slots[i] != nil {
+			continue
 		}
-		if g.slots[i] == nil && slot < 0 {
-			slot = i
+		if n := common(s.Prompt, tokens); slot < 0 || n > held && n >= reuseTokens {
+			slot, held = i, n
 		}
 	}
-	if from >= 0 && g.slots[from] == nil && common(s.Prompt, g.kept[from]) == best {
-		slot = from
-	}
-	if best < reuseTokens {
-		best = 0
-	}
-	if best > 0 {
-		g.run.move(slot, from, best)
-	}
-	s.used, s.arrival = best, g.arrived
+	g.slots[slot] = s
+	g.hold(slot, slot, held)
+	s.arrival = g.arrived
 	g.arrived++
-	g.slots[slot], g.kept[slot] = s, append(g.kept[slot][:0], s.Prompt[:best]...)
 	g.live++
 	g.held += s.need()
+}
+
+// hold has a slot begin with the first n tokens of its sequence's prompt, which another one holds, or the same.
+func (g *Generator) hold(slot, from, n int) {
+	s := g.slots[slot]
+	if n > 0 {
+		g.run.move(slot, from, n)
+	}
+	s.used, g.kept[slot] = n, append(g.kept[slot][:0], s.Prompt[:n]...)
+}
+
+// share copies what a prompt has in common with one that was run before, be it still in its slot or only what it left.
+func (g *Generator) share(slot int) {
+	s, best, from := g.slots[slot], 0, slot
+	for i, tokens := range g.kept {
+		if n := common(s.Prompt, tokens); n > best {
+			best, from = n, i
+		}
+	}
+	if best >= s.used+reuseTokens {
+		g.hold(slot, from, best)
+	}
 }
 
 // reuseTokens is the shortest common start of two prompts that is worth a copy.
@@ -164,6 +177,10 @@ func (g *Generator) prefill() {
 }
 
 func (g *Generator) prefillChunk(slot int, s *sequence) int {
+	if !s.begun { // only now, since prompts that came before have been run by now
+		s.begun = true
+		g.share(slot)
+	}
 	part := s.Prompt[s.used:][:g.part(len(s.Prompt)-s.used)]
 	var logits []float32
 	err := g.timed(RunStats{Rows: 1, Tokens: len(part), Padded: len(part)}, func(ctx context.Context) (err error) {

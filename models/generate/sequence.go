@@ -17,7 +17,8 @@ type sequence struct {
 	eos     []int32
 
 	arrival int
-	used    int // tokens of prompt and text that the slot holds
+	begun   bool // some of the prompt was run
+	used    int  // tokens of prompt and text that the slot holds
 	next    int32
 	out     Result
 	text    strings.Builder

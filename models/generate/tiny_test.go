@@ -301,3 +301,23 @@ func TestMemoryBoundsWhatRunsTogether(t *testing.T) {
 		t.Errorf("no memory: %v", err)
 	}
 }
+
+// What prompts have in common is run once, whether they come together or one after the other.
+func TestCommonStartsRunOnce(t *testing.T) {
+	ran := 0
+	g := open(t, tiny(t, "llama", nil), generate.Options{Slots: 4, Observe: func(s generate.RunStats) { ran += s.Tokens - s.New }})
+	var requests []generate.Request
+	for i := range 6 {
+		prompt := append(make([]int32, 30), int32(10+i), 7, 8)
+		requests = append(requests, generate.Request{Prompt: prompt, Params: generate.Params{MaxNewTokens: 3}})
+	}
+	all(t, g, requests)
+	if want := 33 + 5*3; ran != want {
+		t.Errorf("%d tokens of prompts were run, want %d", ran, want)
+	}
+	ran = 0
+	all(t, g, requests[:1])
+	if ran != 2 && ran != 3 {
+		t.Errorf("%d tokens of a known prompt were run", ran)
+	}
+}
