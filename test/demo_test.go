@@ -53,18 +53,29 @@ func TestDemo(t *testing.T) {
 	env := append([]string{"GOROOT=" + someGo(t, "bufio", "sync", "strings", "os", "sort")}, quick...)
 	r := call{home: home, env: env}.ok(t, "demo")
 	parts := strings.Split(r.stdout, "\n\n")
-	if len(parts) != 7 {
-		t.Fatalf("want a report, three answers and three snippets:\n%s", r.stdout)
+	if len(parts) != 8 {
+		t.Fatalf("want a report, three answers, what a model says of them, and three snippets:\n%s", r.stdout)
 	}
 	for i, want := range []string{"  bufio.", "sync.WaitGroup", "strings.EqualFold"} {
 		if answer := parts[1+i]; strings.Count(answer, "\n") != 3 || !strings.Contains(answer, want) {
 			t.Errorf("the nearest comments do not hold %s:\n%s", want, answer)
 		}
 	}
+	said := strings.Split(parts[4], "\n")
+	if len(said) != 5 || !strings.HasPrefix(said[0], writer) || !strings.Contains(said[4], " tokens, ") {
+		t.Fatalf("want a title, three sentences and the rate:\n%s", parts[4])
+	}
+	for i, line := range said[1:4] {
+		best := strings.Fields(strings.Split(parts[1+i], "\n")[1])[1]
+		about, sentence, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if about != best || len(strings.Fields(sentence)) < 5 {
+			t.Errorf("a sentence about %s: %q", best, line)
+		}
+	}
 	user := []string{"HOME=" + t.TempDir()}
 	runPython(t, user, installDelta)
 	for i, want := range []string{"bufio.", "n_dropped", " rows;"} {
-		title, code, _ := strings.Cut(strings.TrimSpace(parts[4+i]), "\n")
+		title, code, _ := strings.Cut(strings.TrimSpace(parts[5+i]), "\n")
 		if !strings.HasPrefix(title, "# Query it from Python (pip install ") {
 			t.Errorf("no snippet but %q", title)
 		}
@@ -75,6 +86,14 @@ func TestDemo(t *testing.T) {
 	again := call{home: home, env: env}.ok(t, "demo")
 	if firstLine(again.stdout) == "" || strings.Split(again.stdout, " ")[0] != strings.Split(r.stdout, " ")[0] {
 		t.Errorf("a second demo has other rows: %s", firstLine(again.stdout))
+	}
+}
+
+func TestDemoWithoutWriter(t *testing.T) {
+	home := t.TempDir()
+	r := call{home: home, env: []string{"GOROOT=" + someGo(t, "bufio")}}.run(t, "demo")
+	if r.code != 1 || !strings.Contains(r.stderr, "textmill setup") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 }
 

@@ -9,10 +9,11 @@ import (
 func demoCommand(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Embed the documentation of Go's standard library, and ask it three questions",
+		Short: "Embed the documentation of Go's standard library, ask it three questions, and explain the answers",
 		Long: `Publishes the documentation comments of this machine's own Go standard library to an embedded NATS server, embeds them
 with a daemon in this process, commits the rows to a table under TEXTMILL_HOME/demo, which is made anew each time, asks
-the table three questions, and prints how to read it with DuckDB, Polars and pandas.`,
+the table three questions, has SmolLM2-135M-Instruct explain the best match of each in a sentence, and prints how to read
+the table with DuckDB, Polars and pandas.`,
 		Example: `  textmill demo`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := s.load()

@@ -40,11 +40,14 @@ type Options struct {
 }
 
 // Run embeds the corpus through an embedded server and a daemon in this process into a table of its own, which is made
-// anew each time, then asks the table questions.
+// anew each time, asks the table questions, and has the best answers put into words.
 func Run(ctx context.Context, cfg config.Config, o Options) error {
 	root, err := goRoot(ctx)
 	if err != nil {
 		return err
+	}
+	if _, err := daemon.OpenBundle(cfg, writer); err != nil {
+		return fmt.Errorf("%w; run textmill setup", err)
 	}
 	cfg, unlock, err := ownPlace(cfg)
 	if err != nil {
@@ -72,6 +75,9 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 		for _, m := range answers[i] {
 			fmt.Fprintf(o.Stdout, "  %.3f  %-28s %s\n", m.similarity, m.id, firstSentence(m.text))
 		}
+	}
+	if err := explain(ctx, cfg, answers, o); err != nil {
+		return err
 	}
 	for _, s := range Snippets(table) {
 		fmt.Fprintf(o.Stdout, "\n# Query it from Python (pip install %s):\n%s\n", s.Tool, s.Code)

@@ -1,6 +1,8 @@
 package generation
 
 import (
+	"context"
+
 	"textmill/jobs"
 	"textmill/models/generate"
 	"textmill/tokenize"
@@ -31,5 +33,34 @@ func (e *Engine) Prepare(r jobs.Record, p jobs.GenerateParams) (Prompt, *jobs.Re
 	return Prompt{text, enc, c.request}, nil
 }
 
-// Failure is the class under which a text that was not made is reported.
-func Failure(err error) *jobs.RecordError { return failureOf(err) }
+// Follow continues a prompt and hands each token to see as it is chosen, with so many candidates explained. A slow see holds
+// up no other text. The error is a RecordError, or that of see or ctx.
+func (e *Engine) Follow(ctx context.Context, p Prompt, explain int, see func(generate.Step) error) (generate.Result, error) {
+	// The generator waits for whom it tells: there is room for all that it will say.
+	steps := make(chan generate.Step, min(p.Params.MaxNewTokens, e.o.Spec.MaxLength)+1)
+	done := make(chan generate.Result, 1)
+	err := e.o.Generator.Do(ctx, generate.Request{
+		Prompt: p.Encoding.IDs, Params: p.Params, Explain: explain, Step: func(s generate.Step) { steps <- s },
+		Done: func(r generate.Result) { done <- r; close(steps) },
+	})
+	if err != nil {
+		return generate.Result{}, failureOf(err)
+	}
+	for {
+		select {
+		case s, more := <-steps:
+			if !more {
+				r := <-done
+				if r.Err != nil {
+					return r, failureOf(r.Err)
+				}
+				return r, nil
+			}
+			if err := see(s); err != nil {
+				return generate.Result{}, err
+			}
+		case <-ctx.Done():
+			return generate.Result{}, context.Cause(ctx)
+		}
+	}
+}

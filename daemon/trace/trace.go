@@ -108,16 +108,10 @@ func (t *tracer) vectors(ctx context.Context, m Embedding, in engine.Input) erro
 	return nil
 }
 
-// continuer continues prompts.
-type continuer interface {
-	Do(ctx context.Context, r generate.Request) error
-	Device() string
-}
-
 // A Generation is a generation model that is ready to work.
 type Generation struct {
 	Spec      *models.Spec
-	Generator continuer
+	Device    string
 	Engine    *generation.Engine
 	Tokenizer *tokenize.Tokenizer
 	// MaxNewTokens bounds texts; 0 leaves that to the params.
@@ -148,43 +142,17 @@ func (m Generation) Trace(ctx context.Context, r jobs.Record, raw []byte, o Opti
 	}
 	t := tracer{Options: o, table: table, tok: m.Tokenizer, emit: emit}
 	ids := prompt.Encoding.IDs
-	if err := emit(start(m.Spec, table, m.Generator.Device(), prompt.Text, t.pieces(ids), 0)); err != nil {
+	if err := emit(start(m.Spec, table, m.Device, prompt.Text, t.pieces(ids), 0)); err != nil {
 		return err
-	}
-	// The generator waits for whom it tells: there is room for all that it will say.
-	steps := make(chan generate.Step, min(prompt.Params.MaxNewTokens, m.Spec.MaxLength)+1)
-	done := make(chan generate.Result, 1)
-	err = m.Generator.Do(ctx, generate.Request{
-		Prompt: ids, Params: prompt.Params, Explain: o.Top, Step: func(s generate.Step) { steps <- s },
-		Done: func(r generate.Result) { close(steps); done <- r },
-	})
-	if err != nil {
-		return generation.Failure(err)
 	}
 	if err := t.tokens(ids, prompt.Encoding.Offsets); err != nil {
 		return err
 	}
-	return t.steps(ctx, steps, done)
-}
-
-func (t *tracer) steps(ctx context.Context, steps <-chan generate.Step, done <-chan generate.Result) error {
-	for {
-		select {
-		case s, more := <-steps:
-			if !more {
-				r := <-done
-				if r.Err != nil {
-					return generation.Failure(r.Err)
-				}
-				return t.emit(End{Type: "end", Finish: r.Finish, Tokens: len(r.IDs), Text: r.Text})
-			}
-			if err := t.step(s); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	result, err := m.Engine.Follow(ctx, prompt, o.Top, t.step)
+	if err != nil {
+		return err
 	}
+	return emit(End{Type: "end", Finish: result.Finish, Tokens: len(result.IDs), Text: result.Text})
 }
 
 // tracer turns what a model does into events.

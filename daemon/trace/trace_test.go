@@ -182,7 +182,7 @@ func openGeneration(t *testing.T, cfg config.Config, spec *models.Spec) trace.Ge
 			t.Error(err)
 		}
 	})
-	return trace.Generation{Spec: spec, Generator: g, Engine: g.Engine, Tokenizer: g.Tokenizer}
+	return trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer}
 }
 
 var everything = trace.Options{Top: 5, Values: 1 << 20}
