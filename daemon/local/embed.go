@@ -48,11 +48,11 @@ func Embed(ctx context.Context, cfg config.Config, o EmbedOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
-	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim}
+	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: o.Log}
 	shard := &jobs.Shard{Embed: params}
 	if o.Dir != "" {
 		job := "embed-" + uuid.NewString()
-		result, err := run.toTable(ctx, cfg, o.Dir, job, o.Texts, m.engine.Work(shard, rows.Origin{Job: job, Shard: "0"}), o.Log, func([]export.Row) {})
+		result, err := run.toTable(ctx, cfg, o.Dir, job, o.Texts, m.engine.Work(shard, rows.Origin{Job: job, Shard: "0"}), func([]export.Row) {})
 		if err == nil {
 			o.Log.InfoContext(ctx, "embedded", "table", result.table, "version", result.Version, "rows", result.Rows, "errors", result.Errors,
 				"job", job, "model", m.spec.Name, "model_sha256", m.spec.SHA256)
@@ -176,7 +176,7 @@ func Vectors(ctx context.Context, cfg config.Config, name string, texts []string
 	if err != nil {
 		return nil, err
 	}
-	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim}
+	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: log}
 	err = run.run(ctx, Texts{Args: texts}, m.engine.Work(&jobs.Shard{Embed: params}, rows.Origin{}), func(r jobs.Record, rows []export.Row) error {
 		if rows[0].Error != "" {
 			return fmt.Errorf("embed %q: %s", r.Text, rows[0].Error)

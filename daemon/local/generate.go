@@ -48,7 +48,7 @@ func Generate(ctx context.Context, cfg config.Config, o GenerateOptions) (err er
 		g.Stop()
 		err = errors.Join(err, g.Close())
 	}()
-	run := runner{task: jobs.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096}
+	run := runner{task: jobs.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096, log: o.Log}
 	begun, made := time.Now(), 0
 	count := func(list []export.Row) {
 		for _, r := range list {
@@ -62,7 +62,7 @@ func Generate(ctx context.Context, cfg config.Config, o GenerateOptions) (err er
 	if o.Dir != "" {
 		job := "generate-" + uuid.NewString()
 		work := g.Engine.Work(&jobs.Shard{Generate: params}, rows.Origin{Job: job, Shard: "0"})
-		result, err := run.toTable(ctx, cfg, o.Dir, job, o.Texts, work, o.Log, count)
+		result, err := run.toTable(ctx, cfg, o.Dir, job, o.Texts, work, count)
 		if err == nil {
 			told(int(result.Rows), int(result.Errors), "table", result.table, "version", result.Version, "job", job)
 		}

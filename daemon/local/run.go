@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"textmill/config"
 	"textmill/daemon/rows"
@@ -18,7 +19,11 @@ type runner struct {
 	task        string
 	recordBytes int // the longest record
 	answerBytes int // about what a record's rows take
+	log         *slog.Logger
 }
+
+// toldEvery is how often long work says how far it is.
+const toldEvery = 10 * time.Second
 
 var errStopped = errors.New("the engine was stopped")
 
@@ -31,6 +36,17 @@ func (u runner) run(ctx context.Context, t Texts, work rows.Work, emit func(jobs
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := newOrdered[result](ctx)
+	records, tokens, begun, told := 0, 0, time.Now(), time.Now()
+	tell := func(rows []export.Row) {
+		records++
+		for i := range rows {
+			tokens += int(rows[i].NTokens.V + rows[i].NOutputTokens.V)
+		}
+		if time.Since(told) >= toldEvery {
+			told = time.Now()
+			u.log.InfoContext(ctx, "at work", "task", u.task, "records", records, "tokens_per_second", int(float64(tokens)/time.Since(begun).Seconds()))
+		}
+	}
 	go func() {
 		results.finish(t.each(ctx, u.recordBytes, func(l line) error {
 			r := l.record(u.task, u.recordBytes)
@@ -45,6 +61,7 @@ func (u runner) run(ctx context.Context, t Texts, work rows.Work, emit func(jobs
 		if len(r.rows) == 0 {
 			return errors.Join(errStopped, context.Cause(ctx))
 		}
+		tell(r.rows)
 		return emit(r.record, r.rows)
 	}, idle)
 }
@@ -59,12 +76,12 @@ type committed struct {
 }
 
 // toTable appends the rows to the table in dir in a single commit: all of the run or nothing. see is told of each record's.
-func (u runner) toTable(ctx context.Context, cfg config.Config, dir, job string, t Texts, work rows.Work, log *slog.Logger, see func([]export.Row)) (_ committed, err error) {
+func (u runner) toTable(ctx context.Context, cfg config.Config, dir, job string, t Texts, work rows.Work, see func([]export.Row)) (_ committed, err error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {
 		return committed{}, err
 	}
-	store, err := export.OpenStore(export.Options{URI: filepath.Dir(path), PartBytes: int64(cfg.Export.PartBytes), Logger: log})
+	store, err := export.OpenStore(export.Options{URI: filepath.Dir(path), PartBytes: int64(cfg.Export.PartBytes), Logger: u.log})
 	if err != nil {
 		return committed{}, err
 	}
