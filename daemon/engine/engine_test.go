@@ -151,6 +151,26 @@ func TestHangingRunIsATimeout(t *testing.T) {
 	}
 }
 
+// A process that was stopped for long, by a signal or with its machine, finds every deadline over.
+func TestRunThatWasStoppedOnceIsNoTimeout(t *testing.T) {
+	var mu sync.Mutex
+	stopped := map[int]bool{}
+	f := &flaky{fail: func(rows []models.Row) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if n := len(rows); !stopped[n] {
+			stopped[n] = true
+			return context.DeadlineExceeded
+		}
+		return nil
+	}}
+	for i, rows := range embedAll(t, f, time.Minute, `{}`, "a", "b") {
+		if rows[0].Error != "" {
+			t.Errorf("record %d: %s", i, rows[0].Error)
+		}
+	}
+}
+
 func TestTruncationIsSaid(t *testing.T) {
 	long := "a b c d e f g h i j"
 	for params, want := range map[string]struct {

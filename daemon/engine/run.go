@@ -37,9 +37,13 @@ func (e *Engine) free(batch []*item) {
 }
 
 // runSplit runs a batch. One that fails as a whole is halved until the failure
-// is down to single records, so that neighbours are unharmed.
+// is down to single records, so that neighbours are unharmed. A single one that took too long is run once more: the whole
+// process may have been stopped meanwhile.
 func (e *Engine) runSplit(batch []*item) {
 	vectors, err := e.run(batch)
+	if len(batch) == 1 && errors.Is(err, context.DeadlineExceeded) && e.running.Err() == nil {
+		vectors, err = e.run(batch)
+	}
 	switch {
 	case err == nil:
 		for i, it := range batch {

@@ -125,6 +125,7 @@ func Specs() []Spec {
 		{Name: "clock", Daemons: 2, Kinds: []string{quiet, republish, kill}, Jumps: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
 		{Name: "poison", Daemons: 2, Kinds: []string{quiet, kill}, Poison: true},
+		{Name: "traps", Daemons: 2, Kinds: []string{quiet, kill, freeze}, Traps: true},
 		{Name: "all", Daemons: 2, Kinds: append([]string{kill, crash, freeze, killBroker, republish, optimized}, network...), Armed: true},
 	}
 }

@@ -32,6 +32,7 @@ type Spec struct {
 	Jumps   bool     // the tables' clock jumps
 	TmpFS   bool     // the tables lie on a small file system of their own
 	Poison  bool     // some records crash native code
+	Traps   bool     // some records take too long or too much memory
 	NoDead  bool     // publishes nothing that becomes a dead letter
 }
 
@@ -205,7 +206,8 @@ func (c *cell) command(arms *rand.Rand) *exec.Cmd {
 		"TEXTMILL_NATS_URL=" + c.dirty.url(), "TEXTMILL_NATS_ACK_WAIT=" + ackWait.String(),
 		"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables"), "TEXTMILL_EXPORT_COMMIT_INTERVAL=100ms",
 		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=20s",
-		"TEXTMILL_MODELS_CHAOS_BATCH_TOKENS=1024", "TEXTMILL_RUNTIME_THREADS=1", "TEXTMILL_RUNTIME_DEVICE=cpu",
+		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runTimeout,
+		"TEXTMILL_MODELS_CHAOS_BATCH_TOKENS=1024", "TEXTMILL_MODELS_TRAP_BATCH_TOKENS=1024", "TEXTMILL_RUNTIME_THREADS=1", "TEXTMILL_RUNTIME_DEVICE=cpu",
 	}
 	if c.Armed {
 		cmd.Env = append(cmd.Env, "CRASH_POINT="+c.arm(arms))

@@ -137,18 +137,18 @@ func (c *cell) see(place string, r *export.Row) {
 	}
 	w.rows++
 	wrong := ""
-	switch text, vector := c.camp.Refs.Texts[w.text], c.camp.Refs.Vectors[w.text]; {
+	switch {
 	case w.fate == buried || w.fate == crasher:
 		return // judge tells
 	case w.fate == failed:
-		if !strings.HasPrefix(r.Error, "bad_utf8: ") || r.Embedding != nil {
+		if !strings.HasPrefix(r.Error, w.class+": ") || r.Embedding != nil {
 			wrong = fmt.Sprintf("error %q, a vector of %d", r.Error, len(r.Embedding))
 		}
 	case r.Error != "":
 		wrong = "error " + r.Error
-	case r.Text.V != text:
+	case r.Text.V != w.text:
 		wrong = "another text"
-	case !near(r.Embedding, vector):
+	case !near(r.Embedding, w.vector):
 		wrong = "another vector"
 	}
 	if wrong != "" {

@@ -48,7 +48,8 @@ for t in texts:
 print(json.dumps(out))
 `
 
-// MakeModel imports the model to dir/models/chaos and computes its references. root is the source tree.
+// MakeModel imports the model to dir/models/chaos and computes its references, and writes the one with traps beside it. root
+// is the source tree.
 func MakeModel(ctx context.Context, root, dir, python string) (*References, error) {
 	source := filepath.Join(dir, "checkpoint")
 	if err := os.CopyFS(source, os.DirFS(filepath.Join(root, "models/checkpoint/testdata/tiny/bert"))); err != nil {
@@ -60,15 +61,8 @@ func MakeModel(ctx context.Context, root, dir, python string) (*References, erro
 		return nil, err
 	}
 	words := strings.Replace(string(tokenizer), `"pre_tokenizer": null`, `"pre_tokenizer": {"type": "WhitespaceSplit"}`, 1)
-	for name, text := range map[string]string{
-		"tokenizer.json":            words,
-		"tokenizer_config.json":     `{"pad_token":"t0","model_max_length":64}`,
-		"sentence_bert_config.json": `{"max_seq_length":64,"do_lower_case":false}`,
-		"modules.json": `[{"idx":0,"path":"","type":"sentence_transformers.models.Transformer"},
-{"idx":1,"path":"1_Pooling","type":"sentence_transformers.models.Pooling"},
-{"idx":2,"path":"2_Normalize","type":"sentence_transformers.models.Normalize"}]`,
-		"1_Pooling/config.json": `{"word_embedding_dimension":32,"pooling_mode_mean_tokens":true}`,
-	} {
+	small := smallFiles(words)
+	for name, text := range small {
 		path := filepath.Join(source, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return nil, err
@@ -76,6 +70,9 @@ func MakeModel(ctx context.Context, root, dir, python string) (*References, erro
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return nil, err
 		}
+	}
+	if err := makeTrap(ctx, filepath.Join(dir, "models", trapModel), small); err != nil {
+		return nil, err
 	}
 	r, err := checkpoint.Import(ctx, checkpoint.Options{Source: source, Dir: filepath.Join(dir, "models"), Name: Model})
 	if err != nil {

@@ -84,16 +84,12 @@ func (r *Results) Sound() bool { return r.Lost+r.Doubled+r.Wrong+len(r.Problems)
 func (r *Results) Print(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("| fault | injected | slowest recovery |\n|---|---:|---:|\n")
-	for _, kind := range slices.Sorted(maps.Keys(r.Faults)) {
-		f := r.Faults[kind]
-		if f.Count == 0 && f.Timed == 0 {
-			continue
-		}
+	for _, row := range r.grouped() {
 		slowest := "–"
-		if f.Timed > 0 {
-			slowest = fmt.Sprintf("%.1f s", float64(f.SlowestM)/1000)
+		if row.Timed > 0 {
+			slowest = fmt.Sprintf("%.1f s", float64(row.SlowestM)/1000)
 		}
-		fmt.Fprintf(&b, "| %s | %d | %s |\n", kind, f.Count, slowest)
+		fmt.Fprintf(&b, "| %s | %d | %s |\n", row.name, row.Count, slowest)
 	}
 	fmt.Fprintf(&b, "| **all** | **%d** | |\n\n", r.Injected())
 	fmt.Fprintf(&b, "%d records in %d cells: %d rows (%d of them error rows, as they should be), %d in dead letters, as they should be; **%d lost, %d doubled, %d wrong**, %d other problems.\n",
@@ -103,6 +99,40 @@ func (r *Results) Print(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// group is a row of the table: one kind of fault, or all kinds of which there is one for each place.
+type group struct {
+	Fault
+	name string
+}
+
+func (r *Results) grouped() []group {
+	var all []group
+	for _, kind := range slices.Sorted(maps.Keys(r.Faults)) {
+		f := r.Faults[kind]
+		kind, place, placed := strings.Cut(kind, ": ")
+		placed = placed && (kind == "crash point" || kind == "file operation fails")
+		switch last := len(all) - 1; {
+		case !placed && f.Count > 0:
+			all = append(all, group{*f, strings.Join([]string{kind, place}, ": ")})
+			all[last+1].name = strings.TrimSuffix(all[last+1].name, ": ")
+		case !placed:
+		case last < 0 || !strings.HasPrefix(all[last].name, kind+": "):
+			all = append(all, group{Fault{}, kind + ": "})
+			fallthrough
+		default:
+			g := &all[len(all)-1]
+			if f.Count > 0 {
+				if !strings.HasSuffix(g.name, ": ") {
+					g.name += ", "
+				}
+				g.name += fmt.Sprintf("%s %d", place, f.Count)
+			}
+			g.Count, g.Timed, g.SlowestM = g.Count+f.Count, g.Timed+f.Timed, max(g.SlowestM, f.SlowestM)
+		}
+	}
+	return all
 }
 
 // Load reads a file of results; one that does not exist is empty.

@@ -25,8 +25,10 @@ const (
 
 // want is a record that was published.
 type want struct {
-	text    int // of the references
+	text    string
+	vector  []float32
 	fate    fate
+	class   string // of the error, where failed
 	dataset string
 	rows    int
 	dead    int
@@ -83,23 +85,26 @@ func (c *cell) waveFor(dataset string, dead bool) []message {
 	if c.Plain {
 		for i := range 3 {
 			id := fmt.Sprintf("plain-%d-%d", w, i)
-			t := c.add(id, dataset, row)
-			all = append(all, message{subject: "textmill.jobs.embed." + Model, msgID: id, plain: true, data: []byte(c.camp.Refs.Texts[t])})
+			text := c.add(id, dataset, row)
+			all = append(all, message{subject: "textmill.jobs.embed." + Model, msgID: id, plain: true, data: []byte(text)})
 		}
+	}
+	if c.Traps {
+		all = append(all, c.traps(w))
 	}
 	c.recent = append(c.recent, all...)
 	return all
 }
 
 // add notes that a record is published.
-func (c *cell) add(id, dataset string, f fate) (text int) {
-	text = c.random.IntN(len(c.camp.Refs.Texts))
-	c.wants[id] = &want{text: text, fate: f, dataset: dataset}
-	return text
+func (c *cell) add(id, dataset string, f fate) (text string) {
+	n, refs := c.random.IntN(len(c.camp.Refs.Texts)), c.camp.Refs
+	c.wants[id] = &want{text: refs.Texts[n], vector: refs.Vectors[n], fate: f, class: jobs.BadUTF8, dataset: dataset}
+	return refs.Texts[n]
 }
 
 func (c *cell) record(id, dataset string, f fate) json.RawMessage {
-	text := c.camp.Refs.Texts[c.add(id, dataset, f)]
+	text := c.add(id, dataset, f)
 	switch f {
 	case failed:
 		return json.RawMessage(`{"id":"` + id + `","text":"half a pair \ud800"}`)

@@ -40,7 +40,15 @@ func run(ctx context.Context) error {
 		dir      = flag.String("dir", "", "where to work; a new directory when empty")
 		root     = flag.String("root", ".", "the source tree")
 	)
+	show := flag.Bool("show", false, "only print the table of -results")
 	flag.Parse()
+	if *show {
+		all, err := chaos.Load(*results)
+		if err != nil {
+			return err
+		}
+		return all.Print(os.Stdout)
+	}
 	work := *dir
 	if work == "" {
 		var err error
