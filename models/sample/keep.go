@@ -22,7 +22,7 @@ func (s *Sampler) keep(scratch *Scratch, scores []float32, top int32) {
 	limitsMass := s.params.TopP > 0 && s.params.TopP < 1
 	scratch.collect(scores, least, s.temp, best, s.unlikely(scores[top], !limitsMass))
 	if limitsMass {
-		scratch.topP(s.topP)
+		scratch.topP(s.topP, len(scores))
 	}
 	if s.params.MinP > 0 {
 		scratch.atLeast(float32(s.params.MinP) * scratch.highest())
@@ -102,16 +102,36 @@ func (s *Scratch) atLeast(p float32) {
 }
 
 // topP lets the least probable go while their probabilities add up to no more than gone.
-func (s *Scratch) topP(gone float32) {
-	edge, n := s.edge(gone), 0
+func (s *Scratch) topP(gone float32, vocab int) {
+	edge := s.edge(gone)
+	stay, leave := 0, 0 // of those whose score is the edge's
+	for i := range s.kept {
+		if c := &s.kept[i]; c.score == edge.score {
+			if c.id >= edge.id {
+				stay++
+			} else {
+				leave++
+			}
+		}
+	}
+	if leave > 0 {
+		s.dropTies(edge.score, stay, vocab)
+	} else {
+		s.drop(edge.score)
+	}
+	s.measure()
+}
+
+// drop keeps what scores as least does, or more.
+func (s *Scratch) drop(least float32) {
+	n := 0
 	for _, c := range s.kept {
-		if c.score > edge.score || c.score == edge.score && c.id >= edge.id {
+		if c.score >= least {
 			s.kept[n] = c
 			n++
 		}
 	}
 	s.kept = s.kept[:n]
-	s.measure()
 }
 
 // typical keeps those nearest to the expected surprise until their probabilities add up to mass.

@@ -2,8 +2,9 @@
 //
 // The order is transformers': repetition penalty; presence and frequency
 // penalties; logit bias; min_new_tokens; temperature; then what is kept: top_k
-// (all ties of the k-th), top_p (of ties, the highest ids), min_p, typical_p and
-// epsilon_cutoff. Scores are float32 as there, so the same ids are kept.
+// (all ties of the k-th), top_p (of ties, those that torch.sort on a CPU puts last),
+// min_p, typical_p and epsilon_cutoff. Scores are float32 as there, so the same ids
+// are kept.
 //
 // A draw depends on the seed, the number of tokens drawn before it and the
 // logits, and on nothing else: not on the batch, not on the platform. Its uniform

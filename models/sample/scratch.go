@@ -14,6 +14,8 @@ type Scratch struct {
 	total  float64     // of their weights
 	order  []candidate // a copy to be reordered
 	heap   []float32
+	places []placed // as torch.sort has them, where ties ask for it
+	ties   []int32
 	top    []Candidate
 	random rand.ChaCha8
 }

@@ -95,7 +95,7 @@ func threeWay[T, P any](a []T, pivot P, compare func(*T, P) int) (lt, gt int) {
 	return lt, gt
 }
 
-// ascending orders candidates as transformers' sort does: by score, ties by id.
+// ascending orders candidates by score, ties by id. Where the edge falls amid ties, dropTies says which of them stay.
 func ascending(a, b *candidate) bool {
 	return a.score < b.score || a.score == b.score && a.id < b.id
 }

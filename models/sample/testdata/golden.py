@@ -5,10 +5,10 @@
 logits_real_gravity_0 is what SmolLM2-135M-Instruct gives after its prompt about gravity; the normal, ties and flat ones
 are synthetic; the wide ones, of many tokens that differ little, and of many ties, are made here.
 
-Where top_p ends amid tokens of equal logits, transformers keeps some of them as torch.sort happens to leave them, which
-depends on the processor's vector width. Then kept_ids_stable has what it keeps once torch.sort is told to be stable.
+Where top_p ends amid tokens of equal logits, transformers keeps some of them as torch.sort, which is not told to be stable,
+happens to leave them. On a CPU, on Linux x86-64, that is libstdc++'s std::sort whatever ATEN_CPU_CAPABILITY says: order.py has
+its orders.
 """
-import functools
 import gzip
 import json
 import os
@@ -72,17 +72,11 @@ def processors(p):
     return out
 
 
-def scores_after(params, ids, logits, stable):
-    sort = torch.sort
-    if stable:
-        torch.sort = functools.partial(sort, stable=True)
-    try:
-        scores = logits[None].clone()
-        for p in processors(params):
-            scores = p(torch.tensor([ids]), scores)
-        return scores[0]
-    finally:
-        torch.sort = sort
+def scores_after(params, ids, logits):
+    scores = logits[None].clone()
+    for p in processors(params):
+        scores = p(torch.tensor([ids]), scores)
+    return scores[0]
 
 
 def kept_of(scores):
@@ -92,19 +86,15 @@ def kept_of(scores):
 
 
 def row(name, params, ids, logits):
-    scores = scores_after(params, ids, logits, False)
+    scores = scores_after(params, ids, logits)
     kept = kept_of(scores)
-    stable = kept_of(scores_after(params, ids, logits, True))
     probs = torch.softmax(scores.double(), -1)
     shown = kept[:MOST] if len(logits) > 1000 else kept
-    out = {
+    return {
         "logits": f"logits_{name}.json", "name": name, "params": params, "input_ids": ids, "vocab": len(logits),
         "n_kept": len(kept), "processors": [type(p).__name__ for p in processors(params)], "kept_truncated": len(shown) < len(kept),
         "kept_ids": shown, "probs": [probs[i].item() for i in shown], "logits_after": [scores[i].item() for i in shown],
     }
-    if stable[:len(shown)] != shown:
-        out["kept_ids_stable"] = stable[:len(shown)]
-    return out
 
 
 def main():
