@@ -1,14 +1,16 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"textmill/config"
 	"textmill/daemon/local"
 )
 
 func embedCommand(s *settings) *cobra.Command {
-	var o local.EmbedOptions
-	cmd := &cobra.Command{
+	return workCommand(s, &cobra.Command{
 		Use:   "embed --model M [--param k=v]... [TEXT...]",
 		Short: "Embed texts with a model of the cache, without a queue",
 		Long: `Embeds TEXTs, or without any the records {"id","text"} of JSONL on standard input, and writes one JSON line for each,
@@ -17,16 +19,21 @@ A record that cannot be embedded is {"id","error":"class: message"}; how many th
 		Example: `  textmill embed --model all-MiniLM-L6-v2 "read a file line by line"
   textmill embed --model all-MiniLM-L6-v2 --param dimensions=256 < texts.jsonl > vectors.jsonl
   textmill embed --model all-MiniLM-L6-v2 --out ./docs < texts.jsonl`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := s.load(runtimeSettings(cmd)...)
-			if err != nil {
-				return err
-			}
-			o.Texts = local.Texts{Args: args, In: cmd.InOrStdin()}
-			o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
-			return local.Embed(cmd.Context(), cfg, o)
-		},
+	}, local.Embed)
+}
+
+// workCommand finishes a command that works on TEXTs or on lines of standard input.
+func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, config.Config, local.WorkOptions) error) *cobra.Command {
+	var o local.WorkOptions
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := s.load(runtimeSettings(cmd)...)
+		if err != nil {
+			return err
+		}
+		o.Texts = local.Texts{Args: args, In: cmd.InOrStdin()}
+		o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
+		return work(cmd.Context(), cfg, o)
 	}
 	modelFlag(cmd, &o.Model)
 	paramFlag(cmd, &o.Params)

@@ -7,8 +7,7 @@ import (
 )
 
 func generateCommand(s *settings) *cobra.Command {
-	var o local.GenerateOptions
-	cmd := &cobra.Command{
+	return workCommand(s, &cobra.Command{
 		Use:   "generate --model M [--param k=v]... [PROMPT...]",
 		Short: "Continue prompts with a model of the cache, without a queue",
 		Long: `Continues PROMPTs, or without any the records {"id","text"} or {"id","messages":[{"role","content"}]} of JSONL on
@@ -24,20 +23,5 @@ frequency_penalty, logit_bias, seed, stop, stop_token_ids, ignore_eos, logprobs,
 		Example: `  textmill generate --model SmolLM2-135M-Instruct --param chat=true "What is gravity?"
   textmill generate --model SmolLM2-135M-Instruct --param max_new_tokens=64 < prompts.jsonl > texts.jsonl
   textmill generate --model SmolLM2-135M-Instruct --param temperature=0.8 --param seed=7 --out ./texts < prompts.jsonl`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := s.load(runtimeSettings(cmd)...)
-			if err != nil {
-				return err
-			}
-			o.Texts = local.Texts{Args: args, In: cmd.InOrStdin()}
-			o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
-			return local.Generate(cmd.Context(), cfg, o)
-		},
-	}
-	modelFlag(cmd, &o.Model)
-	paramFlag(cmd, &o.Params)
-	cmd.Flags().StringVar(&o.Dir, "out", "", "write rows to the Delta table `DIR`, in one commit, instead of JSON lines")
-	runtimeFlags(cmd)
-	return cmd
+	}, local.Generate)
 }

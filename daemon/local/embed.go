@@ -5,11 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strconv"
-
-	"github.com/google/uuid"
 
 	"textmill/config"
 	"textmill/daemon"
@@ -20,21 +17,11 @@ import (
 	"textmill/models"
 )
 
-// EmbedOptions describes one run of `textmill embed`.
-type EmbedOptions struct {
-	Model  string
-	Params map[string]string
-	Texts  Texts
-	Out    io.Writer // JSONL, one line per text in order
-	Dir    string    // instead of Out: the Delta table that gets the rows, all in one commit
-	Log    *slog.Logger
-}
-
 // ErrUsage is the class of errors that are the caller's own words.
 var ErrUsage = errors.New("wrong usage")
 
 // Embed embeds texts with a model of the cache, without a queue, in constant memory.
-func Embed(ctx context.Context, cfg config.Config, o EmbedOptions) (err error) {
+func Embed(ctx context.Context, cfg config.Config, o WorkOptions) (err error) {
 	raw, err := jobs.ParamsJSON(jobs.TaskEmbed, o.Params)
 	if err != nil {
 		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
@@ -49,25 +36,9 @@ func Embed(ctx context.Context, cfg config.Config, o EmbedOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
 	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: o.Log}
-	shard := &jobs.Shard{Embed: params}
-	if o.Dir != "" {
-		job := "embed-" + uuid.NewString()
-		result, err := run.toTable(ctx, cfg, o.Dir, job, o.Texts, m.engine.Work(shard, rows.Origin{Job: job, Shard: "0"}), func([]export.Row) {})
-		if err == nil {
-			o.Log.InfoContext(ctx, "embedded", "table", result.table, "version", result.Version, "rows", result.Rows, "errors", result.Errors,
-				"job", job, "model", m.spec.Name, "model_sha256", m.spec.SHA256)
-		}
-		return err
-	}
-	out := newAnswerWriter(o.Out)
-	err = run.run(ctx, o.Texts, m.engine.Work(shard, rows.Origin{}), func(r jobs.Record, rows []export.Row) error {
-		return out.write(embedAnswer(r.ID, rows, params.ChunkSize > 0))
-	}, out.flush)
-	if err := errors.Join(err, out.flush()); err != nil {
-		return err
-	}
-	o.Log.Log(ctx, o.Texts.level(out.failed), "embedded", "records", out.lines, "errors", out.failed, "model", m.spec.Name, "model_sha256", m.spec.SHA256)
-	return nil
+	return run.work(ctx, cfg, o, "embedded", m.spec,
+		func(from rows.Origin) rows.Work { return m.engine.Work(&jobs.Shard{Embed: params}, from) },
+		func(id string, list []export.Row) answer { return embedAnswer(id, list, params.ChunkSize > 0) })
 }
 
 // model is a model ready to embed.

@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strconv"
-	"time"
-
-	"github.com/google/uuid"
 
 	"textmill/config"
 	"textmill/daemon"
@@ -20,18 +16,8 @@ import (
 	"textmill/models"
 )
 
-// GenerateOptions describes one run of `textmill generate`.
-type GenerateOptions struct {
-	Model  string
-	Params map[string]string
-	Texts  Texts
-	Out    io.Writer // JSONL, one line per prompt in order
-	Dir    string    // instead of Out: the Delta table that gets the rows, all in one commit
-	Log    *slog.Logger
-}
-
 // Generate continues prompts with a model of the cache, without a queue, in constant memory.
-func Generate(ctx context.Context, cfg config.Config, o GenerateOptions) (err error) {
+func Generate(ctx context.Context, cfg config.Config, o WorkOptions) (err error) {
 	raw, err := jobs.ParamsJSON(jobs.TaskGenerate, o.Params)
 	if err != nil {
 		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
@@ -49,35 +35,8 @@ func Generate(ctx context.Context, cfg config.Config, o GenerateOptions) (err er
 		err = errors.Join(err, g.Close())
 	}()
 	run := runner{task: jobs.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096, log: o.Log}
-	begun, made := time.Now(), 0
-	count := func(list []export.Row) {
-		for _, r := range list {
-			made += int(r.NOutputTokens.V)
-		}
-	}
-	told := func(answers, failed int, more ...any) {
-		o.Log.Log(ctx, o.Texts.level(failed), "generated", append([]any{"records", answers, "errors", failed, "tokens", made,
-			"tokens_per_second", int(float64(made) / time.Since(begun).Seconds()), "model", o.Model, "model_sha256", g.spec.SHA256}, more...)...)
-	}
-	if o.Dir != "" {
-		job := "generate-" + uuid.NewString()
-		work := g.Engine.Work(&jobs.Shard{Generate: params}, rows.Origin{Job: job, Shard: "0"})
-		result, err := run.toTable(ctx, cfg, o.Dir, job, o.Texts, work, count)
-		if err == nil {
-			told(int(result.Rows), int(result.Errors), "table", result.table, "version", result.Version, "job", job)
-		}
-		return err
-	}
-	out := newAnswerWriter(o.Out)
-	err = run.run(ctx, o.Texts, g.Engine.Work(&jobs.Shard{Generate: params}, rows.Origin{}), func(r jobs.Record, list []export.Row) error {
-		count(list)
-		return out.write(generateAnswer(r.ID, list))
-	}, out.flush)
-	if err := errors.Join(err, out.flush()); err != nil {
-		return err
-	}
-	told(out.lines, out.failed)
-	return nil
+	return run.work(ctx, cfg, o, "generated", g.spec,
+		func(from rows.Origin) rows.Work { return g.Engine.Work(&jobs.Shard{Generate: params}, from) }, generateAnswer)
 }
 
 // generator is a generation model of the cache, ready to work.

@@ -4,15 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"time"
+
+	"github.com/google/uuid"
 
 	"textmill/config"
 	"textmill/daemon/rows"
 	"textmill/export"
 	"textmill/jobs"
+	"textmill/models"
 )
+
+// WorkOptions describes one run of `textmill embed` or `textmill generate`.
+type WorkOptions struct {
+	Model  string
+	Params map[string]string
+	Texts  Texts
+	Out    io.Writer // JSONL, one line per text in order
+	Dir    string    // instead of Out: the Delta table that gets the rows, all in one commit
+	Log    *slog.Logger
+}
 
 // A runner feeds texts to a model and takes their rows in the order of the texts.
 type runner struct {
@@ -20,6 +34,40 @@ type runner struct {
 	recordBytes int // the longest record
 	answerBytes int // about what a record's rows take
 	log         *slog.Logger
+
+	tokens, made int // tokens run, and those among them that a generation model made
+	begun        time.Time
+}
+
+// work does a command's work and says what came of it: done is the word for it, begin starts work whose rows say where they
+// come from, and answered is a record's line.
+func (u *runner) work(ctx context.Context, cfg config.Config, o WorkOptions, done string, spec *models.Spec, begin func(rows.Origin) rows.Work, answered func(id string, list []export.Row) answer) error {
+	var about []any
+	records, failed := 0, 0
+	if o.Dir != "" {
+		job := u.task + "-" + uuid.NewString()
+		result, table, err := u.toTable(ctx, cfg, o.Dir, job, o.Texts, begin(rows.Origin{Job: job, Shard: "0"}))
+		if err != nil {
+			return err
+		}
+		records, failed = int(result.Rows), int(result.Errors)
+		about = []any{"table", table, "version", result.Version, "rows", result.Rows, "errors", result.Errors, "job", job}
+	} else {
+		out := newAnswerWriter(o.Out)
+		err := u.run(ctx, o.Texts, begin(rows.Origin{}), func(r jobs.Record, list []export.Row) error {
+			return out.write(answered(r.ID, list))
+		}, out.flush)
+		if err := errors.Join(err, out.flush()); err != nil {
+			return err
+		}
+		records, failed = out.lines, out.failed
+		about = []any{"records", records, "errors", failed}
+	}
+	if u.made > 0 {
+		about = append(about, "output_tokens", u.made, "tokens_per_second", int(float64(u.made)/time.Since(u.begun).Seconds()))
+	}
+	o.Log.Log(ctx, o.Texts.level(failed), done, append(about, "model", spec.Name, "model_sha256", spec.SHA256)...)
+	return nil
 }
 
 // toldEvery is how often long work says how far it is.
@@ -28,7 +76,7 @@ const toldEvery = 10 * time.Second
 var errStopped = errors.New("the engine was stopped")
 
 // run hands each text's rows to emit, and calls idle before it waits for some.
-func (u runner) run(ctx context.Context, t Texts, work rows.Work, emit func(jobs.Record, []export.Row) error, idle func() error) error {
+func (u *runner) run(ctx context.Context, t Texts, work rows.Work, emit func(jobs.Record, []export.Row) error, idle func() error) error {
 	type result struct {
 		record jobs.Record
 		rows   []export.Row
@@ -36,15 +84,17 @@ func (u runner) run(ctx context.Context, t Texts, work rows.Work, emit func(jobs
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := newOrdered[result](ctx)
-	records, tokens, begun, told := 0, 0, time.Now(), time.Now()
+	records, told := 0, time.Now()
+	u.begun = told
 	tell := func(rows []export.Row) {
 		records++
 		for i := range rows {
-			tokens += int(rows[i].NTokens.V + rows[i].NOutputTokens.V)
+			u.tokens += int(rows[i].NTokens.V + rows[i].NOutputTokens.V)
+			u.made += int(rows[i].NOutputTokens.V)
 		}
 		if time.Since(told) >= toldEvery {
 			told = time.Now()
-			u.log.InfoContext(ctx, "at work", "task", u.task, "records", records, "tokens_per_second", int(float64(tokens)/time.Since(begun).Seconds()))
+			u.log.InfoContext(ctx, "at work", "task", u.task, "records", records, "tokens_per_second", int(float64(u.tokens)/time.Since(u.begun).Seconds()))
 		}
 	}
 	go func() {
@@ -69,30 +119,25 @@ func (u runner) run(ctx context.Context, t Texts, work rows.Work, emit func(jobs
 // rowsAtOnce is how many rows go to the table's part file in one call.
 const rowsAtOnce = 256
 
-// committed is what became of rows in a table.
-type committed struct {
-	export.Result
-	table string
-}
-
-// toTable appends the rows to the table in dir in a single commit: all of the run or nothing. see is told of each record's.
-func (u runner) toTable(ctx context.Context, cfg config.Config, dir, job string, t Texts, work rows.Work, see func([]export.Row)) (_ committed, err error) {
+// toTable appends the rows to the table in dir in a single commit: all of the run or nothing. It returns the table's path.
+func (u *runner) toTable(ctx context.Context, cfg config.Config, dir, job string, t Texts, work rows.Work) (_ export.Result, table string, err error) {
+	none := export.Result{}
 	path, err := filepath.Abs(dir)
 	if err != nil {
-		return committed{}, err
+		return none, "", err
 	}
 	store, err := export.OpenStore(export.Options{URI: filepath.Dir(path), PartBytes: int64(cfg.Export.PartBytes), Logger: u.log})
 	if err != nil {
-		return committed{}, err
+		return none, "", err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	table, err := store.Table(filepath.Base(path))
+	to, err := store.Table(filepath.Base(path))
 	if err != nil {
-		return committed{}, fmt.Errorf("--out %s: the last part of the path names the table: %w", dir, err)
+		return none, "", fmt.Errorf("--out %s: the last part of the path names the table: %w", dir, err)
 	}
-	spool, err := table.Spool(export.JobKey(job, "0", []byte(job)), work.Kind())
+	spool, err := to.Spool(export.JobKey(job, "0", []byte(job)), work.Kind())
 	if err != nil {
-		return committed{}, fmt.Errorf("--out %s: %w", dir, err)
+		return none, "", fmt.Errorf("--out %s: %w", dir, err)
 	}
 	defer spool.Abort()
 	var pending []export.Row
@@ -102,17 +147,16 @@ func (u runner) toTable(ctx context.Context, cfg config.Config, dir, job string,
 		return err
 	}
 	err = u.run(ctx, t, work, func(_ jobs.Record, rows []export.Row) error {
-		see(rows)
 		if pending = append(pending, rows...); len(pending) < rowsAtOnce {
 			return nil
 		}
 		return flush()
 	}, func() error { return nil })
 	if err := errors.Join(err, flush()); err != nil {
-		return committed{}, err
+		return none, "", err
 	}
-	result, err := commitAlone(ctx, table, spool, work.Kind())
-	return committed{result, table.Path()}, err
+	result, err := commitAlone(ctx, to, spool, work.Kind())
+	return result, to.Path(), err
 }
 
 // commitAlone commits one spool and nothing else.
