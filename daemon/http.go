@@ -15,7 +15,7 @@ import (
 
 // listen opens the daemon's pages: /healthz says that the process lives,
 // /readyz that it can take and commit work, /metrics speaks to Prometheus,
-// /status says what is served.
+// /status says what is served, /trace what a model does with a text.
 func (d *Daemon) listen(addr, token string) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -26,6 +26,7 @@ func (d *Daemon) listen(addr, token string) error {
 	mux.HandleFunc("GET /readyz", d.readyz)
 	mux.Handle("GET /metrics", guarded(token, promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{})))
 	mux.Handle("GET /status", guarded(token, http.HandlerFunc(d.statusPage)))
+	mux.Handle("GET /trace", guarded(token, http.HandlerFunc(d.trace)))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	d.httpAddr = l.Addr().String()
 	d.onClose("http", func() error {

@@ -16,6 +16,7 @@ import (
 	"textmill/daemon/engine"
 	"textmill/daemon/generation"
 	"textmill/daemon/input"
+	"textmill/daemon/trace"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/embedded"
@@ -208,10 +209,11 @@ func (d *Daemon) openEmbedder(ctx context.Context, s *server) ([]string, error) 
 	}
 	d.onClose("model "+s.spec.Name, embedder.Close)
 	s.device, s.workers, s.batch = embedder.Device(), embedder.Workers(), embedder.BatchTokens()
-	s.engine = engine.New(engine.Options{
+	e := engine.New(engine.Options{
 		Spec: s.spec, Embedder: embedder, Tokenizer: tok, WindowTokens: d.cfg.Limits.WindowTokens,
 		RunTimeout: d.cfg.Limits.RunTimeout, Observe: d.metrics.observe(s.spec.Name),
 	})
+	s.engine, s.tracer = e, trace.Embedding{Spec: s.spec, Embedder: embedder, Engine: e, Tokenizer: tok}
 	return embedder.Notes(), nil
 }
 
@@ -222,6 +224,7 @@ func (d *Daemon) openGenerator(ctx context.Context, s *server) ([]string, error)
 	}
 	d.onClose("model "+s.spec.Name, g.Close)
 	s.device, s.workers, s.engine = g.Device(), g.Slots(), g.Engine
+	s.tracer = trace.Generation{Spec: s.spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer, MaxNewTokens: pageNewTokens}
 	return g.Notes(), nil
 }
 

@@ -42,6 +42,7 @@ type worker interface {
 type server struct {
 	spec       *models.Spec
 	engine     worker
+	tracer     tracer
 	device     string
 	workers    int // rows or batches that run at a time
 	batch      int // tokens a batch; 0 for a model that has none

@@ -91,7 +91,7 @@ type Request struct {
 type Step struct {
 	Index      int // among the new tokens
 	ID         int32
-	Candidates []sample.Traced // the best ones as the model scored them, then others that were kept
+	Candidates []sample.Traced // the best ones as the model scored them, then others that were kept, this one among them
 	Kept       int             // how many tokens it was drawn from
 	Text       string          // what became certain with it
 	Finish     string          // "" while the text goes on

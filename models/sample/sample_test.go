@@ -151,6 +151,35 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// However few tokens are asked for, the one that Next picks is among them.
+func TestTraceHoldsThePick(t *testing.T) {
+	_, all := readGolden(t)
+	logits := all["logits_wide_normal_20000.json"]
+	scratch := NewScratch(len(logits))
+	s := New(Params{Temperature: 1.5, PresencePenalty: 0.5, Seed: 5}, nil, len(logits))
+	far := 0
+	for range 50 {
+		got, _, err := s.Trace(scratch, logits, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Next(scratch, logits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(got, func(x Traced) bool { return x.ID == c.ID })
+		if i < 0 || !got[i].Kept || got[i].After <= 0 {
+			t.Fatalf("token %d is picked from %+v", c.ID, got)
+		}
+		if i >= 3 {
+			far++
+		}
+	}
+	if far == 0 {
+		t.Error("no pick was far from the best: the test shows nothing")
+	}
+}
+
 // The same seed and step give the same number for ever: texts are made again from their seeds.
 func TestUniformIsFixed(t *testing.T) {
 	for _, c := range []struct {

@@ -48,6 +48,10 @@ type Traced struct {
 // most probable, then those kept that are not among them, n at most. kept is how
 // many tokens are kept in all. It changes nothing.
 func (s *Sampler) Trace(scratch *Scratch, logits []float32, n int) (tokens []Traced, kept int, err error) {
+	pick, err := s.pick(scratch, logits)
+	if err != nil {
+		return nil, 0, err
+	}
 	all, err := s.Distribution(scratch, logits)
 	if err != nil {
 		return nil, 0, err
@@ -61,7 +65,7 @@ func (s *Sampler) Trace(scratch *Scratch, logits []float32, n int) (tokens []Tra
 	for i, k := range all {
 		j, known := at[k.ID]
 		if !known {
-			if i >= n {
+			if i >= n && k.ID != pick {
 				continue
 			}
 			j = len(tokens)

@@ -1,0 +1,84 @@
+package daemon
+
+import (
+	"context"
+	"html/template"
+	"io"
+	"net/http"
+	"time"
+
+	"textmill/daemon/trace"
+	"textmill/jobs"
+)
+
+// tracer tells what its model does with one text.
+type tracer interface {
+	Trace(ctx context.Context, r jobs.Record, params []byte, o trace.Options, emit func(trace.Event) error) error
+}
+
+const (
+	pageNewTokens = 128     // of a text that is looked at on the page
+	pageText      = 8 << 10 // bytes of it
+	pageTime      = 5 * time.Minute
+)
+
+var tracePage = template.Must(template.New("").Parse(`<!doctype html>
+<meta charset="utf-8"><title>textmill trace</title>
+<form><select name="model">{{range .Models}}<option{{if eq . $.Model}} selected{{end}}>{{.}}</option>{{end}}</select>
+<input name="text" size="60" value="{{.Text}}" placeholder="a text"> params <input name="params" size="40" value="{{.Params}}"
+placeholder='{"temperature":0.7,"chat":true}'> <button>trace</button></form>
+<pre>`))
+
+// trace is a page that shows what a model does with a text, while it does it.
+func (d *Daemon) trace(w http.ResponseWriter, r *http.Request) {
+	page := struct {
+		Models              []string
+		Model, Text, Params string
+	}{Model: r.FormValue("model"), Text: r.FormValue("text"), Params: r.FormValue("params")}
+	var chosen *server
+	for _, s := range d.servers {
+		page.Models = append(page.Models, s.spec.Name)
+		if s.spec.Name == page.Model {
+			chosen = s
+		}
+	}
+	asked := r.URL.Query().Has("text")
+	switch {
+	case r.Header.Get("Sec-Fetch-Site") == "cross-site": // somebody else's page would have this machine compute
+		http.Error(w, "open this page itself", http.StatusForbidden)
+		return
+	case asked && chosen == nil:
+		http.Error(w, "there is no such model here", http.StatusNotFound)
+		return
+	case len(page.Text) > pageText:
+		http.Error(w, "the text is too long for this page; use textmill trace", http.StatusRequestEntityTooLarge)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; form-action 'self'")
+	if err := tracePage.Execute(w, page); err != nil || !asked {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+	defer cancel()
+	flush := http.NewResponseController(w)
+	out := trace.NewText(escaper{w}, false)
+	record := jobs.Record{ID: "0", Text: page.Text}
+	err := chosen.tracer.Trace(ctx, record, []byte(page.Params), trace.Options{Top: 5, Values: 4}, func(e trace.Event) error {
+		if err := out.Emit(e); err != nil {
+			return err
+		}
+		return flush.Flush()
+	})
+	if err != nil && r.Context().Err() == nil {
+		template.HTMLEscape(w, []byte("\n"+err.Error()+"\n"))
+	}
+}
+
+// escaper writes text into HTML.
+type escaper struct{ w io.Writer }
+
+func (e escaper) Write(p []byte) (int, error) {
+	template.HTMLEscape(e.w, p)
+	return len(p), nil
+}

@@ -1,0 +1,72 @@
+package daemon
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"textmill/config"
+)
+
+func TestTracePage(t *testing.T) {
+	cfg := testConfig(t)
+	const writer = "SmolLM2-135M-Instruct"
+	cfg.Models[writer] = config.Model{Slots: 2, MaxLength: 256}
+	cfg.HTTP.TokenFile = filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(cfg.HTTP.TokenFile, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, cfg)
+	ask := func(token, site string, form url.Values) (int, string) {
+		t.Helper()
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.daemon.httpAddr+"/trace?"+form.Encode(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Authorization", "Bearer "+token)
+		q.Header.Set("Sec-Fetch-Site", site)
+		answer, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(body)
+	}
+	form := func(model, text, params string) url.Values {
+		return url.Values{"model": {model}, "text": {text}, "params": {params}}
+	}
+	for _, tc := range []struct {
+		name, token, site string
+		form              url.Values
+		code              int
+		want              []string
+	}{
+		{"the form alone", "secret", "none", nil, 200, []string{"<form>", model, writer}},
+		{"a text for vectors, escaped", "secret", "same-origin", form(model, "<b>fun\x00</b>", ""), 200, []string{"&lt;b&gt;fun", "vector [384], norm "}},
+		{"a text to continue", "secret", "same-origin", form(writer, "What is the capital of France?", `{"chat":true}`), 200, []string{"ended by EOS after 8 tokens", "[49152 576]"}},
+		{"params of the other task", "secret", "same-origin", form(model, "x", `{"temperature":1}`), 200, []string{"temperature"}},
+		{"an empty prompt", "secret", "same-origin", form(writer, "", ""), 200, []string{"no tokens"}},
+		{"an unknown model", "secret", "same-origin", form("other", "x", ""), 404, []string{"no such model"}},
+		{"too long a text", "secret", "same-origin", form(model, strings.Repeat("x", pageText+1), ""), 413, []string{"too long"}},
+		{"another site's page", "secret", "cross-site", form(model, "x", ""), 403, nil},
+		{"without the token", "", "none", form(model, "x", ""), 401, nil},
+	} {
+		code, body := ask(tc.token, tc.site, tc.form)
+		if code != tc.code || strings.Contains(body, "<b>") {
+			t.Errorf("%s: status %d, want %d\n%s", tc.name, code, tc.code, body)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s: no %q in\n%s", tc.name, want, body)
+			}
+		}
+	}
+}
