@@ -68,6 +68,9 @@ func (s *Store) sweepTable(ctx context.Context, name string) (removed []string, 
 		return nil, err
 	}
 	defer aux.Close()
+	if err := sweepTrials(aux, s.o.Now()); err != nil {
+		return nil, err
+	}
 	left, err := listLeftovers(dir, aux)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"time"
 
 	"textmill/export/disk"
 )
@@ -30,7 +32,13 @@ type Trial struct {
 // ErrOnTrial says that a process that lives is running the delivery alone.
 var ErrOnTrial = errors.New("another process is running the delivery alone")
 
-const maxTrial = 1 << 20
+const (
+	maxTrial = 1 << 20
+	// trialAge is how long a trial is kept of a delivery that never came again.
+	trialAge = 30 * 24 * time.Hour
+)
+
+var ourTrial = regexp.MustCompile(`^trial-[0-9a-f]{32}\.json$`)
 
 func trialName(k Key) string { return "trial-" + k.Hash() + ".json" }
 
@@ -121,6 +129,27 @@ func (t *Table) EndTrial(ctx context.Context, k Key, kind EmbeddingKind) error {
 	}
 	if err := h.aux.Unlink(trialName(k)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
+	}
+	return nil
+}
+
+// sweepTrials forgets deliveries that are gone, as those of a cancelled job are.
+func sweepTrials(aux *disk.Dir, now time.Time) error {
+	names, err := aux.Names()
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if !ourTrial.MatchString(n) {
+			continue
+		}
+		st, err := aux.Stat(n)
+		if err == nil && now.Sub(st.ModTime) > trialAge {
+			err = aux.Unlink(n)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

@@ -2,8 +2,11 @@ package export
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
+	"time"
 )
 
 func TestTrialIsKnownToWhoComesNext(t *testing.T) {
@@ -45,6 +48,26 @@ func TestTrialIsKnownToWhoComesNext(t *testing.T) {
 	}
 	if got, _, err := look(third); got != nil || err != nil {
 		t.Errorf("after its end: %+v, %v", got, err)
+	}
+}
+
+func TestOldTrialsAreSwept(t *testing.T) {
+	store := openStore(t, t.TempDir())
+	tab := table(t, store)
+	for age, want := range map[time.Duration]bool{time.Hour: true, 31 * 24 * time.Hour: false} {
+		if err := tab.SaveTrial(t.Context(), key("a"), EmbeddingFloat32, &Trial{Ranges: []int{0, 1}, Running: -1}); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(filepath.Join(tab.Path(), auxName, trialName(key("a"))), at, at); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := tab.Trial(t.Context(), key("a"), EmbeddingFloat32); err != nil || (got != nil) != want {
+			t.Errorf("a trial of %v is kept: %v (%v), want %v", age, got != nil, err, want)
+		}
 	}
 }
 

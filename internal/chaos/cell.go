@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -106,7 +105,7 @@ func (c *cell) run(ctx context.Context, faults int) *Results {
 		err = c.storm(ctx, faults)
 	}
 	if err == nil {
-		err = c.settle(ctx)
+		err = c.empty(ctx)
 	}
 	err = errors.Join(err, c.stop())
 	if err == nil {
@@ -120,129 +119,6 @@ func (c *cell) run(ctx context.Context, faults int) *Results {
 		_ = os.RemoveAll(c.dir) // what stays is in the way of nothing
 	}
 	return &c.res
-}
-
-func (c *cell) open(ctx context.Context) (err error) {
-	if err := os.MkdirAll(filepath.Join(c.dir, "tables"), 0o755); err != nil {
-		return err
-	}
-	if c.TmpFS {
-		if err := c.mount(ctx); err != nil {
-			return err
-		}
-	}
-	c.broker = &broker{program: c.camp.NATS, dir: c.dir}
-	if c.clean, err = newProxy(rand.New(rand.NewPCG(c.seed, 1))); err != nil {
-		return err
-	}
-	if c.dirty, err = newProxy(rand.New(rand.NewPCG(c.seed, 2))); err != nil {
-		return err
-	}
-	if err := c.startBroker(); err != nil {
-		return err
-	}
-	if c.pub, err = newPublisher(c.clean.url()); err != nil {
-		return err
-	}
-	for n := range c.Daemons {
-		arms := rand.New(rand.NewPCG(c.seed, uint64(100+n)))
-		log := filepath.Join(c.dir, fmt.Sprintf("daemon%d.log", n))
-		c.keepers = append(c.keepers, keep(func(int) *exec.Cmd { return c.command(arms) }, log, c.hit))
-	}
-	deadline := time.Now().Add(time.Minute)
-	for {
-		if _, err := c.pub.waiting(ctx); err == nil {
-			return nil // the first daemon has made the streams
-		}
-		if time.Now().After(deadline) {
-			return errors.New("no daemon makes the streams within a minute")
-		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-// mount makes a namespace with a small file system where the tables lie.
-func (c *cell) mount(ctx context.Context) error {
-	cmd := exec.Command("unshare", "-rm", "sh", "-c", `mount -t tmpfs -o size=24m tmpfs "$1" && touch "$1/.mounted" && exec sleep 1000000`, "sh", filepath.Join(c.dir, "tables"))
-	p, err := start(cmd, filepath.Join(c.dir, "mount.log"), nil)
-	if err != nil {
-		return err
-	}
-	c.holder = p
-	for {
-		if _, err := os.Stat(filepath.Join(c.tables(), ".mounted")); err == nil {
-			return nil
-		}
-		if p.ended() {
-			return errors.New("cannot mount a file system of its own with unshare -rm; see mount.log")
-		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-func (c *cell) startBroker() error {
-	if err := c.broker.start(); err != nil {
-		return err
-	}
-	c.clean.lead(c.broker.address)
-	c.dirty.lead(c.broker.address)
-	return nil
-}
-
-// command is a daemon's next life.
-func (c *cell) command(arms *rand.Rand) *exec.Cmd {
-	args := []string{c.camp.Binary, "daemon"}
-	if c.holder != nil {
-		pid := fmt.Sprint(c.holder.cmd.Process.Pid)
-		args = append([]string{"nsenter", "--preserve-credentials", "-U", "-m", "-t", pid}, args...)
-	}
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + c.camp.Home, "TEXTMILL_HOME=" + c.camp.Home, "GOMAXPROCS=2",
-		"TEXTMILL_NATS_URL=" + c.dirty.url(), "TEXTMILL_NATS_ACK_WAIT=" + ackWait.String(),
-		"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables"), "TEXTMILL_EXPORT_COMMIT_INTERVAL=100ms",
-		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=20s",
-		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runTimeout,
-		"TEXTMILL_MODELS_CHAOS_BATCH_TOKENS=1024", "TEXTMILL_MODELS_TRAP_BATCH_TOKENS=1024", "TEXTMILL_RUNTIME_THREADS=1", "TEXTMILL_RUNTIME_DEVICE=cpu",
-	}
-	if c.Armed {
-		cmd.Env = append(cmd.Env, "CRASH_POINT="+c.arm(arms))
-	}
-	if c.Poison {
-		cmd.Env = append(cmd.Env, fmt.Sprintf("CRASH_TOKENS=%d", poisonous))
-	}
-	if c.Faulty > 0 {
-		cmd.Env = append(cmd.Env, fmt.Sprintf("CRASH_FILES=%d:%d", arms.Uint64(), c.Faulty))
-	}
-	if c.Jumps {
-		cmd.Env = append(cmd.Env, fmt.Sprintf("CRASH_CLOCK=%d", arms.Uint64()))
-	}
-	return cmd
-}
-
-// point is where a daemon may die, and how often it may pass before.
-type point struct {
-	name string
-	most int
-}
-
-var points = []point{
-	{"fetched", 12}, {"run", 200}, {"before-commit", 3}, {"after-commit", 3}, {"before-event", 12}, {"before-ack", 12}, {"after-ack", 12},
-	{"before-letter", 1}, {"before-term", 1}, {"create", 6}, {"create+", 6}, {"write", 40}, {"write~", 40}, {"write+", 40}, {"fsync", 6}, {"fsync+", 6},
-	{"close", 6}, {"link", 3}, {"link+", 3}, {"rename", 3}, {"rename+", 3}, {"unlink", 6}, {"unlink+", 6}, {"syncdir", 6}, {"syncdir+", 6},
-}
-
-func (c *cell) arm(arms *rand.Rand) string {
-	all := c.Points
-	if all == nil {
-		all = points
-	}
-	p := all[arms.IntN(len(all))]
-	return fmt.Sprintf("%s:%d", p.name, 1+arms.IntN(p.most))
 }
 
 // storm publishes waves of records and lets a fault fall into each.
@@ -353,9 +229,6 @@ func (c *cell) quit() {
 		}
 	}
 }
-
-// settle lets everything that was published come to its end.
-func (c *cell) settle(ctx context.Context) error { return c.empty(ctx) }
 
 // stop drains the daemons.
 func (c *cell) stop() (err error) {

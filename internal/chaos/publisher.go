@@ -105,8 +105,8 @@ func (p *publisher) drop(ctx context.Context, name string) error {
 
 // letter is a dead letter as it lies in the stream.
 type letter struct {
-	class, job, shard string
-	payload           []byte
+	class   string
+	payload []byte
 }
 
 // letters reads every dead letter.

@@ -101,7 +101,7 @@ func TestSmallJobIsNotHeldUpByABigOne(t *testing.T) {
 func TestCancelledJobStops(t *testing.T) {
 	c := calm(t)
 	events := c.events(t)
-	const shards, records = 150, 500
+	const shards, records = 400, 500
 	if err := c.publish(t.Context(), c.job("big", shards, records)); err != nil {
 		t.Fatal(err)
 	}
