@@ -61,8 +61,10 @@ type Tensor struct {
 	// File is relative to the model's folder, "" for the model file itself.
 	File           string
 	Offset, Length int64
-	// Raw tells that the values lie there one after the other, little-endian. Others are spelled as fields.
+	// Raw tells that the values lie there one after the other, little-endian.
 	Raw bool
+	// Spelled are values that stand as numbers instead, if they take no more than a mebibyte.
+	Spelled []int32
 }
 
 // Has tells whether an operator of that name runs anywhere in the graph.

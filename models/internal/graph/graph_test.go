@@ -91,10 +91,35 @@ func TestEveryCutIsAnError(t *testing.T) {
 
 func scan(data []byte) (*Graph, error) {
 	s := newScanner(bytes.NewReader(data), int64(len(data)))
+	s.nodes = true
 	if err := s.model(); err != nil {
 		return nil, err
 	}
 	return s.finish(), nil
+}
+
+func TestNodesAndTensors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	if err := os.WriteFile(path, sample(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g, err := ReadNodes(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(g.Nodes) != 2 || g.Nodes[0].Op != "Softmax" || g.Nodes[1].Op != "If" || !slices.Equal(g.Nodes[1].Inputs, []string{"x"}) {
+		t.Errorf("nodes %+v", g.Nodes)
+	}
+	w, b := g.Tensors["w"], g.Tensors["b"]
+	if w.File != "model.data" || w.Offset != 4096 || !w.Raw || !slices.Equal(w.Dims, []int64{30, 4}) {
+		t.Errorf("w %+v", w)
+	}
+	if b.File != "" || b.Length != 1<<17 || !bytes.Equal(sample()[b.Offset:b.Offset+b.Length], make([]byte, 1<<17)) {
+		t.Errorf("b %+v", b)
+	}
+	if plain, err := Read(path); err != nil || plain.Nodes != nil || len(plain.Tensors) != 0 {
+		t.Errorf("Read keeps nodes: %v, %v", plain, err)
+	}
 }
 
 func TestNestingIsBounded(t *testing.T) {

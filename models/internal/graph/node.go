@@ -77,7 +77,10 @@ func (s *scanner) keep(t Tensor, depth int) {
 	}
 }
 
-// tensor reads a TensorProto: dims = 1, data_type = 2, float_data = 4, name = 8, raw_data = 9, external_data = 13.
+// mostSpelled bounds, in bytes of the file, values that are kept in memory.
+const mostSpelled = 1 << 20
+
+// tensor reads a TensorProto: dims = 1, data_type = 2, float_data = 4, int32_data = 5, name = 8, raw_data = 9, external_data = 13.
 func (s *scanner) tensor(end int64) (Tensor, error) {
 	t := Tensor{}
 	elements := int64(1)
@@ -111,6 +114,15 @@ func (s *scanner) tensor(end int64) (Tensor, error) {
 		case (number == 4 || number == 9) && kind == 2: // a field of packed floats is little-endian too
 			t.Offset, t.Length, t.Raw = s.pos, length, true
 			return false, nil
+		case number == 5 && kind == 2 && s.nodes && length <= mostSpelled:
+			for end := s.pos + length; s.pos < end; {
+				v, err := s.varint()
+				if err != nil {
+					return true, err
+				}
+				t.Spelled = append(t.Spelled, int32(v))
+			}
+			return true, nil
 		case number == 13 && kind == 2:
 			return true, s.entry(s.pos+length, &t)
 		}

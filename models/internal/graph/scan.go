@@ -52,7 +52,9 @@ func (s *scanner) model() error {
 		case 7:
 			s.found = true
 			return true, s.nested(s.pos+length, 0)
-		case 25: // FunctionProto: node = 7
+		case 25: // FunctionProto: node = 7; its values have names of their own, and nobody asks for them
+			defer func(nodes bool) { s.nodes = nodes }(s.nodes)
+			s.nodes = false
 			return true, s.message(s.pos+length, func(number, kind int, length int64) (bool, error) {
 				if number == 7 && kind == 2 {
 					return true, s.node(s.pos+length, 1)

@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -18,6 +19,12 @@ func (f *finder) tensor(name string) (*values, error) {
 	t, ok := f.g.Tensors[name]
 	if !ok {
 		return nil, fmt.Errorf("%w: the graph has no tensor %q", ErrTable, name)
+	}
+	if !t.Raw && len(t.Spelled) > 0 {
+		b := spelled(t)
+		v := &values{Tensor: t, from: bytes.NewReader(b)}
+		v.Offset, v.Length, v.Raw = 0, int64(len(b)), true
+		return v, v.check(int64(len(b)))
 	}
 	from, size, err := f.files.at(t.File)
 	if err != nil {

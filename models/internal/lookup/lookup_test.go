@@ -76,6 +76,8 @@ func of(name string, typ int32, raw []byte, dims ...int64) tensor {
 func TestRowsAreWhatONNXRuntimeLooksUp(t *testing.T) {
 	external := of("w", graph.Float32, floats(rows*dim), rows, dim)
 	external.external = "weights.data"
+	zero, zeros := of("z", graph.Uint8, random8(1)), of("z", graph.Int8, make([]byte, rows), rows)
+	zero.spelled, zeros.spelled = true, true
 	scaled := func(inputs ...string) node {
 		return node{op: "DequantizeLinear", inputs: inputs, outputs: []string{"rows"}, ints: map[string]int64{}}
 	}
@@ -94,9 +96,9 @@ func TestRowsAreWhatONNXRuntimeLooksUp(t *testing.T) {
 		{"float16", []node{gather("w", "input_ids", "h"), cast}, []tensor{of("w", graph.Float16, halves(rows*dim), rows, dim)}, "float16"},
 		{"bfloat16", []node{gather("w", "input_ids", "h"), cast}, []tensor{of("w", graph.BFloat16, halves(rows*dim), rows, dim)}, "bfloat16"},
 		{"uint8 scaled afterwards", []node{gather("w", "input_ids", "q"), scaled("q", "s", "z")},
-			[]tensor{of("w", graph.Uint8, random8(rows*dim), rows, dim), of("s", graph.Float32, floats(1)), of("z", graph.Uint8, random8(1))}, "int8"},
+			[]tensor{of("w", graph.Uint8, random8(rows*dim), rows, dim), of("s", graph.Float32, floats(1)), zero}, "int8"},
 		{"int8 scaled by row before", []node{byRow, gather("t", "input_ids", "rows")},
-			[]tensor{of("w", graph.Int8, random8(rows*dim), rows, dim), of("s", graph.Float32, floats(rows), rows), of("z", graph.Int8, make([]byte, rows), rows)}, "int8"},
+			[]tensor{of("w", graph.Int8, random8(rows*dim), rows, dim), of("s", graph.Float32, floats(rows), rows), zeros}, "int8"},
 		{"blocks of 8 bits", []node{blocked(8, 16, "w", "input_ids", "s")},
 			[]tensor{of("w", graph.Uint8, random8(rows*dim), rows, dim), of("s", graph.Float32, floats(rows*2), rows, 2)}, "int8 in blocks of 16"},
 		{"blocks of 4 bits in bytes", []node{blocked(4, 16, "w", "input_ids", "s")},
@@ -191,6 +193,10 @@ func FuzzFind(f *testing.F) {
 		of("s", graph.Float16, halves(4), 2, 2), of("z", graph.Uint8, random8(2), 2, 1)}))
 	f.Add(model([]node{{op: "DequantizeLinear", inputs: []string{"w", "s", "z"}, outputs: []string{"t"}, ints: map[string]int64{"axis": 0}}, gather("t", "input_ids", "rows")},
 		[]tensor{of("w", graph.Int8, random8(4), 2, 2), of("s", graph.Float32, floats(2), 2), of("z", graph.Int4, random8(1), 2)}))
+	zero := of("z", graph.Uint8, []byte{200})
+	zero.spelled = true
+	f.Add(model([]node{gather("w", "input_ids", "q"), {op: "DequantizeLinear", inputs: []string{"q", "s", "z"}, outputs: []string{"rows"}}},
+		[]tensor{of("w", graph.Uint8, random8(4), 2, 2), of("s", graph.Float32, floats(1)), zero}))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(dir, "model.onnx")

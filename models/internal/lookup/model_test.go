@@ -29,6 +29,7 @@ type tensor struct {
 	dims     []int64
 	raw      []byte
 	external string
+	spelled  bool // the bytes stand as numbers
 }
 
 func field(n protowire.Number, parts ...[]byte) []byte {
@@ -60,6 +61,17 @@ func (x tensor) encode() (b []byte) {
 		b = append(b, number(1, d)...)
 	}
 	b = append(b, append(number(2, int64(x.typ)), text(8, x.name)...)...)
+	if x.spelled {
+		var numbers []byte
+		for _, v := range x.raw {
+			n := int32(v)
+			if x.typ == graph.Int8 {
+				n = int32(int8(v))
+			}
+			numbers = protowire.AppendVarint(numbers, uint64(int64(n)))
+		}
+		return append(b, field(5, numbers)...)
+	}
 	if x.external == "" {
 		return append(b, field(9, x.raw)...)
 	}

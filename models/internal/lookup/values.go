@@ -56,6 +56,17 @@ func (v *values) check(size int64) error {
 	return nil
 }
 
+// spelled are the bytes of values that stand as numbers: each is an element, or two of 4 bits.
+func spelled(t graph.Tensor) (b []byte) {
+	for _, v := range t.Spelled {
+		b = append(b, byte(v))
+		if bits(t.Type) == 16 {
+			b = append(b, byte(v>>8))
+		}
+	}
+	return b
+}
+
 // raw reads n elements from element at; of 4 bits an even number from an even one.
 func (v *values) raw(at int64, n int) ([]byte, error) {
 	each := int64(bits(v.Type))
