@@ -263,7 +263,7 @@ func (s *server) recount(ctx context.Context, t *export.Table, f *flight, shard 
 // feed sends a shard's records through the engine.
 func (s *server) feed(work context.Context, f *flight, shard *jobs.Shard) {
 	defer f.finishFeeding()
-	todo := s.engine.Work(shard, rows.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence})
+	todo := s.engine.Work(shard, rows.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence, Unwanted: func() bool { return f.halting() != nil }})
 	f.kind = todo.Kind()
 	do := func(record jobs.Record, done func([]export.Row)) error { return todo.Do(work, record, done) }
 	if f.delivery.Delivered > suspectAfter {

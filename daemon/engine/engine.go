@@ -157,7 +157,7 @@ func (e *Engine) Stop() { e.stop() }
 func (e *Engine) encodeLoop() {
 	var s scratch
 	for r := range e.in {
-		if e.running.Err() != nil {
+		if e.running.Err() != nil || r.task.Plan.about.Dropped() {
 			e.drop(r)
 			continue
 		}

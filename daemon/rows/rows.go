@@ -17,7 +17,12 @@ import (
 type Origin struct {
 	Job, Shard     string
 	StreamSequence uint64
+	// Unwanted, when set, tells that nobody waits for the rows any more: work may end without them.
+	Unwanted func() bool
 }
+
+// Dropped tells whether the rows are unwanted by now.
+func (o *Origin) Dropped() bool { return o.Unwanted != nil && o.Unwanted() }
 
 // Work turns the records of one shard, all with the same params, into rows.
 type Work interface {

@@ -80,11 +80,13 @@ type Params struct {
 // A Request is one prompt. Step, when set, sees each token as it is chosen. Done is called once, after the last Step,
 // and not at all if Do fails. Both are called from goroutines of the generator, which waits for them.
 type Request struct {
-	Prompt  []int32
-	Params  Params
-	Step    func(Step)
-	Explain int // how many candidates of each step Step is told of
-	Done    func(Result)
+	Prompt []int32
+	// Unwanted, when set, tells that nobody waits for the text any more: it ends with ErrStopped at its next token.
+	Unwanted func() bool
+	Params   Params
+	Step     func(Step)
+	Explain  int // how many candidates of each step Step is told of
+	Done     func(Result)
 }
 
 // A Step is one chosen token.

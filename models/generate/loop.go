@@ -44,6 +44,7 @@ func (g *Generator) begin() {
 func (g *Generator) serve() {
 	defer close(g.ended)
 	for g.admit() {
+		g.dropUnwanted()
 		g.prefill()
 		g.compact()
 		g.step()
@@ -60,7 +61,7 @@ func (g *Generator) admit() bool {
 		if s == nil {
 			return g.live > 0
 		}
-		if g.running.Err() != nil {
+		if g.running.Err() != nil || s.unwanted() {
 			s.conclude(ErrStopped)
 			continue
 		}
@@ -227,7 +228,15 @@ func (g *Generator) leave(slot int, err error) {
 	s.conclude(err)
 }
 
-// abandon ends everything that runs or waits.
+func (g *Generator) dropUnwanted() {
+	for i, s := range g.slots {
+		if s != nil && s.unwanted() {
+			g.leave(i, ErrStopped)
+		}
+	}
+}
+
+// abandon ends everything that runs.
 func (g *Generator) abandon() {
 	for i, s := range g.slots {
 		if s != nil {

@@ -37,6 +37,8 @@ func (g *Generator) newSequence(r Request) *sequence {
 	return s
 }
 
+func (s *sequence) unwanted() bool { return s.Unwanted != nil && s.Unwanted() }
+
 // need is the most tokens that the slot will hold.
 func (s *sequence) need() int { return len(s.Prompt) + s.Params.MaxNewTokens }
 

@@ -321,3 +321,26 @@ func TestCommonStartsRunOnce(t *testing.T) {
 		t.Errorf("%d tokens of a known prompt were run", ran)
 	}
 }
+
+func TestUnwantedTextsEndAtOnce(t *testing.T) {
+	g := open(t, tiny(t, "llama", nil), generate.Options{Slots: 2})
+	var wg sync.WaitGroup
+	results := make([]generate.Result, 2)
+	steps := 0
+	for i := range results {
+		wg.Add(1)
+		r := generate.Request{Prompt: []int32{5, int32(6 + i)}, Params: generate.Params{MaxNewTokens: 40, IgnoreEOS: true},
+			Done: func(got generate.Result) { results[i] = got; wg.Done() }}
+		if i == 0 {
+			r.Step = func(s generate.Step) { steps = s.Index + 1 }
+			r.Unwanted = func() bool { return steps >= 3 }
+		}
+		if err := g.Do(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wg.Wait()
+	if !errors.Is(results[0].Err, generate.ErrStopped) || steps != 3 || results[1].Err != nil || len(results[1].IDs) != 40 {
+		t.Errorf("%d steps, %v; the other: %d tokens, %v", steps, results[0].Err, len(results[1].IDs), results[1].Err)
+	}
+}
