@@ -204,6 +204,85 @@ func TestBenchOfAGenerationModel(t *testing.T) {
 	}
 }
 
+// readCompletions is how a client of OpenAI's batches reads chat completions with their log-probabilities.
+const readCompletions = `
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
+for l in lines:
+    assert l["error"] is None and set(l) == {"id", "custom_id", "response", "error"}, l
+    for choice in l["response"]["body"]["choices"]:
+        assert set(choice) == {"index", "message", "logprobs", "finish_reason"}, choice
+        print(json.dumps({"id": l["custom_id"], **choice}))
+` + leave
+
+// TestGeneratedTableAsOpenAIBatch: the exported completions tell the same tokens as the model, with the texts of the likeliest.
+func TestGeneratedTableAsOpenAIBatch(t *testing.T) {
+	home, dir := newHome(t), filepath.Join(t.TempDir(), "texts")
+	answers := filepath.Join(t.TempDir(), "answers.jsonl")
+	params := []string{"--model", writer, "--param", "max_new_tokens=6", "--param", "n=2", "--param", "top_logprobs=2", "--param", "temperature=0.9", "--param", "seed=3"}
+	c := call{home: home, stdin: asRecords(conversations(t, 2))}
+	want := lines[written](t, c.ok(t, append([]string{"generate"}, params...)...).stdout)
+	c.ok(t, append([]string{"generate", "--out", dir}, params...)...)
+	call{}.ok(t, "table", "export", "--format", "openai-batch", "-o", answers, dir)
+	type token struct {
+		Token   string
+		Logprob float64
+		Bytes   []int
+	}
+	type choice struct {
+		ID       string
+		Index    int
+		Message  struct{ Role, Content, Refusal string }
+		Logprobs struct {
+			Content []struct {
+				Token       string
+				Logprob     float64
+				Bytes       []int
+				TopLogprobs []token `json:"top_logprobs"`
+			}
+			Refusal []token
+		}
+		FinishReason string `json:"finish_reason"`
+	}
+	got := lines[choice](t, runPython(t, nil, readCompletions, answers))
+	if len(got) != 4 {
+		t.Fatalf("%d choices of 2 records: %+v", len(got), got)
+	}
+	known, unknown := 0, 0
+	for _, g := range got {
+		i := slices.IndexFunc(want, func(w written) bool { return w.ID == g.ID })
+		if i < 0 || g.Index > 1 {
+			t.Fatalf("no such completion: %+v", g)
+		}
+		w := want[i].Completions[g.Index]
+		if g.Message.Content != w.Output || len(g.Logprobs.Content) != len(w.OutputIDs) {
+			t.Fatalf("got %+v, want %+v", g, w)
+		}
+		for j, c := range g.Logprobs.Content {
+			text := fmt.Sprintf("token_id:%d", w.OutputIDs[j])
+			var top []token
+			for _, likely := range w.TopLogprobs[j] {
+				if likely.ID == w.OutputIDs[j] {
+					text = likely.Token
+				}
+				top = append(top, token{Token: likely.Token, Logprob: likely.Logprob})
+			}
+			if strings.HasPrefix(text, "token_id:") {
+				unknown++
+			} else {
+				known++
+			}
+			if c.Token != text || c.Logprob != w.Logprobs[j] || len(top) != 2 || fmt.Sprint(c.TopLogprobs) != fmt.Sprint(top) {
+				t.Errorf("%s, completion %d, token %d: got %+v, want %q and %v", g.ID, g.Index, j, c, text, top)
+			}
+		}
+	}
+	if known == 0 {
+		t.Error("no token's text is known")
+	}
+	t.Logf("%d texts known, %d not", known, unknown)
+}
+
 const writtenRows = `
 import json, sys
 from deltalake import DeltaTable

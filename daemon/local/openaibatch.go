@@ -3,10 +3,12 @@ package local
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"math"
 	"net/http"
 	"strconv"
 
+	"textmill/daemon/generation"
 	"textmill/export"
 	"textmill/jobs"
 )
@@ -67,12 +69,18 @@ type chatLogprobs struct {
 	Refusal []tokenLogprob `json:"refusal"`
 }
 
-// tokenLogprob names a token by its ID, as the table does: token_id:N.
+// tokenLogprob names a token whose text the table does not tell by its ID: token_id:N.
 type tokenLogprob struct {
-	Token       string         `json:"token"`
-	Logprob     float32        `json:"logprob"`
-	Bytes       []int          `json:"bytes"`
-	TopLogprobs []tokenLogprob `json:"top_logprobs"`
+	Token       string       `json:"token"`
+	Logprob     float32      `json:"logprob"`
+	Bytes       []int        `json:"bytes"`
+	TopLogprobs []topLogprob `json:"top_logprobs"`
+}
+
+type topLogprob struct {
+	Token   string  `json:"token"`
+	Logprob float32 `json:"logprob"`
+	Bytes   []int   `json:"bytes"`
 }
 
 type usage struct {
@@ -157,15 +165,43 @@ func completionOf(id string, rows []*export.Row) chatCompletion {
 }
 
 func logprobsOf(r *export.Row) *chatLogprobs {
+	top := topOf(r)
 	out := &chatLogprobs{Content: make([]tokenLogprob, len(r.OutputIDs))}
 	for i, id := range r.OutputIDs {
-		p := r.Logprobs[i]
-		if math.IsInf(float64(p), 0) || p != p { // JSON has no number for it; OpenAI writes this one
-			p = -9999
+		chosen := tokenLogprob{Token: "token_id:" + strconv.Itoa(int(id)), Logprob: finite(r.Logprobs[i]), TopLogprobs: []topLogprob{}}
+		if top != nil {
+			for _, c := range top[i] {
+				if c.ID == id {
+					chosen.Token = c.Token
+				}
+				chosen.TopLogprobs = append(chosen.TopLogprobs, topLogprob{Token: c.Token, Logprob: finite(c.Logprob)})
+			}
 		}
-		out.Content[i] = tokenLogprob{Token: "token_id:" + strconv.Itoa(int(id)), Logprob: p, TopLogprobs: []tokenLogprob{}}
+		out.Content[i] = chosen
 	}
 	return out
+}
+
+// finite is what JSON has a number for; OpenAI writes this one for what is impossible.
+func finite(p float32) float32 {
+	if math.IsInf(float64(p), 0) || p != p {
+		return -9999
+	}
+	return p
+}
+
+// topOf are the likeliest tokens of each step, or nil where the row does not tell them: an attribute of this name may also be
+// the record's own.
+func topOf(r *export.Row) [][]generation.Candidate {
+	raw := r.Attributes[generation.TopLogprobs]
+	if raw == "" {
+		return nil
+	}
+	var steps [][]generation.Candidate
+	if err := json.Unmarshal([]byte(raw), &steps); err != nil || len(steps) != len(r.OutputIDs) {
+		return nil
+	}
+	return steps
 }
 
 func embeddingsOf(rows []*export.Row) embeddingList {

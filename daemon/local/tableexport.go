@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"textmill/daemon/generation"
 	"textmill/export"
 )
 
@@ -121,7 +122,11 @@ func cloneRow(r export.Row) export.Row {
 	for _, s := range []*string{&r.Job, &r.Shard, &r.RecordID, &r.Task, &r.Model, &r.ModelSHA256, &r.Text.V, &r.Error, &r.Output.V, &r.FinishReason} {
 		*s = strings.Clone(*s)
 	}
-	r.Attributes, r.InputIDs = nil, nil // not exported
+	r.InputIDs = nil // not exported, nor are other attributes
+	top := r.Attributes[generation.TopLogprobs]
+	if r.Attributes = nil; top != "" {
+		r.Attributes = map[string]string{generation.TopLogprobs: strings.Clone(top)}
+	}
 	r.OutputIDs, r.Logprobs = slices.Clone(r.OutputIDs), slices.Clone(r.Logprobs)
 	r.Embedding, r.Embedding8, r.Embedding16 = slices.Clone(r.Embedding), slices.Clone(r.Embedding8), slices.Clone(r.Embedding16)
 	return r

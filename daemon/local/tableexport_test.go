@@ -106,6 +106,33 @@ func TestExportChatCompletions(t *testing.T) {
 	}
 }
 
+// What the row tells of each step's likeliest tokens is told, token by token, also of a record that parts have cut in two,
+// and an attribute of the record's own that happens to have that name is not taken for it.
+func TestExportTopLogprobs(t *testing.T) {
+	top := func(id string, chunk int32, attribute string) export.Row {
+		r := generated(id, chunk, "Hi é", "length", []int32{5, 6})
+		r.Logprobs = []float32{-0.5, -2}
+		r.Attributes = map[string]string{"user": "u", "top_logprobs": attribute}
+		return r
+	}
+	const steps = `[[{"id":5,"token":"Hi","logprob":-0.5},{"id":7,"token":"\"<","logprob":-1.5}],[{"id":8,"token":" é","logprob":-0.25}]]`
+	const plain = `{"content":[{"token":"token_id:5","logprob":-0.5,"bytes":null,"top_logprobs":[]},{"token":"token_id:6","logprob":-2,"bytes":null,"top_logprobs":[]}],"refusal":null}`
+	const told = `{"content":[{"token":"Hi","logprob":-0.5,"bytes":null,"top_logprobs":[{"token":"Hi","logprob":-0.5,"bytes":null},{"token":"\"<","logprob":-1.5,"bytes":null}]},` +
+		`{"token":"token_id:6","logprob":-2,"bytes":null,"top_logprobs":[{"token":" é","logprob":-0.25,"bytes":null}]}],"refusal":null}`
+	for _, line := range exported(t, makeTable(t, export.EmbeddingFloat32, []export.Row{top("whole", 0, steps), top("cut", 0, steps)}, []export.Row{top("cut", 1, steps)}), "") {
+		want := 1 + strings.Count(line, `"custom_id":"cut"`)
+		if got := strings.Count(line, `"logprobs":`+told); got != want || strings.Contains(line, `"id":5`) || strings.Contains(line, "attributes") {
+			t.Errorf("%d of %d choices have their logprobs in %s", got, want, line)
+		}
+	}
+	for _, own := range []string{"yes", "3", "[]", "[[]]", `[[{"id":"5"}],[]]`, "null", "[[],[]]"} {
+		line := exported(t, makeTable(t, export.EmbeddingFloat32, []export.Row{top("own", 0, own)}), "")[0]
+		if !strings.Contains(line, `"logprobs":`+plain) {
+			t.Errorf("attribute %s: %s", own, line)
+		}
+	}
+}
+
 func TestExportEmbeddings(t *testing.T) {
 	row := func(id string, chunk int32, v []int8) export.Row {
 		return export.Row{Job: "j", Shard: "0", RecordID: id, Task: "embed", Model: "m", Embedding8: v, Chunk: export.Some(chunk), NTokens: export.Some[int32](4)}
