@@ -66,7 +66,7 @@ class GenAI(Static):
         longest = max(map(len, prompts))
         params = self.og.GeneratorParams(self.model)
         params.set_search_options(do_sample=False, batch_size=len(prompts), max_length=longest + limit, past_present_share_buffer=True)
-        generator = self.og.Generator(params)
+        generator = self.og.Generator(self.model, params)
         generator.append_tokens(numpy.array([p + [EOS] * (longest - len(p)) for p in prompts], dtype=numpy.int32))
         for _ in range(limit):
             if generator.is_done():
