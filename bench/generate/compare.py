@@ -59,7 +59,7 @@ class Peer:
 
     def open(self):
         self.process = subprocess.Popen([sys.executable, ROOT / "bench" / "generate" / "peers.py", *self.command], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                        stdout=subprocess.PIPE, text=True,
                                         env={**prepare.os.environ, "OMP_NUM_THREADS": str(prepare.threads())})
         return self
 
@@ -67,8 +67,10 @@ class Peer:
         self.process.stdin.write(json.dumps({"prompts": [bench.ids[i] for i in which], "max_new_tokens": limit, "batch": size}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{' '.join(map(str, self.command))} ended")
+        if not line:  # it could not do this size, out of memory perhaps; what it said is on standard error
+            self.close()
+            self.open()
+            return {"seconds": 0, "outputs": []}
         return json.loads(line)
 
     def close(self):
@@ -114,8 +116,11 @@ class Bench:
     def add(self, name, engine, kind, size, which):
         r = engine.measure(self, which, size, self.limit)
         tokens = sum(map(len, r["outputs"]))
-        self.runs.append({"engine": name, "kind": kind, "size": size, "rate": tokens / r["seconds"], "tokens": tokens, **r})
-        print(f"{name:<16}{kind:<6}{size or '':>4} {tokens:>6} tokens in {r['seconds']:>7.2f} s: {tokens / r['seconds']:>7.1f} tokens/s", flush=True)
+        rate = tokens / r["seconds"] if tokens else 0
+        self.runs.append({"engine": name, "kind": kind, "size": size, "rate": rate, "tokens": tokens, **r})
+        print(f"{name:<16}{kind:<6}{size or '':>4} {tokens:>6} tokens in {r['seconds']:>7.2f} s: {rate:>7.1f} tokens/s", flush=True)
+        if self.path:
+            self.path.write_text(json.dumps({"prompts": self.ids, "max_new_tokens": self.limit, "runs": self.runs}))
 
     def turn(self, name, engine):
         engine.open()
@@ -124,8 +129,6 @@ class Bench:
             self.add(name, engine, "all", size, range(len(self.ids)))
         self.add(name, engine, "alone", 1, ALONE)
         engine.close()
-        if self.path:
-            self.path.write_text(json.dumps({"prompts": self.ids, "max_new_tokens": self.limit, "runs": self.runs}))
 
     def rates(self, name, kind):
         best = self.best(name)
@@ -133,8 +136,8 @@ class Bench:
 
     def agreement(self, name, kind):
         """Texts and tokens that are as transformers made them."""
-        want = self.of("transformers", "all")
-        got = self.of(name, kind)
+        want = [r for r in self.of("transformers", "all") if r["size"] == self.best("transformers")]
+        got = [r for r in self.of(name, kind) if r["outputs"] and r["size"] in (1, self.best(name))]
         if not want or not got:
             return ""
         want, got = want[-1]["outputs"], got[-1]["outputs"]
