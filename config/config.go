@@ -135,7 +135,7 @@ func Default() Config {
 		},
 		Input:    Input{Roots: nil},
 		Runtime:  Runtime{Library: "<home>/lib/libonnxruntime.so", Device: "auto", Threads: 0, Memory: 0},
-		Generate: Generate{Slots: 32, Memory: 4 << 30},
+		Generate: Generate{Slots: 64, Memory: 4 << 30},
 		Limits: Limits{
 			RecordBytes:     16 << 20,
 			RecordsPerShard: 10_000,

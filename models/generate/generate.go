@@ -58,7 +58,7 @@ type Options struct {
 
 // Defaults of Options.
 const (
-	DefaultSlots  = 32
+	DefaultSlots  = 64
 	DefaultMemory = 4 << 30
 )
 
