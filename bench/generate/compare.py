@@ -25,7 +25,7 @@ import prepare
 
 ROOT = prepare.ROOT
 ALONE = [0, 12, 17, 25, 28, 39]  # of the prompts
-SIZES = {"transformers": (16, 32, 64), "genai fp32": (16, 32, 64), "genai int4": (16, 32, 64), "llama.cpp Q4_1": (8, 16, 32)}
+SIZES = {"transformers": (16, 32, 64), "genai fp32": (8, 16, 32), "genai int4": (8, 16, 32), "llama.cpp Q4_1": (8, 16, 32)}
 BARS = [("ours fp32", "transformers", "all", 1.5), ("ours fp32", "genai fp32", "all", 1.5), ("ours int8", "llama.cpp Q4_1", "all", 1.5),
         ("ours fp32", "genai fp32", "alone", 1.0)]
 
