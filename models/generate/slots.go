@@ -65,7 +65,10 @@ func openSlotted(spec *models.Spec, o Options, slots, length int) (_ *slotted, e
 			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
 		}
 	}
-	s.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Threads, Spin: o.Threads > 1})
+	err = onnx.HugePages(func() (err error) {
+		s.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Threads, Spin: o.Threads > 1})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: load %s: %w", models.ErrBundle, spec.GraphPath(), err)
 	}
