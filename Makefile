@@ -52,7 +52,7 @@ bench: setup $(stamp) ## throughput against a bare ONNX Runtime loop, and memory
 	bench/run
 
 bench-tokenize: setup $(stamp) ## tokens per second and time to load against Hugging Face's library
-	$(venv)/bin/python bench/tokenize.py
+	$(venv)/bin/python bench/tokenization.py
 
 bench-generate: setup $(peers) ## tokens per second against transformers, onnxruntime-genai and llama.cpp: make bench-generate ARGS="--pairs 3"
 	$(peers_venv)/bin/python bench/generate/compare.py $(ARGS)

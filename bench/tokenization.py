@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tokens per second against Hugging Face tokenizers' `encode`, one thread each, alternating in one run.
 
-    python bench/tokenize.py [--pairs 5] [--json FILE] [NAME ...]
+    python bench/tokenization.py [--pairs 5] [--json FILE] [NAME ...]
 
 Every tokenizer of the conformance tests takes English, code and text in 67 languages (tokenize/conformance/corpora.py), first
 cold, each time as if just loaded, then again warm. Ours makes what `encode` makes: IDs, type IDs, tokens, offsets in bytes
