@@ -77,7 +77,7 @@ func TestSmallJobIsNotHeldUpByABigOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := 0
-	for deadline := time.After(time.Minute); ; {
+	for deadline := time.After(3 * time.Minute); ; {
 		select {
 		case e := <-events:
 			switch {
@@ -116,7 +116,7 @@ func TestCancelledJobStops(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cancel: %v\n%s", err, out)
 	}
-	if took := time.Since(begun); took > 10*time.Second {
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("cancelling took %v", took)
 	}
 	there := c.rows(t, "big")

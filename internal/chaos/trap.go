@@ -25,7 +25,7 @@ const (
 	slowSize    = 8 << 20
 	slowNodes   = 400
 	hugeLog2    = 40
-	runTimeout  = "500ms"
+	runTimeout  = "2s"
 	trapRecords = 20
 )
 
