@@ -16,7 +16,7 @@ const (
 	// turnTokens is how many tokens of prompts run between two steps of the texts that are being made.
 	turnTokens = 512
 	// keptTokens is how many tokens of an ended text a slot keeps, for a prompt that begins alike.
-	keptTokens = 256
+	keptTokens = 64
 )
 
 // loop is the state of the generator's goroutine.

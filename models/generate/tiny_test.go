@@ -282,14 +282,14 @@ func TestStopAndClose(t *testing.T) {
 	}
 }
 
-// A memory limit that holds a few hundred tokens lets texts run one after the other.
+// A memory limit that holds three hundred tokens lets texts run one after the other.
 func TestMemoryBoundsWhatRunsTogether(t *testing.T) {
 	spec := tiny(t, "llama", nil)
 	most := 0
 	o := generate.Options{Slots: 8, Observe: func(s generate.RunStats) { most = max(most, s.Rows) }}
-	o.Memory = 900 * spec.Decoder.KVBytes()
+	o.Memory = 300 * spec.Decoder.KVBytes()
 	g := open(t, spec, o)
-	if g.Slots() != 2 || g.MaxTotalTokens() > 900 {
+	if g.Slots() != 2 || g.MaxTotalTokens() > 300 {
 		t.Errorf("%d slots of %d tokens", g.Slots(), g.MaxTotalTokens())
 	}
 	results := all(t, g, someRequests(20, rand.New(rand.NewPCG(5, 6)), 64, 30, 20))
