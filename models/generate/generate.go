@@ -293,5 +293,5 @@ func (g *Generator) Close() error {
 	return g.run.close()
 }
 
-// stopIDs tells the ids that end a text.
+// stops tells whether an id ends a text.
 func (p *Params) stops(id int32) bool { return slices.Contains(p.StopIDs, id) }

@@ -194,10 +194,8 @@ func TestBadPrompts(t *testing.T) {
 	if len(results[0].IDs) != 1 || results[0].Finish != generate.FinishLength {
 		t.Errorf("the last place of the context: %+v", results[0])
 	}
-	if spec := tiny(t, "bert", nil); true {
-		if _, err := generate.Open(t.Context(), spec, generate.Options{}); !errors.Is(err, models.ErrBundle) {
-			t.Errorf("an embedding model: %v", err)
-		}
+	if _, err := generate.Open(t.Context(), tiny(t, "bert", nil), generate.Options{}); !errors.Is(err, models.ErrBundle) {
+		t.Errorf("an embedding model: %v", err)
 	}
 }
 
