@@ -13,7 +13,7 @@ peers      := $(peers_venv)/.requirements-$(shell cksum < bench/generate/require
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate chaos sbom require
+.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate soak chaos sbom require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-tokenize: setup $(stamp) ## tokens per second and time to load against Hug
 
 bench-generate: setup $(peers) ## tokens per second against transformers, onnxruntime-genai and llama.cpp: make bench-generate ARGS="--pairs 3"
 	$(peers_venv)/bin/python bench/generate/compare.py $(ARGS)
+
+soak: setup $(stamp) ## an hour of everything at once: memory, descriptors and goroutines must stay flat: make soak ARGS="--minutes 60"
+	$(venv)/bin/python bench/soak.py $(ARGS)
 
 chaos: setup $(stamp) ## break everything on purpose and count: make chaos ARGS="-seed 1 -records 500000 -faults 2000 -time 1h"
 	$(GO) run ./internal/chaos/run $(ARGS)

@@ -72,9 +72,13 @@ class Daemon:
             if '"level":"ERROR"' in line or '"level":"WARN"' in line:
                 print(line, end="", file=sys.stderr)
 
-    def __exit__(self, *_):
+    def stop(self):
+        """Drains the daemon, which leaves its tables, and returns how it ended."""
         self.process.terminate()
-        self.process.wait(timeout=60)
+        return self.process.wait(timeout=60)
+
+    def __exit__(self, *_):
+        self.stop()
         self.dir.cleanup()
 
     def submit(self, job, file=None, params=(), **kwargs):
