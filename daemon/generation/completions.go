@@ -7,6 +7,7 @@ import (
 	"maps"
 	"sync"
 
+	"textmill/daemon/crash"
 	"textmill/daemon/rows"
 	"textmill/export"
 	"textmill/jobs"
@@ -37,7 +38,7 @@ func (c *completions) run(ctx context.Context, done func([]export.Row)) error {
 	for i := range n {
 		p := c.request
 		p.Seed = uint64(c.seed) + uint64(i)
-		err := c.e.o.Generator.Do(ctx, generate.Request{Prompt: c.prompt, Params: p, Unwanted: c.origin.Unwanted, Done: func(r generate.Result) { c.settle(i, r, done) }})
+		err := c.e.o.Generator.Do(ctx, generate.Request{Prompt: c.prompt, Params: p, Unwanted: c.unwanted, Done: func(r generate.Result) { c.settle(i, r, done) }})
 		if err == nil {
 			continue
 		}
@@ -50,6 +51,12 @@ func (c *completions) run(ctx context.Context, done func([]export.Row)) error {
 		return nil
 	}
 	return nil
+}
+
+// unwanted is asked before each run that the text takes part in.
+func (c *completions) unwanted() bool {
+	crash.Run(c.prompt)
+	return c.origin.Unwanted != nil && c.origin.Unwanted()
 }
 
 // settle files one completion, and hands all of them over with the last.

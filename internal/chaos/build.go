@@ -66,6 +66,9 @@ func (c *Campaign) openHome(ctx context.Context, root string) (err error) {
 	if err := errors.Join(os.MkdirAll(c.Home, 0o755), os.Symlink(lib, filepath.Join(c.Home, "lib"))); err != nil {
 		return err
 	}
-	c.Refs, err = MakeModel(ctx, root, c.Home, c.Python)
+	if c.Refs, err = MakeModel(ctx, root, c.Home, c.Python); err != nil {
+		return err
+	}
+	c.Texts, err = MakeWriter(ctx, root, c.Home, c.Python)
 	return err
 }

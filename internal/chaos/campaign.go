@@ -25,6 +25,7 @@ type Campaign struct {
 	Home   string // TEXTMILL_HOME, holding the library and the model
 	Dir    string // where the cells live
 	Refs   *References
+	Texts  *Continuations
 
 	Seed     uint64
 	Specs    []Spec
@@ -126,6 +127,11 @@ func Specs() []Spec {
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
 		{Name: "poison", Daemons: 2, Kinds: []string{quiet, kill}, Poison: true},
 		{Name: "traps", Daemons: 2, Kinds: []string{quiet, kill, freeze}, Traps: true},
+		{Name: "write", Daemons: 2, Kinds: append([]string{kill, freeze, drain, killBroker, republish}, network...), Writes: true},
+		{Name: "write-crash", Daemons: 2, Kinds: []string{crash, freeze}, Armed: true, Writes: true},
+		{Name: "write-drain", Daemons: 1, Kinds: []string{drain}, Drain: 100 * time.Millisecond, Writes: true},
+		{Name: "write-poison", Daemons: 2, Kinds: []string{quiet, kill}, Poison: true, Writes: true},
+		{Name: "write-traps", Daemons: 2, Kinds: []string{quiet, kill, freeze}, Traps: true, Writes: true},
 		{Name: "all", Daemons: 2, Kinds: append([]string{kill, crash, freeze, killBroker, republish, optimized}, network...), Armed: true},
 	}
 }

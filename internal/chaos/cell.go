@@ -23,16 +23,18 @@ const dataset = "docs"
 type Spec struct {
 	Name    string
 	Daemons int
-	Kinds   []string // of faults, drawn with equal chances
-	Plain   bool     // publishes text/plain messages too; no fault may have a publisher repeat itself
-	Armed   bool     // each life of a daemon has a crash point
-	Points  []point  // those it may have; nil = all there are
-	Faulty  int      // one file operation in so many fails; 0 = none
-	Jumps   bool     // the tables' clock jumps
-	TmpFS   bool     // the tables lie on a small file system of their own
-	Poison  bool     // some records crash native code
-	Traps   bool     // some records take too long or too much memory
-	NoDead  bool     // publishes nothing that becomes a dead letter
+	Kinds   []string      // of faults, drawn with equal chances
+	Plain   bool          // publishes text/plain messages too; no fault may have a publisher repeat itself
+	Armed   bool          // each life of a daemon has a crash point
+	Points  []point       // those it may have; nil = all there are
+	Faulty  int           // one file operation in so many fails; 0 = none
+	Jumps   bool          // the tables' clock jumps
+	TmpFS   bool          // the tables lie on a small file system of their own
+	Poison  bool          // some records crash native code
+	Traps   bool          // some records take too long or too much memory
+	NoDead  bool          // publishes nothing that becomes a dead letter
+	Writes  bool          // texts are continued, not embedded
+	Drain   time.Duration // drain_timeout; 0 = 20 s
 }
 
 // cell is one world: a nats-server, one or two daemons, a publisher and a table.

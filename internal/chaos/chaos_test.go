@@ -60,7 +60,7 @@ func campaign(t *testing.T, c Campaign) *Results {
 // TestEachRecordOnce is the short form of the campaign: each kind of fault, a few times. `make chaos` is the long one.
 func TestEachRecordOnce(t *testing.T) {
 	c := *built
-	c.Seed, c.PerCell, c.Parallel = 1977, 5, 7
+	c.Seed, c.PerCell, c.Parallel = 1977, 5, 8
 	c.Specs = []Spec{
 		{Name: "crash", Daemons: 2, Kinds: []string{crash, freeze}, Armed: true},
 		{Name: "network", Daemons: 1, Kinds: append([]string{killBroker}, network...), Plain: true},
@@ -69,6 +69,7 @@ func TestEachRecordOnce(t *testing.T) {
 		{Name: "table", Daemons: 2, Kinds: []string{remakeTable, optimized, cleaned, kill}, Jumps: true},
 		{Name: "poison", Daemons: 1, Kinds: []string{quiet}, Poison: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
+		{Name: "write", Daemons: 2, Kinds: []string{kill, freeze, drain, cutNetwork}, Drain: 100 * time.Millisecond, Traps: true, Writes: true},
 	}
 	if r := campaign(t, c); !r.Sound() || r.Injected() < 5*(len(c.Specs)-2) {
 		t.Errorf("%d lost, %d doubled, %d wrong, %d problems after %d faults", r.Lost, r.Doubled, r.Wrong, len(r.Problems), r.Injected())

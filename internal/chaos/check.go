@@ -148,7 +148,9 @@ func (c *cell) see(place string, r *export.Row) {
 		wrong = "error " + r.Error
 	case r.Text.V != w.text:
 		wrong = "another text"
-	case !near(r.Embedding, w.vector):
+	case w.output != nil && !w.output.is(r.OutputIDs, r.FinishReason):
+		wrong = fmt.Sprintf("tokens %v (%s) instead of %v (%s)", r.OutputIDs, r.FinishReason, w.output.ids, w.output.finish)
+	case w.output == nil && !near(r.Embedding, w.vector):
 		wrong = "another vector"
 	}
 	if wrong != "" {

@@ -34,6 +34,7 @@ const (
 	optimized    = "delta-rs: OPTIMIZE"
 	cleaned      = "delta-rs: log clean-up"
 	fillDisk     = "disk full"
+	drain        = "SIGTERM: drain, another takes its place"
 	quiet        = "" // only what strikes by itself
 )
 
@@ -52,6 +53,8 @@ func (c *cell) inject(ctx context.Context, kind string) error {
 		c.anyKeeper().kill()
 	case freeze:
 		return c.freeze(ctx)
+	case drain:
+		c.drain()
 	case killBroker:
 		c.broker.proc.kill()
 		if err := pause(ctx, c.upTo(500*time.Millisecond)); err != nil {
@@ -139,6 +142,22 @@ func (c *cell) freeze(ctx context.Context) error {
 	err := pause(ctx, ackWait+100*time.Millisecond+c.upTo(1500*time.Millisecond))
 	p.signal(syscall.SIGCONT)
 	return err
+}
+
+// drain ends a daemon as a service manager does, and holds it to ending well and in time.
+func (c *cell) drain() {
+	p := c.anyKeeper().current()
+	ready := p.isReady()
+	p.signal(syscall.SIGTERM)
+	if !p.within(30 * time.Second) {
+		c.problem("a daemon does not end within 30 s of SIGTERM")
+		p.signal(syscall.SIGQUIT) // leaves the stacks in the log
+		p.kill()
+		return
+	}
+	if code := p.cmd.ProcessState.ExitCode(); ready && code != 0 {
+		c.problem("a daemon ended with %d after SIGTERM", code)
+	}
 }
 
 // repeat publishes again what may be settled, may be at work and may be waiting.

@@ -16,12 +16,18 @@ type mutation struct {
 	spec    Spec
 	lost    bool // some record must be found lost
 	doubled bool // some record must be found twice
+	wrong   bool // some record must be found with another text
 }
 
 // edit replaces what occurs once in a file, which is named from the root of the tree.
 type edit struct{ file, old, new string }
 
 var mutations = []mutation{
+	{
+		name: "a prompt goes on from what another one left in its slot", wrong: true,
+		edits: []edit{{"models/generate/loop.go", "	for n < len(prompt)-2 && n < len(held) && prompt[n] == held[n] {\n", "	for n < len(prompt)-2 && n < len(held) {\n"}},
+		spec:  Spec{Name: "mistake", Daemons: 1, Kinds: []string{quiet}, Writes: true},
+	},
 	{
 		name: "ack before commit", lost: true,
 		edits: []edit{{"daemon/committer.go", "	result, err := batch.Commit(ctx)\n",
@@ -57,8 +63,8 @@ func TestTheCampaignFindsMistakes(t *testing.T) {
 			}
 			c.Seed, c.PerCell, c.Parallel, c.Specs = 7, 10, 1, []Spec{m.spec}
 			r := campaign(t, c)
-			if m.lost && r.Lost == 0 || m.doubled && r.Doubled == 0 || r.Sound() {
-				t.Errorf("the campaign did not see it: %d lost, %d doubled", r.Lost, r.Doubled)
+			if m.lost && r.Lost == 0 || m.doubled && r.Doubled == 0 || m.wrong && r.Wrong == 0 || r.Sound() {
+				t.Errorf("the campaign did not see it: %d lost, %d doubled, %d wrong", r.Lost, r.Doubled, r.Wrong)
 			}
 		})
 	}

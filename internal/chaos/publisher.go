@@ -77,6 +77,18 @@ func (p *publisher) waiting(ctx context.Context) (uint64, error) {
 	return s.CachedInfo().State.Msgs, nil
 }
 
+// hasStreams reports whether every stream is there.
+func (p *publisher) hasStreams(ctx context.Context) bool {
+	one, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for _, name := range []string{queue.JobStream, queue.DeadStream, queue.EventStream} {
+		if _, err := p.js.Stream(one, name); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // remake deletes the job stream and makes it anew, as it was.
 func (p *publisher) remake(ctx context.Context) error {
 	s, err := p.js.Stream(ctx, queue.JobStream)

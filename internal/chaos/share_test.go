@@ -22,9 +22,15 @@ import (
 // calm is a world in which nothing breaks.
 func calm(t *testing.T) *cell {
 	t.Helper()
+	return world(t, Spec{Name: "calm", Daemons: 1})
+}
+
+// world is one whose messages and faults are the test's.
+func world(t *testing.T, s Spec) *cell {
+	t.Helper()
 	c := *built
 	c.Dir = t.TempDir()
-	c.Specs = []Spec{{Name: "calm", Daemons: 1}}
+	c.Specs = []Spec{s}
 	w := c.cell(0)
 	t.Cleanup(w.close)
 	if err := w.open(t.Context()); err != nil {
@@ -111,11 +117,7 @@ func TestCancelledJobStops(t *testing.T) {
 		}
 	}
 	begun := time.Now()
-	cmd := exec.CommandContext(t.Context(), c.camp.Binary, "cancel", "big")
-	cmd.Env = append(os.Environ(), "TEXTMILL_HOME="+c.camp.Home, "TEXTMILL_NATS_URL="+c.clean.url())
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("cancel: %v\n%s", err, out)
-	}
+	c.textmill(t, "cancel", "big")
 	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("cancelling took %v", took)
 	}
@@ -136,6 +138,18 @@ func TestCancelledJobStops(t *testing.T) {
 	if n := c.rows(t, "after"); n != 10 {
 		t.Errorf("the job after it has %d rows, want 10", n)
 	}
+}
+
+// textmill runs a command as a user of the cell's server.
+func (c *cell) textmill(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), c.camp.Binary, args...)
+	cmd.Env = append(os.Environ(), "TEXTMILL_HOME="+c.camp.Home, "TEXTMILL_NATS_URL="+c.clean.url())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("textmill %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
 }
 
 // rows counts a job's.

@@ -96,31 +96,39 @@ func trapGraph() *onnxgraph.Graph {
 	g.Input("attention_mask", onnxgraph.Int64, "batch", "sequence")
 	table := op("Reshape", []string{g.Floats("values", trapTable()...), g.Ints("table_shape", vocabulary, trapDim)})
 	hidden := op("Gather", []string{table, ids})
-	count := func(token int64) string {
-		is := op("Equal", []string{ids, g.Scalar(fmt.Sprintf("token_%d", token), token)})
-		n := op("ReduceSum", []string{op("Cast", []string{is}, onnxgraph.Int("to", 7))}, onnxgraph.Int("keepdims", 0))
-		return op("Reshape", []string{n, g.Ints("one", 1)})
-	}
-	// The slow trap: a long chain over one value, or over many.
-	some := op("Min", []string{count(slowToken), g.Ints("one", 1)})
-	size := op("Add", []string{op("Mul", []string{some, g.Ints("slow_size", slowSize)}), g.Ints("one", 1)})
-	x := op("ConstantOfShape", []string{size})
-	for range slowNodes {
-		x = op("Cos", []string{x})
-	}
-	// The huge one: 2^40 values when a batch holds two of one token or one of another.
-	c := op("Add", []string{count(paired), op("Mul", []string{count(hugeToken), g.Ints("two", 2)})})
+	// The huge trap: 2^40 values when a batch holds two of one token or one of another.
+	c := op("Add", []string{countOf(g, ids, paired), op("Mul", []string{countOf(g, ids, hugeToken), g.Ints("two", 2)})})
 	c = op("Cast", []string{op("Min", []string{c, g.Ints("two", 2)})}, onnxgraph.Int("to", 1))
 	c = op("Max", []string{op("Sub", []string{c, g.Floats("one_f", 1)}), g.Floats("zero_f", 0)})
 	power := op("Pow", []string{g.Floats("two_f", 2), op("Mul", []string{c, g.Floats("log2_f", hugeLog2)})})
 	huge := op("ConstantOfShape", []string{op("Cast", []string{power}, onnxgraph.Int("to", 7))})
-	none := func(v string) string {
-		mean := op("ReduceMean", []string{v}, onnxgraph.Int("keepdims", 0))
-		return op("Mul", []string{mean, g.Floats("zero_f", 0)})
-	}
-	g.NodeTo([]string{"last_hidden_state"}, onnxgraph.ONNX("Sum"), []string{hidden, none(x), none(huge)})
+	g.NodeTo([]string{"last_hidden_state"}, onnxgraph.ONNX("Sum"), []string{hidden, slowChain(g, countOf(g, ids, slowToken)), nothing(g, huge)})
 	g.Output("last_hidden_state", onnxgraph.Float32, "batch", "sequence", trapDim)
 	return g
+}
+
+// countOf is how many of ids are a token.
+func countOf(g *onnxgraph.Graph, ids string, token int64) string {
+	is := g.Node(onnxgraph.ONNX("Equal"), []string{ids, g.Scalar(fmt.Sprintf("token_%d", token), token)})
+	n := g.Node(onnxgraph.ONNX("ReduceSum"), []string{g.Node(onnxgraph.ONNX("Cast"), []string{is}, onnxgraph.Int("to", 7))}, onnxgraph.Int("keepdims", 0))
+	return g.Node(onnxgraph.ONNX("Reshape"), []string{n, g.Ints("one", 1)})
+}
+
+// slowChain is the slow trap: a long chain over one value, or over many if count is not 0. It comes to nothing.
+func slowChain(g *onnxgraph.Graph, count string) string {
+	some := g.Node(onnxgraph.ONNX("Min"), []string{count, g.Ints("one", 1)})
+	size := g.Node(onnxgraph.ONNX("Add"), []string{g.Node(onnxgraph.ONNX("Mul"), []string{some, g.Ints("slow_size", slowSize)}), g.Ints("one", 1)})
+	x := g.Node(onnxgraph.ONNX("ConstantOfShape"), []string{size})
+	for range slowNodes {
+		x = g.Node(onnxgraph.ONNX("Cos"), []string{x})
+	}
+	return nothing(g, x)
+}
+
+// nothing is 0, but only once v is computed.
+func nothing(g *onnxgraph.Graph, v string) string {
+	mean := g.Node(onnxgraph.ONNX("ReduceMean"), []string{v}, onnxgraph.Int("keepdims", 0))
+	return g.Node(onnxgraph.ONNX("Mul"), []string{mean, g.Floats("zero_f", 0)})
 }
 
 // traps is a shard for the trap model: most records know nothing of the traps that some of their neighbours are.

@@ -27,6 +27,7 @@ const (
 type want struct {
 	text    string
 	vector  []float32
+	output  *text // of a generation job, instead of vector
 	fate    fate
 	class   string // of the error, where failed
 	dataset string
@@ -50,7 +51,12 @@ type shardMessage struct {
 
 // wave makes the next job: shards of records with known vectors, among them one record that cannot be read; with dead, a
 // shard whose vectors would not fit the table; where the cell has them, single texts.
-func (c *cell) wave(dead bool) []message { return c.waveFor(dataset, dead) }
+func (c *cell) wave(dead bool) []message {
+	if c.Writes {
+		return c.writes()
+	}
+	return c.waveFor(dataset, dead)
+}
 
 func (c *cell) waveFor(dataset string, dead bool) []message {
 	w := c.waves
@@ -107,11 +113,15 @@ func (c *cell) record(id, dataset string, f fate) json.RawMessage {
 	text := c.add(id, dataset, f)
 	switch f {
 	case failed:
-		return json.RawMessage(`{"id":"` + id + `","text":"half a pair \ud800"}`)
+		return badRecord(id)
 	case crasher:
 		text += " t" + strconv.Itoa(poisonous)
 	}
 	return encode(record{id, text})
+}
+
+func badRecord(id string) json.RawMessage {
+	return json.RawMessage(`{"id":"` + id + `","text":"half a pair \ud800"}`)
 }
 
 func encode(v any) []byte {

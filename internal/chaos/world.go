@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,15 +35,11 @@ func (c *cell) open(ctx context.Context) (err error) {
 	if c.pub, err = newPublisher(c.clean.url()); err != nil {
 		return err
 	}
-	for n := range c.Daemons {
-		arms := rand.New(rand.NewPCG(c.seed, uint64(100+n)))
-		log := filepath.Join(c.dir, fmt.Sprintf("daemon%d.log", n))
-		c.keepers = append(c.keepers, keep(func(int) *exec.Cmd { return c.command(arms) }, log, c.hit))
-	}
+	c.startDaemons()
 	deadline := time.Now().Add(time.Minute)
 	for {
-		if _, err := c.pub.waiting(ctx); err == nil {
-			return nil // the first daemon has made the streams
+		if c.pub.hasStreams(ctx) { // the first daemon has made them
+			return nil
 		}
 		if time.Now().After(deadline) {
 			return errors.New("no daemon makes the streams within a minute")
@@ -50,6 +47,15 @@ func (c *cell) open(ctx context.Context) (err error) {
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
+	}
+}
+
+func (c *cell) startDaemons() {
+	c.keepers = nil
+	for n := range c.Daemons {
+		arms := rand.New(rand.NewPCG(c.seed, uint64(100+n)))
+		log := filepath.Join(c.dir, fmt.Sprintf("daemon%d.log", n))
+		c.keepers = append(c.keepers, keep(func(int) *exec.Cmd { return c.command(arms) }, log, c.hit))
 	}
 }
 
@@ -95,9 +101,14 @@ func (c *cell) command(arms *rand.Rand) *exec.Cmd {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.camp.Home, "TEXTMILL_HOME=" + c.camp.Home, "GOMAXPROCS=2",
 		"TEXTMILL_NATS_URL=" + c.dirty.url(), "TEXTMILL_NATS_ACK_WAIT=" + ackWait.String(),
 		"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables"), "TEXTMILL_EXPORT_COMMIT_INTERVAL=100ms",
-		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=20s",
-		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runTimeout,
-		"TEXTMILL_MODELS_CHAOS_BATCH_TOKENS=1024", "TEXTMILL_MODELS_TRAP_BATCH_TOKENS=1024", "TEXTMILL_RUNTIME_THREADS=1", "TEXTMILL_RUNTIME_DEVICE=cpu",
+		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=" + cmp.Or(c.Drain, 20*time.Second).String(),
+		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runTimeout, "TEXTMILL_RUNTIME_THREADS=1", "TEXTMILL_RUNTIME_DEVICE=cpu",
+	}
+	if c.Writes {
+		slots := fmt.Sprint(writerSlots)
+		cmd.Env = append(cmd.Env, "TEXTMILL_MODELS_WRITER_SLOTS="+slots, "TEXTMILL_MODELS_TRAPWRITER_SLOTS="+slots)
+	} else {
+		cmd.Env = append(cmd.Env, "TEXTMILL_MODELS_CHAOS_BATCH_TOKENS=1024", "TEXTMILL_MODELS_TRAP_BATCH_TOKENS=1024")
 	}
 	if c.Armed {
 		cmd.Env = append(cmd.Env, "CRASH_POINT="+c.arm(arms))
