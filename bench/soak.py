@@ -57,7 +57,7 @@ class Soak:
         self.begun = time.time()
         self.end = self.begun + self.minutes * 60
         nc = await nats.connect(self.d.nats)
-        self.js = nc.jetstream()
+        self.js = nc.jetstream(timeout=120)  # a busy machine may make the server slow, which is no failure
         with open(self.d.texts, encoding="utf-8") as f:
             sentences = [json.loads(line)["text"] for line in f]
         self.load = soak_load.Load(self.js, sentences, self.seed)
@@ -71,6 +71,7 @@ class Soak:
                 g.create_task(self.visit())
         except* Exception as e:
             self.problems += [f"{type(x).__name__}: {x}" for x in e.exceptions]
+            print("ended early:", *self.problems, sep="\n  ", file=sys.stderr, flush=True)
         await self.settled()
         self.letters = [json.loads(line) for line in (await self.command("dead", "list", "--json")).splitlines()]
         await nc.close()
@@ -154,6 +155,8 @@ class Soak:
         whole, grown = self.minutes * 60, []
         early = (600, 1200) if self.minutes >= 60 else (whole / 6, whole / 3)
         late = (whole - (600 if self.minutes >= 60 else whole / 6), whole)
+        if self.samples[-1]["seconds"] < late[0]:
+            return ["the run ended before its last window"]
         median = lambda key, span: statistics.median(s[key] for s in self.samples if span[0] <= s["seconds"] <= span[1])
         print(f"{'':12s} {early[0] / 60:4.0f}-{early[1] / 60:.0f} min {late[0] / 60:7.0f}-{late[1] / 60:.0f} min    ratio")
         for key in ("VmRSS", "RssAnon", "heap_live", "heap_inuse", "descriptors", "goroutines", "Threads", "unfinished", "queue", "in_flight"):

@@ -23,7 +23,7 @@ class Load:
 
     # ragged is one sentence in most cases, and more than the model reads in some.
     def ragged(self):
-        count = self.random.choices((1, self.random.randint(2, 8), self.random.randint(15, 60)), (70, 27, 3))[0]
+        count = self.random.choices((1, self.random.randint(2, 8), self.random.randint(15, 60)), (80, 19, 1))[0]
         return " ".join(self.random.choices(self.sentences, k=count))
 
     def name(self, kind):
@@ -31,7 +31,7 @@ class Load:
         return f"{kind}-{self.made}"
 
     async def publish(self, subject, body, headers=None):
-        await self.js.publish(subject, body if isinstance(body, bytes) else json.dumps(body).encode(), headers=headers, timeout=30)
+        await self.js.publish(subject, body if isinstance(body, bytes) else json.dumps(body).encode(), headers=headers)
         self.published += 1
 
     async def shard(self, subject, job, shard, shards, dataset, texts, params=None, keep=True, expect=True):
@@ -52,12 +52,12 @@ class Load:
     async def embed(self):
         job, dataset, shards = self.name("embed"), self.random.choice(DATASETS), self.random.randint(2, 8)
         for s in range(shards):
-            await self.shard(EMBED, job, s, shards, dataset, [self.ragged() for _ in range(self.random.randint(5, 50))])
+            await self.shard(EMBED, job, s, shards, dataset, [self.ragged() for _ in range(self.random.randint(3, 30))])
 
     async def small_behind_big(self):
         big, dataset = self.name("big"), self.random.choice(DATASETS)
         for s in range(30):
-            await self.shard(EMBED, big, s, 30, dataset, [self.ragged() for _ in range(40)], keep=False)
+            await self.shard(EMBED, big, s, 30, dataset, [self.ragged() for _ in range(30)], keep=False)
         await self.shard(EMBED, self.name("small"), 0, 1, self.random.choice(DATASETS), [self.ragged() for _ in range(3)])
 
     async def bad_records(self):
@@ -78,7 +78,7 @@ class Load:
         job, dataset = self.name("dead"), self.random.choice(DATASETS)
         kind = self.random.choice(("invalid_job", "schema", "identity_conflict"))
         if kind == "invalid_job":
-            await self.publish(f"{EMBED}.{job}", self.random.choice((b"{not json", json.dumps({"job": job, "records": 7}).encode())))
+            await self.publish(f"{EMBED}.{job}", self.random.choice((b"{not json", json.dumps({"job": job, "records": 7}).encode())), {"Nats-Msg-Id": job})
         elif kind == "schema":
             await self.shard(EMBED, job, 0, 1, dataset, [self.ragged()] * 3, params={"precision": "int8"}, expect=False)
         else:

@@ -27,6 +27,7 @@ type committer struct {
 	lanes    *committers
 
 	pieces   chan piece
+	gone     chan struct{} // closed: take what was sent, commit it and end
 	drain    chan struct{} // closed: commit as soon as nothing is on its way
 	finished chan struct{}
 
@@ -41,7 +42,15 @@ type committer struct {
 	turns   chan struct{} // bounds how many settle at a time
 }
 
-// run commits until pieces is closed, then commits what it holds. The context
+// send hands over a piece. One that comes when the committer has ended is dropped: its delivery was given up and comes again.
+func (c *committer) send(p piece) {
+	select {
+	case c.pieces <- p:
+	case <-c.gone:
+	}
+}
+
+// run commits until gone is closed, then commits what it holds. The context
 // ends waiting, not bookkeeping: after it is done, deliveries are handed back.
 func (c *committer) run(ctx context.Context) {
 	defer close(c.finished)
@@ -51,12 +60,14 @@ func (c *committer) run(ctx context.Context) {
 	drain := c.drain
 	for {
 		select {
-		case p, ok := <-c.pieces:
-			if !ok {
-				c.commit(ctx)
-				return
-			}
+		case p := <-c.pieces:
 			c.take(ctx, p)
+		case <-c.gone:
+			for len(c.pieces) > 0 {
+				c.take(ctx, <-c.pieces)
+			}
+			c.commit(ctx)
+			return
 		case <-tick.C:
 			if c.batch != nil && (time.Since(c.since) >= c.interval || c.endsJob()) {
 				c.commit(ctx)

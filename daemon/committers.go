@@ -73,7 +73,7 @@ func (c *committers) retireIdle() bool {
 	for dataset, l := range c.lanes {
 		if l.users == 0 {
 			delete(c.lanes, dataset)
-			close(l.pieces)
+			close(l.gone)
 			return true
 		}
 	}
@@ -94,14 +94,14 @@ func (c *committers) commitAtOnce() {
 	}
 }
 
-// finish commits what is left, and returns when every committer has ended.
+// finish commits what is left, and returns when every committer has ended. What flights that were given up still send is dropped.
 func (c *committers) finish() {
 	c.mu.Lock()
 	all := c.lanes
 	c.lanes = nil
 	c.mu.Unlock()
 	for _, l := range all {
-		close(l.pieces)
+		close(l.gone)
 	}
 	for _, l := range all {
 		<-l.finished

@@ -120,7 +120,7 @@ func (f *flight) advance() {
 	if why := f.halting(); why != nil {
 		f.handedOn = true
 		f.slots, f.ready = nil, nil
-		f.lane.pieces <- piece{flight: f, done: true, err: why}
+		f.lane.send(piece{flight: f, done: true, err: why})
 		return
 	}
 	for len(f.slots) > 0 && f.slots[0] != nil {
@@ -142,7 +142,7 @@ func (f *flight) advance() {
 		return
 	}
 	f.handedOn = done
-	f.lane.pieces <- piece{flight: f, rows: f.ready, done: done}
+	f.lane.send(piece{flight: f, rows: f.ready, done: done})
 	f.ready, f.bytes = nil, 0
 }
 

@@ -269,7 +269,7 @@ func (d *Daemon) newCommitter(dataset string, t *export.Table) *committer {
 	return &committer{
 		table: t, dataset: dataset, settler: d.settler, tracker: d.tracker, log: d.log, metrics: d.metrics, lanes: d.lanes,
 		interval: d.cfg.Export.CommitInterval, partSize: int64(d.cfg.Export.PartBytes),
-		pieces: make(chan piece, 16), drain: make(chan struct{}), finished: make(chan struct{}),
+		pieces: make(chan piece, 16), gone: make(chan struct{}), drain: make(chan struct{}), finished: make(chan struct{}),
 		spools: map[*flight]*export.Spool{}, refused: map[*flight]error{}, turns: make(chan struct{}, settleAtOnce),
 	}
 }

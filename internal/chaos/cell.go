@@ -54,7 +54,8 @@ type cell struct {
 
 	wants  map[string]*want // by record
 	waves  int
-	recent []message // published since the stream was last seen empty
+	making sync.Mutex // held by who makes messages, where several do
+	recent []message  // published since the stream was last seen empty
 	places map[string]bool
 
 	mu  sync.Mutex

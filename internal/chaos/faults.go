@@ -34,6 +34,7 @@ const (
 	optimized    = "delta-rs: OPTIMIZE"
 	cleaned      = "delta-rs: log clean-up"
 	fillDisk     = "disk full"
+	hang         = "model run takes too long"
 	drain        = "SIGTERM: drain, another takes its place"
 	quiet        = "" // only what strikes by itself
 )
@@ -55,6 +56,11 @@ func (c *cell) inject(ctx context.Context, kind string) error {
 		return c.freeze(ctx)
 	case drain:
 		c.drain()
+	case hang:
+		if err := c.publish(ctx, []message{c.traps(c.waves)}); err != nil {
+			return err
+		}
+		return pause(ctx, runLimit)
 	case killBroker:
 		c.broker.proc.kill()
 		if err := pause(ctx, c.upTo(500*time.Millisecond)); err != nil {

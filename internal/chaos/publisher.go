@@ -68,13 +68,18 @@ func (p *publisher) publish(ctx context.Context, all ...message) error {
 
 // waiting is how many messages the job stream holds.
 func (p *publisher) waiting(ctx context.Context) (uint64, error) {
+	s, err := p.state(ctx)
+	return s.Msgs, err
+}
+
+func (p *publisher) state(ctx context.Context) (jetstream.StreamState, error) {
 	one, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	s, err := p.js.Stream(one, queue.JobStream)
 	if err != nil {
-		return 0, err
+		return jetstream.StreamState{}, err
 	}
-	return s.CachedInfo().State.Msgs, nil
+	return s.CachedInfo().State, nil
 }
 
 // hasStreams reports whether every stream is there.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"textmill/jobs"
 	"textmill/models"
@@ -25,7 +26,7 @@ const (
 	slowSize    = 8 << 20
 	slowNodes   = 400
 	hugeLog2    = 40
-	runTimeout  = "2s"
+	runLimit    = 2 * time.Second
 	trapRecords = 20
 )
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -40,6 +41,8 @@ func run(ctx context.Context) error {
 		dir      = flag.String("dir", "", "where to work; a new directory when empty")
 		root     = flag.String("root", ".", "the source tree")
 	)
+	recovery := flag.Bool("recovery", false, "instead, measure how long after each kind of fault one daemon works at its full rate again; -only names kinds of faults")
+	repeats := flag.Int("repeats", 2, "faults of a kind that -recovery lets fall")
 	show := flag.Bool("show", false, "only print the table of -results")
 	flag.Parse()
 	if *show {
@@ -65,6 +68,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	c.Seed, c.Records, c.Faults, c.Time, c.PerCell, c.Parallel, c.Progress = *seed, *records, *faults, *limit, *perCell, *parallel, os.Stderr
+	if *recovery {
+		return measure(ctx, c, work, *only, *repeats)
+	}
 	for _, s := range chaos.Specs() {
 		if *only == "" || strings.Contains(","+*only+",", ","+s.Name+",") {
 			c.Specs = append(c.Specs, s)
@@ -92,6 +98,24 @@ func run(ctx context.Context) error {
 	}
 	if !r.Sound() {
 		return errors.New("a promise was broken; the worlds in which it was are kept")
+	}
+	return os.RemoveAll(work)
+}
+
+// measure tells how soon each kind of fault is over, and is content when every kind of fault keeps the bound.
+func measure(ctx context.Context, c *chaos.Campaign, work, only string, repeats int) error {
+	var kinds []string
+	for _, kind := range chaos.RecoveryKinds() {
+		if only == "" || slices.Contains(strings.Split(only, ","), kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	all, err := c.Recover(ctx, kinds, repeats)
+	if err := errors.Join(err, chaos.PrintRecovery(os.Stdout, all)); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(all, chaos.Recovery.Late) {
+		return fmt.Errorf("not every fault was over within %v; what was not sound is kept in %s", chaos.RecoveryBound, work)
 	}
 	return os.RemoveAll(work)
 }
