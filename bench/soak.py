@@ -112,7 +112,7 @@ class Soak:
             await asyncio.sleep(max(0, min(90, self.end - 30 - time.time())))
 
     def page(self, path):
-        with urllib.request.urlopen(self.d.http + path, timeout=60) as page:
+        with urllib.request.urlopen(self.d.http + path, timeout=600) as page:
             return page.read().decode()
 
     def look(self):
