@@ -107,7 +107,7 @@ func (c *Campaign) tell(n int, r, sum *Results) {
 	}
 }
 
-var network = []string{cutNetwork, slowNetwork, lossyNetwork, echoNetwork, halfNetwork, stallNetwork}
+var network = []string{cutNetwork, slowNetwork, lossyNetwork, echoNetwork, halfNetwork, stallNetwork, forgetLinks}
 
 // Specs are the kinds of cells of a whole campaign.
 func Specs() []Spec {

@@ -24,6 +24,7 @@ const (
 	echoNetwork  = "network: messages doubled"
 	halfNetwork  = "network: half-closed"
 	stallNetwork = "network: stalled"
+	forgetLinks  = "network: connections forgotten"
 	republish    = "publisher repeats itself"
 	remakeStream = "job stream deleted and made anew"
 	dropStream   = "job stream deleted"
@@ -83,6 +84,8 @@ func (c *cell) inject(ctx context.Context, kind string) error {
 	case stallNetwork:
 		c.dirty.set(stalled, 0)
 		return c.clears(ctx, 3*time.Second)
+	case forgetLinks:
+		c.dirty.forget()
 	case halfNetwork:
 		c.dirty.halfClose()
 		return c.clears(ctx, time.Second)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,7 +40,10 @@ type proxy struct {
 }
 
 // link is one connection through the proxy.
-type link struct{ client, server *net.TCPConn }
+type link struct {
+	client, server *net.TCPConn
+	forgotten      atomic.Bool // nothing passes any more, and nobody is told, not even of the end
+}
 
 func (l *link) close() {
 	_ = l.client.Close()
@@ -97,6 +101,13 @@ func (p *proxy) halfClose() {
 	}
 }
 
+// forget has every connection lead nowhere from now on, as a firewall does that lost its state. New ones are well.
+func (p *proxy) forget() {
+	for _, l := range p.all() {
+		l.forgotten.Store(true)
+	}
+}
+
 func (p *proxy) all() (links []*link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,13 +155,13 @@ func (p *proxy) connect(client *net.TCPConn) {
 		_ = client.Close()
 		return
 	}
-	l := &link{client, server.(*net.TCPConn)}
+	l := &link{client: client, server: server.(*net.TCPConn)}
 	p.mu.Lock()
 	p.links[l] = struct{}{}
 	p.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { p.pass(l.client, l.server) })
-	both.Go(func() { p.pass(l.server, l.client) })
+	both.Go(func() { p.pass(l, l.client, l.server) })
+	both.Go(func() { p.pass(l, l.server, l.client) })
 	both.Wait()
 	l.close()
 	p.mu.Lock()
@@ -159,10 +170,12 @@ func (p *proxy) connect(client *net.TCPConn) {
 }
 
 // pass moves frames one way until either side ends.
-func (p *proxy) pass(from, to *net.TCPConn) {
+func (p *proxy) pass(l *link, from, to *net.TCPConn) {
 	defer func() {
 		_ = from.Close()
-		_ = to.Close()
+		if !l.forgotten.Load() {
+			_ = to.Close()
+		}
 	}()
 	in := bufio.NewReaderSize(from, 64<<10)
 	for {
@@ -172,6 +185,8 @@ func (p *proxy) pass(from, to *net.TCPConn) {
 		}
 		copies := 1
 		switch w, delay, changed := p.now(); {
+		case l.forgotten.Load():
+			copies = 0
 		case w == slow && in.Buffered() == 0:
 			select {
 			case <-time.After(delay):

@@ -78,6 +78,11 @@ const (
 	firstDelay = 100 * time.Millisecond
 	mostDelay  = 5 * time.Second
 	askTimeout = 5 * time.Second // of one request to the server
+
+	// A connection that leads nowhere without a word, as behind a firewall that lost its state, is given up after
+	// (pingsLost + 1) × pingEvery.
+	pingEvery = 2 * time.Second
+	pingsLost = 2
 )
 
 // Connect tries until a server answers or ctx ends; the first failure is logged.
@@ -196,8 +201,8 @@ func (o *Options) natsOptions(q *Queue) ([]nats.Option, error) {
 		nats.IgnoreAuthErrorAbort(),
 		nats.CustomReconnectDelay(delay),
 		nats.ReconnectBufSize(-1), // what cannot be sent now is an error, not a promise
-		nats.PingInterval(20 * time.Second),
-		nats.MaxPingsOutstanding(2),
+		nats.PingInterval(pingEvery),
+		nats.MaxPingsOutstanding(pingsLost),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			q.link.lost()
 			if err != nil {
