@@ -26,6 +26,7 @@ type Tracker struct {
 
 	mu      sync.Mutex
 	jobs    map[string]*progress
+	settled map[string]*progress // those whose shards are all settled and that nobody has announced: looked through with each event
 	changed chan struct{}
 
 	cancel context.CancelFunc
@@ -47,7 +48,7 @@ func (q *Queue) Track(ctx context.Context, o TrackOptions) (*Tracker, error) {
 		}
 		f.filter = jobs.EventSubject(o.Job)
 	}
-	t := &Tracker{q: q, onEvent: o.OnEvent, jobs: make(map[string]*progress), changed: make(chan struct{}), ended: make(chan struct{})}
+	t := &Tracker{q: q, onEvent: o.OnEvent, jobs: make(map[string]*progress), settled: make(map[string]*progress), changed: make(chan struct{}), ended: make(chan struct{})}
 	for again := true; again; again = f.pending > 0 {
 		if err := f.read(ctx, followBatch, 0, t.see); err != nil && !errors.Is(err, errGap) {
 			f.close()
@@ -88,7 +89,9 @@ func (t *Tracker) see(msg *nats.Msg, _ ackSubject) error {
 		return nil
 	}
 	t.mu.Lock()
-	t.progress(e.Job).apply(e)
+	p := t.progress(e.Job)
+	p.apply(e)
+	t.file(p)
 	t.signal()
 	t.mu.Unlock()
 	if t.onEvent != nil {
@@ -120,6 +123,15 @@ func (t *Tracker) progress(job string) *progress {
 	return p
 }
 
+// file keeps settled in step with a job that changed.
+func (t *Tracker) file(p *progress) {
+	if p.complete() && !p.announced && !p.cancelled {
+		t.settled[p.status.Job] = p
+	} else {
+		delete(t.settled, p.status.Job)
+	}
+}
+
 // forget drops the tenth of the jobs that were done longest ago, or that were
 // heard of longest ago if none is done.
 func (t *Tracker) forget() {
@@ -138,6 +150,7 @@ func (t *Tracker) forget() {
 	})
 	for _, p := range all[:len(all)/10+1] {
 		delete(t.jobs, p.status.Job)
+		delete(t.settled, p.status.Job)
 	}
 }
 
@@ -161,6 +174,7 @@ func (t *Tracker) Expect(job string, shards int) {
 	p := t.progress(job)
 	if shards > p.status.Shards {
 		p.status.Shards = shards
+		t.file(p)
 		t.signal()
 	}
 }
@@ -178,27 +192,23 @@ func (t *Tracker) Job(job string) (JobStatus, bool) {
 
 // Jobs lists all jobs, the one with the latest event first.
 func (t *Tracker) Jobs() []JobStatus {
-	now := time.Now()
-	return t.list(func(p *progress) (JobStatus, bool) { return p.report(now), true })
+	return t.list(t.jobs)
 }
 
 // Settled lists the jobs whose shards are all settled and whose `done` event is
 // not in the stream yet.
 func (t *Tracker) Settled() []JobStatus {
-	now := time.Now()
-	return t.list(func(p *progress) (JobStatus, bool) {
-		return p.report(now), p.complete() && !p.announced && !p.cancelled
-	})
+	return t.list(t.settled)
 }
 
-func (t *Tracker) list(pick func(*progress) (JobStatus, bool)) []JobStatus {
+// list reports on some jobs, which mu guards.
+func (t *Tracker) list(some map[string]*progress) []JobStatus {
+	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var out []JobStatus
-	for _, p := range t.jobs {
-		if s, ok := pick(p); ok {
-			out = append(out, s)
-		}
+	for _, p := range some {
+		out = append(out, p.report(now))
 	}
 	slices.SortFunc(out, func(a, b JobStatus) int { return b.Updated.Compare(a.Updated) })
 	return out
