@@ -13,7 +13,10 @@ peers      := $(peers_venv)/.requirements-$(shell cksum < bench/generate/require
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate soak chaos sbom require
+FUZZTIME ?= 10m
+JOBS     ?= 4
+
+.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +65,9 @@ soak: setup $(stamp) ## an hour of everything at once: memory, descriptors and g
 
 chaos: setup $(stamp) ## break everything on purpose and count: make chaos ARGS="-seed 1 -records 500000 -faults 2000 -time 1h"
 	$(GO) run ./internal/chaos/run $(ARGS)
+
+fuzz: require ## every fuzz target, 10 minutes each, within 2 GiB: make fuzz FUZZTIME=1m JOBS=8 ARGS="-only tokenize"
+	$(GO) run ./internal/fuzz -time $(FUZZTIME) -jobs $(JOBS) $(ARGS)
 
 sbom: build ## what the binary is made of, with licences, and bin/textmill.cdx.json for tools
 	$(GO) run ./internal/sbom -json $(bin) > bin/textmill.cdx.json
