@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"textmill/export/internal/footer"
+	"textmill/export/internal/pages"
 )
 
 // The rows of a checkpoint: each holds one action. Names and shapes are those of the Delta protocol.
@@ -159,6 +160,9 @@ func readCheckpointFrom(ctx context.Context, r io.ReaderAt, size int64, each fun
 		if _, ok := file.Schema().Lookup(firstLeaf(column)...); !ok {
 			return fmt.Errorf("%w: the checkpoint has no column %s", ErrCorrupt, column)
 		}
+	}
+	if err := pages.CheckAll(r, file, nil, pages.DefaultMax); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	reader := parquet.NewGenericReader[checkpointRow](file)
 	defer reader.Close()

@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"textmill/export/internal/footer"
+	"textmill/export/internal/pages"
 )
 
 // ErrFormat is the class of files that are not Parquet, are damaged, or expand beyond the limits.
@@ -19,7 +20,7 @@ var ErrFormat = errors.New("unreadable Parquet file")
 var ErrColumn = errors.New("unreadable Parquet column")
 
 // DefaultMaxPage is how large a page may be once decompressed.
-const DefaultMaxPage = 256 << 20
+const DefaultMaxPage = pages.DefaultMax
 
 // Column is a top-level column.
 type Column struct {

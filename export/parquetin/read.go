@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+
+	"textmill/export/internal/pages"
 )
 
 // Value is one cell: text as it is, numbers and booleans as JSON writes them, dates and times in ISO 8601, in UTC.
@@ -35,13 +37,22 @@ func (f *File) Read(ctx context.Context, groups []int, columns []string, each fu
 	}
 	for _, g := range groups {
 		if err := f.checkPages(g, chosen); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 		if err := readGroup(ctx, all[g], chosen, each); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (f *File) checkPages(group int, columns []Column) (err error) {
+	defer caught(&err)
+	leaves := []int{}
+	for _, c := range columns {
+		leaves = append(leaves, c.leaf)
+	}
+	return pages.Check(f.r, f.file, group, leaves, f.maxPage)
 }
 
 func readGroup(ctx context.Context, g parquet.RowGroup, columns []Column, each func([]Value) error) error {

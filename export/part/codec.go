@@ -19,10 +19,10 @@ var sharedEncoder = sync.OnceValues(func() (*zstd.Encoder, error) {
 	return zstd.NewWriter(nil, zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
 })
 
-// pages is Zstandard with a small window.
-type pages struct{ compress.Codec }
+// smallWindow is Zstandard with one.
+type smallWindow struct{ compress.Codec }
 
-func (pages) Encode(dst, src []byte) ([]byte, error) {
+func (smallWindow) Encode(dst, src []byte) ([]byte, error) {
 	e, err := sharedEncoder()
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
@@ -33,7 +33,7 @@ func (pages) Encode(dst, src []byte) ([]byte, error) {
 // recode is a codec that a schema asks for, or ours in place of parquet-go's.
 func recode(c compress.Codec) compress.Codec {
 	if c != nil && c.CompressionCodec() == format.Zstd {
-		return pages{c}
+		return smallWindow{c}
 	}
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"textmill/export/internal/footer"
+	"textmill/export/internal/pages"
 )
 
 // ErrDamaged is the class of part files that cannot be read.
@@ -25,6 +26,7 @@ type Footer struct {
 
 // Reader reads a part's rows in order.
 type Reader struct {
+	r    io.ReaderAt
 	file *parquet.File
 	kind Embedding
 }
@@ -41,7 +43,7 @@ func Open(r io.ReaderAt, size int64) (pr *Reader, err error) {
 	}
 	for _, kind := range []Embedding{Float32, Int8, Int16} {
 		if err = sameColumns(schemaOf(kind), f.Schema()); err == nil {
-			return &Reader{file: f, kind: kind}, nil
+			return &Reader{r: r, file: f, kind: kind}, nil
 		}
 	}
 	return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -108,6 +110,9 @@ func (r *Reader) Footer() Footer {
 // Rows calls each with all rows in order, some at a time; what it gets is valid only during the call.
 func (r *Reader) Rows(ctx context.Context, each func([]Row) error) (err error) {
 	defer caught(&err)
+	if err := pages.CheckAll(r.r, r.file, nil, pages.DefaultMax); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	switch r.kind {
 	case Int8:
 		return readRows[int8](ctx, r.file, each)

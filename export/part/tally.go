@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+
+	"textmill/export/internal/pages"
 )
 
 // Delivery names what brought rows into a part.
@@ -25,6 +27,17 @@ type origin struct {
 // AddTallies counts the part's rows by delivery into all.
 func (r *Reader) AddTallies(ctx context.Context, all map[Delivery]Tally) (err error) {
 	defer caught(&err)
+	var leaves []int
+	for _, name := range []string{"job", "shard", "error"} {
+		c, ok := r.file.Schema().Lookup(name)
+		if !ok {
+			return fmt.Errorf("%w: it has no column %s", ErrDamaged, name)
+		}
+		leaves = append(leaves, c.ColumnIndex)
+	}
+	if err := pages.CheckAll(r.r, r.file, leaves, pages.DefaultMax); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	pr := parquet.NewGenericReader[origin](r.file)
 	defer pr.Close()
 	records := make([]origin, 256)

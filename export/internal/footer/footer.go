@@ -6,9 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"textmill/export/internal/compact"
 )
 
-// Check reads the last eight bytes: the footer must lie inside the file, or the library would give it memory unseen.
+// maxBytes bounds a footer; one of 100,000 column chunks takes about as much.
+const maxBytes = 16 << 20
+
+// Check reads the footer: it must lie inside the file, and all that it counts inside of it, or the library would give it memory
+// unseen.
 func Check(r io.ReaderAt, size int64) error {
 	const magic, least = "PAR1", 12
 	if size < least {
@@ -21,8 +27,19 @@ func Check(r io.ReaderAt, size int64) error {
 	if string(end[4:]) != magic {
 		return errors.New("the file does not end as Parquet files do")
 	}
-	if n := int64(binary.LittleEndian.Uint32(end[:4])); n > size-least {
+	n := int64(binary.LittleEndian.Uint32(end[:4]))
+	if n > size-least {
 		return fmt.Errorf("a footer of %d bytes does not fit a file of %d", n, size)
+	}
+	if n > maxBytes {
+		return fmt.Errorf("a footer of %d bytes; the limit is %d", n, maxBytes)
+	}
+	footer := make([]byte, n)
+	if got, err := r.ReadAt(footer, size-8-n); got < len(footer) {
+		return fmt.Errorf("read the footer: %w", err)
+	}
+	if _, err := compact.Struct(footer); err != nil {
+		return fmt.Errorf("the footer cannot be read: %w", err)
 	}
 	return nil
 }
