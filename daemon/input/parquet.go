@@ -123,6 +123,8 @@ func (s *parquetSource) choose(columns []parquetin.Column, o Options) (skipped [
 	for _, c := range columns {
 		names = append(names, c.Name)
 		switch {
+		case !utf8.ValidString(c.Name):
+			return nil, fmt.Errorf("%w: the name of column %q is not valid UTF-8", ErrFormat, c.Name)
 		case slices.Contains(s.columns, c.Name):
 			return nil, fmt.Errorf("%w: two columns are called %q", ErrFormat, c.Name)
 		case c.Err == nil:
