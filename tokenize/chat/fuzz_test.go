@@ -47,3 +47,37 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// FuzzConversation is the messages of a job: whatever they are, templates of models' kinds render them, or say why not.
+func FuzzConversation(f *testing.F) {
+	f.Add([]byte(`[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"hé"}]},{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":{"a":1e3}}}]}]`), []byte(`[{"name":"f"}]`))
+	f.Add([]byte(`[[],{"role":7},"x",{"role":"\ud83d\ude00","content":123456789012345678901234567890}]`), []byte(`null`))
+	f.Add([]byte(`{"a":{"a":{"a":[[[[]]]]}}}`), []byte(`{`))
+	var templates []*Template
+	for _, source := range []string{
+		"{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}",
+		"{% for m in messages %}{% if m.content is string %}{{ m.content | trim }}{% else %}{% for c in m.content %}{{ c.text }}{% endfor %}{% endif %}{{ m.tool_calls | tojson }}{% endfor %}",
+		"{{ messages }}{{ messages | tojson(indent=2) }}{% for m in messages | sort(attribute='role') %}{{ m.items() | list }}{% endfor %}{% if tools %}{{ tools | length }}{% endif %}{{ messages[-1].content[:3] | upper }}",
+		"{{ messages | map(attribute='content') | join(', ') }}{{ messages | selectattr('role', 'equalto', 'user') | list | tojson }}",
+	} {
+		template, err := ParseTemplate(source, &Config{})
+		if err != nil {
+			f.Fatalf("%s: %v", source, err)
+		}
+		templates = append(templates, template)
+	}
+	f.Fuzz(func(t *testing.T, messages, tools []byte) {
+		for _, template := range templates {
+			out, err := template.Render(Conversation{Messages: messages, Tools: tools})
+			if err != nil && !errors.Is(err, ErrTemplate) {
+				t.Fatalf("%v is not of class ErrTemplate", err)
+			}
+			if !utf8.ValidString(out) {
+				t.Fatalf("%q renders to invalid UTF-8 %q", messages, out)
+			}
+			if len(out) > 1<<10+32*len(messages)*(1+len(messages)) {
+				t.Fatalf("%d bytes render to %d", len(messages), len(out))
+			}
+		}
+	})
+}

@@ -43,7 +43,20 @@ func attribute(v any, name string) (any, error) {
 }
 
 func missing(v any, name any) *Undefined {
-	return &Undefined{fmt.Sprintf("'%s object' has no attribute %s; it", typeName(v), repr(name))}
+	return &Undefined{fmt.Sprintf("'%s object' has no attribute %s; it", typeName(v), shown(name))}
+}
+
+// shown is a key as an error shows it.
+func shown(key any) string {
+	switch x := key.(type) {
+	case *List, *Dict:
+		return typeName(x)
+	case string:
+		if len(x) > 100 {
+			return quote(strings.ToValidUTF8(x[:100], "")) + "…"
+		}
+	}
+	return scalar(key)
 }
 
 // item is v[k]: the value under that key, else the attribute.
@@ -66,11 +79,14 @@ func item(v, k any) (any, error) {
 		}
 	case string:
 		if i, ok := integer(k); ok {
-			runes := []rune(x)
-			if i, ok = position(i, len(runes)); ok {
-				return string(runes[i]), nil
+			if i, ok = position(i, utf8.RuneCountInString(x)); !ok {
+				return missing(v, k), nil
 			}
-			return missing(v, k), nil
+			for _, char := range x {
+				if i--; i < 0 {
+					return string(char), nil
+				}
+			}
 		}
 	}
 	if name, ok := k.(string); ok {
@@ -91,16 +107,10 @@ func position(i int64, n int) (int64, bool) {
 }
 
 // slice is v[from:to:step].
-func slice(v any, bounds [3]any) (any, error) {
-	var items []any
+func (r *renderer) slice(v any, bounds [3]any) (any, error) {
 	s, isString := v.(string)
 	l, isList := v.(*List)
-	switch {
-	case isString:
-		items, _ = iterate(s)
-	case isList:
-		items = l.Items
-	default:
+	if !isString && !isList {
 		if u, ok := v.(*Undefined); ok {
 			return nil, fmt.Errorf("%s is undefined", u.what)
 		}
@@ -113,25 +123,29 @@ func slice(v any, bounds [3]any) (any, error) {
 			return nil, errors.New("slice step must be an integer other than zero")
 		}
 	}
-	from, to, err := sliceBounds(bounds, step, int64(len(items)))
+	if isString {
+		r.charge(size(s))
+		chars, err := sliced([]rune(s), bounds, step)
+		return string(chars), err
+	}
+	items, err := sliced(l.Items, bounds, step)
+	return &List{items, l.Tuple}, err
+}
+
+func sliced[T any](items []T, bounds [3]any, step int64) ([]T, error) {
+	n := int64(len(items))
+	from, to, err := sliceBounds(bounds, step, n)
 	if err != nil {
 		return nil, err
 	}
-	var out []any
+	var out []T
 	for i := from; step > 0 && i < to || step < 0 && i > to; i += step {
 		out = append(out, items[i])
-		if step > int64(len(items)) || -step > int64(len(items)) {
+		if step > n || -step > n {
 			break
 		}
 	}
-	if isString {
-		var b strings.Builder
-		for _, c := range out {
-			b.WriteString(c.(string))
-		}
-		return b.String(), nil
-	}
-	return &List{out, l.Tuple}, nil
+	return out, nil
 }
 
 func sliceBounds(bounds [3]any, step, n int64) (from, to int64, err error) {

@@ -31,7 +31,7 @@ func (b *binaryExpression) eval(r *renderer, s *scope) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := r.handled(calculate(b.operator, left, right))
+	v, err := r.handled(r.calculate(b.operator, left, right))
 	return v, at(b.line, err)
 }
 
@@ -56,9 +56,9 @@ func (e *signExpression) eval(r *renderer, s *scope) (any, error) {
 	return i, nil
 }
 
-func calculate(op string, a, b any) (any, error) {
+func (r *renderer) calculate(op string, a, b any) (any, error) {
 	if op == "~" {
-		return limited(text(a) + text(b))
+		return limited(r.text(a) + r.text(b))
 	}
 	for _, v := range []any{a, b} {
 		if u, ok := v.(*Undefined); ok {

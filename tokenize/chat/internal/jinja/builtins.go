@@ -13,7 +13,7 @@ var builtins = map[string]callable{
 	"raise_exception": func(c *call) (any, error) {
 		message := ""
 		if len(c.args) > 0 {
-			message = text(c.args[0])
+			message = c.r.text(c.args[0])
 		}
 		return nil, &Raised{message}
 	},
@@ -62,6 +62,7 @@ func named(c *call) (*Dict, error) {
 		if !ok {
 			return nil, errors.New("a mapping is wanted")
 		}
+		c.r.charge(len(from.keys))
 		for _, k := range from.keys {
 			d.Set(k, from.values[k])
 		}

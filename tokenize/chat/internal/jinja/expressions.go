@@ -153,7 +153,7 @@ func (c *compareExpression) eval(r *renderer, s *scope) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		holds, err := compare(op, left, right)
+		holds, err := r.compare(op, left, right)
 		if err != nil {
 			return nil, at(c.line, err)
 		}
@@ -183,6 +183,9 @@ func (i *itemExpression) eval(r *renderer, s *scope) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s, ok := of.(string); ok {
+		r.charge(size(s))
+	}
 	v, err := item(of, k)
 	return v, at(i.line, err)
 }
@@ -201,7 +204,7 @@ func (e *sliceExpression) eval(r *renderer, s *scope) (any, error) {
 			return nil, err
 		}
 	}
-	v, err := r.handled(slice(of, bounds))
+	v, err := r.handled(r.slice(of, bounds))
 	return v, at(e.line, err)
 }
 
@@ -289,19 +292,19 @@ func (t *testExpression) eval(r *renderer, s *scope) (any, error) {
 }
 
 // compare holds or not as in Python; ordering wants two of a kind.
-func compare(op string, a, b any) (bool, error) {
+func (r *renderer) compare(op string, a, b any) (bool, error) {
 	switch op {
 	case "==":
-		return equal(a, b), nil
+		return r.equal(a, b), nil
 	case "!=":
-		return !equal(a, b), nil
+		return !r.equal(a, b), nil
 	case "in":
-		return contains(b, a)
+		return r.contains(b, a)
 	case "not in":
-		in, err := contains(b, a)
+		in, err := r.contains(b, a)
 		return !in, err
 	}
-	order, err := order(a, b)
+	order, err := r.order(a, b)
 	if err != nil {
 		return false, err
 	}
@@ -316,7 +319,8 @@ func compare(op string, a, b any) (bool, error) {
 	return order >= 0, nil
 }
 
-func order(a, b any) (int, error) {
+func (r *renderer) order(a, b any) (int, error) {
+	r.charge(1)
 	for _, v := range []any{a, b} {
 		if u, ok := v.(*Undefined); ok {
 			return 0, fmt.Errorf("%s is undefined", u.what)
@@ -334,14 +338,15 @@ func order(a, b any) (int, error) {
 	}
 	if s, ok := a.(string); ok {
 		if t, ok := b.(string); ok {
+			r.charge(min(len(s), len(t)) / 64)
 			return strings.Compare(s, t), nil
 		}
 	}
 	if l, ok := a.(*List); ok {
 		if m, ok := b.(*List); ok && l.Tuple == m.Tuple {
 			for i := range min(len(l.Items), len(m.Items)) {
-				if !equal(l.Items[i], m.Items[i]) {
-					return order(l.Items[i], m.Items[i])
+				if !r.equal(l.Items[i], m.Items[i]) {
+					return r.order(l.Items[i], m.Items[i])
 				}
 			}
 			return len(l.Items) - len(m.Items), nil
@@ -350,13 +355,14 @@ func order(a, b any) (int, error) {
 	return 0, fmt.Errorf("'<' not supported between instances of '%s' and '%s'", typeName(a), typeName(b))
 }
 
-func contains(in, v any) (bool, error) {
+func (r *renderer) contains(in, v any) (bool, error) {
 	switch x := in.(type) {
 	case string:
 		s, ok := v.(string)
 		if !ok {
 			return false, errors.New("'in <string>' requires string as left operand")
 		}
+		r.charge(size(x))
 		return strings.Contains(x, s), nil
 	case *Dict:
 		k, ok := key(v)
@@ -366,9 +372,9 @@ func contains(in, v any) (bool, error) {
 		_, found := x.Get(k)
 		return found, nil
 	}
-	items, err := iterate(in)
+	items, err := r.iterate(in)
 	for _, item := range items {
-		if equal(item, v) {
+		if r.equal(item, v) {
 			return true, nil
 		}
 	}

@@ -16,18 +16,18 @@ var filters map[string]filterFunc
 func init() { // a composite literal would be a cycle: map and select look filters up by name
 	filters = map[string]filterFunc{
 		"tojson": toJSONFilter,
-		"trim":   func(v any, c *call) (any, error) { return strip(text(v), c, true, true) },
+		"trim":   func(v any, c *call) (any, error) { return strip(c.r.text(v), c, true, true) },
 		"length": lengthFilter, "count": lengthFilter,
-		"upper":      func(v any, c *call) (any, error) { return upper(text(v)), nil },
-		"lower":      func(v any, c *call) (any, error) { return lower(text(v)), nil },
-		"capitalize": func(v any, c *call) (any, error) { return capitalize(text(v)), nil },
-		"string":     func(v any, c *call) (any, error) { return text(v), nil },
+		"upper":      func(v any, c *call) (any, error) { return upper(c.r.text(v)), nil },
+		"lower":      func(v any, c *call) (any, error) { return lower(c.r.text(v)), nil },
+		"capitalize": func(v any, c *call) (any, error) { return capitalize(c.r.text(v)), nil },
+		"string":     func(v any, c *call) (any, error) { return c.r.text(v), nil },
 		"safe":       func(v any, c *call) (any, error) { return v, nil },
 		"escape":     escapeFilter, "e": escapeFilter,
 		"default": defaultFilter, "d": defaultFilter,
 		"first": firstFilter, "last": lastFilter,
 		"list": func(v any, c *call) (any, error) {
-			items, err := iterate(v)
+			items, err := c.r.iterate(v)
 			return &List{Items: slices.Clone(items)}, err
 		},
 		"join": joinFilter, "replace": replaceFilter,
@@ -43,8 +43,8 @@ func init() { // a composite literal would be a cycle: map and select look filte
 
 func lengthFilter(v any, _ *call) (any, error) { return length(v) }
 
-func escapeFilter(v any, _ *call) (any, error) {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace(text(v)), nil
+func escapeFilter(v any, c *call) (any, error) {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace(c.r.text(v)), nil
 }
 
 func defaultFilter(v any, c *call) (any, error) {
@@ -55,16 +55,16 @@ func defaultFilter(v any, c *call) (any, error) {
 	return v, nil
 }
 
-func firstFilter(v any, _ *call) (any, error) {
-	items, err := iterate(v)
+func firstFilter(v any, c *call) (any, error) {
+	items, err := c.r.iterate(v)
 	if err != nil || len(items) == 0 {
 		return &Undefined{"no first item, sequence was empty; it"}, err
 	}
 	return items[0], nil
 }
 
-func lastFilter(v any, _ *call) (any, error) {
-	items, err := iterate(v)
+func lastFilter(v any, c *call) (any, error) {
+	items, err := c.r.iterate(v)
 	if err != nil || len(items) == 0 {
 		return &Undefined{"no last item, sequence was empty; it"}, err
 	}
@@ -72,24 +72,37 @@ func lastFilter(v any, _ *call) (any, error) {
 }
 
 func joinFilter(v any, c *call) (any, error) {
-	items, err := iterate(v)
+	items, err := c.r.iterate(v)
 	if err != nil {
 		return nil, err
 	}
 	if name := c.arg(1, "attribute", nil); name != nil {
-		if items, err = each(items, name, nil); err != nil {
+		if items, err = c.r.each(items, name, nil); err != nil {
 			return nil, err
 		}
 	}
 	parts := make([]string, len(items))
 	for i, item := range items {
-		parts[i] = text(item)
+		c.r.charge(1)
+		parts[i] = c.r.text(item)
 	}
-	return limited(strings.Join(parts, text(c.arg(0, "d", ""))))
+	return joined(parts, c.r.text(c.arg(0, "d", "")))
+}
+
+// joined is refused before it takes memory.
+func joined(parts []string, separator string) (any, error) {
+	size := len(separator) * max(len(parts)-1, 0)
+	for _, p := range parts {
+		size += len(p)
+	}
+	if size > maxOutput {
+		return nil, errors.New("string too large")
+	}
+	return strings.Join(parts, separator), nil
 }
 
 func replaceFilter(v any, c *call) (any, error) {
-	return stringMethods["replace"](text(v), c)
+	return stringMethods["replace"](c.r.text(v), c)
 }
 
 func itemsFilter(v any, _ *call) (any, error) {
@@ -108,7 +121,7 @@ func dictSortFilter(v any, c *call) (any, error) {
 		return nil, fmt.Errorf("'%s' object has no items", typeName(v))
 	}
 	place := 0
-	if by := text(c.arg(1, "by", "key")); by == "value" {
+	if by := c.r.text(c.arg(1, "by", "key")); by == "value" {
 		place = 1
 	} else if by != "key" {
 		return nil, errors.New("dictsort is by key or by value")
@@ -118,7 +131,7 @@ func dictSortFilter(v any, c *call) (any, error) {
 	for i, item := range items {
 		keys[i] = item.(*List).Items[place]
 	}
-	items, err := sorted(items, keys, truth(c.arg(0, "case_sensitive", false)), truth(c.arg(2, "reverse", false)))
+	items, err := c.r.sorted(items, keys, truth(c.arg(0, "case_sensitive", false)), truth(c.arg(2, "reverse", false)))
 	return &List{Items: items}, err
 }
 
@@ -168,7 +181,7 @@ func absFilter(v any, _ *call) (any, error) {
 func roundFilter(v any, c *call) (any, error) {
 	f, ok := number(v)
 	places, _ := integer(c.arg(0, "precision", int64(0)))
-	method := text(c.arg(1, "method", "common"))
+	method := c.r.text(c.arg(1, "method", "common"))
 	if !ok {
 		return nil, fmt.Errorf("type %s cannot be rounded", typeName(v))
 	}
@@ -187,32 +200,32 @@ func roundFilter(v any, c *call) (any, error) {
 	return nil, errors.New("method must be common, ceil or floor")
 }
 
-func reverseFilter(v any, _ *call) (any, error) {
-	items, err := iterate(v)
+func reverseFilter(v any, c *call) (any, error) {
+	items, err := c.r.iterate(v)
 	if err != nil {
 		return nil, err
 	}
 	items = slices.Clone(items)
 	slices.Reverse(items)
 	if _, ok := v.(string); ok {
-		return joinFilter(&List{Items: items}, &call{})
+		return joinFilter(&List{Items: items}, &call{r: c.r})
 	}
 	return &List{Items: items}, nil
 }
 
 func sumFilter(v any, c *call) (any, error) {
-	items, err := iterate(v)
+	items, err := c.r.iterate(v)
 	if err != nil {
 		return nil, err
 	}
 	if name := c.arg(0, "attribute", nil); name != nil {
-		if items, err = each(items, name, nil); err != nil {
+		if items, err = c.r.each(items, name, nil); err != nil {
 			return nil, err
 		}
 	}
 	sum := c.arg(1, "start", int64(0))
 	for _, item := range items {
-		if sum, err = calculate("+", sum, item); err != nil {
+		if sum, err = c.r.handled(c.r.calculate("+", sum, item)); err != nil {
 			return nil, err
 		}
 	}
@@ -232,8 +245,8 @@ func indentFilter(v any, c *call) (any, error) {
 		margin = strings.Repeat(" ", int(max(n, 0)))
 	}
 	first, blank := truth(c.arg(1, "first", false)), truth(c.arg(2, "blank", false))
-	s := text(v) + "\n" // as Jinja does: the last line may end without one
-	lines := splitLines(s, false).Items
+	s := c.r.text(v) + "\n" // as Jinja does: the last line may end without one
+	lines := c.r.splitLines(s, false).Items
 	if int64(len(lines))*int64(len(margin)) > maxOutput {
 		return nil, errors.New("string too large")
 	}
@@ -252,7 +265,7 @@ func indentFilter(v any, c *call) (any, error) {
 }
 
 func attrFilter(v any, c *call) (any, error) {
-	name := text(c.arg(0, "name", ""))
+	name := c.r.text(c.arg(0, "name", ""))
 	if d, ok := v.(*Dict); ok { // not the key of that name
 		m, err := method(d, name)
 		if m == nil && err == nil {

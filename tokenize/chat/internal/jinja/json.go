@@ -80,7 +80,7 @@ func fromNumber(s string) (any, error) {
 
 // toJSONFilter is the tojson of transformers: json.dumps without escaping what is not ASCII, keys unsorted.
 func toJSONFilter(v any, c *call) (any, error) {
-	w := jsonWriter{item: ", ", colon: ": "}
+	w := jsonWriter{r: c.r, item: ", ", colon: ": "}
 	switch indent := c.arg(1, "indent", nil).(type) {
 	case nil:
 	case string:
@@ -96,7 +96,7 @@ func toJSONFilter(v any, c *call) (any, error) {
 	w.sorted = truth(c.arg(3, "sort_keys", false))
 	w.ascii = truth(c.arg(0, "ensure_ascii", false))
 	if separators, ok := c.arg(2, "separators", nil).(*List); ok && len(separators.Items) == 2 {
-		w.item, w.colon = text(separators.Items[0]), text(separators.Items[1])
+		w.item, w.colon = c.r.text(separators.Items[0]), c.r.text(separators.Items[1])
 	}
 	if err := w.value(v, 0); err != nil {
 		return nil, err
@@ -105,6 +105,7 @@ func toJSONFilter(v any, c *call) (any, error) {
 }
 
 type jsonWriter struct {
+	r           *renderer
 	out         strings.Builder
 	indent      *string
 	item, colon string
@@ -113,9 +114,8 @@ type jsonWriter struct {
 }
 
 func (w *jsonWriter) value(v any, depth int) error {
-	if depth > maxDepth {
-		return errors.New("value nests too deep for JSON")
-	}
+	w.r.nested(depth, 1)
+	w.r.room(&w.out, 0)
 	switch x := v.(type) {
 	case nil:
 		w.out.WriteString("null")
@@ -133,7 +133,7 @@ func (w *jsonWriter) value(v any, depth int) error {
 		keys := x.keys
 		if w.sorted {
 			var err error
-			if keys, err = sorted(keys, keys, true, false); err != nil {
+			if keys, err = w.r.sorted(keys, keys, true, false); err != nil {
 				return err
 			}
 		}
@@ -156,7 +156,7 @@ func (w *jsonWriter) key(k any) error {
 		w.string(s)
 		return nil
 	}
-	inner := jsonWriter{}
+	inner := jsonWriter{r: w.r}
 	if err := inner.value(k, 0); err != nil {
 		return err
 	}
@@ -184,6 +184,7 @@ func (w *jsonWriter) sequence(open, end byte, n, depth int, each func(i int) err
 
 func (w *jsonWriter) newline(depth int) {
 	if w.indent != nil {
+		w.r.room(&w.out, depth*len(*w.indent))
 		w.out.WriteByte('\n')
 		w.out.WriteString(strings.Repeat(*w.indent, depth))
 	}
@@ -191,6 +192,7 @@ func (w *jsonWriter) newline(depth int) {
 
 func (w *jsonWriter) string(s string) {
 	short := map[rune]string{'"': `\"`, '\\': `\\`, '\n': `\n`, '\r': `\r`, '\t': `\t`, '\b': `\b`, '\f': `\f`}
+	w.r.room(&w.out, len(s))
 	w.out.WriteByte('"')
 	for _, r := range s {
 		switch {

@@ -33,7 +33,7 @@ func (f *forStatement) run(r *renderer, s *scope) (jump, error) {
 }
 
 func (f *forStatement) each(r *renderer, s *scope, over any, depth int) error {
-	items, err := iterate(over)
+	items, err := r.iterate(over)
 	if err != nil {
 		return at(f.line, err)
 	}
@@ -50,7 +50,7 @@ func (f *forStatement) each(r *renderer, s *scope, over any, depth int) error {
 		l.index = i
 		inner := s.open()
 		inner.vars["loop"] = l
-		if err := bind(inner, f.targets, item); err != nil {
+		if err := r.bind(inner, f.targets, item); err != nil {
 			return at(f.line, err)
 		}
 		j, err := r.run(f.body, inner)
@@ -74,7 +74,7 @@ func (f *forStatement) filtered(r *renderer, s *scope, items []any) ([]any, erro
 			return nil, err
 		}
 		inner := s.open()
-		if err := bind(inner, f.targets, item); err != nil {
+		if err := r.bind(inner, f.targets, item); err != nil {
 			return nil, err
 		}
 		v, err := f.filter.eval(r, inner)
@@ -128,7 +128,7 @@ func (l *loop) attribute(name string) (any, bool) {
 		}), true
 	case "changed":
 		return callable(func(c *call) (any, error) {
-			same := l.changes && equal(&List{Items: l.last}, &List{Items: c.args})
+			same := l.changes && c.r.equal(&List{Items: l.last}, &List{Items: c.args})
 			l.last, l.changes = c.args, true
 			return !same, nil
 		}), true
@@ -154,17 +154,26 @@ func (l *loop) call(c *call) (any, error) {
 	return inner, err
 }
 
+func iterable(v any) bool {
+	switch v.(type) {
+	case *List, *Dict, string, *Undefined:
+		return true
+	}
+	return false
+}
+
 // iterate lists what a loop over v sees.
-func iterate(v any) ([]any, error) {
+func (r *renderer) iterate(v any) ([]any, error) {
 	switch x := v.(type) {
 	case *List:
 		return x.Items, nil
 	case *Dict:
 		return x.keys, nil
 	case string:
+		r.charge(len(x))
 		items := make([]any, 0, len(x))
-		for _, r := range x {
-			items = append(items, string(r))
+		for _, char := range x {
+			items = append(items, string(char))
 		}
 		return items, nil
 	case *Undefined:

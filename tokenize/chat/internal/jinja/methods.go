@@ -22,7 +22,7 @@ func method(v any, name string) (any, error) {
 	switch x := v.(type) {
 	case string:
 		if m := stringMethods[name]; m != nil {
-			return callable(func(c *call) (any, error) { return m(x, c) }), nil
+			return callable(func(c *call) (any, error) { c.r.charge(size(x)); return m(x, c) }), nil
 		}
 		if unsupportedStringMethods[name] {
 			return nil, fmt.Errorf("str.%s is not supported", name)
@@ -45,7 +45,7 @@ func search(l *List, name string, c *call) (any, error) {
 	}
 	count := int64(0)
 	for i, item := range l.Items {
-		if equal(item, c.args[0]) {
+		if c.r.equal(item, c.args[0]) {
 			if name == "index" {
 				return int64(i), nil
 			}
@@ -53,7 +53,7 @@ func search(l *List, name string, c *call) (any, error) {
 		}
 	}
 	if name == "index" {
-		return nil, fmt.Errorf("%s is not in list", repr(c.args[0]))
+		return nil, fmt.Errorf("%s is not in list", shown(c.args[0]))
 	}
 	return count, nil
 }
@@ -165,12 +165,16 @@ var stringMethods = map[string]func(s string, c *call) (any, error){
 		if len(c.args) != 1 {
 			return nil, errors.New("join takes one argument")
 		}
-		items, err := iterate(c.args[0])
+		items, err := c.r.iterate(c.args[0])
 		if err != nil {
 			return nil, err
 		}
+		c.r.charge(len(items))
 		parts, err := (&call{args: items}).strings(0, len(items))
-		return strings.Join(parts, s), err
+		if err != nil {
+			return nil, err
+		}
+		return joined(parts, s)
 	},
 	"find":  func(s string, c *call) (any, error) { return find(s, c, strings.Index, false) },
 	"rfind": func(s string, c *call) (any, error) { return find(s, c, strings.LastIndex, false) },
@@ -182,7 +186,9 @@ var stringMethods = map[string]func(s string, c *call) (any, error){
 		}
 		return int64(strings.Count(s, a[0])), nil
 	},
-	"splitlines":   func(s string, c *call) (any, error) { return splitLines(s, truth(c.arg(0, "keepends", false))), nil },
+	"splitlines": func(s string, c *call) (any, error) {
+		return c.r.splitLines(s, truth(c.arg(0, "keepends", false))), nil
+	},
 	"partition":    func(s string, c *call) (any, error) { return partition(s, c, strings.Index, true) },
 	"rpartition":   func(s string, c *call) (any, error) { return partition(s, c, strings.LastIndex, false) },
 	"removeprefix": func(s string, c *call) (any, error) { return cut(s, c, strings.TrimPrefix) },

@@ -11,7 +11,7 @@ import (
 // Limits keep a template from running or growing without end.
 const (
 	maxSteps  = 4_000_000
-	maxOutput = 64 << 20
+	maxOutput = 16 << 20
 	maxRange  = 100_000
 )
 
@@ -36,7 +36,16 @@ func Parse(source string) (*Template, error) {
 type Function func(args []any) (any, error)
 
 // Render runs the template. Values are those that FromJSON makes; a name bound to a Function can be called.
-func (t *Template) Render(names map[string]any) (string, error) {
+func (t *Template) Render(names map[string]any) (out string, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case exhausted:
+			out, err = "", p.error
+		default:
+			panic(p)
+		}
+	}()
 	globals := &scope{vars: map[string]any{}}
 	for name, f := range builtins {
 		globals.vars[name] = f
@@ -104,6 +113,9 @@ func (r *renderer) write(s string) error {
 	if r.out.Len()+len(s) > maxOutput {
 		return errors.New("the template's output is too large")
 	}
+	if err := r.spend(len(s) / 64); err != nil {
+		return err
+	}
 	r.out.WriteString(s)
 	return nil
 }
@@ -118,6 +130,36 @@ func (r *renderer) spend(steps int) error {
 	return nil
 }
 
+// exhausted is what charge panics with, and Render returns.
+type exhausted struct{ error }
+
+// charge spends for work deep inside of values, before it is done or memory is given to it. What a template may do with values
+// that it put together by sharing parts, each twice, is otherwise without end.
+func (r *renderer) charge(steps int) {
+	if err := r.spend(steps); err != nil {
+		panic(exhausted{err})
+	}
+}
+
+// nested is charge at a depth of values.
+func (r *renderer) nested(depth, steps int) {
+	if depth > maxDepth {
+		panic(exhausted{errors.New("a value nests too deep")})
+	}
+	r.charge(steps)
+}
+
+// room charges for so many bytes that are to follow in b, and keeps it from growing without end.
+func (r *renderer) room(b *strings.Builder, more int) {
+	if b.Len()+more > maxOutput {
+		panic(exhausted{errors.New("string too large")})
+	}
+	r.charge(more / 64)
+}
+
+// size is what it takes to go through a string.
+func size(s string) int { return 1 + len(s)/64 }
+
 // handled spends what it took to make or to read a value, and passes the value on.
 func (r *renderer) handled(v any, err error) (any, error) {
 	if err != nil {
@@ -125,7 +167,7 @@ func (r *renderer) handled(v any, err error) (any, error) {
 	}
 	switch x := v.(type) {
 	case string:
-		err = r.spend(1 + len(x)/64)
+		err = r.spend(size(x))
 	case *List:
 		err = r.spend(1 + len(x.Items))
 	case *Dict:

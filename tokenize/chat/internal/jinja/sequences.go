@@ -31,7 +31,8 @@ func reach(v any, path any) (any, error) {
 }
 
 // each gives the attribute of every item; fallback, if any, stands in for what is undefined.
-func each(items []any, path, fallback any) ([]any, error) {
+func (r *renderer) each(items []any, path, fallback any) ([]any, error) {
+	r.charge(len(items))
 	out := make([]any, len(items))
 	for i, item := range items {
 		v, err := reach(item, path)
@@ -47,25 +48,25 @@ func each(items []any, path, fallback any) ([]any, error) {
 }
 
 func mapFilter(v any, c *call) (any, error) {
-	items, err := iterate(v)
+	items, err := c.r.iterate(v)
 	if err != nil {
 		return nil, err
 	}
 	if path, ok := c.named["attribute"]; ok && len(c.args) == 0 {
-		out, err := each(items, path, c.named["default"])
+		out, err := c.r.each(items, path, c.named["default"])
 		return &List{Items: out}, err
 	}
 	if len(c.args) == 0 {
 		return nil, errors.New("map requires a filter argument")
 	}
-	f := filters[text(c.args[0])]
+	f := filters[c.r.text(c.args[0])]
 	if f == nil {
-		return nil, fmt.Errorf("filter %q is not supported", text(c.args[0]))
+		return nil, fmt.Errorf("filter %q is not supported", c.r.text(c.args[0]))
 	}
 	inner := &call{r: c.r, args: c.args[1:], names: c.names, named: c.named}
 	out := &List{Items: make([]any, len(items))}
 	for i, item := range items {
-		if out.Items[i], err = f(item, inner); err != nil {
+		if out.Items[i], err = c.r.handled(f(item, inner)); err != nil {
 			return nil, err
 		}
 	}
@@ -75,7 +76,7 @@ func mapFilter(v any, c *call) (any, error) {
 // selectFilter makes select, reject, selectattr and rejectattr.
 func selectFilter(reject, byAttribute bool) filterFunc {
 	return func(v any, c *call) (any, error) {
-		items, err := iterate(v)
+		items, err := c.r.iterate(v)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +85,7 @@ func selectFilter(reject, byAttribute bool) filterFunc {
 			if len(args) == 0 {
 				return nil, errors.New("missing parameter for attribute name")
 			}
-			if keys, err = each(items, args[0], nil); err != nil {
+			if keys, err = c.r.each(items, args[0], nil); err != nil {
 				return nil, err
 			}
 			args = args[1:]
@@ -93,12 +94,13 @@ func selectFilter(reject, byAttribute bool) filterFunc {
 		inner := &call{r: c.r}
 		if len(args) > 0 {
 			inner.args = args[1:]
-			if holds = tests[text(args[0])]; holds == nil {
-				return nil, fmt.Errorf("test %q is not supported", text(args[0]))
+			if holds = tests[c.r.text(args[0])]; holds == nil {
+				return nil, fmt.Errorf("test %q is not supported", c.r.text(args[0]))
 			}
 		}
 		out := &List{}
 		for i, item := range items {
+			c.r.charge(1)
 			keep, err := holds(keys[i], inner)
 			if err != nil {
 				return nil, err
@@ -112,19 +114,20 @@ func selectFilter(reject, byAttribute bool) filterFunc {
 }
 
 // sorted sorts stably; strings without regard to case unless told otherwise.
-func sorted(items, keys []any, caseSensitive, reverse bool) ([]any, error) {
+func (r *renderer) sorted(items, keys []any, caseSensitive, reverse bool) ([]any, error) {
 	type keyed struct{ key, item any }
 	list := make([]keyed, len(items))
 	for i, item := range items {
 		k := keys[i]
 		if s, ok := k.(string); ok && !caseSensitive {
+			r.charge(size(s))
 			k = lower(s)
 		}
 		list[i] = keyed{k, item}
 	}
 	var failed error
 	slices.SortStableFunc(list, func(a, b keyed) int {
-		o, err := order(a.key, b.key)
+		o, err := r.order(a.key, b.key)
 		if err != nil {
 			failed = err
 		}
@@ -141,7 +144,7 @@ func sorted(items, keys []any, caseSensitive, reverse bool) ([]any, error) {
 }
 
 func sortFilter(v any, c *call) (any, error) {
-	items, err := iterate(v)
+	items, err := c.r.iterate(v)
 	if err != nil {
 		return nil, err
 	}
@@ -150,22 +153,22 @@ func sortFilter(v any, c *call) (any, error) {
 		if s, ok := path.(string); ok && strings.Contains(s, ",") {
 			return nil, errors.New("sorting by several attributes is not supported")
 		}
-		if keys, err = each(items, path, nil); err != nil {
+		if keys, err = c.r.each(items, path, nil); err != nil {
 			return nil, err
 		}
 	}
-	items, err = sorted(items, keys, truth(c.arg(1, "case_sensitive", false)), truth(c.arg(0, "reverse", false)))
+	items, err = c.r.sorted(items, keys, truth(c.arg(1, "case_sensitive", false)), truth(c.arg(0, "reverse", false)))
 	return &List{Items: items}, err
 }
 
 func uniqueFilter(v any, c *call) (any, error) {
-	items, err := iterate(v)
+	items, err := c.r.iterate(v)
 	if err != nil {
 		return nil, err
 	}
 	keys := items
 	if path := c.arg(1, "attribute", nil); path != nil {
-		if keys, err = each(items, path, nil); err != nil {
+		if keys, err = c.r.each(items, path, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -174,6 +177,7 @@ func uniqueFilter(v any, c *call) (any, error) {
 	for i, item := range items {
 		k := keys[i]
 		if s, ok := k.(string); ok && !truth(c.arg(0, "case_sensitive", false)) {
+			c.r.charge(size(s))
 			k = lower(s)
 		}
 		hashed, ok := key(k)
@@ -191,25 +195,26 @@ func uniqueFilter(v any, c *call) (any, error) {
 // extremeFilter makes min (−1) and max (1).
 func extremeFilter(sign int) filterFunc {
 	return func(v any, c *call) (any, error) {
-		items, err := iterate(v)
+		items, err := c.r.iterate(v)
 		if err != nil || len(items) == 0 {
 			return &Undefined{"no aggregated item, sequence was empty; it"}, err
 		}
 		keys := items
 		if path := c.arg(1, "attribute", nil); path != nil {
-			if keys, err = each(items, path, nil); err != nil {
+			if keys, err = c.r.each(items, path, nil); err != nil {
 				return nil, err
 			}
 		}
 		fold := func(v any) any {
 			if s, ok := v.(string); ok && !truth(c.arg(0, "case_sensitive", false)) {
+				c.r.charge(size(s))
 				return lower(s)
 			}
 			return v
 		}
 		best := 0
 		for i := range items {
-			o, err := order(fold(keys[i]), fold(keys[best]))
+			o, err := c.r.order(fold(keys[i]), fold(keys[best]))
 			if err != nil {
 				return nil, err
 			}

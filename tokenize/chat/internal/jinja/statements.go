@@ -60,7 +60,7 @@ func (p *printStatement) run(r *renderer, s *scope) (jump, error) {
 	if err != nil {
 		return onward, at(p.line, err)
 	}
-	return onward, at(p.line, r.write(text(v)))
+	return onward, at(p.line, r.write(r.text(v)))
 }
 
 func (j *jumpStatement) run(*renderer, *scope) (jump, error) {
@@ -103,16 +103,16 @@ func (t *setStatement) run(r *renderer, s *scope) (jump, error) {
 		ns.attributes.Set(t.attribute, v)
 		return onward, nil
 	}
-	return onward, at(t.line, bind(s, t.targets, v))
+	return onward, at(t.line, r.bind(s, t.targets, v))
 }
 
 // bind assigns a value to names, taking it apart when there are several.
-func bind(s *scope, names []string, v any) error {
+func (r *renderer) bind(s *scope, names []string, v any) error {
 	if len(names) == 1 {
 		s.vars[names[0]] = v
 		return nil
 	}
-	parts, err := iterate(v)
+	parts, err := r.iterate(v)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (f *filterStatement) run(r *renderer, s *scope) (jump, error) {
 	if err != nil {
 		return onward, at(f.line, err)
 	}
-	return onward, at(f.line, r.write(text(v)))
+	return onward, at(f.line, r.write(r.text(v)))
 }
 
 func (w *withStatement) run(r *renderer, s *scope) (jump, error) {
@@ -200,5 +200,5 @@ func (t *callStatement) run(r *renderer, s *scope) (jump, error) {
 	if err != nil {
 		return onward, at(t.line, err)
 	}
-	return onward, at(t.line, r.write(text(v)))
+	return onward, at(t.line, r.write(r.text(v)))
 }

@@ -61,6 +61,7 @@ func strip(s string, c *call, left, right bool) (any, error) {
 		if !ok {
 			return nil, errors.New("strip arg must be None or str")
 		}
+		c.r.charge(size(s) * size(set))
 		is = func(r rune) bool { return strings.ContainsRune(set, r) }
 	}
 	if left {
@@ -86,11 +87,15 @@ func split(s string, c *call, fromRight bool) (any, error) {
 		if limit >= 0 {
 			return nil, errors.New("split at white space with a limit is not supported")
 		}
-		parts = strings.FieldsFunc(s, isSpace)
+		for part := range strings.FieldsFuncSeq(s, isSpace) {
+			c.r.charge(1)
+			parts = append(parts, part)
+		}
 	case string:
 		if sep == "" {
 			return nil, errors.New("empty separator")
 		}
+		c.r.charge(strings.Count(s, sep))
 		parts = strings.Split(s, sep)
 		if n := int(limit); limit >= 0 && len(parts) > n+1 {
 			if fromRight {
@@ -123,6 +128,7 @@ func affix(s string, c *call, has func(s, part string) bool) (any, error) {
 	if l, ok := c.args[0].(*List); ok && l.Tuple {
 		options = l.Items
 	}
+	c.r.charge(len(options))
 	parts, err := (&call{args: options}).strings(0, len(options))
 	return slices.ContainsFunc(parts, func(p string) bool { return has(s, p) }), err
 }
@@ -171,9 +177,10 @@ func isLineEnd(r rune) bool {
 	return r >= '\n' && r <= '\r' || r >= 0x1c && r <= 0x1e || r == 0x85 || r == 0x2028 || r == 0x2029
 }
 
-func splitLines(s string, keep bool) *List {
+func (r *renderer) splitLines(s string, keep bool) *List {
 	var lines []string
 	for s != "" {
+		r.charge(1)
 		i := strings.IndexFunc(s, isLineEnd)
 		if i < 0 {
 			lines = append(lines, s)

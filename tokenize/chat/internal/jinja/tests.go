@@ -12,7 +12,7 @@ func comparison(op string) testFunc {
 		if len(c.args) != 1 {
 			return false, errors.New("the test takes one argument")
 		}
-		return compare(op, v, c.args[0])
+		return c.r.compare(op, v, c.args[0])
 	}
 }
 
@@ -41,7 +41,7 @@ var tests = map[string]testFunc{
 	"mapping":   kindOf[*Dict],
 	"true":      func(v any, _ *call) (bool, error) { return v == true, nil },
 	"false":     func(v any, _ *call) (bool, error) { return v == false, nil },
-	"iterable":  func(v any, _ *call) (bool, error) { _, err := iterate(v); return err == nil, nil },
+	"iterable":  func(v any, _ *call) (bool, error) { return iterable(v), nil },
 	"sequence":  func(v any, _ *call) (bool, error) { _, err := length(v); return err == nil, nil },
 	"callable": func(v any, _ *call) (bool, error) {
 		switch v.(type) {
@@ -62,8 +62,8 @@ var tests = map[string]testFunc{
 	"odd":         func(v any, _ *call) (bool, error) { even, err := divisible(v, 2); return !even, err },
 	"even":        func(v any, _ *call) (bool, error) { return divisible(v, 2) },
 	"divisibleby": func(v any, c *call) (bool, error) { n, _ := integer(c.arg(0, "num", nil)); return divisible(v, n) },
-	"upper":       func(v any, _ *call) (bool, error) { s := text(v); return s == upper(s) && s != lower(s), nil },
-	"lower":       func(v any, _ *call) (bool, error) { s := text(v); return s == lower(s) && s != upper(s), nil },
+	"upper":       func(v any, c *call) (bool, error) { s := c.r.text(v); return s == upper(s) && s != lower(s), nil },
+	"lower":       func(v any, c *call) (bool, error) { s := c.r.text(v); return s == lower(s) && s != upper(s), nil },
 	"in":          comparison("in"),
 	"==":          comparison("=="), "eq": comparison("=="), "equalto": comparison("=="),
 	"!=": comparison("!="), "ne": comparison("!="),

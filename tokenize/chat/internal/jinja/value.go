@@ -97,18 +97,61 @@ func truth(v any) bool {
 }
 
 // text is Python's str.
-func text(v any) string {
+func (r *renderer) text(v any) string {
 	switch x := v.(type) {
 	case string:
 		return x
 	case *Undefined:
 		return ""
+	case *List, *Dict:
+		var b strings.Builder
+		r.repr(&b, v, 0)
+		return b.String()
 	}
-	return repr(v)
+	return scalar(v)
 }
 
-// repr is Python's repr.
-func repr(v any) string {
+// repr writes Python's repr.
+func (r *renderer) repr(b *strings.Builder, v any, depth int) {
+	s, _ := v.(string)
+	r.nested(depth, 1)
+	r.room(b, len(s))
+	between := func(i int) {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+	}
+	switch x := v.(type) {
+	case *List:
+		open, end := "[", "]"
+		switch {
+		case x.Tuple && len(x.Items) == 1:
+			open, end = "(", ",)"
+		case x.Tuple:
+			open, end = "(", ")"
+		}
+		b.WriteString(open)
+		for i, item := range x.Items {
+			between(i)
+			r.repr(b, item, depth+1)
+		}
+		b.WriteString(end)
+	case *Dict:
+		b.WriteByte('{')
+		for i, k := range x.keys {
+			between(i)
+			r.repr(b, k, depth+1)
+			b.WriteString(": ")
+			r.repr(b, x.values[k], depth+1)
+		}
+		b.WriteByte('}')
+	default:
+		b.WriteString(scalar(v))
+	}
+}
+
+// scalar is the repr of what holds no other values.
+func scalar(v any) string {
 	switch x := v.(type) {
 	case nil:
 		return "None"
@@ -125,25 +168,6 @@ func repr(v any) string {
 		return quote(x)
 	case *Undefined:
 		return "Undefined"
-	case *List:
-		parts := make([]string, len(x.Items))
-		for i, item := range x.Items {
-			parts[i] = repr(item)
-		}
-		inner := strings.Join(parts, ", ")
-		switch {
-		case x.Tuple && len(parts) == 1:
-			return "(" + inner + ",)"
-		case x.Tuple:
-			return "(" + inner + ")"
-		}
-		return "[" + inner + "]"
-	case *Dict:
-		parts := make([]string, len(x.keys))
-		for i, k := range x.keys {
-			parts[i] = repr(k) + ": " + repr(x.values[k])
-		}
-		return "{" + strings.Join(parts, ", ") + "}"
 	}
 	return "<object>"
 }
@@ -176,7 +200,10 @@ func integer(v any) (int64, bool) {
 	return 0, false
 }
 
-func equal(a, b any) bool {
+func (r *renderer) equal(a, b any) bool { return r.same(a, b, 0) }
+
+func (r *renderer) same(a, b any, depth int) bool {
+	r.nested(depth, 1)
 	if x, ok := integer(a); ok {
 		if y, ok := integer(b); ok {
 			return x == y
@@ -191,6 +218,9 @@ func equal(a, b any) bool {
 		return b == nil
 	case string:
 		y, ok := b.(string)
+		if ok && len(x) == len(y) {
+			r.charge(len(x) / 64)
+		}
 		return ok && x == y
 	case *Undefined:
 		_, ok := b.(*Undefined)
@@ -201,7 +231,7 @@ func equal(a, b any) bool {
 			return false
 		}
 		for i := range x.Items {
-			if !equal(x.Items[i], y.Items[i]) {
+			if !r.same(x.Items[i], y.Items[i], depth+1) {
 				return false
 			}
 		}
@@ -213,7 +243,7 @@ func equal(a, b any) bool {
 		}
 		for _, k := range x.keys {
 			v, ok := y.values[k]
-			if !ok || !equal(x.values[k], v) {
+			if !ok || !r.same(x.values[k], v, depth+1) {
 				return false
 			}
 		}
