@@ -35,7 +35,8 @@ type instruction struct {
 	set     *set
 }
 
-const maxInstructions = 20000
+// maxInstructions bounds a match's memory, too, which is at worst a bit for each instruction and byte of the text.
+const maxInstructions = 4000
 
 type program struct {
 	code  []instruction
