@@ -29,6 +29,9 @@ const (
 	HeaderOriginalMsgID = "Textmill-Original-Msg-Id"
 )
 
+// mostRetries bounds what may be believed of a message: nobody retries as often, and the number after it is still one.
+const mostRetries = 1 << 30
+
 // Header holds a message's headers; names are compared without regard to case.
 type Header map[string][]string
 
@@ -56,7 +59,7 @@ type Origin struct {
 // place of the first delivery.
 func (h Header) Retry() (n int, o Origin) {
 	n, err := strconv.Atoi(h.Get(HeaderRetry))
-	if err != nil || n < 1 {
+	if err != nil || n < 1 || n > mostRetries {
 		return 0, Origin{}
 	}
 	o.Sequence, _ = strconv.ParseUint(h.Get(HeaderSequence), 10, 64)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,13 +67,20 @@ func (q *Queue) publishOnce(ctx context.Context, msg *nats.Msg) error {
 	return err
 }
 
+// ofLetters are the headers that only a letter's writer sets, whatever the message came with.
+var ofLetters = []string{
+	jobs.HeaderClass, jobs.HeaderReason, jobs.HeaderAttempts, jobs.HeaderSubject, jobs.HeaderSequence, jobs.HeaderTimestamp,
+	jobs.HeaderStreamCreated, jobs.HeaderModelSHA256, jobs.HeaderOriginalMsgID, jobs.HeaderRetry, headerTail,
+}
+
 // header keeps what the message itself carried, for a retry, and says what
 // became of it.
 func (l *DeadLetter) header() nats.Header {
 	d := l.Delivery
 	h := make(nats.Header, len(d.Header)+12)
 	for name, values := range d.Header {
-		if !strings.HasPrefix(strings.ToLower(name), "nats-") {
+		own := slices.ContainsFunc(ofLetters, func(o string) bool { return strings.EqualFold(o, name) })
+		if !own && !strings.HasPrefix(strings.ToLower(name), "nats-") {
 			h[name] = values
 		}
 	}

@@ -39,10 +39,16 @@ type progress struct {
 	status    JobStatus
 	settled   spans // shards whose names are numbers
 	named     map[uint64]struct{}
-	dead      map[string]struct{} // shards that ended as dead letters and were not retried with success
+	attempts  map[string]attempt // the latest known of shards that ended as dead letters or were retried
 	cancelled bool
 	announced bool // a `done` event was seen
 	rate      rate
+}
+
+// attempt is how the nth retry of a shard ended; 0 is its first delivery.
+type attempt struct {
+	n    int
+	dead bool
 }
 
 const mostNamed = 1 << 20
@@ -50,7 +56,7 @@ const mostNamed = 1 << 20
 var nameSeed = maphash.MakeSeed()
 
 func newProgress(job string) *progress {
-	return &progress{status: JobStatus{Job: job}, named: make(map[uint64]struct{}), dead: make(map[string]struct{})}
+	return &progress{status: JobStatus{Job: job}, named: make(map[uint64]struct{}), attempts: make(map[string]attempt)}
 }
 
 func (p *progress) apply(e jobs.Event) {
@@ -66,29 +72,54 @@ func (p *progress) apply(e jobs.Event) {
 	case jobs.EventCommitted:
 		p.committed(e)
 	case jobs.EventDead:
-		base, _, _ := strings.Cut(e.Shard, "/r")
-		p.dead[base] = struct{}{}
+		base, n := attemptOf(e.Shard)
+		p.ended(base, attempt{n, true})
 		p.settle(base, e.Time)
 	case jobs.EventCancelled:
 		p.cancelled = true
 	case jobs.EventDone:
 		p.announce(e)
 	}
-	s.Dead = len(p.dead)
 }
 
 func (p *progress) committed(e jobs.Event) {
 	s := &p.status
-	base, _, retried := strings.Cut(e.Shard, "/r")
+	base, n := attemptOf(e.Shard)
 	fresh := p.settle(base, e.Time)
-	if retried {
-		delete(p.dead, base)
-		fresh = p.addName(e.Shard)
+	if n > 0 {
+		fresh = p.ended(base, attempt{n, false})
 	}
 	if fresh {
 		s.Rows += e.Rows
 		s.Errors += e.Errors
 	}
+}
+
+// attemptOf takes a shard's name and the number of its retry apart.
+func attemptOf(shard string) (base string, n int) {
+	base, retry, retried := strings.Cut(shard, "/r")
+	if !retried {
+		return base, 0
+	}
+	n, _ = strconv.Atoi(retry)
+	return base, max(n, 1)
+}
+
+// ended takes in how an attempt at a shard ended and reports whether it is the latest: an earlier one may be told again.
+func (p *progress) ended(shard string, a attempt) bool {
+	last, known := p.attempts[shard]
+	if known && a.n <= last.n || !known && len(p.attempts) >= mostNamed {
+		return false
+	}
+	p.attempts[shard] = a
+	if a.dead != last.dead {
+		if a.dead {
+			p.status.Dead++
+		} else {
+			p.status.Dead--
+		}
+	}
+	return true
 }
 
 // settle counts a shard once and reports whether this was the time.

@@ -71,6 +71,8 @@ func TestProgress(t *testing.T) {
 		{"dead and retried with success", []jobs.Event{total, dead("0"), committed("j", "0/r1", 4), committed("j", "0/r1", 4)},
 			JobStatus{State: StateRunning, Shards: 3, ShardsDone: 1, Rows: 4}},
 		{"dead, retried and dead", []jobs.Event{total, dead("0"), dead("0/r1"), dead("0")}, JobStatus{State: StateRunning, Shards: 3, ShardsDone: 1, Dead: 1}},
+		{"dead is told again after the retry", []jobs.Event{total, dead("0"), committed("j", "0/r1", 4), dead("0"), committed("j", "0/r1", 4)},
+			JobStatus{State: StateRunning, Shards: 3, ShardsDone: 1, Rows: 4}},
 		{"retried after done", []jobs.Event{total, dead("0"), committed("j", "1", 10), committed("j", "2", 15), done, committed("j", "0/r1", 4), committed("j", "0/r1", 4)},
 			JobStatus{State: StateDone, Shards: 3, ShardsDone: 3, Rows: 29}},
 		{"cancelled", []jobs.Event{total, committed("j", "0", 10), cancelled}, JobStatus{State: StateCancelled, Shards: 3, ShardsDone: 1, Rows: 10}},
