@@ -91,6 +91,9 @@ func TestBundlesThatAreRefused(t *testing.T) {
 		{"no config", tiny{}, files{"config.json": ""}, []string{"config.json"}},
 		{"no tokenizer", tiny{}, files{"tokenizer.json": ""}, []string{"tokenizer.json"}},
 		{"no pooling config", tiny{}, files{"1_Pooling/config.json": ""}, []string{"1_Pooling/config.json"}},
+		{"a pad id that no token has", tiny{}, files{"config.json": `{"hidden_size":4,"max_position_embeddings":8}`, "tokenizer_config.json": `{}`, "tokenizer.json": `{"padding":{"pad_id":-1}}`}, []string{"-1", "tokenizer.json"}},
+		{"a pooling config outside", tiny{}, files{"modules.json": `[{"path":"","type":"x.Transformer"},{"path":"../x","type":"x.Pooling"}]`}, []string{"modules.json", "../x"}},
+		{"no position that can be used", tiny{}, files{"config.json": `{"model_type":"roberta","hidden_size":4,"max_position_embeddings":8,"pad_token_id":7}`, "sentence_bert_config.json": ""}, []string{"0 tokens", "roberta", "8"}},
 		{"an input we cannot feed", tiny{extra: "pixel_values"}, nil, []string{"pixel_values"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

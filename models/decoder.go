@@ -3,6 +3,7 @@ package models
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -129,12 +130,31 @@ func (s *Spec) readDecoder(c *configs) error {
 	if d.Layout != SlotsLayout && d.Layout != ExportedLayout {
 		return fmt.Errorf("%w: %s: layout %q is not known to this version; known are %s and %s", ErrBundle, DecoderName, d.Layout, SlotsLayout, ExportedLayout)
 	}
-	for name, n := range map[string]int{"layers": d.Layers, "kv_heads": d.KVHeads, "head_size": d.HeadSize, "vocab_size": d.VocabSize, "max_positions": d.MaxPositions} {
-		if n <= 0 || n > 1<<30 {
-			return fmt.Errorf("%w: %s of the decoder is %d", ErrBundle, name, n)
-		}
+	if err := d.check(); err != nil {
+		return err
 	}
 	s.Decoder, s.MaxLength = d, d.MaxPositions
+	return nil
+}
+
+// check holds sizes to what no model exceeds, since memory is given by them before a graph is asked.
+func (d *Decoder) check() error {
+	for _, size := range []struct {
+		name    string
+		n, most int
+	}{{"layers", d.Layers, 1 << 12}, {"kv_heads", d.KVHeads, 1 << 12}, {"head_size", d.HeadSize, 1 << 16}, {"vocab_size", d.VocabSize, 1 << 24}, {"max_positions", d.MaxPositions, 1 << 30}} {
+		if size.n < 1 || size.n > size.most {
+			return fmt.Errorf("%w: %s of the decoder is %d; it can be 1 to %d", ErrBundle, size.name, size.n, size.most)
+		}
+	}
+	if len(d.Graphs) == 0 {
+		return fmt.Errorf("%w: %s names no graphs", ErrBundle, DecoderName)
+	}
+	for _, g := range d.Graphs {
+		if !filepath.IsLocal(filepath.FromSlash(g.File)) {
+			return fmt.Errorf("%w: %s names the graph %q, outside of the bundle", ErrBundle, DecoderName, g.File)
+		}
+	}
 	return nil
 }
 
@@ -172,6 +192,19 @@ func (s *Spec) readGeneration(model decoderConfig) error {
 		}
 		if g.TopP != nil {
 			s.Generation.TopP = *g.TopP
+		}
+	}
+	return s.Generation.check()
+}
+
+// check holds what the file says to the bounds that params have.
+func (g *Generation) check() error {
+	for _, p := range []struct {
+		name    string
+		x, most float64
+	}{{"temperature", g.Temperature, 100}, {"top_k", float64(g.TopK), 1 << 30}, {"top_p", g.TopP, 1}, {"min_p", g.MinP, 1}, {"repetition_penalty", g.RepetitionPenalty, 100}} {
+		if p.x < 0 || p.x > p.most {
+			return fmt.Errorf("%w: generation_config.json: %s is %v; it can be 0 to %v", ErrBundle, p.name, p.x, p.most)
 		}
 	}
 	return nil

@@ -21,6 +21,9 @@ func (s *Spec) readModules(c *configs) error {
 				return fmt.Errorf("%w: modules.json puts the encoder into folder %q; textmill reads config.json and tokenizer.json at the top", ErrBundle, m.Path)
 			}
 		case "Pooling":
+			if m.Path != "" && !filepath.IsLocal(filepath.FromSlash(m.Path)) {
+				return fmt.Errorf("%w: modules.json puts the Pooling module into %q, outside of the bundle", ErrBundle, m.Path)
+			}
 			if err := s.readPooling(filepath.Join(s.Dir, filepath.FromSlash(m.Path), "config.json"), c); err != nil {
 				return err
 			}
@@ -142,6 +145,9 @@ func (s *Spec) resolveLength(c *configs) error {
 		s.note("maximum length: %s says %d, but of the %d positions in config.json a %s model can use %d: %d it is", first.file, s.MaxLength, positions, c.model.ModelType, usable, usable)
 		s.MaxLength = usable
 	}
+	if s.MaxLength < 1 {
+		return fmt.Errorf("%w: texts could have %d tokens: config.json has %d positions, of which a %s model leaves %d unused", ErrBundle, s.MaxLength, positions, c.model.ModelType, c.model.offset())
+	}
 	for _, other := range claims[1:] {
 		if other.length != s.MaxLength {
 			s.note("maximum length is %d tokens, as %s says; %s says %d", s.MaxLength, first.file, other.file, other.length)
@@ -184,6 +190,9 @@ func (s *Spec) resolvePadding(c *configs) error {
 	}
 	if !found {
 		return fmt.Errorf("%w: no pad id: tokenizer_config.json names no pad_token that tokenizer.json knows, and config.json has no pad_token_id", ErrBundle)
+	}
+	if id < 0 {
+		return fmt.Errorf("%w: the pad id is %d, as %s says; no token has it", ErrBundle, id, from)
 	}
 	if padding != nil && padding.PadID != id {
 		s.note("pad id is %d, as %s says; the padding inside tokenizer.json says %d", id, from, padding.PadID)
