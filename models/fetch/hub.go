@@ -159,7 +159,7 @@ func (o Options) pullRepository(ctx context.Context, model, name string) (Instal
 	p := part{from: hub{blobs}, name: repository, version: l.SHA}
 	for _, f := range files {
 		q := pin{in: f.Name, to: f.Name}
-		if f.LFS != nil {
+		if f.LFS != nil && f.LFS.SHA256 != "" {
 			q.sha256 = f.LFS.SHA256
 		} else {
 			blobs[f.Name] = f.BlobID
@@ -180,8 +180,8 @@ func (o Options) pullRepository(ctx context.Context, model, name string) (Instal
 func bundleFiles(all []repoFile) ([]repoFile, error) {
 	var graphs []string
 	for _, f := range all {
-		if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
-			return nil, fmt.Errorf("the repository names a file %s outside of itself", strconv.Quote(f.Name))
+		if !filepath.IsLocal(filepath.FromSlash(f.Name)) || path.Clean(f.Name) != f.Name {
+			return nil, fmt.Errorf("the repository names a file %s, which is no path inside of it", strconv.Quote(f.Name))
 		}
 		if dir := path.Dir(f.Name); path.Ext(f.Name) == ".onnx" && (dir == "onnx" || dir == ".") {
 			graphs = append(graphs, f.Name)
@@ -194,7 +194,7 @@ func bundleFiles(all []repoFile) ([]repoFile, error) {
 	if i := slices.IndexFunc(graphs, func(g string) bool { return path.Base(g) == "model.onnx" }); i >= 0 {
 		graph = graphs[i]
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(f repoFile) bool {
+	chosen := slices.DeleteFunc(slices.Clone(all), func(f repoFile) bool {
 		dir, base := path.Dir(f.Name), path.Base(f.Name)
 		switch {
 		case f.Name == graph, strings.HasPrefix(f.Name, graph+"_data"), strings.HasPrefix(f.Name, graph+".data"):
@@ -205,5 +205,11 @@ func bundleFiles(all []repoFile) ([]repoFile, error) {
 			return true
 		}
 		return !slices.Contains([]string{".json", ".txt", ".model", ".jinja"}, path.Ext(base))
-	}), nil
+	})
+	for _, f := range chosen {
+		if f.BlobID == "" && (f.LFS == nil || f.LFS.SHA256 == "") {
+			return nil, fmt.Errorf("the repository gives no hash of %s to verify it by", f.Name)
+		}
+	}
+	return chosen, nil
 }

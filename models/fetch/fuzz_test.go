@@ -1,0 +1,35 @@
+package fetch
+
+import (
+	"encoding/json"
+	"path"
+	"path/filepath"
+	"testing"
+
+	"textmill/models"
+)
+
+// FuzzListing is what a hub says that it has: whatever it says, files land in the bundle under their own names, verified.
+func FuzzListing(f *testing.F) {
+	f.Add([]byte(`[{"rfilename":"config.json","blobId":"1"},{"rfilename":"onnx/model.onnx","lfs":{"sha256":"2"}},{"rfilename":"onnx/model.onnx_data","lfs":{"sha256":"3"}},{"rfilename":"1_Pooling/config.json","blobId":"4"}]`))
+	f.Add([]byte(`[{"rfilename":"a.onnx"},{"rfilename":"../config.json"},{"rfilename":"/x.json"}]`))
+	f.Add([]byte(`[{"rfilename":"a.onnx","blobId":"1"},{"rfilename":"a.onnx_data/../textmill.json","blobId":"2"},{"rfilename":"a.onnx.data","lfs":{}}]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var all []repoFile
+		if json.Unmarshal(data, &all) != nil {
+			return
+		}
+		chosen, err := bundleFiles(all)
+		if err != nil {
+			return
+		}
+		for _, c := range chosen {
+			if !filepath.IsLocal(c.Name) || path.Clean(c.Name) != c.Name || c.Name == models.RecordName {
+				t.Errorf("%q would be written", c.Name)
+			}
+			if c.BlobID == "" && (c.LFS == nil || c.LFS.SHA256 == "") {
+				t.Errorf("%q would not be verified", c.Name)
+			}
+		}
+	})
+}
