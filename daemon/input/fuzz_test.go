@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"unicode/utf8"
 
@@ -96,4 +100,56 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte("\x28\xb5\x2f\xfd\x04\x00\x11\x00\x00a\n"))
 	f.Add([]byte("PAR1"))
 	f.Fuzz(func(t *testing.T, data []byte) { readFuzzed(t, data, Options{}) })
+}
+
+// FuzzRoots asks for files in every way that a job can: none outside of the root is opened, whatever "IN" and "OUT", which
+// stand for the root and for the folder of a secret, are combined to.
+func FuzzRoots(f *testing.F) {
+	for _, uri := range []string{"file://IN/a.jsonl", "file://IN/../out/s.jsonl", "file://IN/%2e%2e/out/s.jsonl", "file://IN/link", "file://IN/up/s.jsonl", "file://OUT/s.jsonl",
+		"file://localhost/IN/sub/../a.jsonl", "file:///dev/zero", "file://IN/pipe", "file://IN/\x00", "file://IN/a.jsonl/"} {
+		f.Add(uri, "jsonl", int64(0), int64(0))
+	}
+	f.Add("file://IN/a.jsonl", "csv", int64(14), int64(13))
+	f.Add("file://IN/a.jsonl", "parquet", int64(-1), int64(1<<62))
+	top := f.TempDir()
+	in, out := filepath.Join(top, "in"), filepath.Join(top, "out")
+	const content, secret = "{\"text\":\"x\"}\n{\"text\":\"y\"}\n", "secret"
+	for dir, name := range map[string]string{in: "a.jsonl", filepath.Join(in, "sub"): "b.jsonl", out: "s.jsonl"} {
+		text := content
+		if dir == out {
+			text = `{"text":"` + secret + "\"}\n" + strings.Repeat(" ", len(content)-len(secret)-12)
+		}
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600), os.Chtimes(filepath.Join(dir, name), modified, modified)); err != nil {
+			f.Fatal(err)
+		}
+	}
+	err := errors.Join(os.Symlink(filepath.Join(out, "s.jsonl"), filepath.Join(in, "link")), os.Symlink("../out", filepath.Join(in, "up")), syscall.Mkfifo(filepath.Join(in, "pipe"), 0o600))
+	roots, openErr := OpenRoots([]string{in})
+	if err := errors.Join(err, openErr); err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = roots.Close() })
+	f.Fuzz(func(t *testing.T, uri, format string, offset, length int64) {
+		uri = strings.NewReplacer("IN", in, "OUT", out).Replace(uri)
+		ref := &jobs.Input{URI: uri, Format: format, Offset: offset, Length: length, Size: int64(len(content)), MTime: modified}
+		r, err := roots.OpenInput(ref, Options{MaxRecordBytes: 1 << 10})
+		if err != nil {
+			if err.Error() == "" {
+				t.Error("an error without words")
+			}
+			return
+		}
+		for {
+			var it Item
+			if err := r.Next(&it); err != nil {
+				break
+			}
+			if strings.Contains(it.Record.Text, secret) {
+				t.Errorf("%q read what lies outside", uri)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Errorf("%q: close: %v", uri, err)
+		}
+	})
 }
