@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -159,16 +160,19 @@ func (c *cell) storm(ctx context.Context, faults int) error {
 
 func (c *cell) publish(ctx context.Context, all []message) error { return c.pub.publish(ctx, all...) }
 
-// patience is how long deliveries may stay unsettled with nothing broken any more.
+// patience is how long nothing may be settled with nothing broken any more.
 const patience = 90 * time.Second
 
 // recovers takes the time from a fault's end to the next settled delivery, and then waits until little is left to do.
 func (c *cell) recovers(ctx context.Context, kind string) error {
-	begun := time.Now()
-	first := uint64(0)
+	begun, moved := time.Now(), time.Now()
+	first, last := uint64(0), uint64(math.MaxUint64)
 	timed := false
 	for {
 		n, err := c.pub.waiting(ctx)
+		if err == nil && n < last {
+			last, moved = n, time.Now()
+		}
 		if err == nil && !timed {
 			first = max(first, n)
 			if n < first || n == 0 {
@@ -179,9 +183,9 @@ func (c *cell) recovers(ctx context.Context, kind string) error {
 		if err == nil && timed && n <= backlog {
 			return nil
 		}
-		if time.Since(begun) > patience {
+		if time.Since(moved) > patience {
 			c.quit()
-			return fmt.Errorf("%d messages are left %v after %s", n, patience, kind)
+			return fmt.Errorf("%d messages are left after %s and none was settled for %v", n, kind, patience)
 		}
 		if err := pause(ctx, 25*time.Millisecond); err != nil {
 			return err
@@ -207,16 +211,19 @@ const backlog = 12
 
 // empty waits until every message is settled.
 func (c *cell) empty(ctx context.Context) error {
-	begun := time.Now()
+	moved, last := time.Now(), uint64(math.MaxUint64)
 	for {
 		n, err := c.pub.waiting(ctx)
 		if err == nil && n == 0 {
 			c.recent = nil
 			return nil
 		}
-		if time.Since(begun) > patience {
+		if err == nil && n < last {
+			last, moved = n, time.Now()
+		}
+		if time.Since(moved) > patience {
 			c.quit()
-			return fmt.Errorf("%d messages are not settled within %v (%w)", n, patience, err)
+			return errors.Join(fmt.Errorf("%d messages are left and none was settled for %v", n, patience), err)
 		}
 		if err := pause(ctx, 25*time.Millisecond); err != nil {
 			return err
