@@ -38,10 +38,11 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Stdout, o); err != nil {
+	err = run(ctx, os.Stdout, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:gocritic // stop has nothing left to do
+		os.Exit(1)
 	}
 }
 
@@ -59,7 +60,7 @@ func run(ctx context.Context, w io.Writer, o options) error {
 	fmt.Fprintf(w, "%d targets, %s each, %d side by side, at most %d MiB resident\n", len(targets), o.time, o.jobs, o.memory>>20)
 	fmt.Fprintf(w, "%-58s %7s %12s %9s %8s  %s\n", "target", "seconds", "executions", "new", "peak MiB", "")
 	var (
-		all      sync.WaitGroup
+		all    sync.WaitGroup
 		mu     sync.Mutex
 		failed []string
 		execs  int64

@@ -73,7 +73,7 @@ func list(ctx context.Context, dir string) ([]target, error) {
 	var targets []target
 	for d := json.NewDecoder(bytes.NewReader(events)); ; {
 		var e struct{ Action, Package, Output string }
-		if err := d.Decode(&e); err == io.EOF {
+		if err := d.Decode(&e); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, fmt.Errorf("read what go test lists: %w", err)
