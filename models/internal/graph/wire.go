@@ -119,11 +119,11 @@ func (w *wire) length(kind int, end int64) (int64, error) {
 	default:
 		return 0, fmt.Errorf("%w: wire type %d at byte %d", ErrNotONNX, kind, w.pos)
 	}
-	if n > uint64(end-w.pos) {
+	if left := max(end-w.pos, 0); n > uint64(left) { // the field's own head may run past the end
 		if end == w.size {
-			return 0, fmt.Errorf("%w: a field at byte %d needs %d bytes, %d are left", ErrTruncated, w.pos, n, end-w.pos)
+			return 0, fmt.Errorf("%w: a field at byte %d needs %d bytes, %d are left", ErrTruncated, w.pos, n, left)
 		}
-		return 0, fmt.Errorf("%w: a field at byte %d needs %d bytes, its message has %d", ErrNotONNX, w.pos, n, end-w.pos)
+		return 0, fmt.Errorf("%w: a field at byte %d needs %d bytes, its message has %d", ErrNotONNX, w.pos, n, left)
 	}
 	return int64(n), nil
 }
