@@ -39,6 +39,9 @@ var only = map[string]string{
 	"github.com/prometheus/client_golang": "daemon",
 }
 
+// testOnly is what tests of every folder may import, and nothing but tests.
+const testOnly = module + "/internal/golden"
+
 type source struct {
 	path string // slash-separated, from the root
 	top  string // its top-level folder, or "."
@@ -91,6 +94,12 @@ func TestImportsGoDown(t *testing.T) {
 			}
 			if rest, ours := strings.CutPrefix(path, module+"/"); ours {
 				to, _, _ := strings.Cut(rest, "/")
+				if path == testOnly {
+					if !strings.HasSuffix(s.path, "_test.go") {
+						t.Errorf("%s imports %s, which only tests may", s.path, path)
+					}
+					continue
+				}
 				if to != s.top && !slices.Contains(allowed, to) {
 					t.Errorf("%s imports %s; %s may import %v", s.path, path, s.top, allowed)
 				}

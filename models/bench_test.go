@@ -11,7 +11,7 @@ import (
 // ragged cuts the golden texts, length-sorted, into batches of that padded size, and counts their tokens.
 func ragged(b *testing.B, budget int) (batches [][]Row, tokens int) {
 	all := readGolden(b)
-	slices.SortFunc(all, func(x, y golden) int { return cmp.Compare(len(y.IDs), len(x.IDs)) })
+	slices.SortFunc(all, func(x, y expected) int { return cmp.Compare(len(y.IDs), len(x.IDs)) })
 	for len(all) > 0 {
 		n := min(max(1, budget/len(all[0].IDs)), len(all))
 		rows := make([]Row, n)

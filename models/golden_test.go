@@ -16,7 +16,7 @@ func cosine(a, b []float32) float64 {
 	return dot / (norm(a) * norm(b))
 }
 
-func compare(t *testing.T, e *Embedder, batch []golden) float64 {
+func compare(t *testing.T, e *Embedder, batch []expected) float64 {
 	t.Helper()
 	rows := make([]Row, len(batch))
 	for i, g := range batch {
@@ -46,7 +46,7 @@ func TestVectorsEqualReference(t *testing.T) {
 	t.Run("alone", func(t *testing.T) {
 		worst := 1.0
 		for _, g := range all {
-			worst = min(worst, compare(t, e, []golden{g}))
+			worst = min(worst, compare(t, e, []expected{g}))
 		}
 		t.Logf("worst cosine %.9f", worst)
 	})

@@ -1,48 +1,26 @@
 package models
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"sync"
 	"testing"
+
+	"textmill/internal/golden"
 )
 
-// golden is a text whose vector sentence-transformers computed.
-type golden struct {
+// expected is a text whose vector sentence-transformers computed.
+type expected struct {
 	ID        string    `json:"id"`
 	IDs       []int32   `json:"input_ids"`
 	Embedding []float32 `json:"embedding"`
 }
 
-func readGolden(t testing.TB) []golden {
+func readGolden(t testing.TB) []expected {
 	t.Helper()
-	f, err := os.Open("testdata/golden.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []golden
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var g golden
-		if err := json.Unmarshal(lines.Bytes(), &g); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, g)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
+	all := golden.Values[expected](t, "testdata/golden.jsonl.gz")
 	if len(all) != 168 {
 		t.Fatalf("%d golden vectors, want 168", len(all))
 	}

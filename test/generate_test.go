@@ -1,8 +1,6 @@
 package test
 
 import (
-	"bufio"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"textmill/internal/golden"
 )
 
 const writer = "SmolLM2-135M-Instruct"
@@ -44,25 +44,9 @@ type said struct {
 	Text      string          `json:"text"`
 }
 
-func conversations(t testing.TB, n int) (all []said) {
+func conversations(t testing.TB, n int) []said {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "models", "generate", "testdata", "greedy.jsonl.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for in := bufio.NewScanner(z); len(all) < n && in.Scan(); {
-		var s said
-		if err := json.Unmarshal(in.Bytes(), &s); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, s)
-	}
-	return all
+	return golden.Values[said](t, filepath.Join("..", "models", "generate", "testdata", "greedy.jsonl.gz"))[:n]
 }
 
 func asRecords(all []said) string {

@@ -1,8 +1,6 @@
 package test
 
 import (
-	"bufio"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -11,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"textmill/internal/golden"
 )
 
-// golden is a text with what sentence-transformers makes of it.
-type golden struct {
+// expected is a text with what sentence-transformers makes of it.
+type expected struct {
 	ID        string    `json:"id"`
 	Text      string    `json:"text"`
 	IDs       []int     `json:"input_ids"`
@@ -22,26 +22,9 @@ type golden struct {
 	Embedding []float64 `json:"embedding"`
 }
 
-func goldens(t testing.TB) []golden {
+func expectedTexts(t testing.TB) []expected {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "models", "testdata", "golden.jsonl.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	plain, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []golden
-	in := bufio.NewReader(plain)
-	for d := json.NewDecoder(in); d.More(); {
-		var g golden
-		if err := d.Decode(&g); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, g)
-	}
+	all := golden.Values[expected](t, filepath.Join("..", "models", "testdata", "golden.jsonl.gz"))
 	if len(all) != 168 {
 		t.Fatalf("%d golden texts, want 168", len(all))
 	}
@@ -76,9 +59,9 @@ type vectorRow struct {
 // a message of its own, and some of those so that nothing else can share a batch with them.
 func TestGoldenVectors(t *testing.T) {
 	d := startDaemon(t, newHome(t), "TEXTMILL_EXPORT_COMMIT_INTERVAL=10ms")
-	all := goldens(t)
+	all := expectedTexts(t)
 	subject := "textmill.jobs.embed." + model
-	job := func(name string, shard int, texts ...golden) message {
+	job := func(name string, shard int, texts ...expected) message {
 		type record struct {
 			ID   string `json:"id"`
 			Text string `json:"text"`
@@ -98,9 +81,9 @@ func TestGoldenVectors(t *testing.T) {
 	d.await(logged("delivery settled"), 1)
 	compare(t, d, "together", all)
 
-	var mixed []golden
+	var mixed []expected
 	for i := range 400 {
-		mixed = append(mixed, golden{ID: fmt.Sprintf("other%d", i), Text: strings.Repeat("another text ", i*31%90)})
+		mixed = append(mixed, expected{ID: fmt.Sprintf("other%d", i), Text: strings.Repeat("another text ", i*31%90)})
 	}
 	mixed = append(mixed, all...)
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
@@ -109,7 +92,7 @@ func TestGoldenVectors(t *testing.T) {
 	compare(t, d, "shuffled", all)
 
 	var each []message
-	var some []golden
+	var some []expected
 	for i, g := range all {
 		each = append(each, job("each", i, g))
 		if i%7 == 1 || g.Text == "" || g.Full > 256 {
@@ -120,7 +103,7 @@ func TestGoldenVectors(t *testing.T) {
 	d.await(logged("delivery settled"), 3+len(all))
 	compare(t, d, "each", all)
 
-	d.alone(t, some, func(i int, g golden) message { return job("alone", i, g) })
+	d.alone(t, some, func(i int, g expected) message { return job("alone", i, g) })
 	compare(t, d, "alone", some)
 }
 
@@ -139,7 +122,7 @@ async def main(url, messages):
 asyncio.run(main(sys.argv[1], json.load(open(sys.argv[2]))))
 `
 
-func (d *daemon) alone(t *testing.T, all []golden, job func(int, golden) message) {
+func (d *daemon) alone(t *testing.T, all []expected, job func(int, expected) message) {
 	t.Helper()
 	var messages []message
 	for i, g := range all {
@@ -157,7 +140,7 @@ func (d *daemon) alone(t *testing.T, all []golden, job func(int, golden) message
 }
 
 // compare holds the rows of a job to the reference, and says how close they are.
-func compare(t *testing.T, d *daemon, job string, all []golden) {
+func compare(t *testing.T, d *daemon, job string, all []expected) {
 	t.Helper()
 	got := map[string]vectorRow{}
 	for _, r := range lines[vectorRow](t, runPython(t, nil, vectors, d.table("golden"), job)) {

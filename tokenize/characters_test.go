@@ -3,11 +3,12 @@ package tokenize
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"testing"
+
+	"textmill/internal/golden"
 )
 
 // unlike are patterns that Oniguruma takes and we refuse by name.
@@ -16,7 +17,7 @@ var unlike = map[string]bool{"[]a]": true}
 // TestEveryCharacterAsHuggingFace holds each normalizer, each pre-tokenizer and many patterns to what Hugging Face made of every
 // character; tokenize/conformance/characters.py says how.
 func TestEveryCharacterAsHuggingFace(t *testing.T) {
-	var file struct {
+	type characters struct {
 		Texts   []string
 		Entries []struct {
 			Blocks                []rune
@@ -24,9 +25,7 @@ func TestEveryCharacterAsHuggingFace(t *testing.T) {
 			Normalized, Refused   bool
 		}
 	}
-	if err := json.Unmarshal(gunzip(t, "golden-characters.json.gz"), &file); err != nil {
-		t.Fatal(err)
-	}
+	file := golden.Values[characters](t, "testdata/golden-characters.json.gz")[0]
 	blocks, rest := map[rune]string{}, strings.Join(file.Texts, "\n")
 	for _, entry := range file.Entries {
 		tok, err := Parse([]byte(entry.JSON))

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"textmill/internal/golden"
 )
 
 // small are tokenizers small enough to live in a test, one for each way through the package and its odd corners.
@@ -93,7 +95,7 @@ func TestShortWaysAreTheGeneralWay(t *testing.T) {
 			same(t, used, general, text)
 		}
 	}
-	used, general := both(t, gunzip(t, "all-minilm-l6-v2.json.gz"))
+	used, general := both(t, golden.Bytes(t, "testdata/all-minilm-l6-v2.json.gz"))
 	for _, text := range texts(2, 2000) {
 		same(t, used, general, text)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"textmill/internal/golden"
 	"textmill/tokenize/internal/jsonread"
 )
 
@@ -47,7 +48,7 @@ func FuzzEncode(f *testing.F) {
 		used, general := both(f, []byte(data))
 		all = append(all, pair{used, general})
 	}
-	used, general := both(f, gunzip(f, "all-minilm-l6-v2.json.gz"))
+	used, general := both(f, golden.Bytes(f, "testdata/all-minilm-l6-v2.json.gz"))
 	all = append(all, pair{used, general})
 	f.Fuzz(func(t *testing.T, text string) {
 		chars := int32(utf8.RuneCountInString(mend(text)))

@@ -1,13 +1,12 @@
 package tokenize
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
+
+	"textmill/internal/golden"
 )
 
 // goldenLine is a line of golden-kinds.jsonl.gz, which tokenize/conformance/golden.py makes of Hugging Face's answers.
@@ -27,22 +26,22 @@ type goldenLine struct {
 	Decoded    *string     `json:"decoded"`
 	Skipped    *string     `json:"skipped"`
 	Error      bool        `json:"error"`
-	golden
+	encoded
 }
 
-type golden struct {
+type encoded struct {
 	IDs         []int32    `json:"ids"`
 	TypeIDs     []int32    `json:"type_ids"`
 	Tokens      []string   `json:"tokens"`
 	Offsets     [][2]int32 `json:"offsets"`
 	Special     []int32    `json:"special"`
 	Attention   []int32    `json:"attention"`
-	Overflowing []golden   `json:"overflowing"`
+	Overflowing []encoded  `json:"overflowing"`
 }
 
-// goldenOf writes an encoding as the file does, without what is zero, or one in Attention.
-func goldenOf(e *Encoding) golden {
-	g := golden{IDs: unlessAll(e.IDs, 0), TypeIDs: unlessAll(e.TypeIDs, 0), Special: unlessAll(e.SpecialTokensMask, 0),
+// encodedOf writes an encoding as the file does, without what is zero, or one in Attention.
+func encodedOf(e *Encoding) encoded {
+	g := encoded{IDs: unlessAll(e.IDs, 0), TypeIDs: unlessAll(e.TypeIDs, 0), Special: unlessAll(e.SpecialTokensMask, 0),
 		Attention: unlessAll(e.AttentionMask, 1), Tokens: unlessAll(e.Tokens, "")}
 	if unlessAll(e.Offsets, Span{}) != nil {
 		for _, s := range e.Offsets {
@@ -50,7 +49,7 @@ func goldenOf(e *Encoding) golden {
 		}
 	}
 	for _, o := range e.Overflowing {
-		g.Overflowing = append(g.Overflowing, goldenOf(o))
+		g.Overflowing = append(g.Overflowing, encodedOf(o))
 	}
 	return g
 }
@@ -65,7 +64,7 @@ func unlessAll[T comparable](list []T, usual T) []T {
 }
 
 // whole fills in what the file leaves out, so that both sides read alike.
-func (g golden) whole() golden {
+func (g encoded) whole() encoded {
 	g.IDs, g.TypeIDs, g.Special = unlessAll(g.IDs, 0), unlessAll(g.TypeIDs, 0), unlessAll(g.Special, 0)
 	g.Attention, g.Tokens, g.Offsets = unlessAll(g.Attention, 1), unlessAll(g.Tokens, ""), unlessAll(g.Offsets, [2]int32{})
 	for i := range g.Overflowing {
@@ -77,16 +76,10 @@ func (g golden) whole() golden {
 // TestEveryKindAsHuggingFace holds tokenizers of every kind of normalizer, pre-tokenizer, model, post-processor and decoder to
 // what Hugging Face made of the same texts: cut, padded, paired, broken and decoded.
 func TestEveryKindAsHuggingFace(t *testing.T) {
-	lines := bufio.NewScanner(bytes.NewReader(gunzip(t, "golden-kinds.jsonl.gz")))
-	lines.Buffer(nil, 1<<24)
 	var used, general *Tokenizer
 	var name, charsmap string
 	cases := 0
-	for lines.Scan() {
-		var line goldenLine
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Fatal(err)
-		}
+	for _, line := range golden.Values[goldenLine](t, "testdata/golden-kinds.jsonl.gz") {
 		switch {
 		case line.Charsmap != "":
 			charsmap = line.Charsmap
@@ -99,8 +92,8 @@ func TestEveryKindAsHuggingFace(t *testing.T) {
 			line.check(t, name+", the general way", general)
 		}
 	}
-	if err := lines.Err(); err != nil || cases < 4000 {
-		t.Errorf("%d cases, error %v", cases, err)
+	if cases < 4000 {
+		t.Errorf("%d cases", cases)
 	}
 }
 
@@ -126,7 +119,7 @@ func (l *goldenLine) check(t *testing.T, name string, tok *Tokenizer) {
 	if err != nil {
 		return
 	}
-	if got, want := goldenOf(e), l.whole(); !reflect.DeepEqual(got, want) {
+	if got, want := encodedOf(e), l.whole(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%s: %q with %+v gave\n%+v\nwant\n%+v", name, text, o, got, want)
 	}
 	l.checkDecoded(t, name, tok, e.IDs)

@@ -15,12 +15,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/tokenize"
 )
 
-// A chat is a prompt of testdata/greedy.jsonl.gz as text.
+// A chat is a prompt of models/generate/testdata/greedy.jsonl.gz as text.
 type chat struct {
 	Text string  `json:"chat_prompt"`
 	IDs  []int32 `json:"prompt_ids"`
@@ -32,7 +33,7 @@ func TestTokenizerComesOutOfTheGGUF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range readLines[chat](t, "greedy.jsonl.gz") {
+	for _, c := range golden.Values[chat](t, "../generate/testdata/greedy.jsonl.gz") {
 		e, err := tok.Encode(c.Text, tokenize.Options{})
 		if err != nil {
 			t.Fatal(err)

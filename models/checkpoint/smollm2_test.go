@@ -1,29 +1,26 @@
 package checkpoint_test
 
 import (
-	"bufio"
-	"compress/gzip"
-	"encoding/json"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
 )
 
-// A prompt is a line of testdata/greedy.jsonl.gz: what transformers generates from the same weights, dequantized, in fp32.
+// A prompt is a line of models/generate/testdata/greedy.jsonl.gz: what transformers generates from the same weights, dequantized, in fp32.
 type prompt struct {
 	ID        int     `json:"id"`
 	IDs       []int64 `json:"prompt_ids"`
 	Generated []int64 `json:"generated_ids"`
 }
 
-// A scored is a line of testdata/top5.jsonl.gz.
+// A scored is a line of models/generate/testdata/top5.jsonl.gz.
 type scored struct {
 	ID    int     `json:"id"`
 	IDs   []int64 `json:"prompt_ids"`
@@ -32,33 +29,6 @@ type scored struct {
 		TopIDs []int64   `json:"top_ids"`
 		Top    []float32 `json:"top_logits"`
 	} `json:"steps"`
-}
-
-func readLines[T any](t *testing.T, name string) []T {
-	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
-	var all []T
-	for lines.Scan() {
-		var v T
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, v)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
 
 // checkpointOf is the folder of pinned weights.
@@ -135,7 +105,7 @@ func compareGreedy(t *testing.T, how string, prompts []prompt, out [][]int64) {
 }
 
 func TestSmolLM2SpeaksAsInTransformers(t *testing.T) {
-	prompts := readLines[prompt](t, "greedy.jsonl.gz")
+	prompts := golden.Values[prompt](t, "../generate/testdata/greedy.jsonl.gz")
 	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
 		t.Run(precision, func(t *testing.T) {
 			s := openSlots(t, importSmolLM2(t, precision).Dir, 0, len(prompts), 512)
@@ -144,7 +114,7 @@ func TestSmolLM2SpeaksAsInTransformers(t *testing.T) {
 			for _, p := range prompts[:3] {
 				compareGreedy(t, "alone", []prompt{p}, generate(s, []prompt{p}))
 			}
-			for _, line := range readLines[scored](t, "top5.jsonl.gz") {
+			for _, line := range golden.Values[scored](t, "../generate/testdata/top5.jsonl.gz") {
 				clear(s.used)
 				ids := line.IDs
 				for _, step := range line.Steps[:8] {
@@ -163,7 +133,7 @@ func TestSmolLM2SpeaksAsInTransformers(t *testing.T) {
 
 // The same row must give the same bits alone and beside others, or the same seed would not give the same text.
 func TestRowsDoNotDependOnTheirBatch(t *testing.T) {
-	prompts := readLines[prompt](t, "greedy.jsonl.gz")[:6]
+	prompts := golden.Values[prompt](t, "../generate/testdata/greedy.jsonl.gz")[:6]
 	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
 		bundle := importSmolLM2(t, precision).Dir
 		graphs := openSlots(t, bundle, 0, 1, 1).d.Graphs

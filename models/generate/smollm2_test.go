@@ -1,8 +1,6 @@
 package generate_test
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,14 +11,15 @@ import (
 	"sync"
 	"testing"
 
+	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
 	"textmill/models/generate"
 )
 
-// A golden is a line of testdata/greedy.jsonl.gz: what transformers makes of a prompt in fp32, made by testdata/golden.py.
-type golden struct {
+// expected is a line of testdata/greedy.jsonl.gz: what transformers makes of a prompt in fp32, made by testdata/golden.py.
+type expected struct {
 	ID        int             `json:"id"`
 	Messages  json.RawMessage `json:"messages"`
 	Prompt    string          `json:"chat_prompt"`
@@ -29,30 +28,9 @@ type golden struct {
 	Text      string          `json:"text"`
 }
 
-func readGolden(t testing.TB) (all []golden) {
+func readGolden(t testing.TB) []expected {
 	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", "greedy.jsonl.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var g golden
-		if err := json.Unmarshal(lines.Bytes(), &g); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, g)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return golden.Values[expected](t, filepath.Join("testdata", "greedy.jsonl.gz"))
 }
 
 // bundles are imported once for all tests of the package.
@@ -140,7 +118,7 @@ func all(t testing.TB, g *generate.Generator, requests []generate.Request) []gen
 	return results
 }
 
-func greedy(goldens []golden) (requests []generate.Request) {
+func greedy(goldens []expected) (requests []generate.Request) {
 	for _, g := range goldens {
 		requests = append(requests, generate.Request{Prompt: g.PromptIDs, Params: generate.Params{MaxNewTokens: 64}})
 	}
@@ -153,7 +131,7 @@ func TestGreedyEqualsTransformers(t *testing.T) {
 	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
 		t.Run(precision, func(t *testing.T) {
 			g := open(t, smolLM2(t, precision, ""), generate.Options{Slots: 16})
-			check := func(how string, goldens []golden, results []generate.Result) {
+			check := func(how string, goldens []expected, results []generate.Result) {
 				for i, want := range goldens {
 					if !slices.Equal(results[i].IDs, want.IDs) || results[i].Text != want.Text {
 						t.Errorf("%s, row %d:\nours   %v %q\ntheirs %v %q", how, want.ID, results[i].IDs, results[i].Text, want.IDs, want.Text)
@@ -164,8 +142,8 @@ func TestGreedyEqualsTransformers(t *testing.T) {
 			mixed := slices.Clone(goldens)
 			rand.New(rand.NewPCG(1, 2)).Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
 			check("shuffled", mixed, all(t, g, greedy(mixed)))
-			for _, one := range []golden{goldens[0], goldens[11], goldens[16]} {
-				check("alone", []golden{one}, all(t, g, greedy([]golden{one})))
+			for _, one := range []expected{goldens[0], goldens[11], goldens[16]} {
+				check("alone", []expected{one}, all(t, g, greedy([]expected{one})))
 			}
 		})
 	}

@@ -1,17 +1,14 @@
 package sample
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/json"
-	"io"
 	"math"
-	"os"
 	"testing"
+
+	"textmill/internal/golden"
 )
 
-// golden is what transformers keeps of some logits, made by testdata/golden.py.
-type golden struct {
+// expected is what transformers keeps of some logits, made by testdata/golden.py.
+type expected struct {
 	Logits    string
 	Params    map[string]float64
 	InputIDs  []int32 `json:"input_ids"`
@@ -22,47 +19,18 @@ type golden struct {
 	After     []float32 `json:"logits_after"`
 }
 
-func unzip(t testing.TB, name string) []byte {
+func readGolden(t testing.TB) (cases []expected, logits map[string][]float32) {
 	t.Helper()
-	f, err := os.Open("testdata/" + name + ".gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
-func readGolden(t testing.TB) (cases []golden, logits map[string][]float32) {
-	t.Helper()
-	dec := json.NewDecoder(bytes.NewReader(unzip(t, "sampling.jsonl")))
-	logits = make(map[string][]float32)
-	for {
-		var g golden
-		if err := dec.Decode(&g); err == io.EOF {
-			return cases, logits
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		cases = append(cases, g)
+	cases, logits = golden.Values[expected](t, "testdata/sampling.jsonl.gz"), make(map[string][]float32)
+	for _, g := range cases {
 		if _, have := logits[g.Logits]; !have {
-			var v []float32
-			if err := json.Unmarshal(unzip(t, g.Logits), &v); err != nil {
-				t.Fatal(err)
-			}
-			logits[g.Logits] = v
+			logits[g.Logits] = golden.Values[[]float32](t, "testdata/"+g.Logits+".gz")[0]
 		}
 	}
+	return cases, logits
 }
 
-func (g *golden) params() Params {
+func (g *expected) params() Params {
 	p := Params{Temperature: 1}
 	for name, v := range g.Params {
 		switch name {

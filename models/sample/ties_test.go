@@ -1,18 +1,17 @@
 package sample
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
-	"io"
 	"math"
 	"math/bits"
 	"slices"
 	"strconv"
 	"testing"
+
+	"textmill/internal/golden"
 )
 
 // order is how torch.sort leaves some values, made by testdata/order.py.
@@ -32,20 +31,6 @@ func (o *order) scores() []float32 {
 	return out
 }
 
-func readOrders(t testing.TB) (all []order) {
-	t.Helper()
-	dec := json.NewDecoder(bytes.NewReader(unzip(t, "order.jsonl")))
-	for {
-		var o order
-		if err := dec.Decode(&o); err == io.EOF {
-			return all
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, o)
-	}
-}
-
 // sorted puts together what appendTies says of each value there is, from the lowest.
 func sorted(scores []float32) (ids []int32) {
 	distinct := slices.Compact(slices.Sorted(slices.Values(scores)))
@@ -60,7 +45,7 @@ func sorted(scores []float32) (ids []int32) {
 }
 
 func TestTiesInTorchsOrder(t *testing.T) {
-	all := readOrders(t)
+	all := golden.Values[order](t, "testdata/order.jsonl.gz")
 	unstable := 0
 	for i, o := range all {
 		got := sorted(o.scores())
@@ -90,7 +75,7 @@ func TestTiesInTorchsOrder(t *testing.T) {
 // FuzzTies: whatever the scores, the ids of each are found once, those of short arrays in their order, and with any of them
 // as top_p's edge as many as should stay do, no matter how the scratch was used before.
 func FuzzTies(f *testing.F) {
-	for _, o := range readOrders(f) {
+	for _, o := range golden.Values[order](f, "testdata/order.jsonl.gz") {
 		if len(o.Values) > 600 {
 			continue
 		}

@@ -1,41 +1,26 @@
 package chat
 
 import (
-	"bufio"
-	"compress/gzip"
 	"encoding/json"
-	"os"
 	"testing"
 	"time"
+
+	"textmill/internal/golden"
 )
 
 // golden.py makes the file with jinja2 itself.
 func TestTemplatesRenderAsInPython(t *testing.T) {
-	f, err := os.Open("testdata/golden.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 64<<20)
 	now := time.Date(2026, 3, 7, 9, 5, 2, 0, time.UTC)
-	for lines.Scan() {
-		var row struct {
-			Name, Source string
-			Tokens       map[string]string
-			Cases        []struct {
-				Names map[string]json.RawMessage
-				Want  *string
-				Error string
-			}
+	type row struct {
+		Name, Source string
+		Tokens       map[string]string
+		Cases        []struct {
+			Names map[string]json.RawMessage
+			Want  *string
+			Error string
 		}
-		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
-			t.Fatal(err)
-		}
+	}
+	for _, row := range golden.Values[row](t, "testdata/golden.jsonl.gz") {
 		template, parseError := ParseTemplate(row.Source, &Config{Tokens: row.Tokens})
 		for i, c := range row.Cases {
 			if parseError != nil {
@@ -56,8 +41,5 @@ func TestTemplatesRenderAsInPython(t *testing.T) {
 				t.Errorf("%s case %d:\n got %q\nwant %q\n%s", row.Name, i, got, *c.Want, row.Source)
 			}
 		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -3,7 +3,7 @@
     python daemon/trace/testdata/golden.py CHECKPOINTS     (needs numpy, safetensors, gguf 0.19 and tokenizers)
 
 CHECKPOINTS is the folder that `textmill setup` keeps all-MiniLM-L6-v2 (safetensors) and SmolLM2-135M-Instruct (GGUF) in. The
-SmolLM2 prompt is the first of models/checkpoint/testdata/top5.jsonl.gz, whose IDs are transformers'.
+SmolLM2 prompt is the first of models/generate/testdata/top5.jsonl.gz, whose IDs are transformers'.
 """
 import gzip
 import json
@@ -39,7 +39,7 @@ out = {"all-MiniLM-L6-v2": dict(described(encoding.ids, words), pieces=encoding.
 
 file = os.path.join(checkpoints, "SmolLM2-135M-Instruct", "SmolLM2-135M-Instruct.Q4_1.gguf")
 table = next(t for t in gguf.GGUFReader(file).tensors if t.name == "token_embd.weight")
-with gzip.open(os.path.join(HERE, "../../../models/checkpoint/testdata/top5.jsonl.gz"), "rt") as f:
+with gzip.open(os.path.join(HERE, "../../../models/generate/testdata/top5.jsonl.gz"), "rt") as f:
     ids = json.loads(f.readline())["prompt_ids"]
 out["SmolLM2-135M-Instruct"] = described(ids, gguf.dequantize(table.data, table.tensor_type))
 

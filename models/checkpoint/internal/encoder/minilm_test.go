@@ -1,20 +1,17 @@
 package encoder_test
 
 import (
-	"bufio"
-	"compress/gzip"
-	"encoding/json"
 	"math"
-	"os"
 	"testing"
 
+	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
 )
 
-// golden is the vectors that sentence-transformers makes of the same weights.
-const golden = "../../../testdata/golden.jsonl.gz"
+// vectorsFile holds the vectors that sentence-transformers makes of the same weights.
+const vectorsFile = "../../../testdata/golden.jsonl.gz"
 
 type embedded struct {
 	ID        string    `json:"id"`
@@ -55,7 +52,7 @@ func TestMiniLMEmbedsAsInSentenceTransformers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer e.Close()
-			lines, worst := readGolden(t), 1.0
+			lines, worst := golden.Values[embedded](t, vectorsFile), 1.0
 			for at := 0; at < len(lines); at += 16 {
 				batch := lines[at:min(at+16, len(lines))]
 				rows := make([]models.Row, len(batch))
@@ -86,31 +83,4 @@ func cosine(a, b []float32) float64 {
 		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
 	}
 	return ab / math.Sqrt(aa*bb)
-}
-
-func readGolden(t *testing.T) []embedded {
-	t.Helper()
-	f, err := os.Open(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
-	var all []embedded
-	for lines.Scan() {
-		var v embedded
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, v)
-	}
-	if err := lines.Err(); err != nil || len(all) == 0 {
-		t.Fatalf("%d golden vectors: %v", len(all), err)
-	}
-	return all
 }
