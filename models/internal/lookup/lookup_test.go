@@ -5,11 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/internal/graph"
 	"textmill/models/internal/lookup"
@@ -32,7 +34,11 @@ func run(t *testing.T, path string) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Destroy()
+	defer func() {
+		if err := s.Destroy(); err != nil {
+			t.Error(err)
+		}
+	}()
 	ids, err := ort.NewTensor(ort.NewShape(rows), []int64{0, 1, 2, 3, 4, 5, 6})
 	if err != nil {
 		t.Fatal(err)
@@ -60,10 +66,9 @@ func blocked(bits, size int64, inputs ...string) node {
 		ints: map[string]int64{"bits": bits, "block_size": size, "gather_axis": 0, "quantize_axis": 1}}
 }
 
-// all are the places of all ids.
-func all() (b []byte) {
-	for i := range rows {
-		b = binary.LittleEndian.AppendUint64(b, uint64(i))
+func int64s(all ...int64) (b []byte) {
+	for _, v := range all {
+		b = binary.LittleEndian.AppendUint64(b, uint64(v))
 	}
 	return b
 }
@@ -83,16 +88,23 @@ func TestRowsAreWhatONNXRuntimeLooksUp(t *testing.T) {
 	}
 	byRow := node{op: "DequantizeLinear", inputs: []string{"w", "s", "z"}, outputs: []string{"t"}, ints: map[string]int64{"axis": 0}}
 	cast := node{op: "Cast", inputs: []string{"h"}, outputs: []string{"rows"}, ints: map[string]int64{"to": graph.Float32}}
+	// What ONNX Runtime's optimizer makes of a BERT's three lookups. Its third output is their sum: here of the tokens alone.
+	fused := []node{{op: "Cast", inputs: []string{"input_ids"}, outputs: []string{"i"}, ints: map[string]int64{"to": graph.Int32}},
+		{op: "Unsqueeze", inputs: []string{"i", "axes"}, outputs: []string{"batch"}},
+		{op: "EmbedLayerNormalization", domain: "com.microsoft", inputs: []string{"batch", "", "w", "positions", "", "norm", "norm"}, outputs: []string{"out", "mask", "sum"}},
+		{op: "Reshape", inputs: []string{"sum", "shape"}, outputs: []string{"rows"}}}
 	for _, c := range []struct {
 		name    string
 		nodes   []node
 		tensors []tensor
 		storage string
 	}{
+		{"floats, fused with positions and a norm", fused, []tensor{of("w", graph.Float32, floats(rows*dim), rows, dim), of("positions", graph.Float32, make([]byte, 4*rows*dim), rows, dim),
+			of("norm", graph.Float32, floats(dim), dim), of("axes", graph.Int64, int64s(0), 1), of("shape", graph.Int64, int64s(rows, dim), 2)}, "float32"},
 		{"floats", []node{gather("w", "input_ids", "rows")}, []tensor{of("w", graph.Float32, floats(rows*dim), rows, dim)}, "float32"},
 		{"floats outside, after an Identity of the ids", []node{{op: "Identity", inputs: []string{"input_ids"}, outputs: []string{"i"}}, gather("w", "i", "rows")}, []tensor{external}, "float32"},
 		{"floats, of some of the ids", []node{gather("input_ids", "some", "i"), gather("w", "i", "rows")},
-			[]tensor{of("some", graph.Int64, all(), rows), of("w", graph.Float32, floats(rows*dim), rows, dim)}, "float32"},
+			[]tensor{of("some", graph.Int64, int64s(0, 1, 2, 3, 4, 5, 6), rows), of("w", graph.Float32, floats(rows*dim), rows, dim)}, "float32"},
 		{"float16", []node{gather("w", "input_ids", "h"), cast}, []tensor{of("w", graph.Float16, halves(rows*dim), rows, dim)}, "float16"},
 		{"bfloat16", []node{gather("w", "input_ids", "h"), cast}, []tensor{of("w", graph.BFloat16, halves(rows*dim), rows, dim)}, "bfloat16"},
 		{"uint8 scaled afterwards", []node{gather("w", "input_ids", "q"), scaled("q", "s", "z")},
@@ -122,6 +134,24 @@ func TestRowsAreWhatONNXRuntimeLooksUp(t *testing.T) {
 			}
 			compare(t, table, run(t, path))
 		})
+	}
+}
+
+// TestFusedBERT reads the table of a graph that ONNX Runtime's optimizer fused, which testdata/fused.py makes of tiny/bert.
+func TestFusedBERT(t *testing.T) {
+	table, err := lookup.Find("testdata/fused.onnx", "input_ids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Close()
+	want := golden.Values[[][]float32](t, "testdata/fused.json.gz")[0]
+	if table.Rows != len(want) || table.Dim != len(want[0]) || table.Storage != "float32" {
+		t.Errorf("%s of [%d %d] stored as %s, torch has [%d %d]", table.Name, table.Rows, table.Dim, table.Storage, len(want), len(want[0]))
+	}
+	for id, row := range want {
+		if got, err := table.Row(int32(id)); err != nil || !slices.Equal(got, row) {
+			t.Errorf("row %d: %v, %v; torch has %v", id, got, err, row)
+		}
 	}
 }
 
