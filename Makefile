@@ -10,13 +10,18 @@ stamp  := $(venv)/.requirements-$(shell cksum < test/requirements.txt | tr -d ' 
 peers_venv := .cache/peers/venv
 peers      := $(peers_venv)/.requirements-$(shell cksum < bench/generate/requirements.txt | tr -d ' ')
 
+# Tools of Go's that check the tree, each built once, in the version that is pinned here.
+tools        := .cache/bin
+golangci     := $(tools)/golangci-lint-v2.15.0
+govulncheck  := $(tools)/govulncheck-v1.9.0
+
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom require
+.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom vuln require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,12 +42,13 @@ test: setup $(stamp) ## every test, the ones with foreign readers and clients to
 race: setup $(stamp) ## every test under the race detector
 	$(GO) test -race -timeout 40m ./...
 
-lint: require ## formatting, go vet, golangci-lint
+lint: require $(golangci) ## formatting, go vet, staticcheck, gosec and a dozen more, as .golangci.yml says
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run: gofmt -w .'; exit 1; }
 	$(GO) vet ./...
-	@command -v golangci-lint >/dev/null || { \
-	  echo 'golangci-lint is missing: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@latest'; exit 1; }
-	golangci-lint run ./...
+	$(golangci) run ./...
+
+vuln: require $(govulncheck) ## known vulnerabilities in the code that textmill calls, where their database can be reached
+	@deploy/vuln $(govulncheck)
 
 conformance: setup $(stamp) ## tokens against Hugging Face's: 14 tokenizers, random ones, damaged ones, and the command
 	$(venv)/bin/python tokenize/conformance/compare.py
@@ -72,6 +78,21 @@ fuzz: require ## every fuzz target, 10 minutes each, within 2 GiB: make fuzz FUZ
 sbom: build ## what the binary is made of, with licences, and bin/textmill.cdx.json for tools
 	$(GO) run ./internal/sbom -json $(bin) > bin/textmill.cdx.json
 	$(GO) run ./internal/sbom $(bin)
+
+$(golangci):
+	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+
+$(govulncheck):
+	$(call install,golang.org/x/vuln/cmd/govulncheck)
+
+# install builds the package $(1) in the version that the target's name ends in; the target appears whole.
+define install
+	@deploy/require build
+	@mkdir -p $(tools)
+	GOBIN=$(abspath $@.new) $(GO) install $(1)@$(lastword $(subst -v, v,$(notdir $@)))
+	mv $@.new/$(notdir $(1)) $@
+	@rmdir $@.new
+endef
 
 $(stamp): test/requirements.txt
 	@deploy/require python

@@ -80,7 +80,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 	if err != nil {
 		return nil, err
 	}
-	if err := d.listen(cfg.HTTP.Addr, token); err != nil {
+	if err := d.listen(ctx, cfg.HTTP.Addr, token); err != nil {
 		return nil, fmt.Errorf("http.addr: %w", err)
 	}
 	return d, nil

@@ -16,8 +16,8 @@ import (
 // listen opens the daemon's pages: /healthz says that the process lives,
 // /readyz that it can take and commit work, /metrics speaks to Prometheus,
 // /status says what is served, /trace what a model does with a text.
-func (d *Daemon) listen(addr, token string) error {
-	l, err := net.Listen("tcp", addr)
+func (d *Daemon) listen(ctx context.Context, addr, token string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}

@@ -225,7 +225,7 @@ func (b *Batch) actions(keep []*delivery, res *Result) ([]delta.Action, error) {
 			return nil, err
 		}
 		res.Rows += p.rows
-		actions = append(actions, delta.Action{Add: p.add(now)})
+		actions = append(actions, delta.Action{Add: p.add()})
 	}
 	if len(parts) > 0 {
 		if err := b.h.dir.Sync(); err != nil {

@@ -116,10 +116,10 @@ func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 			finished++
 		case <-time.After(time.Duration(5+rng.IntN(250)) * time.Millisecond):
 			_ = cmd.Process.Kill() // it may have ended meanwhile
-			<-done
+			_ = <-done             // killed
 		}
 		_ = rival.Process.Kill()
-		<-rivalDone
+		_ = <-rivalDone // killed, unless it had ended
 		kills += 2
 		tab := table(t, openStore(t, dir))
 		if err := tab.Refresh(t.Context()); err != nil {

@@ -122,7 +122,7 @@ func (p *partFile) place() error {
 	return nil
 }
 
-func (p *partFile) add(now int64) *delta.Add {
+func (p *partFile) add() *delta.Add {
 	return &delta.Add{
 		Path: p.name, PartitionValues: map[string]*string{}, Size: p.size, ModificationTime: p.modified,
 		DataChange: true, Stats: &p.stats,

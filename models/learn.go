@@ -163,7 +163,7 @@ func readBook(path string) (map[string]int, error) {
 		return nil, err
 	}
 	if json.Unmarshal(data, &known) != nil {
-		return map[string]int{}, nil // it can be learned again
+		return map[string]int{}, nil //nolint:nilerr // it can be learned again
 	}
 	return known, nil
 }

@@ -18,7 +18,6 @@ type scratch struct {
 	parts   []added.Part
 	inner   []added.Part
 	tokens  []model.Token
-	chars   []Span
 	fastBuf fastBuffers
 }
 

@@ -64,12 +64,8 @@ func (t *Tokenizer) truncate(parts []*Encoding, o Options) error {
 
 // share divides the room between two sequences of lengths a and b: the shorter is cut only when it must be.
 func share(a, b, room int) (int, int) {
-	n1, n2 := min(a, b), max(a, b)
-	if n1 > room {
-		n2 = n1
-	} else {
-		n2 = max(n1, room-n1)
-	}
+	n1 := min(a, b)
+	n2 := max(n1, room-n1)
 	if n1+n2 > room {
 		n1 = room / 2
 		n2 = n1 + room%2

@@ -57,10 +57,7 @@ func appendMember(dst []byte, name string, value []byte) []byte {
 	} else {
 		dst = append(dst, ',')
 	}
-	quoted, err := jsontext.AppendQuote(dst, name)
-	if err != nil { // not UTF-8: AppendQuote has put U+FFFD, and the value keeps its place
-		dst = quoted
-	}
+	quoted, _ := jsontext.AppendQuote(dst, name) // a name that is not UTF-8 has U+FFFD, and the value keeps its place
 	return append(append(quoted, ':'), value...)
 }
 

@@ -2,6 +2,7 @@ package input
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -10,7 +11,8 @@ import (
 )
 
 // chatParams are the fields of a chat request that go by another name here.
-var chatParams = map[string]string{"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens", "min_tokens": "min_new_tokens"}
+var chatParams = map[string]string{ //nolint:gosec // G101: tokens of text, not of access
+	"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens", "min_tokens": "min_new_tokens"}
 
 // harmless says of fields that change nothing where they have these values; null is harmless in every field.
 var harmless = map[string][]string{
@@ -76,7 +78,7 @@ func (q *request) addParam(f member, name string) *jobs.RecordError {
 // paramText is what is wrong with a param, without the name that our params have.
 func paramText(err error, name string) string {
 	text := err.Error()
-	if e, ok := err.(*jobs.RecordError); ok {
+	if e := (*jobs.RecordError)(nil); errors.As(err, &e) {
 		text = e.Message
 	}
 	return strings.TrimPrefix(text, name+": ")

@@ -43,14 +43,14 @@ type runner struct {
 // come from, and answered is a record's line.
 func (u *runner) work(ctx context.Context, cfg config.Config, o WorkOptions, done string, spec *models.Spec, begin func(rows.Origin) rows.Work, answered func(id string, list []export.Row) answer) error {
 	var about []any
-	records, failed := 0, 0
+	failed := 0
 	if o.Dir != "" {
 		job := u.task + "-" + uuid.NewString()
 		result, table, err := u.toTable(ctx, cfg, o.Dir, job, o.Texts, begin(rows.Origin{Job: job, Shard: "0"}))
 		if err != nil {
 			return err
 		}
-		records, failed = int(result.Rows), int(result.Errors)
+		failed = int(result.Errors)
 		about = []any{"table", table, "version", result.Version, "rows", result.Rows, "errors", result.Errors, "job", job}
 	} else {
 		out := newAnswerWriter(o.Out)
@@ -60,8 +60,8 @@ func (u *runner) work(ctx context.Context, cfg config.Config, o WorkOptions, don
 		if err := errors.Join(err, out.flush()); err != nil {
 			return err
 		}
-		records, failed = out.lines, out.failed
-		about = []any{"records", records, "errors", failed}
+		failed = out.failed
+		about = []any{"records", out.lines, "errors", failed}
 	}
 	if u.made > 0 {
 		about = append(about, "output_tokens", u.made, "tokens_per_second", int(float64(u.made)/time.Since(u.begun).Seconds()))

@@ -136,8 +136,8 @@ func syncAbove(path string, hook Intercept) error {
 	}
 	for parent := filepath.Dir(path); ; parent = filepath.Dir(parent) {
 		var st unix.Stat_t
-		if err := unix.Stat(parent, &st); err != nil || st.Dev != here.Dev {
-			return nil
+		if unix.Stat(parent, &st) != nil || st.Dev != here.Dev {
+			return nil //nolint:nilerr // what cannot be looked at was not made by us
 		}
 		up, err := OpenDir(parent, hook)
 		if errors.Is(err, os.ErrPermission) {
@@ -192,7 +192,7 @@ func (d *Dir) at(kind Kind, name, to string, call func(fd int) error) error {
 	return d.do(&Op{Kind: kind, Dir: d.path, Name: name, To: to}, func() error {
 		defer runtime.KeepAlive(d.f)
 		for {
-			if err := call(int(d.f.Fd())); err != unix.EINTR {
+			if err := call(int(d.f.Fd())); !errors.Is(err, unix.EINTR) {
 				return err
 			}
 		}
@@ -266,7 +266,7 @@ func (d *Dir) Stat(name string) (Stat, error) {
 
 func statOf(st *unix.Stat_t) Stat {
 	s := Stat{
-		Size: st.Size, Ino: st.Ino, Dev: uint64(st.Dev), Links: uint64(st.Nlink),
+		Size: st.Size, Ino: st.Ino, Dev: uint64(st.Dev), Links: uint64(st.Nlink), //nolint:unconvert // signed or shorter on other systems
 		ModTime: time.Unix(st.Mtim.Unix()), Changed: time.Unix(st.Ctim.Unix()),
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {

@@ -56,7 +56,7 @@ func (q *Queue) PublishDead(ctx context.Context, l DeadLetter) error {
 // publishOnce publishes to a subject that holds nothing yet.
 func (q *Queue) publishOnce(ctx context.Context, msg *nats.Msg) error {
 	msg.Header.Set("Nats-Expected-Last-Subject-Sequence", "0")
-	_, err := q.publish(ctx, msg, failWhenFull)
+	err := q.publish(ctx, msg, failWhenFull)
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
 		switch api.ErrorCode {
@@ -240,7 +240,7 @@ func (q *Queue) RetryDead(ctx context.Context, id string) (DeadEntry, error) {
 	if _, err := q.checkSize(msg); err != nil {
 		return e, fmt.Errorf("retry dead letter %s: %w", id, err)
 	}
-	if _, err := q.publish(ctx, msg, failWhenFull); err != nil {
+	if err := q.publish(ctx, msg, failWhenFull); err != nil {
 		return e, fmt.Errorf("retry dead letter %s: %w", id, lost(err))
 	}
 	return e, q.removeDead(ctx, e)

@@ -68,7 +68,7 @@ func (q *Queue) PublishJob(ctx context.Context, m JobMessage) error {
 		return err
 	}
 	go func() {
-		_, err := q.publish(ctx, msg, waitForRoom)
+		err := q.publish(ctx, msg, waitForRoom)
 		q.pub.release(size, err)
 	}()
 	return nil
@@ -168,40 +168,39 @@ const (
 // publish sends msg until the stream confirms it, ctx ends or the server says
 // that it never will. It must be idempotent: by its message id, or by the
 // sequence that it expects.
-func (q *Queue) publish(ctx context.Context, msg *nats.Msg, full onFull) (*jetstream.PubAck, error) {
+func (q *Queue) publish(ctx context.Context, msg *nats.Msg, full onFull) error {
 	for attempt := 0; ; attempt++ {
 		denied := q.denied.Load()
-		ack, err := q.publishNow(ctx, msg)
+		err := q.publishNow(ctx, msg)
 		switch {
 		case err == nil:
-			return ack, nil
+			return nil
 		case q.denied.Load() != denied:
-			return nil, fmt.Errorf("publish to %s: %w: the user lacks a permission", msg.Subject, ErrRefused)
+			return fmt.Errorf("publish to %s: %w: the user lacks a permission", msg.Subject, ErrRefused)
 		case full == failWhenFull && isFull(err):
-			return nil, fmt.Errorf("publish to %s: %w: %w", msg.Subject, ErrFull, err)
+			return fmt.Errorf("publish to %s: %w: %w", msg.Subject, ErrFull, err)
 		case !q.mayRetry(err):
-			return nil, fmt.Errorf("publish to %s: %w", msg.Subject, err)
+			return fmt.Errorf("publish to %s: %w", msg.Subject, err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("publish to %s: %w (%w)", msg.Subject, context.Cause(ctx), err)
+			return fmt.Errorf("publish to %s: %w (%w)", msg.Subject, context.Cause(ctx), err)
 		case <-q.closed:
-			return nil, fmt.Errorf("publish to %s: %w", msg.Subject, nats.ErrConnectionClosed)
+			return fmt.Errorf("publish to %s: %w", msg.Subject, nats.ErrConnectionClosed)
 		case <-time.After(delay(attempt)):
 		}
 	}
 }
 
-func (q *Queue) publishNow(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+func (q *Queue) publishNow(ctx context.Context, msg *nats.Msg) error {
 	bound, free := q.link.bind(ctx)
 	defer free()
 	one, cancel := context.WithTimeout(bound, askTimeout)
 	defer cancel()
-	ack, err := q.js.PublishMsg(one, msg, jetstream.WithRetryAttempts(0))
-	if err != nil {
-		return nil, reason(bound, err)
+	if _, err := q.js.PublishMsg(one, msg, jetstream.WithRetryAttempts(0)); err != nil {
+		return reason(bound, err)
 	}
-	return ack, nil
+	return nil
 }
 
 // mayRetry says whether the same message may get through later.
@@ -249,7 +248,7 @@ func (q *Queue) PublishEvent(ctx context.Context, e jobs.Event) error {
 	msg := nats.NewMsg(jobs.EventSubject(e.Job))
 	msg.Data = e.AppendJSON(nil)
 	msg.Header.Set(jobs.HeaderMsgID, eventID(e))
-	_, err := q.publish(ctx, msg, failWhenFull)
+	err := q.publish(ctx, msg, failWhenFull)
 	return err
 }
 

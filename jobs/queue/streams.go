@@ -91,9 +91,9 @@ func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, s
 	if size <= 0 {
 		want.MaxBytes = byDefault
 	}
-	s, err = q.js.CreateStream(ctx, want)
+	_, err = q.js.CreateStream(ctx, want)
 	if noRoom(err) {
-		s, err = q.createSmall(ctx, want)
+		err = q.createSmall(ctx, want)
 	}
 	switch {
 	case err == nil:
@@ -108,22 +108,20 @@ func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, s
 
 // createSmall takes half of the largest size that the server has room for, so
 // that something is left for other streams.
-func (q *Queue) createSmall(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+func (q *Queue) createSmall(ctx context.Context, want jetstream.StreamConfig) error {
 	for {
 		want.MaxBytes /= 2
-		s, err := q.js.CreateStream(ctx, want)
+		_, err := q.js.CreateStream(ctx, want)
 		if noRoom(err) && want.MaxBytes/2 >= leastMax {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		want.MaxBytes /= 2
 		q.log.WarnContext(ctx, "the server has room for a small stream only", "stream", want.Name, "max_bytes", want.MaxBytes)
-		if s, err = q.js.UpdateStream(ctx, want); err != nil {
-			return nil, err
-		}
-		return s, nil
+		_, err = q.js.UpdateStream(ctx, want)
+		return err
 	}
 }
 

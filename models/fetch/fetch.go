@@ -132,7 +132,7 @@ func (o Options) report(p Progress) {
 }
 
 // lock lets one process at a time obtain things for a home.
-func (o Options) lock(ctx context.Context, artifact string) (unlock func() error, err error) {
+func (o Options) lock(ctx context.Context, artifact string) (unlock func(), err error) {
 	dir := filepath.Join(o.Home, "downloads")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (o Options) lock(ctx context.Context, artifact string) (unlock func() error
 			if err := o.sweep(); err != nil {
 				return nil, errors.Join(err, f.Close())
 			}
-			return f.Close, nil
+			return func() { _ = f.Close() }, nil // nothing was written
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())

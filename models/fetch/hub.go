@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path"
@@ -120,7 +121,7 @@ func (h hub) list(ctx context.Context, repository, revision string) (listing, er
 		return listing{}, err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != 200 {
+	if res.StatusCode != http.StatusOK {
 		return listing{}, fmt.Errorf("list %s at %s: %w (a private or gated model needs HF_TOKEN)", repository, revision, statusError(res.StatusCode))
 	}
 	var l listing

@@ -52,7 +52,7 @@ func (h *fakeHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.ranges = append(h.ranges, r.Header.Get("Range"))
 			if h.cut > 0 {
 				w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-				w.Write(data[:h.cut])
+				_, _ = w.Write(data[:h.cut])
 				h.cut = 0
 				return
 			}
@@ -72,7 +72,7 @@ func (h *fakeHub) list(w http.ResponseWriter) {
 		}
 		siblings = append(siblings, f)
 	}
-	json.NewEncoder(w).Encode(map[string]any{"sha": commit, "siblings": siblings})
+	_ = json.NewEncoder(w).Encode(map[string]any{"sha": commit, "siblings": siblings})
 }
 
 // onnx is the smallest graph that a bundle can have: it gives the mask back as vectors.

@@ -88,7 +88,7 @@ func TestCutsDoNotChangePrompts(t *testing.T) {
 		for layout, run := range runners(t, filepath.Join("../checkpoint/testdata/tiny", name), checkpoint.FP32, 2, 64) {
 			t.Run(name+" "+layout, func(t *testing.T) {
 				for n := 11; n < 62; n++ {
-					ids, cuts := someIDs(r, n, int(run.d.VocabSize)), []int{}
+					ids, cuts := someIDs(r, n, run.d.VocabSize), []int{}
 					for cut := 1; cut <= n-3; cut++ {
 						cuts = append(cuts, cut)
 					}

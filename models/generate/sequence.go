@@ -45,14 +45,6 @@ func (s *sequence) need() int { return len(s.Prompt) + s.Params.MaxNewTokens }
 // prefilled tells whether the slot holds the whole prompt.
 func (s *sequence) prefilled() bool { return s.used >= len(s.Prompt) }
 
-// token is the prompt's or the text's token at a place.
-func (s *sequence) token(i int) int32 {
-	if i < len(s.Prompt) {
-		return s.Prompt[i]
-	}
-	return s.out.IDs[i-len(s.Prompt)]
-}
-
 // choose takes the next token from logits. It reports whether the text has ended.
 func (s *sequence) choose(scratch *sample.Scratch, logits []float32) (ended bool, err error) {
 	var step Step

@@ -43,7 +43,7 @@ func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := ParseConfig(data)
 		if err == nil && c.HasTemplate() {
-			c.Template("")
+			_, _ = c.Template("")
 		}
 	})
 }

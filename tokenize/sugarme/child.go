@@ -5,6 +5,7 @@ package sugarme
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -53,8 +54,8 @@ func serve(path string, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		w.Write(append(b, '\n'))
-		return w.Flush()
+		_, err = w.Write(append(b, '\n'))
+		return errors.Join(err, w.Flush())
 	}
 	t, err := pretrained.FromFile(path)
 	if err != nil {

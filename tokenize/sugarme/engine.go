@@ -75,7 +75,7 @@ func Open(ctx context.Context, path string, o Options) (*Engine, error) {
 }
 
 func (e *Engine) start(ctx context.Context) error {
-	cmd := exec.Command(e.options.Executable)
+	cmd := exec.Command(e.options.Executable) //nolint:noctx // it answers many calls, and stop ends it
 	cmd.Env = append(os.Environ(), childVariable+"="+e.path)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -117,7 +117,7 @@ func (e *Engine) Encode(ctx context.Context, text string, specials bool) (Encodi
 	written := make(chan struct{})
 	go func(c *child) { // a child that does not read must not hold us up; its end releases the pipe
 		defer close(written)
-		c.in.Write(append(line, '\n'))
+		_, _ = c.in.Write(append(line, '\n')) // a child that is gone is told by its answer's end
 	}(e.child)
 	enc, err := e.await(ctx, e.options.Timeout)
 	if e.child == nil {
@@ -167,8 +167,8 @@ func (e *Engine) await(ctx context.Context, timeout time.Duration) (Encoding, er
 func (e *Engine) stop() string {
 	c := e.child
 	e.child = nil
-	c.cmd.Process.Kill() // it may have gone by itself
-	c.cmd.Wait()         // the status says nothing that stderr does not
+	_ = c.cmd.Process.Kill() // it may have gone by itself
+	_ = c.cmd.Wait()         // the status says nothing that stderr does not
 	c.in.Close()
 	c.out.Close()
 	return c.stderr.summary()

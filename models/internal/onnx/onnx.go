@@ -64,7 +64,7 @@ func Open(path string, inputs, outputs []string, opts Options) (*Session, error)
 	if err != nil {
 		return nil, err
 	}
-	defer o.Destroy()
+	defer o.Destroy() //nolint:errcheck // it fails only when done twice
 	spin := "0"
 	if opts.Spin {
 		spin = "1"
@@ -93,7 +93,7 @@ func useCUDA(o *ort.SessionOptions, device string) error {
 	if err != nil {
 		return err
 	}
-	defer c.Destroy()
+	defer c.Destroy() //nolint:errcheck // it fails only when done twice
 	err = c.Update(map[string]string{"device_id": device, "arena_extend_strategy": "kSameAsRequested"})
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func Run(ctx context.Context, s *Session, inputs, outputs []ort.Value) error {
 	if err != nil {
 		return err
 	}
-	defer o.Destroy()
+	defer o.Destroy() //nolint:errcheck // it fails only when done twice
 	terminated := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() { terminated <- o.Terminate() })
 	err = s.RunWithOptions(inputs, outputs, o)

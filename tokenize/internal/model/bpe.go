@@ -111,7 +111,7 @@ func (b *BPE) char(char string, first, last bool, s *Scratch) (int32, bool) {
 		suffix = ""
 	}
 	if prefix == "" && suffix == "" {
-		id := int32(-1)
+		var id int32
 		if len(char) == 1 {
 			id = b.ascii[char[0]]
 		} else {

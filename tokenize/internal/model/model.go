@@ -41,7 +41,7 @@ func New(m *spec.Model) (Model, error) {
 	case "BPE":
 		return newBPE(m), nil
 	case "Unigram":
-		return newUnigram(m)
+		return newUnigram(m), nil
 	case "WordLevel":
 		return &wordLevel{vocab: m.Vocab, unk: m.UnkToken}, nil
 	}

@@ -32,7 +32,7 @@ type bestNode struct {
 // unkPenalty is how much worse than the worst piece an unknown character is.
 const unkPenalty = 10
 
-func newUnigram(m *spec.Model) (*Unigram, error) {
+func newUnigram(m *spec.Model) *Unigram {
 	u := &Unigram{vocab: m.Vocab, scores: m.Scores, unk: m.UnkID, hasUnk: m.HasUnk, fallback: m.Fallback}
 	lowest := math.Inf(1)
 	keys := make([]trie.Key, 0, m.Vocab.Len())
@@ -45,7 +45,7 @@ func newUnigram(m *spec.Model) (*Unigram, error) {
 	u.unkScore = lowest - unkPenalty
 	u.trie = trie.New(keys)
 	u.bytes = byteTokens(m.Vocab)
-	return u, nil
+	return u
 }
 
 // byteTokens are the IDs of <0x00> to <0xFF>.

@@ -2,13 +2,13 @@ package pipeline
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"textmill/tokenize/internal/aligned"
 	"textmill/tokenize/internal/jsonread"
 	"textmill/tokenize/internal/spec"
 	"textmill/tokenize/internal/split"
 	"textmill/tokenize/internal/ucd"
-	"unicode/utf8"
 )
 
 // PreTokenizer is one step that cuts a piece into smaller ones; empty pieces do not count.

@@ -66,7 +66,7 @@ func union(lists ...[]rune) []rune {
 func complement(ranges []rune) []rune {
 	var out []rune
 	next := rune(0)
-	for i := 0; i < len(ranges); i += 2 {
+	for i := 0; i+1 < len(ranges); i += 2 {
 		if ranges[i] > next {
 			out = append(out, next, ranges[i]-1)
 		}
