@@ -7,6 +7,8 @@ bin    := bin/textmill
 venv   := .cache/venv
 stamp  := $(venv)/.requirements-$(shell cksum < test/requirements.txt | tr -d ' ')
 
+s3_server := .cache/bin/versitygw
+
 peers_venv := .cache/peers/venv
 peers      := $(peers_venv)/.requirements-$(shell cksum < bench/generate/requirements.txt | tr -d ' ')
 
@@ -35,11 +37,11 @@ setup: build ## libonnxruntime and the default models, into the cache, verified 
 demo: setup ## the main job end to end on the documentation of Go's standard library
 	$(bin) demo
 
-test: setup $(stamp) ## every test, the ones with foreign readers and clients too
+test: setup $(stamp) $(s3_server) ## every test, the ones with foreign readers and clients too
 	$(GO) vet ./...
 	$(GO) test -timeout 18m ./...
 
-race: setup $(stamp) ## every test under the race detector
+race: setup $(stamp) $(s3_server) ## every test under the race detector
 	$(GO) test -race -timeout 40m ./...
 
 lint: require $(golangci) ## formatting, go vet, staticcheck, gosec and a dozen more, as .golangci.yml says
@@ -69,7 +71,7 @@ bench-generate: setup $(peers) ## tokens per second against transformers, onnxru
 soak: setup $(stamp) ## an hour of everything at once: memory, descriptors and goroutines must stay flat: make soak ARGS="--minutes 60"
 	$(venv)/bin/python bench/soak.py $(ARGS)
 
-chaos: setup $(stamp) ## break everything on purpose and count: make chaos ARGS="-seed 1 -records 500000 -faults 2000 -time 1h"
+chaos: setup $(stamp) $(s3_server) ## break everything on purpose and count: make chaos ARGS="-seed 1 -records 500000 -faults 2000 -time 1h"
 	$(GO) run ./internal/chaos/run $(ARGS)
 
 fuzz: require ## every fuzz target, 10 minutes each, within 2 GiB: make fuzz FUZZTIME=1m JOBS=8 ARGS="-only tokenize"
@@ -100,6 +102,10 @@ $(stamp): test/requirements.txt
 	$(venv)/bin/python -m pip install --quiet --disable-pip-version-check -r test/requirements.txt
 	@rm -f $(venv)/.requirements-*
 	@touch $@
+
+# The S3 server of the tests has requirements of its own, which are not textmill's.
+$(s3_server): test/s3/go.mod test/s3/go.sum
+	$(GO) build -C test/s3 -trimpath -o $(abspath $@) github.com/versity/versitygw/cmd/versitygw
 
 $(peers): bench/generate/requirements.txt
 	@deploy/require python

@@ -68,6 +68,7 @@ type Embedded struct {
 // Export says where tables lie and when a part is committed.
 type Export struct {
 	URI            string        `yaml:"uri" kind:"path"`
+	Scratch        string        `yaml:"scratch" kind:"path"`
 	PartBytes      ByteSize      `yaml:"part_bytes"`
 	CommitInterval time.Duration `yaml:"commit_interval"`
 	Remember       time.Duration `yaml:"remember"`
@@ -128,6 +129,7 @@ func Default() Config {
 		},
 		Export: Export{
 			URI:            "<home>/tables",
+			Scratch:        "<home>/scratch",
 			PartBytes:      128 << 20,
 			CommitInterval: 5 * time.Second,
 			Remember:       720 * time.Hour,

@@ -38,9 +38,12 @@ func (c *Config) validate(p *problems) {
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(bad, "log.format", c.Log.Format, "text", "json")
 	if c.Export.URI == "" {
-		bad("export.uri", "is empty; name the directory that holds the tables")
-	} else if scheme, _, ok := strings.Cut(c.Export.URI, "://"); ok && scheme != "file" {
-		bad("export.uri", "%s:// is not supported; use a directory", scheme)
+		bad("export.uri", "is empty; name the directory that holds the tables, or s3://bucket/prefix")
+	} else if scheme, _, ok := strings.Cut(c.Export.URI, "://"); ok && scheme != "file" && scheme != "s3" {
+		bad("export.uri", "%s:// is not supported; use a directory or s3://bucket/prefix", scheme)
+	}
+	if c.Export.Scratch == "" || strings.Contains(c.Export.Scratch, "://") {
+		bad("export.scratch", "%q must be a directory of this machine", c.Export.Scratch)
 	}
 	c.validateNumbers(bad)
 	checkDevice(bad, "runtime.device", c.Runtime.Device)

@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"time"
 
 	"textmill/export"
@@ -25,7 +23,7 @@ func (d *Daemon) cancelJob(ctx context.Context, request jobs.Event) {
 			d.log.ErrorContext(ctx, "cancel not written", "job", request.Job, "dataset", dataset, "error", err.Error())
 			return
 		}
-		confirmed.Table, confirmed.Version = filepath.Join(d.store.Path(), dataset), version
+		confirmed.Table, confirmed.Version = d.store.TablePath(dataset), version
 	}
 	d.dropJob(request.Job)
 	purged, err := d.queue.PurgeJob(ctx, request.Job)
@@ -62,8 +60,10 @@ func (d *Daemon) datasetsOf(job string) []string {
 	for _, f := range d.ledger.all(func(f *flight) bool { return f.job == job && f.dataset != "" }) {
 		known[f.dataset] = true
 	}
-	if status, ok := d.tracker.Job(job); ok && filepath.Dir(status.Table) == d.store.Path() {
-		known[filepath.Base(status.Table)] = true
+	if status, ok := d.tracker.Job(job); ok {
+		if dataset, ours := d.store.Dataset(status.Table); ours {
+			known[dataset] = true
+		}
 	}
 	var datasets []string
 	for dataset := range known {
@@ -72,14 +72,9 @@ func (d *Daemon) datasetsOf(job string) []string {
 	if len(datasets) > 0 {
 		return datasets
 	}
-	entries, err := os.ReadDir(d.store.Path())
+	datasets, err := d.store.Datasets()
 	if err != nil {
 		d.log.Warn("cannot list tables", "error", err.Error())
-	}
-	for _, e := range entries {
-		if _, err := os.Stat(filepath.Join(d.store.Path(), e.Name(), "_delta_log")); err == nil && jobs.ValidDataset(e.Name()) {
-			datasets = append(datasets, e.Name())
-		}
 	}
 	return datasets
 }

@@ -29,6 +29,7 @@ import (
 func (d *Daemon) openStore() error {
 	store, err := export.OpenStore(export.Options{
 		URI:       d.cfg.Export.URI,
+		Scratch:   d.cfg.Export.Scratch,
 		PartBytes: int64(d.cfg.Export.PartBytes),
 		Remember:  d.cfg.Export.Remember,
 		Oldest:    func(ctx context.Context) (time.Time, error) { return d.queue.Oldest(ctx) },

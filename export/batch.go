@@ -197,7 +197,7 @@ func (b *Batch) actions(keep []*delivery, res *Result) ([]delta.Action, error) {
 	if err := b.narrow(keep); err != nil {
 		return nil, err
 	}
-	now := b.t.store.o.Now().UnixMilli()
+	now := b.t.store.o.Now().Round(0) // by the clock, not by how long the process ran
 	keys := make([]Key, 0, len(keep))
 	var parts []*partFile
 	if b.shared != nil && b.shared.rows > 0 {
@@ -210,10 +210,10 @@ func (b *Batch) actions(keep []*delivery, res *Result) ([]delta.Action, error) {
 			parts = append(parts, d.spool.parts...)
 		}
 	}
-	actions := txnsOf(keys, now)
+	actions := txnsOf(keys, now.UnixMilli())
 	if b.h.kind != b.kind {
 		m := b.h.snap.Metadata
-		m.SchemaString = metadata("", b.kind, now).SchemaString
+		m.SchemaString = metadata("", b.kind, now.UnixMilli()).SchemaString
 		actions = append(actions, delta.Action{Metadata: &m})
 	}
 	for _, p := range parts {
@@ -221,7 +221,7 @@ func (b *Batch) actions(keep []*delivery, res *Result) ([]delta.Action, error) {
 			b.warn(p.remove())
 			continue
 		}
-		if err := p.place(); err != nil {
+		if err := p.place(now); err != nil {
 			return nil, err
 		}
 		res.Rows += p.rows

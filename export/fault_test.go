@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"textmill/export/disk"
+	"textmill/export/storage"
 )
 
 // faults makes one operation fail: the one at which the countdown ends.
@@ -174,15 +175,15 @@ func TestRandomFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		store.root, err = disk.OpenDir(dir, around)
+		root, err := disk.OpenDir(dir, around)
 		if err != nil {
 			quiet = true
-			store.root, err = disk.OpenDir(dir, around)
-			if err != nil {
+			if root, err = disk.OpenDir(dir, around); err != nil {
 				t.Fatal(err)
 			}
 			quiet = false
 		}
+		store.root = storage.Local(root)
 		store.o.CheckpointEvery = 4
 		tab := table(t, store)
 		wg.Go(func() {

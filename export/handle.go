@@ -13,17 +13,14 @@ import (
 	"textmill/export/delta"
 	"textmill/export/disk"
 	"textmill/export/part"
+	"textmill/export/storage"
 )
-
-// auxName is the directory in a table for locks and unfinished files. Readers of Delta tables pass over names that begin
-// with an underscore.
-const auxName = "_textmill"
 
 // handle is one incarnation of a table: directories held open, and what is known of its log. A table that is deleted and
 // made anew gets another handle. Fields below state are guarded by Table.mu.
 type handle struct {
-	dir   *disk.Dir
-	aux   *disk.Dir
+	dir   storage.Dir
+	aux   *disk.Dir // this machine's stage: locks, unfinished files, marks
 	log   *delta.Log
 	id    string // in the names of our parts; we hold its lock
 	lock  *disk.Lock
@@ -46,7 +43,7 @@ func newID() string {
 }
 
 // openHandle opens a table that exists; os.ErrNotExist when it does not, or has no entry yet.
-func openHandle(ctx context.Context, root *disk.Dir, name string) (*handle, error) {
+func openHandle(ctx context.Context, root storage.Dir, name string) (*handle, error) {
 	dir, err := root.Sub(name)
 	if err != nil {
 		return nil, err
@@ -64,7 +61,7 @@ func openHandle(ctx context.Context, root *disk.Dir, name string) (*handle, erro
 }
 
 // makeHandle makes a table's directories where they are absent, but no entry.
-func makeHandle(root *disk.Dir, name string) (*handle, error) {
+func makeHandle(root storage.Dir, name string) (*handle, error) {
 	dir, err := root.MakeSub(name)
 	if err != nil {
 		return nil, err
@@ -177,7 +174,7 @@ func (h *handle) arm() error {
 	if h.lock != nil && h.lock.Held() {
 		return nil
 	}
-	aux, err := h.dir.MakeSub(auxName)
+	aux, err := h.dir.MakeStage()
 	if err != nil {
 		return err
 	}
@@ -197,7 +194,7 @@ func (h *handle) partName() string {
 
 func (h *handle) tempName() string { return fmt.Sprintf("%s-%d.tmp", h.id, h.names.Add(1)) }
 
-// writeTemp leaves a durable file in the table's own directory.
+// writeTemp leaves a durable file in the stage.
 func (h *handle) writeTemp(data []byte) (string, error) {
 	name := h.tempName()
 	f, err := h.aux.Create(name)

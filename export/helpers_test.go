@@ -149,7 +149,7 @@ func holds(t testing.TB, tab *Table, shards ...string) {
 func files(t testing.TB, tab *Table) []string {
 	t.Helper()
 	var out []string
-	for _, pattern := range []string{"*.parquet", auxName + "/*"} {
+	for _, pattern := range []string{"*.parquet", "_textmill" + "/*"} {
 		m, err := filepath.Glob(filepath.Join(tab.Path(), pattern))
 		if err != nil {
 			t.Fatal(err)

@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"textmill/export/delta"
-	"textmill/export/disk"
 	"textmill/export/part"
+	"textmill/export/storage"
 )
 
 // Inspection is a table as its log tells it, at one version.
@@ -38,7 +37,7 @@ type Inspection struct {
 
 // LiveFile is a part of the table.
 type LiveFile struct {
-	Path     string // absolute
+	Path     string // absolute, or a URI
 	Size     int64
 	Rows     int64 // -1 when the log does not tell
 	Modified time.Time
@@ -48,22 +47,19 @@ type LiveFile struct {
 
 // view is a table opened for reading only.
 type view struct {
-	dir  *disk.Dir
+	dir  storage.Dir
 	log  *delta.Log
 	snap *delta.Snapshot
 	adds map[string]delta.Add
 	led  *ledger
 }
 
-func openView(ctx context.Context, path string) (*view, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := disk.OpenDir(abs, nil)
+func openView(ctx context.Context, uri string) (*view, error) {
+	dir, err := storage.Open(uri, storage.Options{ReadOnly: true})
 	if err != nil {
 		return nil, fmt.Errorf("open table: %w", err)
 	}
+	abs := dir.Path()
 	v := &view{dir: dir}
 	if v.log, err = delta.OpenLog(dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s is not a table: %w", abs, err), dir.Close())
@@ -88,9 +84,9 @@ func (v *view) close() {
 	_ = v.dir.Close()
 }
 
-// Inspect reads the log of the table in a directory.
-func Inspect(ctx context.Context, path string) (*Inspection, error) {
-	v, err := openView(ctx, path)
+// Inspect reads the log of the table at a path or URI.
+func Inspect(ctx context.Context, uri string) (*Inspection, error) {
+	v, err := openView(ctx, uri)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +130,7 @@ func (v *view) liveFile(a delta.Add) (LiveFile, error) {
 		return LiveFile{}, fmt.Errorf("%w: the log names %q, which is no file in the table", ErrCorrupt, a.Path)
 	}
 	f := LiveFile{
-		Path: filepath.Join(v.dir.Path(), name), Size: a.Size, Rows: -1, name: name,
+		Path: storage.Join(v.dir.Path(), name), Size: a.Size, Rows: -1, name: name,
 		Modified: time.UnixMilli(a.ModificationTime).UTC(),
 	}
 	if a.Stats == nil {
@@ -151,7 +147,7 @@ func (v *view) liveFile(a delta.Add) (LiveFile, error) {
 }
 
 // read opens a live file and hands its reader to use.
-func (v *view) read(f LiveFile, use func(*os.File, *part.Reader) error) error {
+func (v *view) read(f LiveFile, use func(storage.File, *part.Reader) error) error {
 	file, err := v.dir.Open(f.name)
 	if err != nil {
 		return err
@@ -161,7 +157,7 @@ func (v *view) read(f LiveFile, use func(*os.File, *part.Reader) error) error {
 	if err != nil {
 		return err
 	}
-	r, err := part.Open(file, st.Size())
+	r, err := part.Open(file, st.Size)
 	if err == nil {
 		err = use(file, r)
 	}
@@ -171,15 +167,15 @@ func (v *view) read(f LiveFile, use func(*os.File, *part.Reader) error) error {
 	return nil
 }
 
-// Scan calls each with all rows of the table in a directory, some at a time, in no particular order of files. What it gets
+// Scan calls each with all rows of the table at a path or URI, some at a time, in no particular order of files. What it gets
 // is valid only during the call.
-func Scan(ctx context.Context, path string, each func([]Row) error) error {
-	return ScanParts(ctx, path, func(_ int, rows []Row) error { return each(rows) })
+func Scan(ctx context.Context, uri string, each func([]Row) error) error {
+	return ScanParts(ctx, uri, func(_ int, rows []Row) error { return each(rows) })
 }
 
 // ScanParts is Scan that also tells which file, counted from 0, the rows are of. Those of one file come in its order.
-func ScanParts(ctx context.Context, path string, each func(file int, rows []Row) error) error {
-	v, err := openView(ctx, path)
+func ScanParts(ctx context.Context, uri string, each func(file int, rows []Row) error) error {
+	v, err := openView(ctx, uri)
 	if err != nil {
 		return err
 	}
@@ -189,7 +185,7 @@ func ScanParts(ctx context.Context, path string, each func(file int, rows []Row)
 		return err
 	}
 	for i, f := range in.Files {
-		err := v.read(f, func(_ *os.File, r *part.Reader) error {
+		err := v.read(f, func(_ storage.File, r *part.Reader) error {
 			return r.Rows(ctx, func(rows []Row) error { return each(i, rows) })
 		})
 		if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"time"
 
 	"textmill/export/delta"
 	"textmill/export/disk"
@@ -22,6 +24,7 @@ type partFile struct {
 	w        *part.Writer
 	finished bool
 	placed   bool
+	placedAt time.Time
 	gone     bool
 	failed   error
 	rows     int64
@@ -90,11 +93,7 @@ func (p *partFile) complete() error {
 
 // read opens the finished part under whichever name it has.
 func (p *partFile) read(use func(*part.Reader) error) error {
-	dir, name := p.h.aux, p.temp
-	if p.placed {
-		dir, name = p.h.dir, p.name
-	}
-	f, err := dir.Open(name)
+	f, err := p.open()
 	if err != nil {
 		return err
 	}
@@ -109,16 +108,30 @@ func (p *partFile) read(use func(*part.Reader) error) error {
 	return nil
 }
 
-// place gives the finished part its final name, which the caller makes durable by syncing the table's directory.
-func (p *partFile) place() error {
+func (p *partFile) open() (interface {
+	io.ReaderAt
+	io.Closer
+}, error) {
 	if p.placed {
+		return p.h.dir.Open(p.name)
+	}
+	return p.h.aux.Open(p.temp)
+}
+
+// place gives the finished part its final name, which the caller makes durable by syncing the table's directory. now guards
+// against a part that a sweep may have taken: see partAge.
+func (p *partFile) place(now time.Time) error {
+	if p.placed {
+		if p.h.dir.Remote() && now.Sub(p.placedAt) > partAge {
+			return fmt.Errorf("%w: part %s lies uncommitted since %s", ErrStorage, p.name, p.placedAt.Format(time.RFC3339))
+		}
 		_, err := p.h.dir.Stat(p.name)
 		return err
 	}
-	if err := p.h.aux.Rename(p.temp, p.h.dir, p.name); err != nil {
+	if err := p.h.dir.Place(p.h.aux, p.temp, p.name); err != nil {
 		return err
 	}
-	p.placed = true
+	p.placed, p.placedAt = true, now
 	return nil
 }
 

@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"path/filepath"
+	"os"
 	"regexp"
-	"strings"
 	"sync"
 	"time"
 
 	"textmill/export/delta"
 	"textmill/export/disk"
 	"textmill/export/part"
+	"textmill/export/storage"
 )
 
 // Row, Null and the kinds of embeddings are those of the part files.
@@ -55,7 +54,8 @@ var (
 
 // Options say where tables are and how they are written.
 type Options struct {
-	URI             string            // a path or file:// URI of the directory of tables
+	URI             string            // of the tables: a path, file:///path or s3://bucket/prefix
+	Scratch         string            // a directory of this machine, for what is on its way to a bucket
 	PartBytes       int64             // a spool starts a new part at about so many bytes; 0 = 128 MiB
 	RowGroupBytes   int64             // 0 = 16 MiB
 	CheckpointEvery int64             // entries between checkpoints; 0 = 20, negative = never
@@ -63,7 +63,7 @@ type Options struct {
 	Version         string            // of the program, for commitInfo
 	Logger          *slog.Logger      // nil = discard
 	Now             func() time.Time  // nil = time.Now
-	Intercept       disk.Intercept    // stands around each file operation; nil = none
+	Intercept       disk.Intercept    // stands around each operation on files or objects; nil = none
 	// A key is dropped from the log, at a checkpoint, when it is older than Remember and than the oldest message that is
 	// still in the stream, which Oldest tells. Either being zero, or Oldest failing, keeps every key.
 	Remember time.Duration
@@ -76,17 +76,14 @@ const DefaultPartBytes = 128 << 20
 // Store is a directory of tables. It is safe for concurrent use.
 type Store struct {
 	o      Options
-	root   *disk.Dir
+	root   storage.Dir
 	mu     sync.Mutex
 	tables map[string]*Table
 }
 
-// OpenStore opens the directory of tables, creating it where it is absent. A file system without hard links is refused.
+// OpenStore opens the place of tables, creating a directory where it is absent. A file system without hard links and a bucket
+// without conditional puts are refused.
 func OpenStore(o Options) (*Store, error) {
-	path, err := localPath(o.URI)
-	if err != nil {
-		return nil, err
-	}
 	if o.PartBytes < 0 || o.RowGroupBytes < 0 {
 		return nil, fmt.Errorf("part of %d bytes, row group of %d: must not be negative", o.PartBytes, o.RowGroupBytes)
 	}
@@ -102,39 +99,59 @@ func OpenStore(o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	root, err := disk.MakeRoot(path, o.Intercept)
+	root, err := storage.Open(o.URI, storage.Options{Scratch: o.Scratch, Hook: o.Intercept})
 	if err != nil {
-		return nil, fmt.Errorf("open the directory of tables: %w", err)
-	}
-	if err := root.CheckLinks("." + newID()); err != nil {
-		return nil, errors.Join(err, root.Close())
+		return nil, fmt.Errorf("open export.uri: %w", err)
 	}
 	return &Store{o: o, root: root, tables: map[string]*Table{}}, nil
 }
 
-// localPath makes an absolute path of a URI.
-func localPath(uri string) (string, error) {
-	scheme, _, isURI := strings.Cut(uri, "://")
-	switch {
-	case uri == "":
-		return "", errors.New("export.uri is empty: name a directory")
-	case isURI && scheme == "file":
-		u, err := url.Parse(uri)
-		if err != nil {
-			return "", fmt.Errorf("export.uri %s: %w", uri, err)
-		}
-		if u.Host != "" && u.Host != "localhost" || u.Path == "" {
-			return "", fmt.Errorf("export.uri %s: a file URI is file:///absolute/path", uri)
-		}
-		uri = u.Path
-	case isURI:
-		return "", fmt.Errorf("export.uri %s: %s storage is not supported, only directories (a path or file://…)", uri, scheme)
+// SplitTable takes the path or URI of a table apart into that of its store and the dataset.
+func SplitTable(uri string) (store, dataset string, err error) {
+	path, err := storage.Absolute(uri)
+	if err != nil {
+		return "", "", err
 	}
-	return filepath.Abs(uri)
+	store, dataset = storage.Split(path)
+	if store == "s3://." {
+		return "", "", fmt.Errorf("%s names no table in the bucket", uri)
+	}
+	return store, dataset, nil
 }
 
-// Path is the directory of tables.
+// Path is the directory of tables, or the URI of where they are in a bucket.
 func (s *Store) Path() string { return s.root.Path() }
+
+// TablePath is where the table of a dataset is.
+func (s *Store) TablePath(dataset string) string { return storage.Join(s.root.Path(), dataset) }
+
+// Dataset is the dataset whose table is at a path; false when that is no table of this store.
+func (s *Store) Dataset(path string) (string, bool) {
+	dir, name := storage.Split(path)
+	return name, dir == s.root.Path() && datasetName.MatchString(name)
+}
+
+// Datasets lists the datasets that have a table.
+func (s *Store) Datasets() ([]string, error) {
+	names, err := s.root.Names("")
+	if err != nil {
+		return nil, fmt.Errorf("list the tables of %s: %w", s.Path(), err)
+	}
+	var datasets []string
+	for _, name := range names {
+		if !datasetName.MatchString(name) {
+			continue
+		}
+		_, err := s.root.Stat(storage.Join(name, delta.DirName))
+		switch {
+		case err == nil:
+			datasets = append(datasets, name)
+		case !errors.Is(err, os.ErrNotExist) && !isNotDir(err):
+			return nil, fmt.Errorf("look for a table at %s: %w", s.TablePath(name), err)
+		}
+	}
+	return datasets, nil
+}
 
 // PartBytes is the size at which a batch should be committed.
 func (s *Store) PartBytes() int64 { return s.o.PartBytes }
@@ -150,7 +167,7 @@ func (s *Store) Table(dataset string) (*Table, error) {
 	defer s.mu.Unlock()
 	t := s.tables[dataset]
 	if t == nil {
-		t = &Table{store: s, name: dataset, path: filepath.Join(s.root.Path(), dataset), log: s.o.Logger.With("table", dataset)}
+		t = &Table{store: s, name: dataset, path: s.TablePath(dataset), log: s.o.Logger.With("table", dataset)}
 		s.tables[dataset] = t
 	}
 	return t, nil

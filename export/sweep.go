@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"textmill/export/delta"
 	"textmill/export/disk"
+	"textmill/export/storage"
 )
 
 var (
@@ -21,7 +23,7 @@ var (
 // Sweep removes what killed processes left behind in all tables: parts that no commit names, and unfinished files. It
 // touches nothing of a process that lives. The removed files' paths are returned, also with an error.
 func (s *Store) Sweep(ctx context.Context) (removed []string, err error) {
-	names, err := s.root.Names()
+	names, err := s.root.Names("")
 	if err != nil {
 		return nil, fmt.Errorf("sweep: %w", err)
 	}
@@ -35,7 +37,7 @@ func (s *Store) Sweep(ctx context.Context) (removed []string, err error) {
 		}
 		files, err := s.sweepTable(ctx, name)
 		for _, f := range files {
-			removed = append(removed, filepath.Join(s.root.Path(), name, f))
+			removed = append(removed, storage.Join(s.TablePath(name), f))
 		}
 		if err != nil {
 			problems = errors.Join(problems, fmt.Errorf("sweep table %s: %w", name, err))
@@ -43,6 +45,13 @@ func (s *Store) Sweep(ctx context.Context) (removed []string, err error) {
 	}
 	return removed, problems
 }
+
+// On a bucket no lock tells whether a part's owner lives, and a commit that names it may still be to come. So a part is
+// committed only within partAge of its upload, by the clock of the machine, and removed only after orphanAge, by the server's.
+const (
+	partAge   = 24 * time.Hour
+	orphanAge = 7 * 24 * time.Hour
+)
 
 // leftovers are a table's files by the id of the process that made them.
 type leftovers struct {
@@ -60,14 +69,54 @@ func (s *Store) sweepTable(ctx context.Context, name string) (removed []string, 
 		return nil, err
 	}
 	defer dir.Close()
-	aux, err := dir.Sub(auxName)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil // textmill never wrote here
+	if dir.Remote() {
+		if removed, err = sweepOld(ctx, dir, s.o.Now().Add(-orphanAge)); err != nil {
+			return removed, err
+		}
 	}
+	aux, err := dir.Stage()
+	if errors.Is(err, os.ErrNotExist) {
+		return removed, nil // textmill never wrote here
+	}
+	if err != nil {
+		return removed, err
+	}
+	defer aux.Close()
+	more, err := s.sweepStage(ctx, dir, aux)
+	return append(removed, more...), err
+}
+
+// sweepOld removes parts of ours that the log does not name and that were uploaded before a time.
+func sweepOld(ctx context.Context, dir storage.Dir, before time.Time) (removed []string, err error) {
+	names, err := dir.Names("")
 	if err != nil {
 		return nil, err
 	}
-	defer aux.Close()
+	named, err := namedFiles(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		if !ourPart.MatchString(n) || named[n] {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return removed, err
+		}
+		st, err := dir.Stat(n)
+		if err == nil && st.ModTime.Before(before) {
+			err = dir.Unlink(n)
+			removed = append(removed, n)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// sweepStage removes what owners left whose locks can be taken: unfinished files, and in a directory parts.
+func (s *Store) sweepStage(ctx context.Context, dir storage.Dir, aux *disk.Dir) (removed []string, err error) {
 	if err := sweepTrials(aux, s.o.Now()); err != nil {
 		return nil, err
 	}
@@ -101,18 +150,21 @@ func (s *Store) sweepTable(ctx context.Context, name string) (removed []string, 
 	return left.remove(ctx, dir, aux, locks)
 }
 
-func listLeftovers(dir, aux *disk.Dir) (*leftovers, error) {
+func listLeftovers(dir storage.Dir, aux *disk.Dir) (*leftovers, error) {
 	left := &leftovers{parts: map[string][]string{}, temps: map[string][]string{}, locks: map[string]bool{}}
-	names, err := dir.Names()
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range names {
-		if m := ourPart.FindStringSubmatch(n); m != nil {
-			left.parts[m[1]] = append(left.parts[m[1]], n)
+	if !dir.Remote() {
+		names, err := dir.Names("")
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range names {
+			if m := ourPart.FindStringSubmatch(n); m != nil {
+				left.parts[m[1]] = append(left.parts[m[1]], n)
+			}
 		}
 	}
-	if names, err = aux.Names(); err != nil {
+	names, err := aux.Names()
+	if err != nil {
 		return nil, err
 	}
 	for _, n := range names {
@@ -145,7 +197,7 @@ func (l *leftovers) ids(named map[string]bool) map[string]bool {
 }
 
 // remove needs the locks: only a log that is read after they were taken tells what their former owners committed.
-func (l *leftovers) remove(ctx context.Context, dir, aux *disk.Dir, locks map[string]*disk.Lock) (removed []string, err error) {
+func (l *leftovers) remove(ctx context.Context, dir storage.Dir, aux *disk.Dir, locks map[string]*disk.Lock) (removed []string, err error) {
 	named, err := namedFiles(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -169,7 +221,7 @@ func (l *leftovers) remove(ctx context.Context, dir, aux *disk.Dir, locks map[st
 			if err := aux.Unlink(n); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return removed, err
 			}
-			removed = append(removed, filepath.Join(auxName, n))
+			removed = append(removed, filepath.Join(filepath.Base(aux.Path()), n))
 		}
 		delete(locks, id)
 		if err := lock.Release(); err != nil {
@@ -180,7 +232,7 @@ func (l *leftovers) remove(ctx context.Context, dir, aux *disk.Dir, locks map[st
 }
 
 // namedFiles are the parts that the log names, live or removed not long ago: readers of older versions need these too.
-func namedFiles(ctx context.Context, dir *disk.Dir) (map[string]bool, error) {
+func namedFiles(ctx context.Context, dir storage.Dir) (map[string]bool, error) {
 	log, err := delta.OpenLog(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil

@@ -17,8 +17,8 @@ func TestSweepTakesOnlyWhatTheDeadLeft(t *testing.T) {
 	const dead = "0123456789abcdef"
 	left := []string{
 		filepath.Join(tab.Path(), "textmill-"+dead+"-1.parquet"),
-		filepath.Join(tab.Path(), auxName, dead+"-2.tmp"),
-		filepath.Join(tab.Path(), auxName, dead+".lock"),
+		filepath.Join(tab.Path(), "_textmill", dead+"-2.tmp"),
+		filepath.Join(tab.Path(), "_textmill", dead+".lock"),
 	}
 	foreign := filepath.Join(tab.Path(), "somebody-elses.parquet")
 	for _, name := range append(left, foreign) {

@@ -59,7 +59,7 @@ func TestOldTrialsAreSwept(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := time.Now().Add(-age)
-		if err := os.Chtimes(filepath.Join(tab.Path(), auxName, trialName(key("a"))), at, at); err != nil {
+		if err := os.Chtimes(filepath.Join(tab.Path(), "_textmill", trialName(key("a"))), at, at); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := store.Sweep(t.Context()); err != nil {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/maphash"
-	"os"
 	"slices"
 	"strings"
 
 	"textmill/export/parquetin"
 	"textmill/export/part"
+	"textmill/export/storage"
 )
 
 // uniqueAtOnce is how many rows are compared in one pass over the files, at 16 bytes each.
@@ -84,12 +84,12 @@ func chunkText(v parquetin.Value) string {
 func (v *view) identities(ctx context.Context, files []LiveFile, seeds [2]maphash.Seed, each func([2]uint64, LiveFile, []parquetin.Value)) error {
 	var buf []byte
 	for _, f := range files {
-		err := v.read(f, func(file *os.File, _ *part.Reader) error {
+		err := v.read(f, func(file storage.File, _ *part.Reader) error {
 			st, err := file.Stat()
 			if err != nil {
 				return err
 			}
-			in, err := parquetin.Open(file, st.Size(), 1<<30)
+			in, err := parquetin.Open(file, st.Size, 1<<30)
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"textmill/export/part"
+	"textmill/export/storage"
 )
 
 // Verification is what Verify found.
@@ -31,11 +32,11 @@ func (v *Verification) problem(format string, args ...any) {
 	}
 }
 
-// Verify reads every file of the table in a directory and compares it with what the log says: existence, size, footer,
+// Verify reads every file of the table at a path or URI and compares it with what the log says: existence, size, footer,
 // columns, rows, stats, and that no record is there twice. The log's entries must be whole and without gaps. Memory is
 // bounded. An error means that the table could not be read at all.
-func Verify(ctx context.Context, path string) (*Verification, error) {
-	v, err := openView(ctx, path)
+func Verify(ctx context.Context, uri string) (*Verification, error) {
+	v, err := openView(ctx, uri)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func (v *view) verifyFile(ctx context.Context, f LiveFile, out *Verification) (b
 	if st.Size != f.Size {
 		out.problem("%s: the log says %d bytes, the file has %d", f.Path, f.Size, st.Size)
 	}
-	err = v.read(f, func(_ *os.File, r *part.Reader) error {
+	err = v.read(f, func(_ storage.File, r *part.Reader) error {
 		if kind := r.Footer().Kind; kind.String() != out.Embedding {
 			out.problem("%s: embeddings are %s, the table's are %s", f.Path, kind, out.Embedding)
 		}
@@ -132,7 +133,7 @@ func (v *view) verifyFile(ctx context.Context, f LiveFile, out *Verification) (b
 
 // unnamed lists parts and temporary files that the log, read again, does not name.
 func (v *view) unnamed(ctx context.Context, out *Verification) error {
-	names, err := v.dir.Names()
+	names, err := v.dir.Names("")
 	if err != nil {
 		return err
 	}
@@ -142,10 +143,10 @@ func (v *view) unnamed(ctx context.Context, out *Verification) error {
 	}
 	for _, n := range names {
 		if filepath.Ext(n) == ".parquet" && !named[n] {
-			out.Unnamed = append(out.Unnamed, filepath.Join(v.dir.Path(), n))
+			out.Unnamed = append(out.Unnamed, storage.Join(v.dir.Path(), n))
 		}
 	}
-	aux, err := v.dir.Sub(auxName)
+	aux, err := v.dir.Stage()
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -122,16 +121,16 @@ const rowsAtOnce = 256
 // toTable appends the rows to the table in dir in a single commit: all of the run or nothing. It returns the table's path.
 func (u *runner) toTable(ctx context.Context, cfg config.Config, dir, job string, t Texts, work rows.Work) (_ export.Result, table string, err error) {
 	none := export.Result{}
-	path, err := filepath.Abs(dir)
+	uri, dataset, err := export.SplitTable(dir)
 	if err != nil {
-		return none, "", err
+		return none, "", fmt.Errorf("--out: %w", err)
 	}
-	store, err := export.OpenStore(export.Options{URI: filepath.Dir(path), PartBytes: int64(cfg.Export.PartBytes), Logger: u.log})
+	store, err := export.OpenStore(export.Options{URI: uri, Scratch: cfg.Export.Scratch, PartBytes: int64(cfg.Export.PartBytes), Logger: u.log})
 	if err != nil {
 		return none, "", err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	to, err := store.Table(filepath.Base(path))
+	to, err := store.Table(dataset)
 	if err != nil {
 		return none, "", fmt.Errorf("--out %s: the last part of the path names the table: %w", dir, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"textmill/export/internal/footer"
 	"textmill/export/internal/pages"
+	"textmill/export/storage"
 )
 
 // The rows of a checkpoint: each holds one action. Names and shapes are those of the Delta protocol.
@@ -133,12 +134,12 @@ func (m *checkpointMetadata) action() Metadata {
 	}
 }
 
-func readCheckpointFile(ctx context.Context, f *os.File, each func(*checkpointRow)) error {
+func readCheckpointFile(ctx context.Context, f storage.File, each func(*checkpointRow)) error {
 	st, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	return readCheckpointFrom(ctx, f, st.Size(), each)
+	return readCheckpointFrom(ctx, f, st.Size, each)
 }
 
 // readCheckpointFrom calls each for every row; what it gets is valid only during the call.

@@ -49,7 +49,7 @@ func (l *Log) WriteCheckpoint(ctx context.Context, o CheckpointOptions) (int64, 
 		try := Snapshot{}
 		if err := l.readCheckpoint(ctx, list.checkpoints[i], &try, Sink{}); err == nil && try.sound() == nil {
 			base = &list.checkpoints[i]
-			s.Version, s.Checkpoint = base.version, base.version
+			s.Version, s.Checkpoint, s.witness = base.version, base.version, base.names[0]
 			s.Protocol, s.Metadata = try.Protocol, try.Metadata
 		} else if ctx.Err() != nil {
 			return 0, ctx.Err()
@@ -250,7 +250,7 @@ func (l *Log) checkCheckpoint(ctx context.Context, o CheckpointOptions, want *wr
 }
 
 func (l *Log) placeCheckpoint(version int64, n written, o CheckpointOptions) error {
-	err := o.TempDir.Link(o.TempName, l.dir, fmt.Sprintf("%020d.checkpoint.parquet", version))
+	err := l.dir.Link(o.TempDir, o.TempName, fmt.Sprintf("%020d.checkpoint.parquet", version))
 	err = errors.Join(err, o.TempDir.Unlink(o.TempName))
 	if errors.Is(err, os.ErrExist) {
 		return nil // another's checkpoint of the same version is as good
@@ -284,7 +284,7 @@ func (l *Log) pointTo(data []byte, o CheckpointOptions) error {
 		err = f.Close()
 	}
 	if err == nil {
-		err = o.TempDir.Rename(o.TempName, l.dir, lastCheckpoint)
+		err = l.dir.Place(o.TempDir, o.TempName, lastCheckpoint)
 	}
 	if err != nil {
 		return errors.Join(err, ignoreAbsent(f.Remove()))

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"textmill/export/disk"
+	"textmill/export/storage"
 )
 
 // DirName is the log's directory in a table.
@@ -25,11 +26,11 @@ var ErrGone = errors.New("table was deleted or made anew")
 
 // Log is the log of one table, held by a handle of its directory: a table made anew at the same path is another Log.
 type Log struct {
-	dir *disk.Dir
+	dir storage.Dir
 }
 
 // OpenLog opens the log of the table in dir; os.ErrNotExist when it has none.
-func OpenLog(dir *disk.Dir) (*Log, error) {
+func OpenLog(dir storage.Dir) (*Log, error) {
 	d, err := dir.Sub(DirName)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func OpenLog(dir *disk.Dir) (*Log, error) {
 }
 
 // MakeLog creates the log's directory where it is absent.
-func MakeLog(dir *disk.Dir) (*Log, error) {
+func MakeLog(dir storage.Dir) (*Log, error) {
 	d, err := dir.MakeSub(DirName)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func MakeLog(dir *disk.Dir) (*Log, error) {
 }
 
 // Dir is the handle of the log's directory.
-func (l *Log) Dir() *disk.Dir { return l.dir }
+func (l *Log) Dir() storage.Dir { return l.dir }
 
 // Close gives the handle back.
 func (l *Log) Close() error { return l.dir.Close() }
@@ -74,8 +75,11 @@ type Listing struct {
 }
 
 // List reads the directory.
-func (l *Log) List() (*Listing, error) {
-	names, err := l.dir.Names()
+func (l *Log) List() (*Listing, error) { return l.listAfter("") }
+
+// listAfter lists what comes after a name.
+func (l *Log) listAfter(after string) (*Listing, error) {
+	names, err := l.dir.Names(after)
 	if err != nil {
 		return nil, err
 	}
@@ -140,15 +144,15 @@ func (l *Listing) Checkpoints() []int64 {
 // Read reads and decodes one entry, and says which file it was; os.ErrNotExist where there is none.
 func (l *Log) Read(version int64) (*Entry, disk.Stat, error) {
 	name := EntryName(version)
-	st, err := l.dir.Stat(name)
-	if err != nil {
-		return nil, st, err
-	}
 	f, err := l.dir.Open(name)
 	if err != nil {
-		return nil, st, err
+		return nil, disk.Stat{}, err
 	}
 	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, st, err
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxEntry))
 	if err != nil {
 		return nil, st, &disk.Error{Kind: disk.OpOpen, Path: f.Name(), Err: err}
@@ -166,15 +170,15 @@ var ErrExists = errors.New("version is taken")
 // ErrUnknown says that an entry is in the log but may not survive a power cut: it must not be relied on before it was synced.
 var ErrUnknown = errors.New("commit is not known to be durable")
 
-// Publish makes the finished file temp in tempDir the entry of a version, which appears whole or not at all, and only when
+// Publish makes the finished file temp in stage the entry of a version, which appears whole or not at all, and only when
 // the version is free (else ErrExists). id is the TxnID inside it. It is not durable before Sync, and Confirm decides whether
 // it counts; temp keeps its name until then, since unlinking it would change the entry's times.
-func (l *Log) Publish(tempDir *disk.Dir, temp string, version int64, id string) error {
-	linkErr := tempDir.Link(temp, l.dir, EntryName(version))
+func (l *Log) Publish(stage *disk.Dir, temp string, version int64, id string) error {
+	linkErr := l.dir.Link(stage, temp, EntryName(version))
 	if linkErr == nil {
 		return nil
 	}
-	// The link may be there all the same: a network file system can lose the answer to a call that succeeded.
+	// The entry may be there all the same: a network can lose the answer to a call that succeeded.
 	e, _, err := l.Read(version)
 	switch {
 	case err == nil && e.TxnID == id:
@@ -183,6 +187,8 @@ func (l *Log) Publish(tempDir *disk.Dir, temp string, version int64, id string) 
 		return ErrExists
 	case !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("%w: %w, then %w", ErrUnknown, linkErr, err)
+	case errors.Is(linkErr, storage.ErrUncertain): // it may yet appear
+		return fmt.Errorf("%w: %w", ErrUnknown, linkErr)
 	case errors.Is(linkErr, os.ErrNotExist):
 		return fmt.Errorf("%w: %w", ErrGone, linkErr)
 	}

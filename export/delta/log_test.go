@@ -12,23 +12,26 @@ import (
 	"time"
 
 	"textmill/export/disk"
+	"textmill/export/storage"
 )
 
 type fixture struct {
-	dir, temp *disk.Dir
-	log       *Log
-	path      string
-	next      int64
+	dir  storage.Dir
+	temp *disk.Dir
+	log  *Log
+	path string
+	next int64
 }
 
 func newLog(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{path: t.TempDir()}
-	var err error
-	if f.dir, err = disk.OpenDir(f.path, nil); err != nil {
+	dir, err := disk.OpenDir(f.path, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if f.temp, err = f.dir.MakeSub("_tmp"); err != nil {
+	f.dir = storage.Local(dir)
+	if f.temp, err = f.dir.MakeStage(); err != nil {
 		t.Fatal(err)
 	}
 	if f.log, err = MakeLog(f.dir); err != nil {
@@ -194,7 +197,7 @@ func TestPublishKnowsItsOwnEntry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(f.path, "_tmp", name), data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(f.path, "_textmill", name), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

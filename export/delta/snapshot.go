@@ -25,8 +25,10 @@ type Snapshot struct {
 	Metadata   Metadata
 	HasFiles   bool  // a file was ever added
 	Checkpoint int64 // the newest checkpoint known; -1 when there is none
-	stamp      disk.Stat
-	stamped    bool
+	// witness is a file that lies there, with the same stamp, as long as the log goes on from Version: its entry, or the
+	// checkpoint where another tool cleaned the entry away.
+	witness string
+	stamp   disk.Stat
 }
 
 // errStale says that a snapshot cannot be brought up to date step by step.
@@ -66,6 +68,7 @@ func (l *Log) load(ctx context.Context, open func() Sink) (*Snapshot, error) {
 			err = s.sound()
 		}
 		if err == nil {
+			s.witness = list.checkpoints[i].names[0]
 			return l.tail(ctx, s, sink, list)
 		}
 		if ctx.Err() != nil {
@@ -84,13 +87,8 @@ func (l *Log) load(ctx context.Context, open func() Sink) (*Snapshot, error) {
 
 // tail replays the entries after what s holds.
 func (l *Log) tail(ctx context.Context, s *Snapshot, sink Sink, list *Listing) (*Snapshot, error) {
-	if s.Version >= 0 {
-		st, err := l.dir.Stat(EntryName(s.Version))
-		if err == nil {
-			s.stamp, s.stamped = st, true
-		} else if !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
+	if err := l.stamp(s); err != nil {
+		return nil, err
 	}
 	if err := l.advance(ctx, s, sink); err != nil {
 		return nil, err
@@ -109,6 +107,32 @@ func (l *Log) tail(ctx context.Context, s *Snapshot, sink Sink, list *Listing) (
 	return s, s.sound()
 }
 
+// stamp looks at the witness of a snapshot that a checkpoint gave.
+func (l *Log) stamp(s *Snapshot) error {
+	if s.Version < 0 {
+		return nil
+	}
+	name := EntryName(s.Version)
+	st, err := l.dir.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		name = s.witness
+		if st, err = l.dir.Stat(name); errors.Is(err, os.ErrNotExist) {
+			return errStale
+		}
+	}
+	s.witness, s.stamp = name, st
+	return err
+}
+
+// check reports errStale when the log no longer goes on from s.
+func (l *Log) check(s *Snapshot) error {
+	st, err := l.dir.Stat(s.witness)
+	if errors.Is(err, os.ErrNotExist) || err == nil && !st.Same(s.stamp) {
+		return fmt.Errorf("%w: %s was cleaned away or replaced", errStale, s.witness)
+	}
+	return err
+}
+
 // Refresh brings s up to date into sink; the receiver of an error must load anew. ErrGone when the table is another now.
 func (l *Log) Refresh(ctx context.Context, s *Snapshot, sink Sink) error {
 	current, err := l.dir.Current()
@@ -118,14 +142,8 @@ func (l *Log) Refresh(ctx context.Context, s *Snapshot, sink Sink) error {
 	if !current {
 		return fmt.Errorf("%w: %s", ErrGone, l.dir.Path())
 	}
-	if s.stamped {
-		st, err := l.dir.Stat(EntryName(s.Version))
-		if errors.Is(err, os.ErrNotExist) || err == nil && !st.Same(s.stamp) {
-			return fmt.Errorf("%w: entry %d was cleaned away or replaced", errStale, s.Version)
-		}
-		if err != nil {
-			return err
-		}
+	if err := l.check(s); err != nil {
+		return err
 	}
 	if err := l.advance(ctx, s, sink); err != nil {
 		return err
@@ -150,7 +168,7 @@ func (l *Log) advance(ctx context.Context, s *Snapshot, sink Sink) error {
 		}
 		s.apply(e, sink)
 		s.Version++
-		s.stamp, s.stamped = st, true
+		s.witness, s.stamp = EntryName(s.Version), st
 	}
 }
 
@@ -201,27 +219,19 @@ func (l *Log) Confirm(s *Snapshot) error {
 	if err != nil {
 		return err
 	}
-	if s.stamped {
-		before, err := l.dir.Stat(EntryName(s.Version))
-		if errors.Is(err, os.ErrNotExist) || err == nil && !before.Same(s.stamp) {
-			return fmt.Errorf("%w: entry %d was cleaned away or replaced", errStale, s.Version)
-		}
-		if err != nil {
-			return err
-		}
+	if err := l.check(s); err != nil {
+		return err
 	}
-	return l.confirmCheckpoints(s, version, ours.Changed)
+	return l.confirmCheckpoints(version, ours.Changed)
 }
 
-// confirmCheckpoints refuses a version that a checkpoint from before our link covers, and a snapshot whose base is gone.
-func (l *Log) confirmCheckpoints(s *Snapshot, version int64, linked time.Time) error {
-	list, err := l.List()
+// confirmCheckpoints refuses a version that a checkpoint from before our link covers.
+func (l *Log) confirmCheckpoints(version int64, linked time.Time) error {
+	list, err := l.listAfter(EntryName(version - 1))
 	if err != nil {
 		return err
 	}
-	based := s.stamped
 	for _, c := range list.checkpoints {
-		based = based || c.version == s.Version
 		if c.version < version {
 			continue
 		}
@@ -237,9 +247,6 @@ func (l *Log) confirmCheckpoints(s *Snapshot, version int64, linked time.Time) e
 				return fmt.Errorf("%w: checkpoint %d is older than our entry %d", errStale, c.version, version)
 			}
 		}
-	}
-	if !based {
-		return fmt.Errorf("%w: checkpoint %d was cleaned away", errStale, s.Version)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -82,11 +83,12 @@ type Stat struct {
 	Mode    os.FileMode
 	ModTime time.Time
 	Changed time.Time
+	Tag     string // what a bucket calls this version of the object
 }
 
 // Same reports whether two names lead to one and the same unchanged file.
 func (s Stat) Same(o Stat) bool {
-	return s.Ino == o.Ino && s.Dev == o.Dev && s.Size == o.Size && s.ModTime.Equal(o.ModTime)
+	return s.Ino == o.Ino && s.Dev == o.Dev && s.Size == o.Size && s.ModTime.Equal(o.ModTime) && s.Tag == o.Tag
 }
 
 func (s Stat) IsDir() bool { return s.Mode.IsDir() }
@@ -165,11 +167,13 @@ func openDirAt(at int, name, full string) (*os.File, error) {
 	}
 }
 
-// do runs one operation behind the interceptor and gives its error a name and a class.
-func (d *Dir) do(op *Op, call func() error) error {
+func (d *Dir) do(op *Op, call func() error) error { return d.hook.Do(op, call) }
+
+// Do runs one operation behind the interceptor, which may be nil, and gives its error a name and a class.
+func (i Intercept) Do(op *Op, call func() error) error {
 	var err error
-	if d.hook != nil {
-		err = d.hook(op, call)
+	if i != nil {
+		err = i(op, call)
 	} else {
 		err = call()
 	}
@@ -184,7 +188,7 @@ func (d *Dir) do(op *Op, call func() error) error {
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return &Error{Kind: op.Kind, Path: filepath.Join(op.Dir, op.Name), Err: err}
+	return &Error{Kind: op.Kind, Path: strings.TrimSuffix(op.Dir, "/") + "/" + op.Name, Err: err}
 }
 
 // at runs an operation that takes names in this directory.
@@ -273,6 +277,17 @@ func statOf(st *unix.Stat_t) Stat {
 		s.Mode = os.ModeDir
 	}
 	return s
+}
+
+// StatOf looks at an open file.
+func StatOf(f *os.File) (Stat, error) {
+	var st unix.Stat_t
+	defer runtime.KeepAlive(f)
+	for {
+		if err := unix.Fstat(int(f.Fd()), &st); err != unix.EINTR {
+			return statOf(&st), err
+		}
+	}
 }
 
 // Names lists the directory in no particular order.
