@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,6 +73,9 @@ func openView(ctx context.Context, uri string) (*view, error) {
 			Remove: func(r delta.Remove) { delete(v.adds, r.Path) },
 		}
 	})
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("it is not a table: %w", err)
+	}
 	if err != nil {
 		v.close()
 		return nil, fmt.Errorf("read the log of %s: %w", abs, err)
