@@ -88,7 +88,7 @@ func TestBucketFaultsKeepEachKeyOnce(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	server.Break(func(r *http.Request) s3.Action {
+	server.Break("", func(r *http.Request) s3.Action {
 		switch n := rng.IntN(40); {
 		case n < int(s3.Hold):
 			return s3.Action(n + 1)
@@ -122,8 +122,8 @@ func TestBucketFaultsKeepEachKeyOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	server.Break(nil)
-	for _, code := range server.Release() {
+	server.Break("", nil)
+	for _, code := range server.Release("") {
 		if code == http.StatusOK {
 			t.Log("a late request was carried out")
 		}
@@ -149,7 +149,7 @@ func TestLateEntry(t *testing.T) {
 			tab := table(t, openStore(t, tablesURI, scratch(t)))
 			put(t, tab, "first")
 			held := false
-			server.Break(func(r *http.Request) s3.Action {
+			server.Break("", func(r *http.Request) s3.Action {
 				if !entry(r) {
 					return s3.Pass
 				}
@@ -165,16 +165,16 @@ func TestLateEntry(t *testing.T) {
 				t.Fatalf("a commit without an answer: %v", err)
 			}
 			b.Abort()
-			server.Break(nil)
+			server.Break("", nil)
 			if early {
-				if codes := server.Release(); !slices.Equal(codes, []int{http.StatusOK}) {
+				if codes := server.Release(""); !slices.Equal(codes, []int{http.StatusOK}) {
 					t.Errorf("the late request: %v", codes)
 				}
 			}
 			other := table(t, openStore(t, tablesURI, scratch(t)))
 			put(t, other, "b", "a")
 			if !early {
-				if codes := server.Release(); !slices.Equal(codes, []int{http.StatusPreconditionFailed}) {
+				if codes := server.Release(""); !slices.Equal(codes, []int{http.StatusPreconditionFailed}) {
 					t.Errorf("the late request: %v", codes)
 				}
 			}
@@ -193,7 +193,7 @@ func TestLostAnswerToACommit(t *testing.T) {
 				tab := table(t, openStore(t, tablesURI, scratch(t)))
 				put(t, tab, "first")
 				met := 0
-				server.Break(func(r *http.Request) s3.Action {
+				server.Break("", func(r *http.Request) s3.Action {
 					if entry(r) && (always || met == 0) {
 						met++
 						return action
@@ -204,7 +204,7 @@ func TestLostAnswerToACommit(t *testing.T) {
 				if met == 0 || res.Version != 2 || res.Outcomes[key("a").AppID] != Committed {
 					t.Errorf("%d requests met the fault: %+v", met, res)
 				}
-				server.Break(nil)
+				server.Break("", nil)
 				put(t, tab, "a", "b")
 				holds(t, tab, "first", "a", "b")
 			})

@@ -177,7 +177,7 @@ func TestUncertainLink(t *testing.T) {
 	for name, action := range map[string]s3.Action{
 		"refused": s3.Refuse, "request-lost": s3.LoseRequest, "held": s3.Hold,
 	} {
-		s.Break(func(*http.Request) s3.Action { return action })
+		s.Break("", func(*http.Request) s3.Action { return action })
 		if err := d.Link(stage, staged(t, stage, "x"), name); !errors.Is(err, ErrUncertain) || errors.Is(err, os.ErrExist) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -185,7 +185,7 @@ func TestUncertainLink(t *testing.T) {
 	// Carried out but not answered: the client's next attempt meets its own object.
 	for name, action := range map[string]s3.Action{"answer-lost": s3.LoseResponse, "failed-after": s3.FailAfter} {
 		once := true
-		s.Break(func(r *http.Request) s3.Action {
+		s.Break("", func(r *http.Request) s3.Action {
 			if once && r.Method == http.MethodPut {
 				once = false
 				return action
@@ -208,7 +208,7 @@ func TestReadsTryAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := 2
-	s.Break(func(*http.Request) s3.Action {
+	s.Break("", func(*http.Request) s3.Action {
 		if left == 0 {
 			return s3.Pass
 		}
@@ -223,7 +223,7 @@ func TestReadsTryAgain(t *testing.T) {
 // A server that lets a second put win is refused: two daemons could both commit the same version.
 func TestServerWithoutConditionalPuts(t *testing.T) {
 	s := s3.ForTest(t)
-	s.Break(func(r *http.Request) s3.Action {
+	s.Break("", func(r *http.Request) s3.Action {
 		if r.Method == http.MethodPut { // as if nothing were there yet
 			if err := s.Lose(strings.TrimPrefix(r.URL.Path, "/"+s3.Name+"/")); err != nil {
 				t.Error(err)

@@ -16,11 +16,16 @@ func Build(ctx context.Context, root, dir, overlay string) (*Campaign, error) {
 		Binary: filepath.Join(dir, "textmill"), NATS: filepath.Join(dir, "nats-server"), Home: filepath.Join(dir, "home"), Dir: filepath.Join(dir, "cells"),
 		Python: os.Getenv("TEXTMILL_TEST_PYTHON"),
 	}
+	if c.S3 = os.Getenv("TEXTMILL_TEST_S3"); c.S3 == "" {
+		c.S3 = filepath.Join(root, ".cache", "bin", "versitygw")
+	}
 	if c.Python == "" {
 		c.Python = filepath.Join(root, ".cache", "venv", "bin", "python")
 	}
-	if _, err := os.Stat(c.Python); err != nil {
-		return nil, fmt.Errorf("%w; run make test, which makes it", err)
+	for _, made := range []string{c.Python, c.S3} {
+		if _, err := os.Stat(made); err != nil {
+			return nil, fmt.Errorf("%w; run make test, which makes it", err)
+		}
 	}
 	if err := c.BuildBinary(ctx, root, overlay); err != nil {
 		return nil, err

@@ -13,14 +13,18 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
+
+	"textmill/internal/s3"
 )
 
 // Campaign says with what to break things, and how often.
 type Campaign struct {
 	Binary string // textmill, built with the tag crashpoints
 	NATS   string // nats-server
+	S3     string // an S3 server
 	Python string // with the packages of test/requirements.txt
 	Home   string // TEXTMILL_HOME, holding the library and the model
 	Dir    string // where the cells live
@@ -37,10 +41,17 @@ type Campaign struct {
 	Progress io.Writer
 
 	deltars *deltars
+	bucket  *s3.Server
 }
 
 // Run goes round the kinds of cells until there were enough records and faults.
 func (c *Campaign) Run(ctx context.Context) (_ *Results, err error) {
+	if slices.ContainsFunc(c.Specs, func(s Spec) bool { return s.Bucket }) {
+		if err := c.openBucket(); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, c.bucket.Close()) }()
+	}
 	if c.deltars, err = newDeltars(c.Python); err != nil {
 		return nil, err
 	}
@@ -125,6 +136,8 @@ func Specs() []Spec {
 		{Name: "files", Daemons: 1, Kinds: []string{quiet}, Faulty: 60},
 		{Name: "clock", Daemons: 2, Kinds: []string{quiet, republish, kill}, Jumps: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
+		{Name: "bucket", Daemons: 2, Kinds: append([]string{kill, freeze, optimized}, bucketFaults...), Bucket: true},
+		{Name: "bucket-crash", Daemons: 2, Kinds: append([]string{crash, checkpointed}, bucketFaults...), Armed: true, Bucket: true},
 		{Name: "poison", Daemons: 2, Kinds: []string{quiet, kill}, Poison: true},
 		{Name: "traps", Daemons: 2, Kinds: []string{quiet, kill, freeze}, Traps: true},
 		{Name: "write", Daemons: 2, Kinds: append([]string{kill, freeze, drain, killBroker, republish}, network...), Writes: true},

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"textmill/internal/s3"
 )
 
 // ackWait is how long a delivery stays its daemon's; short, so that a frozen daemon loses its lease soon.
@@ -31,6 +33,7 @@ type Spec struct {
 	Faulty  int           // one file operation in so many fails; 0 = none
 	Jumps   bool          // the tables' clock jumps
 	TmpFS   bool          // the tables lie on a small file system of their own
+	Bucket  bool          // the tables lie in a bucket
 	Poison  bool          // some records crash native code
 	Traps   bool          // some records take too long or too much memory
 	NoDead  bool          // publishes nothing that becomes a dead letter
@@ -93,12 +96,22 @@ func (c *cell) hit(what string) {
 func (c *cell) tables() string {
 	dir := filepath.Join(c.dir, "tables")
 	switch {
+	case c.Bucket:
+		return "s3://" + s3.Name + "/" + c.prefix()
 	case c.copied:
 		return filepath.Join(c.dir, "copy")
 	case c.holder != nil:
 		return filepath.Join("/proc", fmt.Sprint(c.holder.cmd.Process.Pid), "root", dir)
 	}
 	return dir
+}
+
+// table is where one of them lies.
+func (c *cell) table(name string) string {
+	if c.Bucket {
+		return c.tables() + "/" + name
+	}
+	return filepath.Join(c.tables(), name)
 }
 
 // run is the cell's whole life. Its directory stays when something was wrong.

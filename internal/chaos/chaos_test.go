@@ -67,6 +67,7 @@ func TestEachRecordOnce(t *testing.T) {
 		{Name: "traps", Daemons: 2, Kinds: []string{quiet, freeze}, Traps: true},
 		{Name: "queue", Daemons: 1, Kinds: []string{republish, remakeStream, restoreStore, dropStream, dropEvents}},
 		{Name: "table", Daemons: 2, Kinds: []string{remakeTable, optimized, cleaned, kill}, Jumps: true},
+		{Name: "bucket", Daemons: 2, Kinds: []string{kill, freeze, refuseBucket, loseCommit, lateCommit}, Bucket: true},
 		{Name: "poison", Daemons: 1, Kinds: []string{quiet}, Poison: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
 		{Name: "write", Daemons: 2, Kinds: []string{kill, freeze, drain, cutNetwork}, Drain: 100 * time.Millisecond, Traps: true, Writes: true},

@@ -26,12 +26,7 @@ func (c *cell) check(ctx context.Context) error {
 		}
 		c.copied = true
 	}
-	store, err := export.OpenStore(export.Options{URI: c.tables()})
-	if err != nil {
-		return err
-	}
-	_, err = store.Sweep(ctx) // what killed daemons left is the next one's to remove
-	if err = errors.Join(err, store.Close()); err != nil {
+	if err := c.sweep(ctx); err != nil {
 		return err
 	}
 	for place := range c.places {
@@ -46,6 +41,19 @@ func (c *cell) check(ctx context.Context) error {
 		c.judge(id, w)
 	}
 	return nil
+}
+
+// sweep removes what killed daemons left, which is the next one's to do.
+func (c *cell) sweep(ctx context.Context) error {
+	if c.Bucket {
+		return c.sweepBucket(ctx)
+	}
+	store, err := export.OpenStore(export.Options{URI: c.tables()})
+	if err != nil {
+		return err
+	}
+	_, err = store.Sweep(ctx)
+	return errors.Join(err, store.Close())
 }
 
 // judge compares what became of a record with what should have.
@@ -71,7 +79,7 @@ func (c *cell) judge(id string, w *want) {
 }
 
 func (c *cell) checkTable(ctx context.Context, place string) error {
-	path := filepath.Join(c.tables(), place)
+	path := c.table(place)
 	v, err := export.Verify(ctx, path)
 	if err != nil {
 		return err
@@ -106,6 +114,9 @@ func (c *cell) checkTable(ctx context.Context, place string) error {
 	cmd.Env = append(os.Environ(), "TEXTMILL_HOME="+c.camp.Home)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		c.problem("%s: table verify: %v\n%s", place, err, out)
+	}
+	if c.Bucket {
+		path = filepath.Join(c.camp.bucket.Objects(), c.prefix(), place)
 	}
 	return c.leftovers(path)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -48,6 +49,9 @@ func (c *cell) inject(ctx context.Context, kind string) error {
 		return c.crash(ctx)
 	case optimized, checkpointed, cleaned:
 		return c.maintain(ctx, kind)
+	}
+	if slices.Contains(bucketFaults, kind) {
+		return c.breakBucket(ctx, kind)
 	}
 	c.struck(kind)
 	switch kind {
@@ -242,7 +246,7 @@ func (c *cell) remakeTable(ctx context.Context) error {
 // maintain has delta-rs do to the table what its owner may do.
 func (c *cell) maintain(ctx context.Context, kind string) error {
 	what := map[string]string{checkpointed: "checkpoint", optimized: "optimize", cleaned: "clean"}[kind]
-	_, err := c.camp.deltars.ask(ctx, what, filepath.Join(c.tables(), dataset))
+	_, err := c.camp.deltars.ask(ctx, what, c.table(dataset))
 	if err == nil {
 		c.struck(kind)
 		return nil

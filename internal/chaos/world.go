@@ -55,7 +55,7 @@ func (c *cell) startDaemons() {
 	for n := range c.Daemons {
 		arms := rand.New(rand.NewPCG(c.seed, uint64(100+n)))
 		log := filepath.Join(c.dir, fmt.Sprintf("daemon%d.log", n))
-		c.keepers = append(c.keepers, keep(func(int) *exec.Cmd { return c.command(arms) }, log, c.hit))
+		c.keepers = append(c.keepers, keep(func(int) *exec.Cmd { return c.command(n, arms) }, log, c.hit))
 	}
 }
 
@@ -90,7 +90,7 @@ func (c *cell) startBroker() error {
 }
 
 // command is a daemon's next life.
-func (c *cell) command(arms *rand.Rand) *exec.Cmd {
+func (c *cell) command(n int, arms *rand.Rand) *exec.Cmd {
 	args := []string{c.camp.Binary, "daemon"}
 	if c.holder != nil {
 		pid := fmt.Sprint(c.holder.cmd.Process.Pid)
@@ -103,6 +103,10 @@ func (c *cell) command(arms *rand.Rand) *exec.Cmd {
 		"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables"), "TEXTMILL_EXPORT_COMMIT_INTERVAL=100ms",
 		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=" + cmp.Or(c.Drain, 20*time.Second).String(),
 		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runLimit.String(), "TEXTMILL_RUNTIME_THREADS=1", "TEXTMILL_RUNTIME_DEVICE=cpu",
+	}
+	if c.Bucket {
+		cmd.Env = append(cmd.Env, c.camp.bucket.Env()...)
+		cmd.Env = append(cmd.Env, "TEXTMILL_EXPORT_URI="+c.tables(), "TEXTMILL_EXPORT_SCRATCH="+c.scratch(n))
 	}
 	if c.Writes {
 		slots := fmt.Sprint(writerSlots)

@@ -38,7 +38,10 @@ const (
 	LoseResponse        // the server carries it out, then the connection is cut
 	FailAfter           // the server carries it out, the answer is 500
 	Hold                // the connection is cut; the server gets it at Release, late
+	Slow                // the server gets it after slowness
 )
+
+const slowness = 300 * time.Millisecond
 
 // Server is an S3 server at URL.
 type Server struct {
@@ -50,14 +53,16 @@ type Server struct {
 	front   *http.Server
 	back    *httputil.ReverseProxy
 	mu      sync.Mutex
-	decide  func(*http.Request) Action
-	held    []*http.Request
+	decide  map[string]func(*http.Request) Action // by the prefix that it is for
+	held    map[string][]*http.Request
 	counted map[Action]int
 }
 
 // Start runs binary on a directory of its own.
 func Start(binary string) (_ *Server, err error) {
-	s := &Server{exited: make(chan struct{}), counted: map[Action]int{}}
+	s := &Server{
+		exited: make(chan struct{}), counted: map[Action]int{}, decide: map[string]func(*http.Request) Action{}, held: map[string][]*http.Request{},
+	}
 	if s.dir, err = os.MkdirTemp("", "s3-"); err != nil { // a socket's path is short
 		return nil, err
 	}
@@ -126,15 +131,21 @@ func (s *Server) await(dial func(context.Context, string, string) (net.Conn, err
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	action := Pass
-	if s.decide != nil {
-		action = s.decide(r)
+	action, under := Pass, s.under(r)
+	if decide := s.decide[under]; decide != nil {
+		action = decide(r)
 	}
 	s.counted[action]++
 	s.mu.Unlock()
 	switch action {
 	case Pass:
 		s.back.ServeHTTP(w, r)
+	case Slow:
+		select {
+		case <-time.After(slowness):
+			s.back.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
 	case Refuse:
 		answer(w, http.StatusServiceUnavailable, "SlowDown")
 	case LoseRequest:
@@ -151,7 +162,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			late := r.Clone(context.Background())
 			late.Body = io.NopCloser(bytes.NewReader(body))
 			s.mu.Lock()
-			s.held = append(s.held, late)
+			s.held[under] = append(s.held[under], late)
 			s.mu.Unlock()
 		}
 		panic(http.ErrAbortHandler)
@@ -164,11 +175,25 @@ func answer(w http.ResponseWriter, status int, code string) {
 	fmt.Fprintf(w, "<Error><Code>%s</Code><Message>made by the test</Message></Error>", code)
 }
 
-// Break lets decide say what becomes of each request from now on; nil lets all pass. It is called by one request at a time.
-func (s *Server) Break(decide func(*http.Request) Action) {
+// under is the prefix that a request is for, of those that Break was told; "" where it told none.
+func (s *Server) under(r *http.Request) string {
+	key := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"+Name), "/")
+	if key == "" {
+		key = r.URL.Query().Get("prefix") // of a listing
+	}
+	first, _, _ := strings.Cut(key, "/")
+	if _, told := s.decide[first]; told {
+		return first
+	}
+	return ""
+}
+
+// Break lets decide say what becomes of each request for objects below a prefix from now on; nil lets all pass. The prefix is
+// one name, or "" for what no other is told of. decide is called by one request at a time.
+func (s *Server) Break(prefix string, decide func(*http.Request) Action) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.decide = decide
+	s.decide[prefix] = decide
 }
 
 // Counted is how many requests met an action.
@@ -178,11 +203,11 @@ func (s *Server) Counted(a Action) int {
 	return s.counted[a]
 }
 
-// Release hands the server what was held, and returns its answers' status codes.
-func (s *Server) Release() []int {
+// Release hands the server what was held of a prefix, and returns its answers' status codes.
+func (s *Server) Release(prefix string) []int {
 	s.mu.Lock()
-	held := s.held
-	s.held = nil
+	held := s.held[prefix]
+	delete(s.held, prefix)
 	s.mu.Unlock()
 	var codes []int
 	for _, r := range held {
