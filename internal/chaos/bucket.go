@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -26,10 +28,17 @@ const (
 
 var bucketFaults = []string{refuseBucket, cutBucket, slowBucket, failBucket, loseCommit, lateCommit}
 
-// openBucket starts the server that all cells with a bucket share, each under a prefix of its own. The campaign's own programs
-// find it as a user's do.
-func (c *Campaign) openBucket() (err error) {
-	if c.bucket, err = s3.Start(c.S3); err != nil {
+// openBucket starts the server that all cells with a bucket share, each under a prefix of its own. This process and what it
+// runs find it as a user's programs do.
+func (c *Campaign) openBucket(root string) (err error) {
+	binary := os.Getenv("TEXTMILL_TEST_S3")
+	if binary == "" {
+		binary = filepath.Join(root, ".cache", "bin", "versitygw")
+	}
+	if _, err := os.Stat(binary); err != nil {
+		return fmt.Errorf("%w; run make test, which makes it", err)
+	}
+	if c.bucket, err = s3.Start(binary); err != nil {
 		return err
 	}
 	for _, v := range c.bucket.Env() {
@@ -41,8 +50,14 @@ func (c *Campaign) openBucket() (err error) {
 	return nil
 }
 
+// Close ends what Build started.
+func (c *Campaign) Close() error { return c.bucket.Close() }
+
 // prefix is the cell's own in the bucket.
-func (c *cell) prefix() string { return filepath.Base(c.dir) }
+func (c *cell) prefix() string {
+	sum := sha256.Sum256([]byte(c.dir))
+	return hex.EncodeToString(sum[:8])
+}
 
 // scratch is what a daemon keeps on its machine, which no other sees.
 func (c *cell) scratch(daemon int) string {

@@ -9,23 +9,18 @@ import (
 	"path/filepath"
 )
 
-// Build makes what a campaign needs in dir: textmill with crash points, nats-server, the model and its references. root is
+// Build makes what a campaign needs in dir, and starts the S3 server, until Close: textmill with crash points, nats-server, the model and its references. root is
 // the source tree; overlay, unless it is empty, is a file for the compiler that puts other sources in the place of some.
 func Build(ctx context.Context, root, dir, overlay string) (*Campaign, error) {
 	c := &Campaign{
 		Binary: filepath.Join(dir, "textmill"), NATS: filepath.Join(dir, "nats-server"), Home: filepath.Join(dir, "home"), Dir: filepath.Join(dir, "cells"),
 		Python: os.Getenv("TEXTMILL_TEST_PYTHON"),
 	}
-	if c.S3 = os.Getenv("TEXTMILL_TEST_S3"); c.S3 == "" {
-		c.S3 = filepath.Join(root, ".cache", "bin", "versitygw")
-	}
 	if c.Python == "" {
 		c.Python = filepath.Join(root, ".cache", "venv", "bin", "python")
 	}
-	for _, made := range []string{c.Python, c.S3} {
-		if _, err := os.Stat(made); err != nil {
-			return nil, fmt.Errorf("%w; run make test, which makes it", err)
-		}
+	if _, err := os.Stat(c.Python); err != nil {
+		return nil, fmt.Errorf("%w; run make test, which makes it", err)
 	}
 	if err := c.BuildBinary(ctx, root, overlay); err != nil {
 		return nil, err
@@ -33,7 +28,10 @@ func Build(ctx context.Context, root, dir, overlay string) (*Campaign, error) {
 	if err := goBuild(ctx, root, "-o", c.NATS, "github.com/nats-io/nats-server/v2"); err != nil {
 		return nil, err
 	}
-	return c, c.openHome(ctx, root)
+	if err := c.openHome(ctx, root); err != nil {
+		return nil, err
+	}
+	return c, c.openBucket(root)
 }
 
 // BuildBinary builds textmill with crash points.

@@ -13,7 +13,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +23,6 @@ import (
 type Campaign struct {
 	Binary string // textmill, built with the tag crashpoints
 	NATS   string // nats-server
-	S3     string // an S3 server
 	Python string // with the packages of test/requirements.txt
 	Home   string // TEXTMILL_HOME, holding the library and the model
 	Dir    string // where the cells live
@@ -46,12 +44,6 @@ type Campaign struct {
 
 // Run goes round the kinds of cells until there were enough records and faults.
 func (c *Campaign) Run(ctx context.Context) (_ *Results, err error) {
-	if slices.ContainsFunc(c.Specs, func(s Spec) bool { return s.Bucket }) {
-		if err := c.openBucket(); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, c.bucket.Close()) }()
-	}
 	if c.deltars, err = newDeltars(c.Python); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -34,6 +35,7 @@ func buildFor(run func() int) (_ int, err error) {
 	if built, err = Build(context.Background(), strings.TrimSuffix(root, "/internal/chaos"), dir, ""); err != nil {
 		return 1, err
 	}
+	defer func() { err = errors.Join(err, built.Close()) }()
 	return run(), nil
 }
 

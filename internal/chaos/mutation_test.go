@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,9 +15,10 @@ type mutation struct {
 	name    string
 	edits   []edit
 	spec    Spec
-	lost    bool // some record must be found lost
-	doubled bool // some record must be found twice
-	wrong   bool // some record must be found with another text
+	lost    bool   // some record must be found lost
+	doubled bool   // some record must be found twice
+	wrong   bool   // some record must be found with another text
+	problem string // what some problem must say
 }
 
 // edit replaces what occurs once in a file, which is named from the root of the tree.
@@ -48,6 +50,21 @@ var mutations = []mutation{
 		},
 		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{freeze}, NoDead: true},
 	},
+	{
+		name: "an entry in a bucket replaces another's", lost: true,
+		edits: []edit{
+			{"export/storage/object.go", "	if first {\n", "	if first && false {\n"},
+			{"export/storage/storage.go", "			err = b.check()\n", "			err = nil\n"},
+			{"export/commit.go", "	done, moved, err := h.publish(", "	time.Sleep(200 * time.Millisecond)\n	done, moved, err := h.publish("}, // to race in
+		},
+		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{slowBucket}, NoDead: true, Bucket: true},
+	},
+	{
+		name:    "an entry whose put was not answered is taken for one that is not there",
+		problem: "file does not exist",
+		edits:   []edit{{"export/storage/object.go", "		return fmt.Errorf(\"%w: %w\", ErrUncertain, err)\n", "		return err\n"}},
+		spec:    Spec{Name: "mistake", Daemons: 2, Kinds: []string{lateCommit}, NoDead: true, Bucket: true},
+	},
 }
 
 // TestTheCampaignFindsMistakes breaks the code on purpose: checks that never fail would prove nothing.
@@ -63,7 +80,8 @@ func TestTheCampaignFindsMistakes(t *testing.T) {
 			}
 			c.Seed, c.PerCell, c.Parallel, c.Specs = 7, 10, 1, []Spec{m.spec}
 			r := campaign(t, c)
-			if m.lost && r.Lost == 0 || m.doubled && r.Doubled == 0 || m.wrong && r.Wrong == 0 || r.Sound() {
+			said := slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, m.problem) })
+			if !said || m.lost && r.Lost == 0 || m.doubled && r.Doubled == 0 || m.wrong && r.Wrong == 0 || r.Sound() {
 				t.Errorf("the campaign did not see it: %d lost, %d doubled, %d wrong", r.Lost, r.Doubled, r.Wrong)
 			}
 		})

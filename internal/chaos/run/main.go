@@ -67,6 +67,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer c.Close()
 	c.Seed, c.Records, c.Faults, c.Time, c.PerCell, c.Parallel, c.Progress = *seed, *records, *faults, *limit, *perCell, *parallel, os.Stderr
 	if *recovery {
 		return measure(ctx, c, work, *only, *repeats)
