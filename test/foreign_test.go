@@ -120,6 +120,7 @@ import duckdb, polars, pyarrow.parquet, pyarrow, deltalake, duckdb_extension_del
 table, files = sys.argv[1], json.loads(sys.argv[2])
 delta = next(pathlib.Path(duckdb_extension_delta.__file__).parent.rglob("*.duckdb_extension"))
 con = duckdb.connect()
+con.execute("SET enable_progress_bar=false") # it would go where the answer goes
 con.execute(f"LOAD '{delta}'")
 query = "SELECT record_id, embedding FROM {} ORDER BY record_id"
 seen = {
