@@ -63,7 +63,7 @@ func (t target) fuzz(ctx context.Context, o options, temp string) result {
 	case ctx.Err() != nil:
 		r.err = context.Cause(ctx)
 	case err != nil:
-		r.err = fmt.Errorf("%w\n%s", err, out.Bytes())
+		r.err = fmt.Errorf("%w\n%s", err, elapsed.ReplaceAll(out.Bytes(), nil))
 	case r.peak > o.memory:
 		r.err = fmt.Errorf("%d MiB were resident", r.peak>>20)
 	case r.execs == 0:
@@ -71,6 +71,8 @@ func (t target) fuzz(ctx context.Context, o options, temp string) result {
 	}
 	return r
 }
+
+var elapsed = regexp.MustCompile(`(?m)^fuzz: elapsed: .*\n`)
 
 var progressLine = regexp.MustCompile(`execs: (\d+) .*new interesting: (\d+) `)
 
