@@ -11,7 +11,7 @@ import (
 )
 
 // chatParams are the fields of a chat request that go by another name here.
-var chatParams = map[string]string{ //nolint:gosec // G101: tokens of text, not of access
+var chatParams = map[string]string{ // #nosec G101 -- tokens of text, not of access
 	"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens", "min_tokens": "min_new_tokens"}
 
 // harmless says of fields that change nothing where they have these values; null is harmless in every field.

@@ -153,7 +153,7 @@ func (c *cell) measure(ctx context.Context, kind string, repeats int, r *Recover
 		if err := pause(ctx, warmUp+steadyTime); err != nil {
 			return err
 		}
-		before, _ := g.rate(time.Now().Add(-steadyTime), time.Now())
+		before := g.rate(time.Now().Add(-steadyTime), time.Now())
 		if before == 0 {
 			return errors.New("nothing is settled before the fault")
 		}
@@ -237,8 +237,8 @@ func (g *gauge) waiting() uint64 {
 	return g.left
 }
 
-// rate is how many messages were settled in a second of a span; false when it is not over yet.
-func (g *gauge) rate(from, to time.Time) (float64, bool) {
+// rate is how many messages were settled in a second of a span.
+func (g *gauge) rate(from, to time.Time) float64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	after := func(t time.Time) int {
@@ -250,14 +250,13 @@ func (g *gauge) rate(from, to time.Time) (float64, bool) {
 		j--
 	}
 	if i >= j {
-		return 0, false
+		return 0
 	}
 	a, b := g.samples[i], g.samples[j]
-	whole := b.at.Sub(from) >= to.Sub(from)-2*sampleEvery
 	if b.settled < a.settled { // the stream is another one
-		return 0, whole
+		return 0
 	}
-	return float64(b.settled-a.settled) / b.at.Sub(a.at).Seconds(), whole
+	return float64(b.settled-a.settled) / b.at.Sub(a.at).Seconds()
 }
 
 // recovered waits for the first moment from which the rate is full for a while, and tells how long after the end it was.
@@ -268,10 +267,10 @@ func (g *gauge) recovered(ctx context.Context, ended time.Time, before float64) 
 				return 0, err
 			}
 		}
-		full, _ := g.rate(at, at.Add(sustained))
+		full := g.rate(at, at.Add(sustained))
 		even := true
 		for s := range int(sustained / time.Second) {
-			second, _ := g.rate(at.Add(time.Duration(s)*time.Second), at.Add(time.Duration(s+1)*time.Second))
+			second := g.rate(at.Add(time.Duration(s)*time.Second), at.Add(time.Duration(s+1)*time.Second))
 			even = even && second >= before/2
 		}
 		if full >= fullRate*before && even {

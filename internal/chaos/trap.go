@@ -160,7 +160,7 @@ func (c *cell) traps(wave int) message {
 }
 
 func smallFiles(tokenizer string) map[string]string {
-	return map[string]string{ //nolint:gosec // G101: tokens of text, not of access
+	return map[string]string{ // #nosec G101 -- tokens of text, not of access
 		"tokenizer.json":            tokenizer,
 		"tokenizer_config.json":     `{"pad_token":"t0","model_max_length":64}`,
 		"sentence_bert_config.json": `{"max_seq_length":64,"do_lower_case":false}`,

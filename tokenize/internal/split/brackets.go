@@ -1,6 +1,7 @@
 package split
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -123,7 +124,7 @@ func (p *parser) literal(r rune, o options) ([]rune, error) {
 
 // foldSet adds the other cases of ASCII letters, among them the long s and the Kelvin sign.
 func (p *parser) foldSet(ranges []rune) ([]rune, error) {
-	if n := len(ranges); n > 0 && ranges[n-1] >= utf8.RuneSelf {
+	if slices.ContainsFunc(ranges, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		return nil, p.refuse("characters beyond ASCII in any case are not supported")
 	}
 	lists := [][]rune{ranges}
