@@ -48,6 +48,7 @@ class Load:
         """Makes each table, so that a job whose vectors are of another type becomes a dead letter."""
         for dataset in DATASETS:
             await self.shard(EMBED, self.name("first"), 0, 1, dataset, [self.ragged()])
+        await self.generate()
 
     async def embed(self):
         job, dataset, shards = self.name("embed"), self.random.choice(DATASETS), self.random.randint(2, 8)
