@@ -34,6 +34,7 @@ type Spec struct {
 	Jumps   bool          // the tables' clock jumps
 	TmpFS   bool          // the tables lie on a small file system of their own
 	Bucket  bool          // the tables lie in a bucket
+	Room    string        // on it; "" = 24m
 	Poison  bool          // some records crash native code
 	Traps   bool          // some records take too long or too much memory
 	NoDead  bool          // publishes nothing that becomes a dead letter

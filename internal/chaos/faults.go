@@ -62,10 +62,13 @@ func (c *cell) inject(ctx context.Context, kind string) error {
 	case drain:
 		c.drain()
 	case hang:
-		if err := c.publish(ctx, []message{c.traps(c.waves)}); err != nil {
+		c.making.Lock()
+		trap := c.traps(c.waves)
+		c.making.Unlock()
+		if err := c.publish(ctx, []message{trap}); err != nil {
 			return err
 		}
-		return pause(ctx, runLimit)
+		return c.pub.empties(ctx, trapModel) // each half of the batch hangs, down to the one record
 	case killBroker:
 		c.broker.proc.kill()
 		if err := pause(ctx, c.upTo(500*time.Millisecond)); err != nil {

@@ -82,6 +82,26 @@ func (p *publisher) state(ctx context.Context) (jetstream.StreamState, error) {
 	return s.CachedInfo().State, nil
 }
 
+// empties waits until no message for a model is left.
+func (p *publisher) empties(ctx context.Context, model string) error {
+	for {
+		s, err := p.js.Stream(ctx, queue.JobStream)
+		if err != nil {
+			return err
+		}
+		info, err := s.Info(ctx, jetstream.WithSubjectFilter("textmill.jobs.*."+model+".>"))
+		if err != nil {
+			return err
+		}
+		if len(info.State.Subjects) == 0 {
+			return nil
+		}
+		if err := pause(ctx, sampleEvery); err != nil {
+			return err
+		}
+	}
+}
+
 // hasStreams reports whether every stream is there.
 func (p *publisher) hasStreams(ctx context.Context) bool {
 	one, cancel := context.WithTimeout(ctx, 2*time.Second)

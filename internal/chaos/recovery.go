@@ -53,7 +53,7 @@ func (c *Campaign) Recover(ctx context.Context, kinds []string, repeats int) (_ 
 	defer func() { err = errors.Join(err, c.deltars.close()) }()
 	var all []Recovery
 	for n, kind := range kinds {
-		c.Specs = []Spec{{Name: "recovery", Daemons: 1, Kinds: []string{kind}, TmpFS: kind == fillDisk}}
+		c.Specs = []Spec{{Name: "recovery", Daemons: 1, Kinds: []string{kind}, TmpFS: kind == fillDisk, Room: "1g"}}
 		r := c.cell(n).recovery(ctx, kind, repeats)
 		if ctx.Err() != nil {
 			return all, context.Cause(ctx)
@@ -176,7 +176,7 @@ func (c *cell) measure(ctx context.Context, kind string, repeats int, r *Recover
 
 // strike injects a fault. One that publishes has the publisher to itself.
 func (c *cell) strike(ctx context.Context, kind string) error {
-	if slices.Contains([]string{republish, remakeStream, dropStream, restoreStore, remakeTable, hang}, kind) {
+	if slices.Contains([]string{republish, remakeStream, dropStream, restoreStore, remakeTable}, kind) {
 		c.making.Lock()
 		defer c.making.Unlock()
 	}

@@ -61,7 +61,8 @@ func (c *cell) startDaemons() {
 
 // mount makes a namespace with a small file system where the tables lie.
 func (c *cell) mount(ctx context.Context) error {
-	cmd := exec.Command("unshare", "-rm", "sh", "-c", `mount -t tmpfs -o size=24m tmpfs "$1" && touch "$1/.mounted" && exec sleep 1000000`, "sh", filepath.Join(c.dir, "tables"))
+	cmd := exec.Command("unshare", "-rm", "sh", "-c", `mount -t tmpfs -o size="$2" tmpfs "$1" && touch "$1/.mounted" && exec sleep 1000000`,
+		"sh", filepath.Join(c.dir, "tables"), cmp.Or(c.Room, "24m"))
 	p, err := start(cmd, filepath.Join(c.dir, "mount.log"), nil)
 	if err != nil {
 		return err
