@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ const (
 	retireAfter = time.Minute
 	// maxConsumers bounds the subjects that one model serves at a time.
 	maxConsumers = 512
+	// retireAtOnce bounds how many consumers go between two rounds, which wait meanwhile.
+	retireAtOnce = 16
 )
 
 // worker turns records into rows with one model.
@@ -101,6 +104,9 @@ func (s *server) round(ctx, work context.Context) bool {
 		}
 		return false
 	}
+	for _, name := range surplus(s.consumers, states, maxConsumers) {
+		s.drop(ctx, name)
+	}
 	took := false
 	for _, state := range states {
 		if ctx.Err() != nil {
@@ -161,17 +167,51 @@ func (s *server) turn(ctx context.Context, name string) []*queue.Delivery {
 
 // retire removes the consumers of subjects that have been empty for long.
 func (s *server) retire(ctx context.Context) {
+	retired := 0
 	for name, sub := range s.consumers {
 		if time.Since(sub.seen) < retireAfter {
 			continue
 		}
-		delete(s.consumers, name)
-		if sub.refused {
-			continue
+		s.drop(ctx, name)
+		if retired++; retired == retireAtOnce {
+			return
 		}
-		if _, err := sub.consumer.Remove(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("remove idle consumer", "subject", name, "error", err.Error())
+	}
+}
+
+// surplus names consumers that must go before their time, those that were idle longest, so that every subject with messages
+// can have one.
+func surplus(consumers map[string]*subject, states []queue.SubjectState, most int) []string {
+	busy, fresh := map[string]bool{}, 0
+	for _, state := range states {
+		busy[state.Subject] = true
+		if consumers[state.Subject] == nil {
+			fresh++
 		}
+	}
+	over := len(consumers) + fresh - most
+	if over <= 0 {
+		return nil
+	}
+	var idle []string
+	for name := range consumers {
+		if !busy[name] {
+			idle = append(idle, name)
+		}
+	}
+	slices.SortFunc(idle, func(a, b string) int { return consumers[a].seen.Compare(consumers[b].seen) })
+	return idle[:min(over, len(idle))]
+}
+
+// drop gives a consumer up, and removes it unless another daemon's work is on it.
+func (s *server) drop(ctx context.Context, name string) {
+	sub := s.consumers[name]
+	delete(s.consumers, name)
+	if sub.refused {
+		return
+	}
+	if _, err := sub.consumer.Remove(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("remove idle consumer", "subject", name, "error", err.Error())
 	}
 }
 

@@ -157,6 +157,9 @@ func (c *cell) measure(ctx context.Context, kind string, repeats int, r *Recover
 		if before == 0 {
 			return errors.New("nothing is settled before the fault")
 		}
+		if g.idle(time.Now().Add(-steadyTime)) {
+			return errors.New("the daemon was out of work before the fault")
+		}
 		if err := c.strike(ctx, kind); err != nil {
 			return err
 		}
@@ -214,8 +217,8 @@ type gauge struct {
 }
 
 type sample struct {
-	at      time.Time
-	settled uint64
+	at            time.Time
+	settled, left uint64
 }
 
 func (g *gauge) follow(ctx context.Context, p *publisher) {
@@ -226,7 +229,7 @@ func (g *gauge) follow(ctx context.Context, p *publisher) {
 		}
 		g.mu.Lock()
 		g.left = s.Msgs
-		g.samples = append(g.samples, sample{time.Now(), s.LastSeq - s.Msgs})
+		g.samples = append(g.samples, sample{time.Now(), s.LastSeq - s.Msgs, s.Msgs})
 		g.mu.Unlock()
 	}
 }
@@ -235,6 +238,13 @@ func (g *gauge) waiting() uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.left
+}
+
+// idle reports whether there was a time since from with nothing to do.
+func (g *gauge) idle(from time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.samples, func(s sample) bool { return s.at.After(from) && s.left < depth/10 })
 }
 
 // rate is how many messages were settled in a second of a span.
