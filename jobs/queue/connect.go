@@ -81,7 +81,7 @@ const (
 
 	// A connection that leads nowhere without a word, as behind a firewall that lost its state, is given up after
 	// (pingsLost + 1) × pingEvery.
-	pingEvery = 2 * time.Second
+	pingEvery = 1500 * time.Millisecond
 	pingsLost = 2
 )
 
