@@ -37,7 +37,7 @@ func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, con
 	}
 	modelFlag(cmd, &o.Model)
 	paramFlag(cmd, &o.Params)
-	cmd.Flags().StringVar(&o.Dir, "out", "", "write rows to the Delta table `DIR`, in one commit, instead of JSON lines")
+	cmd.Flags().StringVar(&o.Dir, "out", "", "write rows to the Delta table `TABLE`, a directory or a URI, in one commit, instead of JSON lines")
 	runtimeFlags(cmd)
 	return cmd
 }

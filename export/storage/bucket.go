@@ -126,14 +126,21 @@ func classify(err error) error {
 	return fmt.Errorf("the server answered %d %s: %w", answer.StatusCode, answer.Code, err)
 }
 
-// check refuses a server on which two daemons could both commit the same version: a second first put must fail.
-func (b *bucket) check() error {
-	root := &object{b: b, key: b.prefix}
+// check refuses a scratch directory that cannot be made, and a server on which two daemons could both commit the same version: a
+// second first put must fail.
+func (b *bucket) check(root *object) error {
+	stage, err := root.MakeStage()
+	if err != nil {
+		return fmt.Errorf("make the scratch directory: %w", err)
+	}
+	if err := stage.Close(); err != nil {
+		return err
+	}
 	name := "_textmill-probe-" + rand.Text()
 	if err := root.put(disk.OpLink, name, strings.NewReader("textmill"), 8, true); err != nil {
 		return fmt.Errorf("write to %s: %w", root.Path(), err)
 	}
-	err := root.put(disk.OpLink, name, strings.NewReader("again"), 5, true)
+	err = root.put(disk.OpLink, name, strings.NewReader("again"), 5, true)
 	removed := root.Unlink(name)
 	switch {
 	case err == nil:

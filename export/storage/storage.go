@@ -29,13 +29,17 @@ func Open(uri string, o Options) (Dir, error) {
 			o.Scratch = filepath.Join(os.TempDir(), "textmill")
 		}
 		b, err := openBucket(uri, o.Scratch, o.Hook)
-		if err == nil && !o.ReadOnly {
-			err = b.check()
-		}
 		if err != nil {
 			return nil, err
 		}
-		return &object{b: b, key: b.prefix, root: true}, nil
+		root := &object{b: b, key: b.prefix, root: true}
+		if !o.ReadOnly {
+			err = b.check(root)
+		}
+		if err != nil {
+			return nil, errors.Join(err, root.Close())
+		}
+		return root, nil
 	}
 	path, err := localPath(uri)
 	if err != nil {

@@ -54,7 +54,7 @@ var mutations = []mutation{
 		name: "an entry in a bucket replaces another's", lost: true,
 		edits: []edit{
 			{"export/storage/object.go", "	if first {\n", "	if first && false {\n"},
-			{"export/storage/storage.go", "			err = b.check()\n", "			err = nil\n"},
+			{"export/storage/storage.go", "			err = b.check(root)\n", "			err = nil\n"},
 			{"export/commit.go", "	done, moved, err := h.publish(", "	time.Sleep(200 * time.Millisecond)\n	done, moved, err := h.publish("}, // to race in
 		},
 		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{slowBucket}, NoDead: true, Bucket: true},
