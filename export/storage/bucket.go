@@ -131,7 +131,7 @@ func classify(err error) error {
 func (b *bucket) check(root *object) error {
 	stage, err := root.MakeStage()
 	if err != nil {
-		return fmt.Errorf("make the scratch directory: %w", err)
+		return fmt.Errorf("make export.scratch: %w", err)
 	}
 	if err := stage.Close(); err != nil {
 		return err
