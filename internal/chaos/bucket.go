@@ -124,8 +124,9 @@ func (c *cell) sweepBucket(ctx context.Context) error {
 			return err
 		}
 		err = filepath.WalkDir(c.scratch(n), func(file string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() {
-				c.problem("%s is left in the scratch directory", filepath.Base(file))
+			// The mark of a delivery that ran alone here and was settled by another machine stays for a month.
+			if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), "trial-") {
+				c.problem("%s is left in the scratch directory", d.Name())
 			}
 			return err
 		})
