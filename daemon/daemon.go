@@ -89,9 +89,6 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 // NATSURL is where clients publish jobs.
 func (d *Daemon) NATSURL() string { return d.natsURL }
 
-// HTTPAddr is where the daemon's pages are.
-func (d *Daemon) HTTPAddr() string { return d.httpAddr }
-
 func (d *Daemon) onClose(name string, end func() error) {
 	d.closers = append(d.closers, closer{name, end})
 }

@@ -36,9 +36,6 @@ type delivery struct {
 	dropped  bool // its rows were taken out of the shared part: whatever the log says later, they are not there
 }
 
-// Kind is the type of the batch's embeddings.
-func (b *Batch) Kind() EmbeddingKind { return b.kind }
-
 // Add appends all rows of a delivery to the part that small deliveries share. ErrRow leaves the batch as it was; after any
 // other error it can only be aborted.
 func (b *Batch) Add(k Key, rows []Row) error {
@@ -126,13 +123,6 @@ func (b *Batch) Bytes() int64 {
 		}
 	}
 	return n
-}
-
-// Len is how many deliveries the batch holds.
-func (b *Batch) Len() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.order)
 }
 
 // Commit makes the rows part of the table, but for deliveries that the log already settles: Result.Outcomes says for each

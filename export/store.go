@@ -153,9 +153,6 @@ func (s *Store) Datasets() ([]string, error) {
 	return datasets, nil
 }
 
-// PartBytes is the size at which a batch should be committed.
-func (s *Store) PartBytes() int64 { return s.o.PartBytes }
-
 var datasetName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Table returns the table of a dataset, which need not exist yet. All callers share one Table.

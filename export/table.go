@@ -28,9 +28,6 @@ type Table struct {
 	tallies [tallyBack]*tallied
 }
 
-// Name is the dataset.
-func (t *Table) Name() string { return t.name }
-
 // Path is the table's directory.
 func (t *Table) Path() string { return t.path }
 

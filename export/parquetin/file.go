@@ -100,19 +100,6 @@ func (f *File) RowGroups() []int64 {
 	return out
 }
 
-// GroupBytes is how many bytes each row group takes in the file.
-func (f *File) GroupBytes() []int64 {
-	var out []int64
-	for _, g := range f.file.Metadata().RowGroups {
-		n := g.TotalCompressedSize
-		if n == 0 {
-			n = g.TotalByteSize
-		}
-		out = append(out, n)
-	}
-	return out
-}
-
 // choose finds the columns by name; nil means all of the file's.
 func (f *File) choose(names []string) ([]Column, error) {
 	if names == nil {

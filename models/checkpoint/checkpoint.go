@@ -35,8 +35,6 @@ import (
 	"errors"
 
 	"textmill/models"
-	"textmill/models/checkpoint/internal/decoder"
-	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/checkpoint/internal/weights"
 )
 
@@ -80,9 +78,4 @@ type Result struct {
 	Task         string // models.TaskEmbed or models.TaskGenerate
 	Architecture string
 	Files        []models.File
-}
-
-// Supports lists the architectures of decoders and the model types of encoders that can be imported.
-func Supports() (decoders, encoders []string) {
-	return decoder.Architectures(), encoder.ModelTypes()
 }

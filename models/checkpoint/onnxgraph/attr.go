@@ -13,8 +13,6 @@ type Attr struct{ encoded []byte }
 const (
 	attrFloat = 1
 	attrInt   = 2
-	attrText  = 3
-	attrInts  = 7
 )
 
 func attr(name string, kind uint64, value func([]byte) []byte) Attr {
@@ -32,20 +30,5 @@ func Int(name string, v int) Attr {
 func Float(name string, v float64) Attr {
 	return attr(name, attrFloat, func(b []byte) []byte {
 		return protowire.AppendFixed32(protowire.AppendTag(b, 2, protowire.Fixed32Type), math.Float32bits(float32(v)))
-	})
-}
-
-// Text is an attribute that is a string.
-func Text(name, v string) Attr {
-	return attr(name, attrText, func(b []byte) []byte { return text(b, 4, v) })
-}
-
-// Ints is an attribute that is a list of integers.
-func Ints(name string, vs ...int) Attr {
-	return attr(name, attrInts, func(b []byte) []byte {
-		for _, v := range vs {
-			b = number(b, 8, uint64(int64(v)))
-		}
-		return b
 	})
 }

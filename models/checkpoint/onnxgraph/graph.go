@@ -49,7 +49,6 @@ type Graph struct {
 	initializers []byte
 	inputs       []byte
 	outputs      []byte
-	metadata     []byte
 	values       int
 	tensors      map[string]bool
 }
@@ -66,14 +65,6 @@ func (g *Graph) Input(name string, elem Elem, dims ...any) string {
 // Output declares what the caller gets; a node must produce a value of that name.
 func (g *Graph) Output(name string, elem Elem, dims ...any) {
 	g.outputs = field(g.outputs, 12, valueInfo(name, elem, dims))
-}
-
-// Metadata keeps a text for readers of the model.
-func (g *Graph) Metadata(key, value string) {
-	var m []byte
-	m = text(m, 1, key)
-	m = text(m, 2, value)
-	g.metadata = field(g.metadata, 14, m)
 }
 
 // Node adds a node of one output and returns that output's name.
@@ -161,8 +152,7 @@ func (g *Graph) encode() []byte {
 	m = text(m, 2, "textmill")
 	m = field(m, 7, body)
 	m = field(m, 8, operatorSet("", opset))
-	m = field(m, 8, operatorSet("com.microsoft", 1))
-	return append(m, g.metadata...)
+	return field(m, 8, operatorSet("com.microsoft", 1))
 }
 
 func operatorSet(domain string, version uint64) []byte {

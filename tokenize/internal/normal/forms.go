@@ -133,23 +133,6 @@ func AppendLower(dst []Change, s string) []Change {
 	return dst
 }
 
-// Lower returns what r is in lower case, and whether that is one rune; if not, AppendLower knows it.
-func Lower(r rune) (rune, bool) {
-	if r < utf8.RuneSelf {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r, true
-	}
-	n := forms.lower.at(r)
-	if n == 0 {
-		return r, true
-	}
-	b := forms.text(n)
-	l, size := utf8.DecodeRune(b)
-	return l, size == len(b)
-}
-
 // appendParts appends what one character became.
 func appendParts(dst []Change, b []byte) []Change {
 	var d int32
