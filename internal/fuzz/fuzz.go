@@ -67,7 +67,7 @@ func (t target) fuzz(ctx context.Context, o options, temp string) result {
 	case r.peak > o.memory:
 		r.err = fmt.Errorf("%d MiB were resident", r.peak>>20)
 	case r.execs == 0:
-		r.err = fmt.Errorf("it executed nothing\n%s", out.Bytes())
+		r.err = fmt.Errorf("in %s it executed nothing beyond the inputs that it had; give it more time", o.time)
 	}
 	return r
 }
