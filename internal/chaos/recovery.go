@@ -40,8 +40,8 @@ func (r Recovery) Late() bool {
 
 // RecoveryKinds are the faults after which the rate is measured. Those that strike by themselves have no end to count from.
 func RecoveryKinds() []string {
-	return append([]string{kill, drain, freeze, killBroker, hang, fillDisk, republish, remakeStream, dropStream, dropEvents, restoreStore,
-		remakeTable, checkpointed, optimized, cleaned}, network...)
+	return slices.Concat([]string{kill, drain, freeze, killBroker, hang, fillDisk, republish, remakeStream, dropStream, dropEvents, restoreStore,
+		remakeTable, checkpointed, optimized, cleaned}, network, bucketFaults)
 }
 
 // Recover lets faults fall on one daemon that is never out of work, and measures how soon after each it works as before. It runs
@@ -53,7 +53,9 @@ func (c *Campaign) Recover(ctx context.Context, kinds []string, repeats int) (_ 
 	defer func() { err = errors.Join(err, c.deltars.close()) }()
 	var all []Recovery
 	for n, kind := range kinds {
-		c.Specs = []Spec{{Name: "recovery", Daemons: 1, Kinds: []string{kind}, TmpFS: kind == fillDisk, Room: "1g"}}
+		c.Specs = []Spec{{
+			Name: "recovery", Daemons: 1, Kinds: []string{kind}, TmpFS: kind == fillDisk, Room: "1g", Bucket: slices.Contains(bucketFaults, kind),
+		}}
 		r := c.cell(n).recovery(ctx, kind, repeats)
 		if ctx.Err() != nil {
 			return all, context.Cause(ctx)
