@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -57,19 +58,22 @@ func newWorker(t *testing.T, q *queue.Queue, job string) *worker {
 
 // settle works off what waits until it has settled n shards; n < 0 means until ctx ends.
 func (w *worker) settle(ctx context.Context, n int) {
-	consumer, err := w.q.Consumer(ctx, w.subject, "sha")
-	if err != nil {
-		w.t.Error(err)
-		return
-	}
-	for n != 0 && ctx.Err() == nil {
-		got, err := consumer.Fetch(ctx, 1, 8<<20)
-		if ctx.Err() != nil {
-			return
+	var consumer *queue.Consumer
+	for fine := time.Now(); n != 0 && ctx.Err() == nil; {
+		var got []*queue.Delivery
+		var err error
+		if consumer == nil {
+			consumer, err = w.q.Consumer(ctx, w.subject, "sha")
+		} else {
+			got, err = consumer.Fetch(ctx, 1, 8<<20)
 		}
-		if err != nil {
-			w.t.Error(err)
+		switch {
+		case ctx.Err() != nil:
 			return
+		case err == nil:
+			fine = time.Now()
+		case time.Since(fine) > time.Minute: // else whoever waits for the rows would wait for ever
+			panic(fmt.Sprintf("the worker of %s: %v", w.subject, err))
 		}
 		if len(got) == 0 {
 			select {
