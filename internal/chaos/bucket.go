@@ -96,7 +96,11 @@ func (c *cell) breakBucket(ctx context.Context, kind string) error {
 		}
 		return action
 	})
-	err := pause(ctx, 500*time.Millisecond+c.upTo(2*time.Second))
+	lasts := 500*time.Millisecond + c.upTo(2*time.Second)
+	if kind == lateCommit {
+		lasts += 3500 * time.Millisecond // longer than a client tries again
+	}
+	err := pause(ctx, lasts)
 	c.camp.bucket.Break(c.prefix(), nil)
 	if met > 0 { // nothing decides any more
 		c.struck(kind)

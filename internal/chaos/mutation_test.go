@@ -51,15 +51,6 @@ var mutations = []mutation{
 		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{freeze}, NoDead: true},
 	},
 	{
-		name: "an entry in a bucket replaces another's", lost: true,
-		edits: []edit{
-			{"export/storage/object.go", "	if first {\n", "	if first && false {\n"},
-			{"export/storage/storage.go", "			err = b.check(root)\n", "			err = nil\n"},
-			{"export/commit.go", "	done, moved, err := h.publish(", "	time.Sleep(200 * time.Millisecond)\n	done, moved, err := h.publish("}, // to race in
-		},
-		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{slowBucket}, NoDead: true, Bucket: true},
-	},
-	{
 		name:    "an entry whose put was not answered is taken for one that is not there",
 		problem: "file does not exist",
 		edits:   []edit{{"export/storage/object.go", "		return fmt.Errorf(\"%w: %w\", ErrUncertain, err)\n", "		return err\n"}},
