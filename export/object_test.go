@@ -23,11 +23,6 @@ import (
 
 const tablesURI = "s3://" + s3.Name + "/lake"
 
-// entry reports whether a request puts an entry into the log.
-func entry(r *http.Request) bool {
-	return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/_delta_log/") && strings.HasSuffix(r.URL.Path, ".json")
-}
-
 func scratch(t *testing.T) func(*Options) {
 	t.Helper()
 	dir := t.TempDir()
@@ -92,7 +87,7 @@ func TestBucketFaultsKeepEachKeyOnce(t *testing.T) {
 		switch n := rng.IntN(40); {
 		case n < int(s3.Hold):
 			return s3.Action(n + 1)
-		case n == 39 && entry(r):
+		case n == 39 && s3.PutsEntry(r):
 			return s3.LoseResponse
 		}
 		return s3.Pass
@@ -150,7 +145,7 @@ func TestLateEntry(t *testing.T) {
 			put(t, tab, "first")
 			held := false
 			server.Break("", func(r *http.Request) s3.Action {
-				if !entry(r) {
+				if !s3.PutsEntry(r) {
 					return s3.Pass
 				}
 				if held {
@@ -194,7 +189,7 @@ func TestLostAnswerToACommit(t *testing.T) {
 				put(t, tab, "first")
 				met := 0
 				server.Break("", func(r *http.Request) s3.Action {
-					if entry(r) && (always || met == 0) {
+					if s3.PutsEntry(r) && (always || met == 0) {
 						met++
 						return action
 					}

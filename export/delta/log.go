@@ -167,7 +167,8 @@ func (l *Log) Read(version int64) (*Entry, disk.Stat, error) {
 // ErrExists says that a version is already another's.
 var ErrExists = errors.New("version is taken")
 
-// ErrUnknown says that an entry is in the log but may not survive a power cut: it must not be relied on before it was synced.
+// ErrUnknown says that an entry is in the log but may not survive a power cut, or, in a bucket, that it may yet appear: it must
+// not be relied on before it was synced, nor its parts be removed.
 var ErrUnknown = errors.New("commit is not known to be durable")
 
 // Publish makes the finished file temp in stage the entry of a version, which appears whole or not at all, and only when

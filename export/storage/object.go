@@ -71,21 +71,30 @@ func (o *object) Names(after string) ([]string, error) {
 		options.StartAfter = prefix + after
 	}
 	var names []string
-	err := o.b.call(disk.OpReadDir, o.Path(), ".", 0, func(ctx context.Context) error {
-		names = nil
+	err := o.list(options, func(key string) bool {
+		if name := strings.TrimSuffix(key[len(prefix):], "/"); name != "" {
+			names = append(names, name)
+		}
+		return true
+	})
+	return names, err
+}
+
+// list calls each with keys, until it returns false.
+func (o *object) list(options minio.ListObjectsOptions, each func(key string) bool) error {
+	return o.b.call(disk.OpReadDir, o.Path(), ".", 0, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		for info := range o.b.client.ListObjects(ctx, o.b.name, options) {
 			if info.Err != nil {
 				return info.Err
 			}
-			if name := strings.TrimSuffix(info.Key[len(prefix):], "/"); name != "" {
-				names = append(names, name)
+			if !each(info.Key) {
+				return nil
 			}
 		}
 		return ctx.Err()
 	})
-	return names, err
 }
 
 // Stat looks at an object, or at what lies below the name.
@@ -99,25 +108,15 @@ func (o *object) Stat(name string) (disk.Stat, error) {
 	if !errors.Is(err, os.ErrNotExist) {
 		return st, err
 	}
-	sub := &object{b: o.b, key: o.at(name)}
-	if below, listErr := sub.any(); listErr != nil || !below {
+	below := false
+	listErr := o.list(minio.ListObjectsOptions{Prefix: o.at(name) + "/", MaxKeys: 1}, func(string) bool {
+		below = true
+		return false
+	})
+	if listErr != nil || !below {
 		return disk.Stat{}, errors.Join(err, listErr)
 	}
 	return disk.Stat{Mode: os.ModeDir}, nil
-}
-
-// any reports whether anything lies below o.
-func (o *object) any() (found bool, err error) {
-	err = o.b.call(disk.OpReadDir, o.Path(), ".", 0, func(ctx context.Context) error {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		for info := range o.b.client.ListObjects(ctx, o.b.name, minio.ListObjectsOptions{Prefix: o.at(""), MaxKeys: 1}) {
-			found = info.Err == nil
-			return info.Err
-		}
-		return ctx.Err()
-	})
-	return found, err
 }
 
 func statOf(info minio.ObjectInfo) disk.Stat {

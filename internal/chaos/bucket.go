@@ -31,12 +31,9 @@ var bucketFaults = []string{refuseBucket, cutBucket, slowBucket, failBucket, los
 // openBucket starts the server that all cells with a bucket share, each under a prefix of its own. This process and what it
 // runs find it as a user's programs do.
 func (c *Campaign) openBucket(root string) (err error) {
-	binary := os.Getenv("TEXTMILL_TEST_S3")
-	if binary == "" {
-		binary = filepath.Join(root, ".cache", "bin", "versitygw")
-	}
-	if _, err := os.Stat(binary); err != nil {
-		return fmt.Errorf("%w; run make test, which makes it", err)
+	binary, err := s3.Binary(root)
+	if err != nil {
+		return err
 	}
 	if c.bucket, err = s3.Start(binary); err != nil {
 		return err
@@ -64,11 +61,6 @@ func (c *cell) scratch(daemon int) string {
 	return filepath.Join(c.dir, fmt.Sprintf("scratch%d", daemon))
 }
 
-// isEntry reports whether a request puts an entry into a log.
-func isEntry(r *http.Request) bool {
-	return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/_delta_log/") && strings.HasSuffix(r.URL.Path, ".json")
-}
-
 // breakBucket lets a fault meet the daemons' requests for a while. One that met none is not counted.
 func (c *cell) breakBucket(ctx context.Context, kind string) error {
 	met, held := 0, map[string]bool{}
@@ -83,7 +75,7 @@ func (c *cell) breakBucket(ctx context.Context, kind string) error {
 			action = s3.Slow
 		case kind == failBucket:
 			action = s3.FailAfter
-		case !isEntry(r):
+		case !s3.PutsEntry(r):
 		case kind == loseCommit:
 			action = s3.LoseResponse
 		case held[r.URL.Path]:

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"textmill/export/storage"
 	"textmill/internal/s3"
 )
 
@@ -108,19 +109,26 @@ func (c *cell) tables() string {
 }
 
 // table is where one of them lies.
-func (c *cell) table(name string) string {
-	if c.Bucket {
-		return c.tables() + "/" + name
-	}
-	return filepath.Join(c.tables(), name)
-}
+func (c *cell) table(name string) string { return storage.Join(c.tables(), name) }
 
 // run is the cell's whole life. Its directory stays when something was wrong.
 func (c *cell) run(ctx context.Context, faults int) *Results {
 	c.res.Cells = 1
+	if err := c.live(ctx, func() error { return c.storm(ctx, faults) }); err != nil {
+		c.problem("%v", err)
+	}
+	if c.res.Sound() {
+		_ = os.RemoveAll(c.dir) // what stays is in the way of nothing
+	}
+	return &c.res
+}
+
+// live opens the world, has work done in it, waits until all is settled, ends it and holds it to what was promised.
+func (c *cell) live(ctx context.Context, work func() error) error {
+	defer c.close()
 	err := c.open(ctx)
 	if err == nil {
-		err = c.storm(ctx, faults)
+		err = work()
 	}
 	if err == nil {
 		err = c.empty(ctx)
@@ -129,14 +137,7 @@ func (c *cell) run(ctx context.Context, faults int) *Results {
 	if err == nil {
 		err = c.check(ctx)
 	}
-	c.close()
-	if err != nil {
-		c.problem("%v", err)
-	}
-	if c.res.Sound() {
-		_ = os.RemoveAll(c.dir) // what stays is in the way of nothing
-	}
-	return &c.res
+	return err
 }
 
 // storm publishes waves of records and lets a fault fall into each.

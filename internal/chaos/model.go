@@ -48,19 +48,26 @@ for t in texts:
 print(json.dumps(out))
 `
 
+// copyTiny copies a tiny checkpoint and returns its tokenizer, changed to one of words that spaces set apart.
+func copyTiny(from, to string) (tokenizer string, err error) {
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(filepath.Join(to, "tokenizer.json"))
+	if err != nil {
+		return "", err
+	}
+	return strings.Replace(string(data), `"pre_tokenizer": null`, `"pre_tokenizer": {"type": "WhitespaceSplit"}`, 1), nil
+}
+
 // MakeModel imports the model to dir/models/chaos and computes its references, and writes the one with traps beside it. root
 // is the source tree.
 func MakeModel(ctx context.Context, root, dir, python string) (*References, error) {
 	source := filepath.Join(dir, "checkpoint")
-	if err := os.CopyFS(source, os.DirFS(filepath.Join(root, "models/checkpoint/testdata/tiny/bert"))); err != nil {
-		return nil, err
-	}
-	file := filepath.Join(source, "tokenizer.json")
-	tokenizer, err := os.ReadFile(file)
+	words, err := copyTiny(filepath.Join(root, "models/checkpoint/testdata/tiny/bert"), source)
 	if err != nil {
 		return nil, err
 	}
-	words := strings.Replace(string(tokenizer), `"pre_tokenizer": null`, `"pre_tokenizer": {"type": "WhitespaceSplit"}`, 1)
 	small := smallFiles(words)
 	for name, text := range small {
 		path := filepath.Join(source, name)

@@ -119,19 +119,8 @@ func (l *locked) Uint64() uint64 {
 func (c *cell) recovery(ctx context.Context, kind string, repeats int) (r Recovery) {
 	r.Kind = kind
 	c.random = rand.New(&locked{src: rand.NewPCG(c.seed, 0)})
-	err := c.open(ctx)
-	if err == nil {
-		err = c.measure(ctx, kind, repeats, &r)
-	}
-	if err == nil {
-		err = c.empty(ctx)
-	}
-	err = errors.Join(err, c.stop())
-	if err == nil {
-		err = c.check(ctx)
-	}
-	c.close()
-	if r.Err = err; err == nil && !c.res.Sound() {
+	r.Err = c.live(ctx, func() error { return c.measure(ctx, kind, repeats, &r) })
+	if r.Err == nil && !c.res.Sound() {
 		r.Err = fmt.Errorf("%d lost, %d doubled, %d wrong, %d problems: %.300v", c.res.Lost, c.res.Doubled, c.res.Wrong, len(c.res.Problems), c.res.Problems)
 	}
 	if r.Err == nil {

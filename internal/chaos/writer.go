@@ -94,16 +94,11 @@ const clear = 1e-3
 func MakeWriter(ctx context.Context, root, dir, python string) (*Continuations, error) {
 	tiny := filepath.Join(root, "models/checkpoint/testdata/tiny/llama")
 	source := filepath.Join(dir, Writer)
-	if err := os.CopyFS(source, os.DirFS(tiny)); err != nil {
-		return nil, err
-	}
-	file := filepath.Join(source, "tokenizer.json")
-	tokenizer, err := os.ReadFile(file)
+	words, err := copyTiny(tiny, source)
 	if err != nil {
 		return nil, err
 	}
-	words := strings.Replace(string(tokenizer), `"pre_tokenizer": null`, `"pre_tokenizer": {"type": "WhitespaceSplit"}`, 1)
-	if err := os.WriteFile(file, []byte(words), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(source, "tokenizer.json"), []byte(words), 0o644); err != nil {
 		return nil, err
 	}
 	if err := makeTrapWriter(ctx, filepath.Join(dir, "models", trapWriter), words); err != nil {

@@ -247,14 +247,15 @@ func (s *Server) Close() error {
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// Binary is $TEXTMILL_TEST_S3 or the server that make built beside the go.mod above the working directory.
-func Binary() (string, error) {
+// PutsEntry reports whether a request puts an entry into the log of a Delta table.
+func PutsEntry(r *http.Request) bool {
+	return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/_delta_log/") && strings.HasSuffix(r.URL.Path, ".json")
+}
+
+// Binary is $TEXTMILL_TEST_S3 or the server that make built beside the go.mod in dir or above it.
+func Binary(dir string) (string, error) {
 	if p := os.Getenv("TEXTMILL_TEST_S3"); p != "" {
 		return p, nil
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
 	}
 	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
@@ -266,13 +267,17 @@ func Binary() (string, error) {
 		}
 		return p, nil
 	}
-	return "", errors.New("no go.mod above the working directory")
+	return "", errors.New("no go.mod in the working directory or above it")
 }
 
 // ForTest runs a server as long as a test, whose environment it enters.
 func ForTest(t *testing.T) *Server {
 	t.Helper()
-	binary, err := Binary()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := Binary(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
