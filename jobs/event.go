@@ -22,13 +22,22 @@ const (
 
 // Event tells what became of a job or of one of its shards.
 type Event struct {
-	Type    string
-	Job     string
-	Shard   string // committed and dead; of retry n of a dead letter <shard>/r<n>
-	Shards  int    // how many the job has, where it is known
-	Rows    int64
-	Errors  int64 // rows with an error among them
-	Tokens  int64 // that the task generate made
+	Type   string
+	Job    string
+	Shard  string // committed and dead; of retry n of a dead letter <shard>/r<n>
+	Shards int    // how many the job has, where it is known
+	Rows   int64
+	Errors int64 // rows with an error among them
+	Tokens int64 // that the task generate made
+
+	// What older daemons do not say: a consumer of events treats their absence as "not known".
+	PayloadSHA256 string // of a committed or dead shard's payload, in hex: tells it from another one under the same name
+	Truncated     int64  // rows whose text was cut
+	Dropped       int64  // tokens that were cut off in all of them
+	Class, Reason string // of a dead shard
+	Task, Model   string // of the job
+	Dataset       string
+
 	Table   string
 	Version int64 // of the table
 	Time    time.Time
@@ -49,6 +58,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	if e.Tokens > 0 {
 		dst = strconv.AppendInt(append(dst, `,"output_tokens":`...), e.Tokens, 10)
 	}
+	dst = e.appendPresent(dst)
 	if e.Table != "" {
 		dst = appendQuoted(append(dst, `,"table":`...), e.Table)
 	}
@@ -56,6 +66,24 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 		dst = strconv.AppendInt(append(dst, `,"version":`...), e.Version, 10)
 	}
 	return append(appendQuoted(append(dst, `,"time":`...), e.Time.UTC().Format(time.RFC3339Nano)), '}')
+}
+
+// appendPresent appends what older events lack. What was cut is told of every committed shard, so that 0 is not taken
+// for "not known".
+func (e *Event) appendPresent(dst []byte) []byte {
+	if e.PayloadSHA256 != "" && e.Type == EventCommitted {
+		dst = strconv.AppendInt(append(dst, `,"truncated":`...), e.Truncated, 10)
+		dst = strconv.AppendInt(append(dst, `,"n_dropped":`...), e.Dropped, 10)
+	}
+	for _, one := range [...]struct{ key, text string }{
+		{`,"payload_sha256":`, e.PayloadSHA256}, {`,"class":`, e.Class}, {`,"reason":`, e.Reason},
+		{`,"task":`, e.Task}, {`,"model":`, e.Model}, {`,"dataset":`, e.Dataset},
+	} {
+		if one.text != "" {
+			dst = appendQuoted(append(dst, one.key...), one.text)
+		}
+	}
+	return dst
 }
 
 // ParseEvent reads an event. Types and keys that it does not know are no errors,
@@ -81,8 +109,11 @@ func ParseEvent(raw []byte) (Event, error) {
 }
 
 func (e *Event) field(name string, v jsontext.Value) (err error) {
-	texts := map[string]*string{"type": &e.Type, "job": &e.Job, "shard": &e.Shard, "table": &e.Table}
-	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version}
+	texts := map[string]*string{"type": &e.Type, "job": &e.Job, "shard": &e.Shard, "table": &e.Table,
+		"payload_sha256": &e.PayloadSHA256, "class": &e.Class, "reason": &e.Reason,
+		"task": &e.Task, "model": &e.Model, "dataset": &e.Dataset}
+	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version,
+		"truncated": &e.Truncated, "n_dropped": &e.Dropped}
 	switch {
 	case texts[name] != nil:
 		if name == "shard" && v.Kind() == '0' {
