@@ -108,13 +108,16 @@ func (t *Tokenizer) modelToken(id int32) string {
 }
 
 // AppendBody appends the tokens of text without special tokens, neither cut nor padded, and their spans in
-// characters. It is Encode for those who need no more than that. Text that the tokenizer has no token for, not even
-// an unknown one, ends the tokens.
-func (t *Tokenizer) AppendBody(ids []int32, spans []Span, text string) ([]int32, []Span) {
+// characters. It is Encode for those who need no more than that, and fails where Encode does; then ids and spans are as
+// they came.
+func (t *Tokenizer) AppendBody(ids []int32, spans []Span, text string) ([]int32, []Span, error) {
 	sc := t.scratch.Get().(*scratch)
+	defer t.scratch.Put(sc)
 	text = mend(text)
 	sc.out.reset(t.trims)
-	_ = t.body(sc, text) // the tokens before the unknown text stand
+	if err := t.body(sc, text); err != nil {
+		return ids, spans, err
+	}
 	ids = append(ids, sc.out.ids...)
 	from := len(spans)
 	spans = grow(spans, len(sc.out.spans))
@@ -122,8 +125,7 @@ func (t *Tokenizer) AppendBody(ids []int32, spans []Span, text string) ([]int32,
 	if t.trims {
 		t.trimBody(spans[from:], sc)
 	}
-	t.scratch.Put(sc)
-	return ids, spans
+	return ids, spans, nil
 }
 
 func grow(s []Span, n int) []Span {

@@ -71,6 +71,10 @@ func same(t testing.TB, used, general *Tokenizer, text string) {
 	if (err == nil) != (wantErr == nil) {
 		t.Fatalf("%q: error %v, the general way's %v", text, err, wantErr)
 	}
+	ids, spans, bodyErr := used.AppendBody(nil, nil, text)
+	if (err == nil) != (bodyErr == nil) {
+		t.Fatalf("%q: AppendBody's error is %v, Encode's %v", text, bodyErr, err)
+	}
 	if err != nil {
 		return
 	}
@@ -79,7 +83,6 @@ func same(t testing.TB, used, general *Tokenizer, text string) {
 		t.Fatalf("%q: the short way gave\n%v %v %q, the general way\n%v %v %q", text, got.IDs, got.Offsets, got.Tokens,
 			want.IDs, want.Offsets, want.Tokens)
 	}
-	ids, spans := used.AppendBody(nil, nil, text)
 	if !slices.Equal(ids, got.IDs) || !slices.Equal(spans, got.Offsets) {
 		t.Fatalf("%q: AppendBody gave %v %v, Encode %v %v", text, ids, spans, got.IDs, got.Offsets)
 	}

@@ -24,7 +24,10 @@ func TestAppendInputFollowsAnyTemplate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			body, _ := tok.AppendBody(nil, nil, text)
+			body, _, err := tok.AppendBody(nil, nil, text)
+			if err != nil {
+				t.Fatal(err)
+			}
 			ids, types := tok.AppendInput(nil, nil, body)
 			if !slices.Equal(ids, e.IDs) || !slices.Equal(types, e.TypeIDs) {
 				t.Errorf("%s: %q: AppendInput gave %v %v, Encode %v %v", name, text, ids, types, e.IDs, e.TypeIDs)

@@ -96,7 +96,10 @@ func bodies(_ *testing.B, t *Tokenizer, texts []string) (tokens int) {
 	var body, ids, types []int32
 	var spans []Span
 	for _, text := range texts {
-		body, spans = t.AppendBody(body[:0], spans[:0], text)
+		var err error
+		if body, spans, err = t.AppendBody(body[:0], spans[:0], text); err != nil {
+			panic(err)
+		}
 		ids, types = t.AppendInput(ids[:0], types[:0], body)
 		tokens += len(ids)
 	}

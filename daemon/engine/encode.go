@@ -14,9 +14,10 @@ import (
 type item struct {
 	rec        *record
 	ids, types []int32
-	chunk      int   // position among the record's chunks
-	start, end int32 // characters of the record's text that the item covers
-	dropped    int   // tokens of the text that no row holds
+	chunk      int    // position among the record's chunks
+	start, end int32  // characters of the record's text that the item covers
+	text       string // the same of the text, of a chunk
+	dropped    int    // tokens of the text that no row holds
 }
 
 // scratch is one tokenizing goroutine's reusable memory.
@@ -34,7 +35,10 @@ func (e *Engine) encode(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 	if e.opts.Spec.Lowercase {
 		prompted = strings.ToLower(prompted)
 	}
-	s.ids, s.spans = e.tok.AppendBody(s.ids[:0], s.spans[:0], prompted)
+	var err error
+	if s.ids, s.spans, err = e.tok.AppendBody(s.ids[:0], s.spans[:0], prompted); err != nil {
+		return nil, &jobs.RecordError{Class: jobs.InvalidRecord, Message: "text: " + err.Error()}
+	}
 	room := p.maxLength - e.tok.NumSpecial()
 	if p.chunkSize > 0 {
 		return e.chunks(s, r)
@@ -73,15 +77,45 @@ func (e *Engine) chunks(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 		return []*item{e.newItem(r, prompt, 0, 0, 0, 0)}, nil
 	}
 	var items []*item
+	text := cursor{text: r.task.Record.Text}
 	for from := 0; ; from += size - p.chunkOverlap {
 		to := min(from+size, len(body))
 		s.body = append(append(s.body[:0], prompt...), body[from:to]...)
-		start, end := max(spans[from].Start-promptChars, 0), spans[to-1].End-promptChars
-		items = append(items, e.newItem(r, s.body, len(items), start, end, 0))
+		start := max(spans[from].Start-promptChars, 0)
+		end := max(spans[to-1].End-promptChars, start)
+		it := e.newItem(r, s.body, len(items), start, end, 0)
+		it.text = text.slice(start, end)
+		items = append(items, it)
 		if to == len(body) {
 			return items, nil
 		}
 	}
+}
+
+// cursor finds characters of a text by their numbers, which mostly rise.
+type cursor struct {
+	text     string
+	char, at int32 // where the last search ended, in characters and bytes
+}
+
+// slice is the text from character start up to end, which is not before it.
+func (c *cursor) slice(start, end int32) string {
+	from := c.seek(start)
+	begun := *c
+	to := c.seek(end)
+	*c = begun // the next chunk may overlap
+	return c.text[from:to]
+}
+
+func (c *cursor) seek(char int32) int32 {
+	if char < c.char {
+		c.char, c.at = 0, 0
+	}
+	for ; c.char < char && int(c.at) < len(c.text); c.char++ {
+		_, size := utf8.DecodeRuneInString(c.text[c.at:])
+		c.at += int32(size)
+	}
+	return c.at
 }
 
 func (e *Engine) newItem(r *record, body []int32, chunk int, start, end int32, dropped int) *item {

@@ -26,7 +26,7 @@ type embedder interface {
 }
 
 type tokenizer interface {
-	AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span)
+	AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span, error)
 	AppendInput(ids, typeIDs, body []int32) ([]int32, []int32)
 	NumSpecial() int
 }

@@ -20,7 +20,7 @@ import (
 // words is a tokenizer of one token a word, so that counts are plain to see.
 type words struct{}
 
-func (words) AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span) {
+func (words) AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span, error) {
 	at := int32(0)
 	for _, w := range strings.SplitAfter(text, " ") {
 		n := int32(len([]rune(w)))
@@ -30,7 +30,7 @@ func (words) AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int3
 		}
 		at += n
 	}
-	return ids, spans
+	return ids, spans, nil
 }
 
 func (words) AppendInput(ids, types, body []int32) ([]int32, []int32) {
@@ -75,7 +75,12 @@ var testSpec = &models.Spec{Name: "m", Task: jobs.TaskEmbed, MaxLength: 8, Dim: 
 // embedAll runs texts through an engine and returns each one's rows.
 func embedAll(t *testing.T, f *flaky, timeout time.Duration, params string, texts ...string) [][]export.Row {
 	t.Helper()
-	e := New(Options{Spec: testSpec, Embedder: f, Tokenizer: words{}, RunTimeout: timeout})
+	return embedWith(t, words{}, f, timeout, params, texts...)
+}
+
+func embedWith(t *testing.T, tok tokenizer, f *flaky, timeout time.Duration, params string, texts ...string) [][]export.Row {
+	t.Helper()
+	e := New(Options{Spec: testSpec, Embedder: f, Tokenizer: tok, RunTimeout: timeout})
 	p, err := jobs.ParseEmbedParams([]byte(params))
 	if err != nil {
 		t.Fatal(err)
@@ -140,6 +145,32 @@ func TestOneBadRecordIsOneErrorRow(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTextThatCannotBeTokenizedIsOneErrorRow(t *testing.T) {
+	tok, err := tokenize.Parse([]byte(`{"pre_tokenizer":{"type":"Whitespace"},"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##",
+		"max_input_chars_per_word":100,"vocab":{"hello":0,"there":1}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for params, texts := range map[string][]string{
+		`{}`:                                   {"hello", "hello zzz", "", "there"},
+		`{"chunk_size":4}`:                     {"hello", "hello hello hello hello zzz", "", "there"},
+		`{"prompt":"hello "}`:                  {"hello", "zzz hello", "", "there"},
+		`{"prompt":"zzz "}`:                    {"", "hello", "", ""},
+		`{"max_length":1,"truncate":"right"}`:  {"hello", "hello zzz", "", "there"},
+		`{"pooling":"none","prompt":"there "}`: {"hello", "\u200b", "", "there"},
+	} {
+		for i, rows := range embedWith(t, tok, &flaky{}, 0, params, texts...) {
+			bad := i == 1 || params == `{"prompt":"zzz "}`
+			if len(rows) != 1 || bad != (rows[0].Error != "") {
+				t.Fatalf("%s, %q: rows %+v", params, texts[i], rows)
+			}
+			if bad && (!strings.Contains(rows[0].Error, "no token for unknown text") || !strings.Contains(rows[0].Error, "[UNK]") || rows[0].NDropped.Valid || rows[0].Truncated.Valid) {
+				t.Errorf("%s, %q: %+v", params, texts[i], rows[0])
+			}
+		}
 	}
 }
 
@@ -220,6 +251,38 @@ func TestChunksCoverTheTextAndOverlap(t *testing.T) {
 	short := embedAll(t, &flaky{}, 0, `{"chunk_size":3,"prompt":"a b c "}`, text)[0]
 	if len(short) != 1 || !strings.HasPrefix(short[0].Error, "invalid_param: chunk_size") {
 		t.Errorf("a chunk without room gives %+v", short[0].Error)
+	}
+}
+
+// Each row's text is the chunk that chunk_start and chunk_end, in characters of the document, speak of, and nothing more.
+func TestChunksHoldTheirOwnText(t *testing.T) {
+	text := " Zoë ißt 漢字 😀 x́ und  İĳ end  "
+	for _, params := range []string{`{"chunk_size":3}`, `{"chunk_size":5,"chunk_overlap":2}`, `{"chunk_size":6,"chunk_overlap":2,"prompt":"Zoë: "}`, `{"chunk_size":8}`} {
+		rows := embedAll(t, &flaky{}, 0, params, text)[0]
+		if len(rows) < 2 {
+			t.Fatalf("%s: %d chunks", params, len(rows))
+		}
+		for i, r := range rows {
+			if want := string([]rune(text)[r.ChunkStart.V:r.ChunkEnd.V]); r.Text.V != want || !r.Text.Valid || want == "" || strings.TrimSpace(want) != want {
+				t.Errorf("%s: chunk %d at %d-%d has text %q, want %q", params, i, r.ChunkStart.V, r.ChunkEnd.V, r.Text.V, want)
+			}
+		}
+		if last := rows[len(rows)-1].Text.V; !strings.HasSuffix(last, "end") {
+			t.Errorf("%s: the last chunk is %q", params, last)
+		}
+	}
+	if none := embedAll(t, &flaky{}, 0, `{"chunk_size":3,"store_text":false}`, text)[0]; none[1].Text.Valid {
+		t.Errorf("text %q is stored", none[1].Text.V)
+	}
+	if blank := embedAll(t, &flaky{}, 0, `{"chunk_size":3}`, "  ")[0]; len(blank) != 1 || blank[0].Text.V != "" || blank[0].Error != "" {
+		t.Errorf("a text without tokens gives %+v", blank)
+	}
+	if failed := embedAll(t, &flaky{nan: func(r models.Row) bool { return r.IDs[1] == 1002 }}, 0, `{"chunk_size":3}`, text)[0]; len(failed) != 1 || failed[0].Text.V != text {
+		t.Errorf("the one row of a document that failed is %+v", failed)
+	}
+	whole := embedAll(t, &flaky{}, 0, `{}`, text)[0][0]
+	if whole.Text.V != text {
+		t.Errorf("without chunks the text is %q", whole.Text.V)
 	}
 }
 

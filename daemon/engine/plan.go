@@ -92,18 +92,22 @@ func (e *Engine) Resolve(p jobs.EmbedParams, o rows.Origin) *Plan {
 		return e.Fail(&jobs.RecordError{Class: jobs.InvalidParam, Message: err.Error()}, o)
 	}
 	if plan.prompt != "" && !spec.PoolPrompt {
-		plan.skip = e.promptTokens(plan.prompt)
+		skip, err := e.promptTokens(plan.prompt)
+		if err != nil {
+			return e.Fail(&jobs.RecordError{Class: jobs.InvalidParam, Message: "prompt: " + err.Error()}, o)
+		}
+		plan.skip = skip
 	}
 	return plan
 }
 
 // promptTokens counts the tokens of a prompt and the specials before it, as
 // sentence-transformers does for models that do not pool them.
-func (e *Engine) promptTokens(prompt string) int {
+func (e *Engine) promptTokens(prompt string) (int, error) {
 	const mark = -1
 	ids, _ := e.tok.AppendInput(nil, nil, []int32{mark})
-	body, _ := e.tok.AppendBody(nil, nil, prompt)
-	return slices.Index(ids, mark) + len(body)
+	body, _, err := e.tok.AppendBody(nil, nil, prompt)
+	return slices.Index(ids, mark) + len(body), err
 }
 
 func (plan *Plan) apply(p jobs.EmbedParams, spec *models.Spec, specials int) error {

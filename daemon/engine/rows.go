@@ -36,6 +36,9 @@ func (e *Engine) row(it *item, v models.Vector) (export.Row, error) {
 		}
 		row.Norm, row.Dim = export.Some(f.Norm), export.Some(int32(f.Dim))
 	}
+	if plan.chunkSize > 0 && row.Text.Valid {
+		row.Text = export.Some(it.text)
+	}
 	if plan.storeIDs {
 		row.InputIDs = it.ids
 	}

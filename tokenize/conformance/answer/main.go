@@ -157,7 +157,10 @@ func (s *session) encode(r request) any {
 
 // sameByBody tells whether the short ways give what Encode gives.
 func (s *session) sameByBody(text string, e *tokenize.Encoding, o tokenize.Options) bool {
-	body, spans := s.tokenizer.AppendBody(nil, nil, text)
+	body, spans, err := s.tokenizer.AppendBody(nil, nil, text)
+	if err != nil {
+		return false
+	}
 	if o.NoSpecialTokens {
 		if len(body) != len(e.IDs) || len(spans) != len(e.Offsets) {
 			return false

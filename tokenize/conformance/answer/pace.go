@@ -57,7 +57,9 @@ func paceIDs(t *tokenize.Tokenizer, texts []string) (total int, err error) {
 	var body, ids, types []int32
 	var spans []tokenize.Span
 	for _, text := range texts {
-		body, spans = t.AppendBody(body[:0], spans[:0], text)
+		if body, spans, err = t.AppendBody(body[:0], spans[:0], text); err != nil {
+			return 0, err
+		}
 		ids, types = t.AppendInput(ids[:0], types[:0], body)
 		total += len(ids)
 	}

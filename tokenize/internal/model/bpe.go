@@ -1,7 +1,6 @@
 package model
 
 import (
-	"fmt"
 	"unicode/utf8"
 
 	"textmill/tokenize/internal/spec"
@@ -85,7 +84,7 @@ func (b *BPE) start(word string, s *Scratch) error {
 		case b.fallback && b.addBytes(s):
 		case !b.hasUnk: // the character is lost
 		case b.unk < 0:
-			return fmt.Errorf("%w: unk_token %q is not in the vocab", ErrUnknown, b.unkToken)
+			return unknown(char, b.unkToken)
 		case b.fuse:
 			unkLen += int32(size)
 		default:

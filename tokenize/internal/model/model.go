@@ -4,6 +4,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"textmill/tokenize/internal/spec"
 	"textmill/tokenize/internal/vocab"
@@ -11,6 +12,14 @@ import (
 
 // ErrUnknown is the class of errors about a word that the model has no token for, not even an unknown token.
 var ErrUnknown = errors.New("no token for unknown text")
+
+// unknown says which text has no token; token is what should have stood for it.
+func unknown(text, token string) error {
+	if len(text) > 64 {
+		text = strings.ToValidUTF8(text[:64], "") + "…"
+	}
+	return fmt.Errorf("%w: %q, and unk_token %q is not in the vocab", ErrUnknown, text, token)
+}
 
 // Token is a token of a word with the bytes [Start, End) that it covers.
 type Token struct {
@@ -58,7 +67,7 @@ func (w *wordLevel) Append(dst []Token, word string, _ *Scratch) ([]Token, error
 	id, ok := w.vocab.IDOf(word)
 	if !ok {
 		if id, ok = w.vocab.IDOf(w.unk); !ok {
-			return dst, fmt.Errorf("%w: unk_token %q is not in the vocab", ErrUnknown, w.unk)
+			return dst, unknown(word, w.unk)
 		}
 	}
 	return append(dst, Token{id, 0, int32(len(word))}), nil

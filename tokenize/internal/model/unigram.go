@@ -150,7 +150,7 @@ func (u *Unigram) viterbi(word string, s *Scratch) error {
 		}
 		if b := &best[min(start+size, n)]; !single && (b.start < 0 || u.unkScore+here > b.score) {
 			if !u.hasUnk {
-				return fmt.Errorf("%w: unk_id is missing", ErrUnknown)
+				return fmt.Errorf("%w: %q, and the model has no unk_id", ErrUnknown, word[start:start+size])
 			}
 			*b = bestNode{u.unkScore + here, int32(start), u.unk}
 		}

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"fmt"
 	"unicode/utf8"
 
 	"textmill/tokenize/internal/spec"
@@ -71,7 +70,7 @@ func (w *WordPiece) longest(word string, start, node int) (id int32, end int) {
 
 func (w *WordPiece) unknown(dst []Token, word string) ([]Token, error) {
 	if !w.hasUnk {
-		return dst, fmt.Errorf("%w: unk_token %q is not in the vocab", ErrUnknown, w.unkToken)
+		return dst, unknown(word, w.unkToken)
 	}
 	return append(dst, Token{w.unk, 0, int32(len(word))}), nil
 }
