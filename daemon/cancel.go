@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"textmill/export"
@@ -50,7 +51,7 @@ func (d *Daemon) judgeCancelled(ctx context.Context, dataset string, request job
 		return 0, err
 	}
 	result, err := table.Judge(ctx, []export.Verdict{export.CancelVerdict(request.Job, request.Time)})
-	return result.Version, err
+	return result.Version, errors.Join(err, table.Close())
 }
 
 // datasetsOf lists the datasets that a job writes to: those of its deliveries

@@ -54,6 +54,7 @@ func (c *committer) send(p piece) {
 // ends waiting, not bookkeeping: after it is done, deliveries are handed back.
 func (c *committer) run(ctx context.Context) {
 	defer close(c.finished)
+	defer c.closeTable(ctx)
 	defer c.settles.Wait()
 	tick := time.NewTicker(min(max(c.interval/10, 10*time.Millisecond), 200*time.Millisecond))
 	defer tick.Stop()
@@ -69,12 +70,19 @@ func (c *committer) run(ctx context.Context) {
 			c.commit(ctx)
 			return
 		case <-tick.C:
-			if c.batch != nil && (time.Since(c.since) >= c.interval || c.endsJob()) {
+			if c.batch != nil && (time.Since(c.since) >= c.interval || c.endsJob() || c.lanes.waiting.Load() > 0) {
 				c.commit(ctx)
 			}
 		case <-drain:
 			c.interval, drain = 0, nil
 		}
+	}
+}
+
+// closeTable gives the table's descriptors back, for other datasets.
+func (c *committer) closeTable(ctx context.Context) {
+	if err := c.table.Close(); err != nil {
+		c.log.WarnContext(ctx, "close table", "dataset", c.dataset, "error", err.Error())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"textmill/export"
@@ -21,8 +22,12 @@ type committers struct {
 	make    func(dataset string, t *export.Table) *committer
 	work    context.Context
 
+	waiting atomic.Int32 // flights that wait for a lane: those who have one commit what they hold
+
 	mu       sync.Mutex
 	lanes    map[string]*lane
+	freed    chan struct{} // closed, and nil again, when nothing is on its way to some lane any more
+	full     time.Time     // until then nobody waits for a lane: somebody did, in vain
 	draining bool
 	failure  error     // of the newest commit, nil after a success
 	retryAt  time.Time // when work is taken in again after failure
@@ -38,25 +43,53 @@ type lane struct {
 // close says that a flight no longer needs the lane.
 func (l *lane) close() { l.closes() }
 
-// open returns the lane of a dataset; every open needs one close.
-func (c *committers) open(dataset string) (*lane, error) {
+// open returns the lane of a dataset; every open needs one close. Where as many datasets are open as may be, it waits for one
+// that has committed what it holds.
+func (c *committers) open(ctx context.Context, dataset string) (*lane, error) {
+	patience := time.NewTimer(handBackDelay)
+	defer patience.Stop()
+	for {
+		l, freed, err := c.tryOpen(dataset)
+		if l != nil || err != nil {
+			return l, err
+		}
+		c.waiting.Add(1)
+		select {
+		case <-freed:
+			c.waiting.Add(-1)
+		case <-ctx.Done():
+			c.waiting.Add(-1)
+			return nil, context.Cause(ctx)
+		case <-patience.C:
+			c.waiting.Add(-1)
+			c.mu.Lock()
+			c.full = time.Now().Add(handBackDelay)
+			c.mu.Unlock()
+			return nil, errTooManyOpen
+		}
+	}
+}
+
+// tryOpen gives no lane and no error where one must be waited for, until freed is closed.
+func (c *committers) tryOpen(dataset string) (l *lane, freed <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := c.lanes[dataset]
-	if l == nil {
+	if l = c.lanes[dataset]; l == nil {
 		if len(c.lanes) >= c.maxOpen && !c.retireIdle() {
-			return nil, errTooManyOpen
+			if time.Now().Before(c.full) {
+				return nil, nil, errTooManyOpen
+			}
+			if c.freed == nil {
+				c.freed = make(chan struct{})
+			}
+			return nil, c.freed, nil
 		}
 		t, err := c.store.Table(dataset)
 		if err != nil {
-			return nil, fmt.Errorf("open table of dataset %s: %w", dataset, err)
+			return nil, nil, fmt.Errorf("open table of dataset %s: %w", dataset, err)
 		}
 		l = &lane{committer: c.make(dataset, t)}
-		l.closes = func() {
-			c.mu.Lock()
-			l.users--
-			c.mu.Unlock()
-		}
+		l.closes = func() { c.leave(l) }
 		if c.draining {
 			close(l.drain)
 		}
@@ -64,11 +97,20 @@ func (c *committers) open(dataset string) (*lane, error) {
 		go l.run(c.work)
 	}
 	l.users++
-	return l, nil
+	return l, nil, nil
 }
 
-// retireIdle ends the committer of a dataset that nothing is on its way to.
-// Called with mu held.
+func (c *committers) leave(l *lane) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.users--; l.users == 0 && c.freed != nil {
+		close(c.freed)
+		c.freed = nil
+	}
+}
+
+// retireIdle ends the committer of a dataset that nothing is on its way to,
+// which then closes its table. Called with mu held.
 func (c *committers) retireIdle() bool {
 	for dataset, l := range c.lanes {
 		if l.users == 0 {

@@ -20,6 +20,7 @@ type Daemon struct {
 	cfg      config.Config
 	log      *slog.Logger
 	version  string
+	shares   shares
 	metrics  *metrics
 	ledger   *ledger
 	queue    *queue.Queue
@@ -57,6 +58,13 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 			err = errors.Join(err, d.close())
 		}
 	}()
+	if d.shares, err = shareDescriptors(cfg.Export.MaxOpen, cfg.NATS.URL == ""); err != nil {
+		return nil, err
+	}
+	if d.shares.tables < cfg.Export.MaxOpen {
+		log.WarnContext(ctx, "fewer datasets than export.max_open can be open at a time; raise the limit of open files (ulimit -n)",
+			"max_open", cfg.Export.MaxOpen, "open", d.shares.tables, "limit", d.shares.limit)
+	}
 	if err := d.openStore(); err != nil {
 		return nil, err
 	}
@@ -64,7 +72,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	d.settler = &settler{queue: d.queue, log: log, metrics: d.metrics}
-	d.lanes = &committers{store: d.store, maxOpen: cfg.Export.MaxOpen, make: d.newCommitter, work: d.work, lanes: map[string]*lane{}}
+	d.lanes = &committers{store: d.store, maxOpen: d.shares.tables, make: d.newCommitter, work: d.work, lanes: map[string]*lane{}}
 	if err := d.openTracker(ctx); err != nil {
 		return nil, err
 	}

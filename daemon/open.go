@@ -52,7 +52,7 @@ func (d *Daemon) openStore() error {
 func (d *Daemon) openQueue(ctx context.Context) error {
 	url := d.cfg.NATS.URL
 	if url == "" {
-		server, err := embedded.Start(embedded.Options{Addr: d.cfg.NATS.Embedded.Addr, Dir: d.cfg.NATS.Embedded.Dir, Logger: d.log})
+		server, err := embedded.Start(embedded.Options{Addr: d.cfg.NATS.Embedded.Addr, Dir: d.cfg.NATS.Embedded.Dir, MaxConns: d.shares.clients, Logger: d.log})
 		if err != nil {
 			return fmt.Errorf("embedded nats-server: %w", err)
 		}

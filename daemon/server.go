@@ -234,7 +234,7 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 		s.end(work, f, giveUp(err))
 		return
 	}
-	lane, err := s.committers.open(f.dataset)
+	lane, err := s.committers.open(work, f.dataset)
 	if err != nil {
 		s.end(work, f, giveUp(err))
 		return

@@ -76,8 +76,9 @@ const DefaultPartBytes = 128 << 20
 // Store is a directory of tables. It is safe for concurrent use.
 type Store struct {
 	o      Options
-	root   storage.Dir
+	path   string
 	mu     sync.Mutex
+	root   storage.Dir // see base
 	tables map[string]*Table
 }
 
@@ -99,11 +100,36 @@ func OpenStore(o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	root, err := storage.Open(o.URI, storage.Options{Scratch: o.Scratch, Hook: o.Intercept})
-	if err != nil {
+	s := &Store{o: o, tables: map[string]*Table{}}
+	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open export.uri: %w", err)
 	}
-	return &Store{o: o, root: root, tables: map[string]*Table{}}, nil
+	s.path = s.root.Path()
+	return s, nil
+}
+
+// open needs s.mu, or to be alone.
+func (s *Store) open() (err error) {
+	s.root, err = storage.Open(s.o.URI, storage.Options{Scratch: s.o.Scratch, Hook: s.o.Intercept})
+	return err
+}
+
+// base is the open directory of tables. One that was deleted, renamed or made anew since is opened again, and made where it is
+// absent, as at the start. The handle of before is the garbage collector's to close: somebody may be using it.
+func (s *Store) base() (storage.Dir, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current, err := s.root.Current()
+	if err != nil || current {
+		return s.root, err
+	}
+	s.o.Logger.Warn("the directory of tables was deleted or made anew", "path", s.path)
+	before := s.root
+	if err := s.open(); err != nil {
+		s.root = before
+		return nil, fmt.Errorf("open export.uri again: %w", err)
+	}
+	return s.root, nil
 }
 
 // SplitTable takes the path or URI of a table apart into that of its store and the dataset.
@@ -120,20 +146,24 @@ func SplitTable(uri string) (store, dataset string, err error) {
 }
 
 // Path is the directory of tables, or the URI of where they are in a bucket.
-func (s *Store) Path() string { return s.root.Path() }
+func (s *Store) Path() string { return s.path }
 
 // TablePath is where the table of a dataset is.
-func (s *Store) TablePath(dataset string) string { return storage.Join(s.root.Path(), dataset) }
+func (s *Store) TablePath(dataset string) string { return storage.Join(s.path, dataset) }
 
 // Dataset is the dataset whose table is at a path; false when that is no table of this store.
 func (s *Store) Dataset(path string) (string, bool) {
 	dir, name := storage.Split(path)
-	return name, dir == s.root.Path() && datasetName.MatchString(name)
+	return name, dir == s.path && datasetName.MatchString(name)
 }
 
 // Datasets lists the datasets that have a table.
 func (s *Store) Datasets() ([]string, error) {
-	names, err := s.root.Names("")
+	root, err := s.base()
+	if err != nil {
+		return nil, err
+	}
+	names, err := root.Names("")
 	if err != nil {
 		return nil, fmt.Errorf("list the tables of %s: %w", s.Path(), err)
 	}
@@ -142,7 +172,7 @@ func (s *Store) Datasets() ([]string, error) {
 		if !datasetName.MatchString(name) {
 			continue
 		}
-		_, err := s.root.Stat(storage.Join(name, delta.DirName))
+		_, err := root.Stat(storage.Join(name, delta.DirName))
 		switch {
 		case err == nil:
 			datasets = append(datasets, name)
@@ -155,7 +185,8 @@ func (s *Store) Datasets() ([]string, error) {
 
 var datasetName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// Table returns the table of a dataset, which need not exist yet. All callers share one Table.
+// Table returns the table of a dataset, which need not exist yet. All callers share one Table, and what it holds open is given
+// back when each of them has closed it.
 func (s *Store) Table(dataset string) (*Table, error) {
 	if !datasetName.MatchString(dataset) {
 		return nil, fmt.Errorf("%w %q: 1 to 64 of A-Z a-z 0-9 _ -", ErrName, dataset)
@@ -167,7 +198,19 @@ func (s *Store) Table(dataset string) (*Table, error) {
 		t = &Table{store: s, name: dataset, path: s.TablePath(dataset), log: s.o.Logger.With("table", dataset)}
 		s.tables[dataset] = t
 	}
+	t.users++
 	return t, nil
+}
+
+// leave reports whether it was the last user who left.
+func (s *Store) leave(t *Table) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.users--; t.users > 0 || s.tables[t.name] != t {
+		return false
+	}
+	delete(s.tables, t.name)
+	return true
 }
 
 // Close ends the tables' background work and gives their locks back. Batches must be committed or aborted before.
@@ -178,7 +221,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	var err error
 	for _, t := range tables {
-		err = errors.Join(err, t.Close())
+		err = errors.Join(err, t.close())
 	}
 	return errors.Join(err, s.root.Close())
 }

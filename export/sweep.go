@@ -23,7 +23,11 @@ var (
 // Sweep removes what killed processes left behind in all tables: parts that no commit names, and unfinished files. It
 // touches nothing of a process that lives. The removed files' paths are returned, also with an error.
 func (s *Store) Sweep(ctx context.Context) (removed []string, err error) {
-	names, err := s.root.Names("")
+	root, err := s.base()
+	if err != nil {
+		return nil, err
+	}
+	names, err := root.Names("")
 	if err != nil {
 		return nil, fmt.Errorf("sweep: %w", err)
 	}
@@ -35,7 +39,7 @@ func (s *Store) Sweep(ctx context.Context) (removed []string, err error) {
 		if ctx.Err() != nil {
 			return removed, errors.Join(problems, ctx.Err())
 		}
-		files, err := s.sweepTable(ctx, name)
+		files, err := s.sweepTable(ctx, root, name)
 		for _, f := range files {
 			removed = append(removed, storage.Join(s.TablePath(name), f))
 		}
@@ -60,8 +64,8 @@ type leftovers struct {
 	locks map[string]bool
 }
 
-func (s *Store) sweepTable(ctx context.Context, name string) (removed []string, err error) {
-	dir, err := s.root.Sub(name)
+func (s *Store) sweepTable(ctx context.Context, root storage.Dir, name string) (removed []string, err error) {
+	dir, err := root.Sub(name)
 	if errors.Is(err, os.ErrNotExist) || isNotDir(err) {
 		return nil, nil
 	}

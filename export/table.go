@@ -20,6 +20,7 @@ type Table struct {
 	name  string
 	path  string
 	log   *slog.Logger
+	users int // guarded by Store.mu
 
 	commits sync.Mutex // one commit of this process at a time: racing with ourselves wins nothing
 	work    sync.WaitGroup
@@ -47,7 +48,11 @@ func (t *Table) refresh(ctx context.Context) error {
 		}
 		t.forget(t.h)
 	}
-	h, err := openHandle(ctx, t.store.root, t.name)
+	root, err := t.store.base()
+	if err != nil {
+		return err
+	}
+	h, err := openHandle(ctx, root, t.name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -112,7 +117,11 @@ func (t *Table) ensure(ctx context.Context, kind EmbeddingKind) (*handle, error)
 		return nil, err
 	}
 	if t.h == nil {
-		h, err := makeHandle(t.store.root, t.name)
+		root, err := t.store.base()
+		if err != nil {
+			return nil, err
+		}
+		h, err := makeHandle(root, t.name)
 		if err != nil {
 			return nil, fmt.Errorf("make table %s: %w", t.path, err)
 		}
@@ -216,8 +225,16 @@ func (h *handle) accepts(kind EmbeddingKind) error {
 	return nil
 }
 
-// Close gives the table's lock back after its background work.
+// Close ends one use of the table. After the last one its background work is waited for and its descriptors and its lock are
+// given back; whoever needs the table then opens it anew. Batches must be committed or aborted before.
 func (t *Table) Close() error {
+	if !t.store.leave(t) {
+		return nil
+	}
+	return t.close()
+}
+
+func (t *Table) close() error {
 	t.work.Wait()
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -180,6 +180,9 @@ func (i Intercept) Do(op *Op, call func() error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		runtime.GC() // closes handles that were dropped: the next try may have them
+	}
 	var already *Error
 	if errors.As(err, &already) {
 		return err

@@ -23,6 +23,7 @@ type Options struct {
 	Dir        string // the store; made if absent
 	MaxPayload int32  // bytes of one message; 0 = 8 MiB
 	MaxStore   int64  // bytes of all streams; 0 = three quarters of what the disk has free
+	MaxConns   int    // clients at a time; 0 = as many as the server's library allows
 	Logger     *slog.Logger
 }
 
@@ -95,6 +96,7 @@ func (o *Options) serverOptions() (*server.Options, error) {
 		SyncAlways:        true, // an acknowledged message survives a power cut
 		JetStreamMaxStore: o.MaxStore,
 		MaxPayload:        payload,
+		MaxConn:           o.MaxConns,
 		MaxControlLine:    4096,
 	}, nil
 }
