@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -107,6 +108,48 @@ func TestRepeatedShardIsSkippedAndChangedOneIsADeadLetter(t *testing.T) {
 	if rows := readTable(t, cfg, "twice"); len(rows) != 1 || rows[0]["text"] != "x" {
 		t.Errorf("rows are %v", rows)
 	}
+}
+
+func TestEventsTellPayloadsApart(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	first := `{"job":"told","shard":0,"shards":2,"dataset":"told","params":{"max_length":4},"records":[{"id":"a","text":"one two three four five six"},{"id":"b","text":"one"}]}`
+	other := strings.Replace(first, "six", "seven", 1)
+	wrong := `{"job":"told","shard":1,"shards":2,"dataset":"told","records":7}`
+	of := func(kind, payload string) jobs.Event {
+		return jobs.Event{Type: kind, Job: "told", Shard: "0", Shards: 2, PayloadSHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(payload))),
+			Task: "embed", Model: model, Dataset: "told"}
+	}
+	check := func(want jobs.Event) {
+		t.Helper()
+		got := r.await(want.Type)
+		want.Table, want.Version, want.Time = got.Table, got.Version, got.Time
+		if got.Reason != "" {
+			want.Reason = got.Reason
+		}
+		if got != want {
+			t.Errorf("event is\n%+v, want\n%+v", got, want)
+		}
+	}
+	r.publish(embedSubject, nil, first)
+	committed := of(jobs.EventCommitted, first)
+	committed.Rows, committed.Truncated, committed.Dropped = 2, 1, 4
+	check(committed)
+	r.publish(embedSubject, nil, other)
+	dead := of(jobs.EventDead, other)
+	dead.Class, dead.Reason = jobs.IdentityConflict, "why"
+	check(dead)
+	r.publish(embedSubject+".told", nil, wrong)
+	dead = of(jobs.EventDead, wrong)
+	dead.Shards, dead.Shard, dead.Dataset, dead.Class, dead.Reason = 0, "3", "", jobs.InvalidJob, "why"
+	check(dead)
+	// A crash forgets that the event was published, or the duplicate window is over.
+	r.drain()
+	forgetEvents(t, cfg)
+	r = start(t, cfg)
+	r.publish(embedSubject, nil, first)
+	committed.Truncated, committed.Dropped, committed.Uncounted = 0, 0, true
+	check(committed)
 }
 
 func TestDrainFinishesWhatWasFetched(t *testing.T) {

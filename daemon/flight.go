@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -19,7 +21,10 @@ type flight struct {
 	job      string
 	shard    string // as events name it
 	dataset  string
-	model    string // model_sha256 of who works on it
+	task     string
+	model    string
+	weights  string // model_sha256 of who works on it
+	payload  string // SHA-256 of the message's body, in hex
 	shards   int    // how many the job has; 0 when the message does not say
 	kind     export.EmbeddingKind
 	lane     *lane  // where its rows go; nil for one that gets none
@@ -36,13 +41,16 @@ type flight struct {
 	fed      bool
 	handedOn bool
 
-	rows, errors, tokens int // rows so far, and tokens made in them; read once the flight is complete
+	rows, errors, tokens int  // rows so far, and tokens made in them; read once the flight is complete
+	truncated, dropped   int  // rows whose text was cut, and tokens cut off in all
+	uncounted            bool // its rows were there before, and are not counted
 }
 
 // newFlight starts the bookkeeping of a delivery. A message that could not be
 // decoded has no shard; its identity is its place in the stream.
 func newFlight(d *queue.Delivery, shard *jobs.Shard) *flight {
-	f := &flight{delivery: d, job: cmp.Or(d.Job, jobs.DefaultJob)}
+	sum := sha256.Sum256(d.Data)
+	f := &flight{delivery: d, job: cmp.Or(d.Job, jobs.DefaultJob), task: d.Task, model: d.Model, payload: hex.EncodeToString(sum[:])}
 	if shard != nil {
 		f.job, f.shard, f.dataset, f.shards = shard.Job, shard.EventID(), shard.Dataset, shard.Shards
 	}
@@ -128,6 +136,10 @@ func (f *flight) advance() {
 			f.bytes += rowBytes(&row)
 			f.rows++
 			f.tokens += int(row.NOutputTokens.V)
+			f.dropped += int(row.NDropped.V)
+			if row.Truncated.V {
+				f.truncated++
+			}
 			if row.Error != "" {
 				f.errors++
 			}
@@ -155,7 +167,13 @@ func rowBytes(r *export.Row) int {
 	return n
 }
 
-// event is what is told of this flight.
+// event is what is told of this flight; its rows only where they are in the table.
 func (f *flight) event(kind string) jobs.Event {
-	return jobs.Event{Type: kind, Job: f.job, Shard: f.shard, Shards: f.shards, Rows: int64(f.rows), Errors: int64(f.errors), Tokens: int64(f.tokens), Time: time.Now()}
+	e := jobs.Event{Type: kind, Job: f.job, Shard: f.shard, Shards: f.shards, PayloadSHA256: f.payload,
+		Task: f.task, Model: f.model, Dataset: f.dataset, Time: time.Now()}
+	if kind == jobs.EventCommitted {
+		e.Rows, e.Errors, e.Tokens = int64(f.rows), int64(f.errors), int64(f.tokens)
+		e.Truncated, e.Dropped, e.Uncounted = int64(f.truncated), int64(f.dropped), f.uncounted
+	}
+	return e
 }

@@ -81,7 +81,7 @@ func (d *Daemon) follow(ctx context.Context) {
 func (d *Daemon) announce(ctx context.Context) {
 	for _, job := range d.tracker.Settled() {
 		e := jobs.Event{Type: jobs.EventDone, Job: job.Job, Shards: job.Shards, Rows: job.Rows, Errors: job.Errors,
-			Table: job.Table, Version: job.Version, Time: time.Now()}
+			Task: job.Task, Model: job.Model, Dataset: job.Dataset, Table: job.Table, Version: job.Version, Time: time.Now()}
 		if err := d.queue.PublishEvent(ctx, e); err != nil && ctx.Err() == nil {
 			d.log.WarnContext(ctx, "done event not published", "job", job.Job, "error", err.Error())
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -147,4 +148,23 @@ func python(t *testing.T, script string, args ...string) []byte {
 		t.Fatalf("%s: %v (run make test, which prepares it)\n%s", interpreter, err, stderr.String())
 	}
 	return out
+}
+
+// forgetEvents takes the stored events away from a daemon that does not run, as time does.
+func forgetEvents(t *testing.T, cfg config.Config) {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(cfg.NATS.Embedded.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == queue.EventStream {
+			found = append(found, path)
+			return fs.SkipDir
+		}
+		return err
+	})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the stream of events lies at %v, %v", found, err)
+	}
+	if err := os.RemoveAll(found[0]); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -225,7 +225,7 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 	crash.Point("fetched")
 	shard, err := jobs.Decode(d.Message(), s.limits)
 	f := newFlight(d, shard)
-	f.model = s.spec.SHA256
+	f.weights = s.spec.SHA256
 	f.release = func() { s.release(work, f) }
 	if !s.ledger.enter(f) {
 		return
@@ -287,16 +287,17 @@ func (s *server) recount(ctx context.Context, t *export.Table, f *flight, shard 
 	if !v.skipped || v.outcome != export.Committed {
 		return
 	}
-	f.rows = len(shard.Records)
+	f.rows, f.uncounted = len(shard.Records), true
 	if f.delivery.Delivered < 2 {
 		return // a publisher's repeat, long announced
 	}
-	counted, found, err := t.Tally(ctx, f.key, f.job, f.shard)
+	counted, found, err := t.Tally(ctx, f.key, export.Origin{Job: f.job, Shard: f.shard, Task: f.task, Model: f.model})
 	if err != nil {
 		s.log.WarnContext(ctx, "rows of a settled delivery not counted", "job", f.job, "shard", f.shard, "error", err.Error())
 	}
 	if found {
-		f.rows, f.errors = int(counted.Rows), int(counted.Errors)
+		f.rows, f.errors, f.uncounted = int(counted.Rows), int(counted.Errors), false
+		f.truncated, f.dropped = int(counted.Truncated), int(counted.Dropped)
 	}
 }
 

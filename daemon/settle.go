@@ -113,13 +113,20 @@ func (s *settler) bury(ctx context.Context, f *flight, why *jobs.Invalid) error 
 		return fmt.Errorf("read payload of dead letter: %w", err)
 	}
 	letter := queue.DeadLetter{
-		Key: f.key.String(), Class: why.Class, Reason: why.Reason, Delivery: f.delivery, Payload: payload, ModelSHA256: f.model,
+		Key: f.key.String(), Class: why.Class, Reason: why.Reason, Delivery: f.delivery, Payload: payload, ModelSHA256: f.weights,
 	}
 	crash.Point("before-letter")
 	if err := s.queue.PublishDead(ctx, letter); err != nil {
 		return fmt.Errorf("publish dead letter: %w", err)
 	}
-	if err := s.queue.PublishEvent(ctx, f.event(jobs.EventDead)); err != nil {
+	e := f.event(jobs.EventDead)
+	e.Class, e.Reason = why.Class, why.Reason
+	if why.Class == classJudged { // why it was judged stands in the letter, unless that is gone
+		if known, err := s.queue.GetDead(ctx, jobs.KeyHash(letter.Key)); err == nil {
+			e.Class, e.Reason = known.Class, known.Reason
+		}
+	}
+	if err := s.queue.PublishEvent(ctx, e); err != nil {
 		return fmt.Errorf("publish event: %w", err)
 	}
 	if err := s.acquit(ctx, f); err != nil {

@@ -10,8 +10,11 @@ import (
 	"textmill/export/part"
 )
 
-// Tally is how many rows a delivery brought, and how many of them are errors.
-type Tally = part.Tally
+// Tally is what a delivery brought; Origin names the delivery as its rows do.
+type (
+	Tally  = part.Tally
+	Origin = part.Delivery
+)
 
 // tallyBack is in how many of the newest log entries Tally looks. What comes again after a crash is near the end.
 const tallyBack = 64
@@ -21,12 +24,12 @@ type tallied struct {
 	table   string // metaData.id
 	version int64
 	txns    *ledger
-	counts  map[part.Delivery]Tally
+	counts  map[Origin]Tally
 }
 
 // Tally tells what a delivery that was committed earlier brought into the table. It reports false when the entry that
 // holds it is too far back, or its parts were rewritten since.
-func (t *Table) Tally(ctx context.Context, k Key, job, shard string) (Tally, bool, error) {
+func (t *Table) Tally(ctx context.Context, k Key, o Origin) (Tally, bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.h == nil || t.h.snap == nil {
@@ -42,7 +45,7 @@ func (t *Table) Tally(ctx context.Context, k Key, job, shard string) (Tally, boo
 			return Tally{}, false, fmt.Errorf("count rows of %s: %w", k, err)
 		}
 		if e.txns.look(k) == Committed {
-			c, ok := e.counts[part.Delivery{Job: job, Shard: shard}]
+			c, ok := e.counts[o]
 			return c, ok, nil
 		}
 	}
@@ -59,7 +62,7 @@ func (t *Table) entryTallies(ctx context.Context, v int64) (*tallied, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &tallied{table: id, version: v, txns: newLedger(), counts: map[part.Delivery]Tally{}}
+	e := &tallied{table: id, version: v, txns: newLedger(), counts: map[Origin]Tally{}}
 	for _, txn := range entry.Txns {
 		e.txns.put(txn)
 	}
@@ -74,7 +77,7 @@ func (t *Table) entryTallies(ctx context.Context, v int64) (*tallied, error) {
 	return e, nil
 }
 
-func (h *handle) tally(ctx context.Context, a delta.Add, counts map[part.Delivery]Tally) error {
+func (h *handle) tally(ctx context.Context, a delta.Add, counts map[Origin]Tally) error {
 	f, err := h.dir.Open(a.Path)
 	if err != nil {
 		return err

@@ -30,10 +30,12 @@ type Event struct {
 	Errors int64 // rows with an error among them
 	Tokens int64 // that the task generate made
 
-	// What older daemons do not say: a consumer of events treats their absence as "not known".
-	PayloadSHA256 string // of a committed or dead shard's payload, in hex: tells it from another one under the same name
+	// What older daemons do not say: a consumer of events treats their absence as "not known". Two models may work on one
+	// payload, so a shard's verdict is told apart by its payload, task and model.
+	PayloadSHA256 string // of a committed or dead shard's payload as it came, in hex: tells it from another one under the same name
 	Truncated     int64  // rows whose text was cut
 	Dropped       int64  // tokens that were cut off in all of them
+	Uncounted     bool   // the rows were in the table before, and nobody counted them: Rows are the message's records, the rest is not known
 	Class, Reason string // of a dead shard
 	Task, Model   string // of the job
 	Dataset       string
@@ -68,10 +70,10 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	return append(appendQuoted(append(dst, `,"time":`...), e.Time.UTC().Format(time.RFC3339Nano)), '}')
 }
 
-// appendPresent appends what older events lack. What was cut is told of every committed shard, so that 0 is not taken
-// for "not known".
+// appendPresent appends what older events lack. What was cut is told of every committed shard whose rows are counted, so
+// that 0 is not taken for "not known".
 func (e *Event) appendPresent(dst []byte) []byte {
-	if e.PayloadSHA256 != "" && e.Type == EventCommitted {
+	if e.PayloadSHA256 != "" && e.Type == EventCommitted && !e.Uncounted {
 		dst = strconv.AppendInt(append(dst, `,"truncated":`...), e.Truncated, 10)
 		dst = strconv.AppendInt(append(dst, `,"n_dropped":`...), e.Dropped, 10)
 	}
@@ -93,10 +95,12 @@ func ParseEvent(raw []byte) (Event, error) {
 		return Event{}, errors.New("event is not valid JSON")
 	}
 	var e Event
+	counted := false
 	err := eachMember(raw, "event", func(name string, v jsontext.Value) error {
 		if v.Kind() == 'n' {
 			return nil
 		}
+		counted = counted || name == "truncated"
 		return e.field(name, v)
 	})
 	if err != nil {
@@ -105,6 +109,7 @@ func ParseEvent(raw []byte) (Event, error) {
 	if e.Type == "" || !ValidJob(e.Job) {
 		return Event{}, errors.New("event has no type or no valid job")
 	}
+	e.Uncounted = e.Type == EventCommitted && e.PayloadSHA256 != "" && !counted
 	return e, nil
 }
 

@@ -12,23 +12,32 @@ import (
 )
 
 // Delivery names what brought rows into a part.
-type Delivery struct{ Job, Shard string }
+type Delivery struct{ Job, Shard, Task, Model string }
 
-// Tally is how many rows a delivery brought, and how many of them are errors.
-type Tally struct{ Rows, Errors int64 }
+// Tally is how many rows a delivery brought, how many of them are errors, and what was cut off.
+type Tally struct {
+	Rows, Errors int64
+	Truncated    int64 // rows whose text was cut
+	Dropped      int64 // tokens cut off in all of them
+}
 
-// origin is the three columns of a record that a tally needs; no other is read.
+// origin is the columns of a record that a tally needs; no other is read.
 type origin struct {
 	Job   *string `parquet:"job,optional,dict,zstd"`
 	Shard *string `parquet:"shard,optional,dict,zstd"`
+	Task  *string `parquet:"task,optional,dict,zstd"`
+	Model *string `parquet:"model,optional,dict,zstd"`
 	Error *string `parquet:"error,optional,dict,zstd"`
+
+	Truncated *bool  `parquet:"truncated,optional"`
+	Dropped   *int32 `parquet:"n_dropped,optional"`
 }
 
 // AddTallies counts the part's rows by delivery into all.
 func (r *Reader) AddTallies(ctx context.Context, all map[Delivery]Tally) (err error) {
 	defer caught(&err)
 	var leaves []int
-	for _, name := range []string{"job", "shard", "error"} {
+	for _, name := range []string{"job", "shard", "task", "model", "error", "truncated", "n_dropped"} {
 		c, ok := r.file.Schema().Lookup(name)
 		if !ok {
 			return fmt.Errorf("%w: it has no column %s", ErrDamaged, name)
@@ -48,12 +57,16 @@ func (r *Reader) AddTallies(ctx context.Context, all map[Delivery]Tally) (err er
 		clear(records)
 		n, err := pr.Read(records)
 		for _, o := range records[:n] {
-			d := Delivery{value(o.Job), value(o.Shard)}
+			d := Delivery{value(o.Job), value(o.Shard), value(o.Task), value(o.Model)}
 			t := all[d]
 			t.Rows++
 			if o.Error != nil {
 				t.Errors++
 			}
+			if value(o.Truncated) {
+				t.Truncated++
+			}
+			t.Dropped += int64(value(o.Dropped))
 			all[d] = t
 		}
 		if errors.Is(err, io.EOF) {
@@ -65,9 +78,9 @@ func (r *Reader) AddTallies(ctx context.Context, all map[Delivery]Tally) (err er
 	}
 }
 
-func value(s *string) string {
-	if s == nil {
-		return ""
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
 	}
-	return *s
+	return v
 }

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"hash/maphash"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ type JobStatus struct {
 	Errors     int64    `json:"errors"`
 	Dead       int      `json:"dead"` // shards
 	ETASeconds *float64 `json:"eta_s"`
+
+	// As the latest event that names them says.
+	Task, Model, Dataset string `json:"-"`
 
 	Table   string    `json:"-"`
 	Version int64     `json:"-"` // highest of the table that an event named
@@ -65,6 +69,7 @@ func (p *progress) apply(e jobs.Event) {
 	if e.Table != "" {
 		s.Table, s.Version = e.Table, max(s.Version, e.Version)
 	}
+	s.Task, s.Model, s.Dataset = cmp.Or(e.Task, s.Task), cmp.Or(e.Model, s.Model), cmp.Or(e.Dataset, s.Dataset)
 	if e.Time.After(s.Updated) {
 		s.Updated = e.Time
 	}

@@ -245,6 +245,7 @@ func (p *publisher) tellFull(q *Queue, err error) {
 // PublishEvent returns when the event is in the stream. The same event published
 // again within the duplicate window is dropped there.
 func (q *Queue) PublishEvent(ctx context.Context, e jobs.Event) error {
+	e.Reason = oneLine(e.Reason, reasonBytes)
 	msg := nats.NewMsg(jobs.EventSubject(e.Job))
 	msg.Data = e.AppendJSON(nil)
 	msg.Header.Set(jobs.HeaderMsgID, eventID(e))
@@ -252,7 +253,8 @@ func (q *Queue) PublishEvent(ctx context.Context, e jobs.Event) error {
 	return err
 }
 
-// eventID is the same for repeats of what an event tells, whenever they are sent.
+// eventID is the same for repeats of what an event tells, whenever they are sent, and another one for another payload or
+// model under the same name.
 func eventID(e jobs.Event) string {
-	return strings.Join([]string{e.Type, e.Job, e.Shard, strconv.Itoa(e.Shards), e.Table}, "/")
+	return strings.Join([]string{e.Type, e.Job, e.Shard, strconv.Itoa(e.Shards), e.Table, e.PayloadSHA256, e.Task, e.Model}, "/")
 }
