@@ -18,24 +18,29 @@ const (
 		`| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// A cut is what a tokenizer of a name in tokenizer.ggml.pre does before it merges.
+// A cut is what a tokenizer of a name in tokenizer.ggml.pre does before it merges, and whether its texts begin with BOS where
+// no key says so.
 type cut struct {
 	digits  bool   // digits apart from all else, one by one, then GPT-2's pattern
 	pattern string // "" for GPT-2's
 	nfc     bool
 	whole   bool // a piece that is a token is taken without merging
+	bos     bool
 }
 
 var cuts = map[string]cut{
-	"gpt-2":     {},
-	"smollm":    {digits: true},
-	"starcoder": {digits: true},
-	"refact":    {digits: true},
-	"llama-bpe": {pattern: llama3, whole: true},
-	"llama3":    {pattern: llama3, whole: true},
-	"llama-v3":  {pattern: llama3, whole: true},
-	"qwen2":     {pattern: qwen2, nfc: true},
-	"tekken":    {pattern: tekken, whole: true},
+	"gpt-2":            {},
+	"smollm":           {digits: true},
+	"starcoder":        {digits: true},
+	"refact":           {digits: true},
+	"llama-bpe":        {pattern: llama3, whole: true, bos: true},
+	"llama3":           {pattern: llama3, whole: true, bos: true},
+	"llama-v3":         {pattern: llama3, whole: true, bos: true},
+	"falcon3":          {pattern: llama3, whole: true, bos: true},
+	"pixtral":          {pattern: llama3, whole: true, bos: true},
+	"qwen2":            {pattern: qwen2, nfc: true},
+	"deepseek-r1-qwen": {pattern: qwen2, nfc: true},
+	"tekken":           {pattern: tekken, whole: true, bos: true},
 }
 
 // byteLevel is the tokenizer of GPT-2 and those after it.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -33,6 +32,7 @@ type builder struct {
 	f      *gguf.File
 	tokens []string
 	kinds  []int64
+	ends   map[int64]bool
 }
 
 // Build makes tokenizer.json, tokenizer_config.json and generation_config.json. contextLength is the most tokens that the
@@ -49,6 +49,8 @@ func Build(f *gguf.File, contextLength int) (Files, error) {
 	if len(b.kinds) != len(tokens) {
 		return nil, fmt.Errorf("%w: %d tokens have %d token types", ErrUnsupported, len(tokens), len(b.kinds))
 	}
+	b.kinds = slices.Clone(b.kinds)
+	b.findEnds()
 	var engine object
 	var err error
 	switch model := f.Text("tokenizer.ggml.model"); model {
@@ -67,7 +69,7 @@ func Build(f *gguf.File, contextLength int) (Files, error) {
 		"tokenizer.json": engine, "tokenizer_config.json": b.config(contextLength), "generation_config.json": b.generation(),
 	} {
 		if files[name], err = json.MarshalIndent(v, "", "  "); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %s: %w", ErrUnsupported, name, err)
 		}
 	}
 	return files, nil
@@ -110,15 +112,6 @@ func (b *builder) added() []object {
 	return list
 }
 
-// token is the text of the token whose id is at key.
-func (b *builder) token(key string) (id int64, text string, ok bool) {
-	id, ok = b.f.Int("tokenizer.ggml." + key)
-	if !ok || id < 0 || id >= int64(len(b.tokens)) {
-		return 0, "", false
-	}
-	return id, b.tokens[id], true
-}
-
 // adds tells whether a text begins with the first token of a document, or ends with the last.
 func (b *builder) adds(key string, otherwise bool) bool {
 	if v, ok := b.f.Bool("tokenizer.ggml." + key); ok {
@@ -139,7 +132,7 @@ func (b *builder) postProcessor() (any, error) {
 		specials[text] = object{"id": text, "ids": []int64{id}, "tokens": []string{text}}
 		return nil
 	}
-	if b.adds("add_bos_token", spm) {
+	if _, _, has := b.token("bos_token_id"); b.adds("add_bos_token", has && (spm || cuts[b.f.Text("tokenizer.ggml.pre")].bos)) {
 		if err := wrap("bos"); err != nil {
 			return nil, err
 		}
@@ -192,31 +185,6 @@ func (b *builder) config(contextLength int) object {
 	}
 	c["added_tokens_decoder"] = added
 	return c
-}
-
-// generation is generation_config.json. A text ends at the end of a document and, where that is another token, of a turn.
-func (b *builder) generation() object {
-	g := object{}
-	if id, _, ok := b.token("bos_token_id"); ok {
-		g["bos_token_id"] = id
-	}
-	ends := map[int64]bool{}
-	for _, key := range []string{"eos_token_id", "eot_token_id", "eom_token_id"} {
-		if id, _, ok := b.token(key); ok {
-			ends[id] = true
-		}
-	}
-	if list := slices.Sorted(maps.Keys(ends)); len(list) == 1 {
-		g["eos_token_id"] = list[0]
-	} else if len(list) > 1 {
-		g["eos_token_id"] = list
-	}
-	if id, _, ok := b.token("padding_token_id"); ok {
-		g["pad_token_id"] = id
-	} else if id, _, ok := b.token("eos_token_id"); ok {
-		g["pad_token_id"] = id
-	}
-	return g
 }
 
 // pairs splits merges that are kept as "left right"; a left side may itself begin with a space.
