@@ -3,11 +3,12 @@ package jobs
 import (
 	"bytes"
 	"errors"
-	"io"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -15,9 +16,9 @@ import (
 var allowedKeys = []string{"job", "shard", "shards", "dataset", "records", "input", "params"}
 
 // bodyReader reads a job message's JSON in one pass; records keep their raw
-// bytes until each is judged for itself.
+// bytes until each is judged for itself, whether they are JSON or not.
 type bodyReader struct {
-	dec     *jsontext.Decoder
+	scanner
 	shard   *Shard
 	limits  Limits
 	records recordParser
@@ -27,18 +28,20 @@ type bodyReader struct {
 
 // body reads a JSON message into s. named says that it gives both job and shard.
 func (s *Shard) body(data []byte, subjectJob string, l Limits) (named bool, err error) {
+	if err := checkObject(data); err != nil {
+		return false, err
+	}
 	b := bodyReader{
-		dec:    jsontext.NewDecoder(bytes.NewBuffer(data), anyUTF8, anyNames),
-		shard:  s,
-		limits: l,
-		seen:   make(map[string]bool),
+		scanner: scanner{data: data},
+		shard:   s,
+		limits:  l,
+		seen:    make(map[string]bool),
 	}
 	if err := b.object(); err != nil {
-		var invalid *Invalid
-		if errors.As(err, &invalid) {
-			return false, invalid
+		if extent := (*extentError)(nil); errors.As(err, &extent) {
+			return false, notJSON("%v", err)
 		}
-		return false, invalidf("the payload is not JSON: %s; send header Content-Type: text/plain if it is a text", syntaxText(err))
+		return false, err
 	}
 	s.RawParams = bytes.Clone(b.params)
 	s.parseParams(s.RawParams)
@@ -51,57 +54,74 @@ func (s *Shard) body(data []byte, subjectJob string, l Limits) (named bool, err 
 	return b.seen["shard"] && (b.seen["job"] || subjectJob != ""), nil
 }
 
+func notJSON(format string, args ...any) *Invalid {
+	return invalidf("the payload is not JSON: %s; send header Content-Type: text/plain if it is a text", fmt.Sprintf(format, args...))
+}
+
+// checkObject refuses what does not even begin as a JSON object.
+func checkObject(data []byte) error {
+	s := scanner{data: data}
+	v := jsontext.Value(data)
+	switch {
+	case s.peek() == '{':
+		return nil
+	case s.at == len(data):
+		return notJSON("it is empty")
+	case bytes.HasPrefix(data, []byte("\ufeff")):
+		return notJSON("it begins with a byte order mark")
+	case v.IsValid(anyNames, anyUTF8):
+		return invalidf("the payload is %s, not a JSON object", kindName(v.Kind()))
+	case !utf8.Valid(data):
+		return notJSON("it is not UTF-8, and begins with bytes % x", data[:min(len(data), 8)])
+	}
+	return notJSON("it begins with %q", clip(string(data[s.at:])))
+}
+
 func (b *bodyReader) object() error {
-	switch kind := b.dec.PeekKind(); kind {
-	case '{', 0:
-	default:
-		return invalidf("the payload is %s, not a JSON object", kindName(kind))
-	}
-	if _, err := b.dec.ReadToken(); err != nil {
-		return err
-	}
-	for b.dec.PeekKind() == '"' {
-		key, err := b.dec.ReadToken()
+	b.take('{')
+	for more := b.peek() != '}'; more; more = b.take(',') {
+		name, err := b.key()
+		if err == nil {
+			err = b.member(name)
+		}
 		if err != nil {
 			return err
 		}
-		name := key.String()
-		if err := b.member(name); err != nil {
-			return err
+	}
+	if !b.take('}') {
+		if b.at == len(b.data) {
+			return b.fail("it ends too early,")
 		}
+		return b.fail("neither a comma nor the end of the object")
 	}
-	if _, err := b.dec.ReadToken(); err != nil {
-		return err
-	}
-	switch _, err := b.dec.ReadToken(); {
-	case err == nil:
+	if b.space(); b.at < len(b.data) {
 		return invalidf("more follows the JSON object")
-	case !errors.Is(err, io.EOF):
-		return err
 	}
 	return nil
 }
 
 func (b *bodyReader) member(name string) error {
 	if b.seen[name] {
-		return invalidf("key %q occurs twice", name)
+		return invalidf("key %q occurs twice", clip(name))
 	}
-	if name == "records" && b.dec.PeekKind() == '[' {
+	if name == "records" && b.peek() == '[' {
 		b.seen[name] = true
 		return b.readRecords()
 	}
-	v, err := b.dec.ReadValue()
+	raw, err := b.value()
 	if err != nil {
 		return err
 	}
-	if !v.IsValid(anyNames) {
-		return invalidf("%s: %s", name, "not valid UTF-8, or half a surrogate pair")
-	}
-	if v.Kind() == 'n' && slices.Contains(allowedKeys, name) {
+	switch v := jsontext.Value(raw); {
+	case v.Kind() == 'n' && v.IsValid() && slices.Contains(allowedKeys, name):
 		return nil
+	case v.IsValid(anyNames):
+		b.seen[name] = true
+		return b.field(name, v)
+	case v.IsValid(anyNames, anyUTF8):
+		return invalidf("%s: not valid UTF-8, or half a surrogate pair", clip(name))
 	}
-	b.seen[name] = true
-	return b.field(name, v)
+	return invalidf("%s: not JSON: %s", clip(name), whyNotJSON(raw))
 }
 
 func (b *bodyReader) field(name string, v jsontext.Value) error {
@@ -156,21 +176,24 @@ func (b *bodyReader) job(v jsontext.Value) error {
 }
 
 func (b *bodyReader) readRecords() error {
-	if _, err := b.dec.ReadToken(); err != nil {
-		return err
-	}
-	for b.dec.PeekKind() != ']' {
-		raw, err := b.dec.ReadValue()
+	b.take('[')
+	for more := b.peek() != ']'; more; more = b.take(',') {
+		raw, err := b.value()
 		if err != nil {
-			return err
+			return fmt.Errorf("records[%d]: %w", len(b.shard.Records), err)
 		}
 		if most := b.limits.RecordsPerShard; most > 0 && len(b.shard.Records) == most {
 			return invalidf("records: more than %d in one shard", most)
 		}
 		b.shard.Records = append(b.shard.Records, b.records.parse(raw))
 	}
-	_, err := b.dec.ReadToken()
-	return err
+	if !b.take(']') {
+		if b.at == len(b.data) {
+			return b.fail("it ends too early,")
+		}
+		return b.fail("the end of records is missing")
+	}
+	return nil
 }
 
 func shardID(v jsontext.Value) (string, error) {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,27 +27,68 @@ func (p *recordParser) classify(raw []byte, err error) *RecordError {
 	case !v.IsValid(anyNames) && v.IsValid(anyNames, anyUTF8):
 		return recordErrorf(BadUTF8, "a \\u escape is one half of a surrogate pair")
 	}
-	return recordErrorf(InvalidRecord, "not a JSON object: %s", syntaxText(err))
+	return recordErrorf(InvalidRecord, "not JSON: %s", whyNotJSON(raw))
+}
+
+// whyNotJSON says what raw breaks, and where.
+func whyNotJSON(raw []byte) string {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), anyNames, anyUTF8)
+	_, err := dec.ReadValue()
+	if err == nil {
+		_, err = dec.ReadToken()
+	}
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it ends too early"
+	}
+	text, at := syntaxText(err), pointerOf(err)
+	if s := (*jsontext.SyntacticError)(nil); errors.As(err, &s) {
+		if word := wordAt(raw, int(s.ByteOffset)); slices.Contains(notNumbers, strings.TrimLeft(word, "+-")) {
+			text = word + " is no JSON number; write null or a string"
+		}
+	}
+	if at == "the top level" {
+		return text
+	}
+	return "at " + at + ": " + text
+}
+
+// notNumbers are what Python's json.dumps and others write for numbers that JSON has no words for.
+var notNumbers = []string{"NaN", "nan", "Infinity", "inf", "Inf", "INF", "NAN"}
+
+// wordAt is the bare word that holds byte at.
+func wordAt(raw []byte, at int) string {
+	part := func(i int) bool {
+		c := raw[i]
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '+'
+	}
+	from, to := min(at, len(raw)), min(at, len(raw))
+	for from > 0 && part(from-1) {
+		from--
+	}
+	for to < len(raw) && part(to) {
+		to++
+	}
+	return string(raw[from:to])
 }
 
 // rescueID finds the id of a record that is otherwise unusable; "" if it has none
 // that can be read for certain.
 func (p *recordParser) rescueID(raw []byte) string {
-	p.reset(raw, anyNames, anyUTF8)
-	if t, err := p.dec.ReadToken(); err != nil || t.Kind() != '{' {
+	s := scanner{data: raw}
+	if !s.take('{') {
 		return ""
 	}
 	id := ""
-	for p.dec.PeekKind() == '"' {
-		key, err := p.dec.ReadToken()
+	for more := true; more; more = s.take(',') {
+		name, err := s.key()
 		if err != nil {
 			return id
 		}
-		name := key.String()
-		v, err := p.dec.ReadValue()
+		member, err := s.value()
 		if err != nil {
 			return id
 		}
+		v := jsontext.Value(member)
 		if name != "id" || !v.IsValid() {
 			continue
 		}
