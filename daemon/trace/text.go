@@ -20,7 +20,7 @@ type Text struct {
 	err     error
 }
 
-// NewText writes to w, in colour if that is a terminal.
+// NewText writes to w, in colour if that is a terminal. Nothing that it writes but its own colours steers one.
 func NewText(w io.Writer, color bool) *Text { return &Text{w: w, color: color} }
 
 const (
@@ -35,7 +35,7 @@ func (t *Text) Emit(e Event) error {
 		t.begin(e)
 	case Token:
 		table := t.start.Table
-		t.head("token", fmt.Sprintf("tokens and their rows of %s [%d %d], stored as %s", table.Tensor, table.Shape[0], table.Shape[1], table.Stored),
+		t.head("token", fmt.Sprintf("tokens and their rows of %s [%d %d], stored as %s", shown(table.Tensor), table.Shape[0], table.Shape[1], table.Stored),
 			fmt.Sprintf("%5s %7s  %s %9s %10s  first of [%d]", "#", "id", t.pad("piece"), "span", "norm", table.Shape[1]))
 		span := ""
 		if e.Span != [2]int32{} {
