@@ -8,9 +8,10 @@ import (
 
 // Config holds every setting. Its tree of yaml tags is the contract: a key's path is its flag (`--set path=value`), and
 // in capitals with underscores, after TEXTMILL_, its environment variable.
-// A path may begin with "<home>", which stands for Home. After Load no path holds it any more.
+// A path may begin with "<home>" or "<data>", which stand for Home and Data. After Load no path holds them any more.
 type Config struct {
 	Home         string           `yaml:"home" kind:"path"`
+	Data         string           `yaml:"data" kind:"path"`
 	DrainTimeout time.Duration    `yaml:"drain_timeout"`
 	Log          Log              `yaml:"log"`
 	HTTP         HTTP             `yaml:"http"`
@@ -21,7 +22,12 @@ type Config struct {
 	Generate     Generate         `yaml:"generate"`
 	Limits       Limits           `yaml:"limits"`
 	Models       map[string]Model `yaml:"models"`
+
+	notices []string
 }
+
+// Notices are lines for whoever uses the queue or the tables: where an earlier version left them, and what moves them.
+func (c Config) Notices() []string { return c.notices }
 
 // Log says what is written to standard error.
 type Log struct {
@@ -118,6 +124,7 @@ type Model struct {
 func Default() Config {
 	return Config{
 		Home:         "", // the user's cache directory + /textmill
+		Data:         "", // home if that is set, else the user's data directory + /textmill
 		DrainTimeout: 30 * time.Second,
 		Log:          Log{Level: "info", Format: "text"},
 		HTTP:         HTTP{Addr: "127.0.0.1:8080"},
@@ -125,11 +132,11 @@ func Default() Config {
 			URL:          "", // the embedded server
 			AckWait:      30 * time.Second,
 			JobsMaxBytes: 8 << 30,
-			Embedded:     Embedded{Addr: "127.0.0.1:4222", Dir: "<home>/nats"},
+			Embedded:     Embedded{Addr: "127.0.0.1:4222", Dir: "<data>/nats"},
 		},
 		Export: Export{
-			URI:            "<home>/tables",
-			Scratch:        "<home>/scratch",
+			URI:            "<data>/tables",
+			Scratch:        "<data>/scratch",
 			PartBytes:      128 << 20,
 			CommitInterval: 5 * time.Second,
 			Remember:       720 * time.Hour,

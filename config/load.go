@@ -36,7 +36,7 @@ func Load(o Options) (Config, error) {
 		}
 	}
 	env := environment(o.Env)
-	c.Home = homeBeforeModels(c.Home, env, o.Set)
+	givenHome := homeBeforeModels(&c, env, o.Set)
 	applyEnv(&c, env, o.Set, &p)
 	for _, s := range o.Set {
 		path, text, ok := strings.Cut(s, "=")
@@ -46,7 +46,7 @@ func Load(o Options) (Config, error) {
 			p.add(FromFlag, path, err)
 		}
 	}
-	if err := resolvePaths(&c); err != nil {
+	if err := resolvePaths(&c, givenHome); err != nil {
 		p.add("", "home", err)
 	}
 	c.validate(&p)
@@ -68,24 +68,24 @@ func environment(env []string) map[string]string {
 	return ours
 }
 
-// homeBeforeModels finds where home will be, since the bundles there give names to model variables.
-func homeBeforeModels(home string, env map[string]string, set []string) string {
+// homeBeforeModels sets home to what it will be, since the bundles there give names to model variables, and tells whether it
+// was given.
+func homeBeforeModels(c *Config, env map[string]string, set []string) (given bool) {
 	if v := env[envName("home")]; v != "" {
-		home = v
+		c.Home = v
 	}
 	for _, s := range set {
 		if v, ok := strings.CutPrefix(s, "home="); ok {
-			home = v
+			c.Home = v
 		}
 	}
-	if home != "" {
-		return home
+	if c.Home != "" {
+		return true
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "" // resolvePaths reports it
+	if dir, err := cacheHome(); err == nil { // resolvePaths reports that there is none
+		c.Home = dir
 	}
-	return filepath.Join(cache, "textmill")
+	return false
 }
 
 func applyEnv(c *Config, env map[string]string, set []string, p *problems) {
@@ -114,7 +114,7 @@ func unknownVariable(name string, known []string) error {
 	if strings.HasPrefix(name, envPrefix+"MODELS_") {
 		return fmt.Errorf("%s names no model of the config file or of <home>/models, or a key that models do not have", name)
 	}
-	if n := nearest(name, known); n != "" {
+	if n := Nearest(name, known); n != "" {
 		return fmt.Errorf("unknown variable %s; did you mean %s?", name, n)
 	}
 	return fmt.Errorf("unknown variable %s", name)
@@ -141,28 +141,15 @@ func modelNames(c *Config, set []string) []string {
 	return names
 }
 
-// resolvePaths puts home in place of "<home>" and makes file paths absolute; a value with a scheme stays as it is.
-func resolvePaths(c *Config) error {
-	if c.Home == "" {
-		return errors.New("is empty and this user has no cache directory; set TEXTMILL_HOME")
-	}
-	home, err := filepath.Abs(c.Home)
+// resolvePaths makes every path of the configuration absolute.
+func resolvePaths(c *Config, givenHome bool) error {
+	at, err := newPlaces(c, givenHome)
 	if err != nil {
 		return err
 	}
-	c.Home = home
-	mapPaths(c, func(s string) string {
-		if rest, ok := strings.CutPrefix(s, "<home>"); ok {
-			return filepath.Join(home, rest)
-		}
-		if s == "" || strings.Contains(s, "://") || strings.HasPrefix(s, "~") {
-			return s
-		}
-		if abs, err := filepath.Abs(s); err == nil {
-			return abs
-		}
-		return s
-	})
+	c.Home, c.Data = at.home, at.data
+	mapPaths(c, at.resolve)
+	c.notices = at.notices()
 	return nil
 }
 

@@ -66,14 +66,14 @@ func (p problems) err() error {
 
 // unknown says that name is not among known, and which of them was probably meant.
 func unknown(name string, known []string) error {
-	if n := nearest(name, known); n != "" {
+	if n := Nearest(name, known); n != "" {
 		return fmt.Errorf("unknown key %q; did you mean %q?", name, n)
 	}
 	return fmt.Errorf("unknown key %q", name)
 }
 
-// nearest returns the known name with the fewest edits, if few enough to be a slip.
-func nearest(name string, known []string) string {
+// Nearest returns the known name with the fewest edits, if few enough to be a slip, else "".
+func Nearest(name string, known []string) string {
 	best, bestEdits := "", len(name)/3+2
 	if len(name) > 128 {
 		return ""

@@ -27,6 +27,9 @@ func leaves(c *Config) []leaf { return walk(nil, "", reflect.ValueOf(c).Elem()) 
 func walk(out []leaf, prefix string, v reflect.Value) []leaf {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
+		if !field.IsExported() {
+			continue
+		}
 		path := prefix + field.Tag.Get("yaml")
 		switch field.Type.Kind() {
 		case reflect.Struct:

@@ -82,6 +82,9 @@ func (d *yamlDecoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 	var known []string
 	for i := range v.NumField() {
 		tag := v.Type().Field(i).Tag.Get("yaml")
+		if tag == "" {
+			continue
+		}
 		fields[tag] = v.Field(i)
 		known = append(known, tag)
 	}

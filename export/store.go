@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"regexp"
 	"sync"
 	"time"
@@ -163,33 +162,17 @@ func (s *Store) Datasets() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := root.Names("")
-	if err != nil {
-		return nil, fmt.Errorf("list the tables of %s: %w", s.Path(), err)
-	}
-	var datasets []string
-	for _, name := range names {
-		if !datasetName.MatchString(name) {
-			continue
-		}
-		_, err := root.Stat(storage.Join(name, delta.DirName))
-		switch {
-		case err == nil:
-			datasets = append(datasets, name)
-		case !errors.Is(err, os.ErrNotExist) && !isNotDir(err):
-			return nil, fmt.Errorf("look for a table at %s: %w", s.TablePath(name), err)
-		}
-	}
-	return datasets, nil
+	return datasets(root)
 }
 
-var datasetName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// Names that begin with an underscore are not data to readers of tables, and _delta_log would be a table's own log.
+var datasetName = regexp.MustCompile(`^[A-Za-z0-9-][A-Za-z0-9_-]{0,63}$`)
 
 // Table returns the table of a dataset, which need not exist yet. All callers share one Table, and what it holds open is given
 // back when each of them has closed it.
 func (s *Store) Table(dataset string) (*Table, error) {
 	if !datasetName.MatchString(dataset) {
-		return nil, fmt.Errorf("%w %q: 1 to 64 of A-Z a-z 0-9 _ -", ErrName, dataset)
+		return nil, fmt.Errorf("%w %q: 1 to 64 of A-Z a-z 0-9 _ -, not beginning with _", ErrName, dataset)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -142,7 +142,7 @@ func (b *bodyReader) field(name string, v jsontext.Value) error {
 			return invalidf("dataset: want a string, have %s", kindName(v.Kind()))
 		}
 		if s.Dataset = unquote(v); !ValidDataset(s.Dataset) {
-			return invalidf("dataset: %q does not match [A-Za-z0-9_-]{1,64}", s.Dataset)
+			return invalidf("dataset: %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", s.Dataset)
 		}
 	case "records":
 		return invalidf("records: want an array, have %s", kindName(v.Kind()))

@@ -76,9 +76,10 @@ func ValidJob(s string) bool { return isName(s, 128) }
 // ValidModel reports whether s is a model name, [A-Za-z0-9_-]{1,128}.
 func ValidModel(s string) bool { return isName(s, 128) }
 
-// ValidDataset reports whether s is a dataset name, [A-Za-z0-9_-]{1,64}: it can
-// never leave the export root.
-func ValidDataset(s string) bool { return isName(s, 64) }
+// ValidDataset reports whether s is a dataset name, [A-Za-z0-9_-]{1,64} that
+// does not begin with an underscore: it can never leave the export root, and is
+// no name that readers of tables pass over, such as _delta_log.
+func ValidDataset(s string) bool { return isName(s, 64) && s[0] != '_' }
 
 // ValidShard reports whether s names a shard: 1 to 128 bytes of printable UTF-8
 // without "/", which separates a retry's number.

@@ -110,7 +110,7 @@ func asInvalid(err error) *Invalid {
 func (s *Shard) readHeader(h Header) *Invalid {
 	if d := h.Get(HeaderDataset); d != "" {
 		if !ValidDataset(d) {
-			return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,64}", HeaderDataset, d)
+			return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", HeaderDataset, d)
 		}
 		s.Dataset = d
 	}

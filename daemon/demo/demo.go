@@ -87,7 +87,7 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 
 // ownPlace is a configuration apart from the user's own queue and tables, on ports that the kernel chooses.
 func ownPlace(cfg config.Config) (config.Config, func(), error) {
-	dir := filepath.Join(cfg.Home, "demo")
+	dir := filepath.Join(cfg.Data, "demo")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return cfg, nil, err
 	}
