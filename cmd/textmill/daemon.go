@@ -30,7 +30,11 @@ Without a config file it serves every model in the cache for the task it was mad
 				_, err := fmt.Fprint(cmd.OutOrStdout(), cfg)
 				return err
 			}
-			d, err := daemon.New(cmd.Context(), cfg, logger(cfg, cmd.ErrOrStderr()), version)
+			log := logger(cfg, cmd.ErrOrStderr())
+			for _, line := range cfg.Notices() {
+				log.Warn(line)
+			}
+			d, err := daemon.New(cmd.Context(), cfg, log, version)
 			if err != nil {
 				return err
 			}

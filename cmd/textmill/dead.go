@@ -45,6 +45,8 @@ func deadShowCommand(s *settings) *cobra.Command {
 		Short:   "Show one dead letter with its payload",
 		Example: `  textmill dead show 12`,
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeOne(s, completeLetters),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return onQueue(cmd, s, func(ctx context.Context, _ config.Config, q *client.Queue) error {
@@ -65,6 +67,8 @@ func deadRetryCommand(s *settings) *cobra.Command {
 		Short:   "Publish dead letters again as they came; nothing is doubled",
 		Example: `  textmill dead retry 12 13`,
 		Args:    cobra.ArbitraryArgs,
+
+		ValidArgsFunction: completeMany(s, completeLetters),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
 				return usageError{cmd.CommandPath(), errors.New("name the letters, or give --all")}

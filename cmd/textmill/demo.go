@@ -11,12 +11,12 @@ func demoCommand(s *settings) *cobra.Command {
 		Use:   "demo",
 		Short: "Embed the documentation of Go's standard library, ask it three questions, and explain the answers",
 		Long: `Publishes the documentation comments of this machine's own Go standard library to an embedded NATS server, embeds them
-with a daemon in this process, commits the rows to a table under TEXTMILL_HOME/demo, which is made anew each time, asks
+with a daemon in this process, commits the rows to a table under <data>/demo, which is made anew each time, asks
 the table three questions, has SmolLM2-135M-Instruct explain the best match of each in a sentence, and prints how to read
 the table with DuckDB, Polars and pandas.`,
 		Example: `  textmill demo`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := s.load()
+			cfg, err := s.loadPlaces(cmd)
 			if err != nil {
 				return err
 			}
@@ -24,7 +24,7 @@ the table with DuckDB, Polars and pandas.`,
 				cfg.Log.Level = "warn" // progress says enough
 			}
 			return demo.Run(cmd.Context(), cfg, demo.Options{
-				Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(), Terminal: onTerminal(), Version: version, Log: logger(cfg, cmd.ErrOrStderr()),
+				Stdout: cmd.OutOrStdout(), Stderr: s.progress(cmd), Terminal: onTerminal() && !s.mute, Version: version, Log: logger(cfg, cmd.ErrOrStderr()),
 			})
 		},
 	}

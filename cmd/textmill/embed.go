@@ -32,6 +32,7 @@ func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, con
 			return err
 		}
 		o.Texts = local.Texts{Args: args, In: cmd.InOrStdin()}
+		o.Quiet = s.mute
 		o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
 		return work(cmd.Context(), cfg, o)
 	}

@@ -16,7 +16,8 @@ func statusCommand(s *settings) *cobra.Command {
 		Short: "Show how far jobs are",
 		Example: `  textmill status
   textmill status docs-1 --json`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeOne(s, completeJobs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				o.Job = args[0]
@@ -39,6 +40,8 @@ func watchCommand(s *settings) *cobra.Command {
 		Short:   "Follow a job's events until it is done",
 		Example: `  textmill watch docs-1`,
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeOne(s, completeJobs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Job, o.Stdout, o.Stderr = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return onQueue(cmd, s, func(ctx context.Context, _ config.Config, q *client.Queue) error {
@@ -58,6 +61,8 @@ func cancelCommand(s *settings) *cobra.Command {
 		Short:   "Stop a job; rows that are committed stay",
 		Example: `  textmill cancel docs-1`,
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeOne(s, completeJobs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Job, o.Stdout, o.Stderr = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return onQueue(cmd, s, func(ctx context.Context, _ config.Config, q *client.Queue) error {

@@ -5,14 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"textmill/config"
 	"textmill/daemon/client"
 	"textmill/daemon/local"
+	"textmill/daemon/plain"
 )
 
 // version is set by the linker.
@@ -29,8 +32,16 @@ func main() {
 	if status, child := local.Child(); child {
 		os.Exit(status)
 	}
+	stdout, stderr := plain.NewWriter(os.Stdout), plain.NewWriter(os.Stderr)
+	root := rootCommand()
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	ctx, stop := untilSignal()
-	code := exitCode(rootCommand().ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	code := exitCode(stderr, errors.Join(err, stdout.Flush()))
+	if stderr.Flush() != nil && code == exitDone {
+		code = exitFailed
+	}
 	stop()
 	os.Exit(code)
 }
@@ -54,22 +65,33 @@ func untilSignal() (context.Context, func()) {
 	return ctx, func() { signal.Stop(signals) }
 }
 
-// exitCode reports err, where that was not done yet, and says what the process ends with.
-func exitCode(err error) int {
+// exitCode reports err to stderr and says what the process ends with.
+func exitCode(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitDone
 	}
 	var usage usageError
 	switch {
 	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "textmill: %v\nRun '%s --help' for usage.\n", err, usage.command)
+		fmt.Fprintf(stderr, "textmill: %s\nRun '%s --help' for usage.\n", indented(err), usage.command)
 		return exitUsage
 	case errors.Is(err, local.ErrUsage), errors.Is(err, client.ErrUsage), fromFlags(err):
-		fmt.Fprintln(os.Stderr, "textmill:", err)
+		fmt.Fprintln(stderr, "textmill:", indented(err))
 		return exitUsage
 	}
-	fmt.Fprintln(os.Stderr, "textmill:", err)
+	fmt.Fprintln(stderr, "textmill:", indented(err))
 	return exitFailed
+}
+
+// indented is an error's text in which no further line begins as if it were ours: some of it may come from outside.
+func indented(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines[1:] {
+		if !strings.HasPrefix(line, "  ") {
+			lines[i+1] = "  " + line
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // fromFlags tells whether a configuration was refused for what stands on the command line.

@@ -43,6 +43,8 @@ func modelsInspectCommand(s *settings) *cobra.Command {
 		Short:   "Show what a model's own files say about it",
 		Example: `  textmill models inspect all-MiniLM-L6-v2`,
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeOne(s, completeModels),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := s.load()
 			if err != nil {
@@ -69,13 +71,14 @@ imported as fp32, so that weights rounded at import can be judged too.`,
 		Example: `  textmill models verify all-MiniLM-L6-v2
   textmill models verify smol-q4 --against SmolLM2-135M-Instruct
   textmill models verify smol-q4 --against SmolLM2-135M-Instruct.Q4_1.gguf --json`,
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: completeMany(s, completeModels),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := s.load()
 			if err != nil {
 				return err
 			}
-			o.Names, o.Out, o.Progress = args, cmd.OutOrStdout(), cmd.ErrOrStderr()
+			o.Names, o.Out, o.Progress = args, cmd.OutOrStdout(), s.progress(cmd)
 			return local.VerifyModels(cmd.Context(), cfg, o)
 		},
 	}

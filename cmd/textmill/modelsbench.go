@@ -22,7 +22,8 @@ func modelsBenchCommand(s *settings) *cobra.Command {
 generation model adds to the records of --prompts, after a warm-up and without the time to load the model.`,
 		Example: `  textmill models bench all-MiniLM-L6-v2 --each 5s
   textmill models bench SmolLM2-135M-Instruct --prompts prompts.jsonl --param max_new_tokens=128`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeOne(s, completeModels),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if each <= 0 {
 				return usageError{cmd.CommandPath(), errors.New("--each must be above 0")}

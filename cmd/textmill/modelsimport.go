@@ -34,7 +34,7 @@ by: textmill models verify NAME --against BUNDLE`,
 			if err != nil {
 				return err
 			}
-			o.Source, o.Out, o.Progress = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
+			o.Source, o.Out, o.Progress = args[0], cmd.OutOrStdout(), s.progress(cmd)
 			return local.ImportModel(cmd.Context(), cfg, o)
 		},
 	}

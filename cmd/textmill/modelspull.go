@@ -21,7 +21,7 @@ HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are respected. The SHA-256 of every fil
 			if err != nil {
 				return err
 			}
-			o.Source, o.Out, o.Progress = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
+			o.Source, o.Out, o.Progress = args[0], cmd.OutOrStdout(), s.progress(cmd)
 			return local.PullModel(cmd.Context(), cfg, o)
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"textmill/config"
@@ -28,6 +29,7 @@ type settings struct {
 	set  []string
 	home string
 	log  string
+	mute bool
 }
 
 func rootCommand() *cobra.Command {
@@ -42,33 +44,43 @@ func rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.file, "config", "c", "", "read settings from this YAML `FILE`")
 	flags.StringArrayVar(&s.set, "set", nil, "set one key of the configuration, `PATH=VALUE`; may be repeated")
-	flags.StringVar(&s.home, "home", "", "`DIR` of models, library, queue and tables (TEXTMILL_HOME)")
+	flags.StringVar(&s.home, "home", "", "`DIR` of models, library, queue and tables (TEXTMILL_HOME); default: cache and data directory of the user")
 	flags.StringVar(&s.log, "log-level", "", "debug, info, warn or error (TEXTMILL_LOG_LEVEL)")
+	flags.BoolVarP(&s.mute, "quiet", "q", false, "no progress on standard error; answers, warnings and errors stay")
 	root.AddCommand(
 		setupCommand(&s), demoCommand(&s), daemonCommand(&s),
 		submitCommand(&s), statusCommand(&s), watchCommand(&s), cancelCommand(&s), deadCommand(&s),
 		embedCommand(&s), generateCommand(&s), tokenizeCommand(&s), traceCommand(&s), modelsCommand(&s), tableCommand(&s),
+		versionCommand(),
 	)
-	root.CompletionOptions.HiddenDefaultCmd = true
+	addCompletion(root, &s)
 	finish(root)
 	return root
+}
+
+// progress is where a command tells how far it is.
+func (s *settings) progress(cmd *cobra.Command) io.Writer {
+	if s.mute {
+		return io.Discard
+	}
+	return cmd.ErrOrStderr()
 }
 
 // finish gives a command and those below it --version, and errors of usage that are known as such.
 func finish(cmd *cobra.Command) {
 	cmd.Version = version
 	cmd.SetVersionTemplate("textmill {{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), err} })
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), withNearestFlag(c, err)} })
 	check := cmd.Args
 	if cmd.HasSubCommands() {
 		check = func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("unknown command %q of %s", args[0], c.CommandPath())
+				return unknownCommand(c, args[0])
 			}
 			return nil
 		}
 		cmd.RunE = func(c *cobra.Command, _ []string) error {
-			c.SetOut(os.Stderr)
+			c.SetOut(c.ErrOrStderr())
 			return usageError{c.CommandPath(), errors.Join(c.Help(), errors.New("name a command"))}
 		}
 	}
@@ -86,6 +98,39 @@ func finish(cmd *cobra.Command) {
 	}
 }
 
+// unknownCommand says which command was probably meant.
+func unknownCommand(c *cobra.Command, name string) error {
+	var known []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			known = append(known, sub.Name())
+		}
+	}
+	err := fmt.Errorf("unknown command %q of %s", name, c.CommandPath())
+	if near := config.Nearest(name, known); near != "" {
+		err = fmt.Errorf("%w; did you mean %s?", err, near)
+	}
+	return err
+}
+
+// withNearestFlag says which flag was probably meant, where err is of one that is not there.
+func withNearestFlag(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return err
+	}
+	var known []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, f.Name)
+		}
+	})
+	if near := config.Nearest(unknown.GetSpecifiedName(), known); near != "" {
+		err = fmt.Errorf("%w; did you mean --%s?", err, near)
+	}
+	return err
+}
+
 // load reads the configuration; more are settings that named flags of the command stand for.
 func (s *settings) load(more ...string) (config.Config, error) {
 	set := s.set
@@ -98,6 +143,15 @@ func (s *settings) load(more ...string) (config.Config, error) {
 	cfg, err := config.Load(config.Options{Path: s.file, Env: os.Environ(), Set: append(set, more...)})
 	if err == nil {
 		limitMemory(cfg)
+	}
+	return cfg, err
+}
+
+// loadPlaces is load for commands that meet the queue or the tables: it also says where an earlier version left them.
+func (s *settings) loadPlaces(cmd *cobra.Command, more ...string) (config.Config, error) {
+	cfg, err := s.load(more...)
+	for _, line := range cfg.Notices() {
+		fmt.Fprintln(cmd.ErrOrStderr(), "textmill:", line)
 	}
 	return cfg, err
 }

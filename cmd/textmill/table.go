@@ -2,69 +2,139 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"textmill/daemon/local"
+	"textmill/daemon/plain"
 )
 
-func tableCommand(*settings) *cobra.Command {
+func tableCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "table",
-		Short: "Look at a table, check it and export it",
-		Long:  "TABLE is a directory, or s3://bucket/prefix/dataset, which AWS_ENDPOINT_URL, AWS_REGION and the usual credentials lead to.",
-		Example: `  textmill table info ~/.cache/textmill/tables/docs
-  duckdb -c "SELECT count(*) FROM read_parquet([$(textmill table files TABLE | sed "s/.*/'&'/" | paste -sd,)])"`,
+		Short: "List the tables, look at one, check it and export it",
+		Long: `TABLE is a dataset's name, whose table lies in export.uri, or a directory (./docs), or s3://bucket/prefix/dataset, which
+AWS_ENDPOINT_URL, AWS_REGION and the usual credentials lead to.`,
+		Example: `  textmill table list
+  textmill table info docs
+  duckdb -c "SELECT count(*) FROM read_parquet([$(textmill table files docs | sed "s/.*/'&'/" | paste -sd,)])"`,
 	}
 	cmd.AddCommand(
-		tableSubcommand("info", "Show a table's version, rows, files and schema", local.TableInfo),
-		tableSubcommand("files", "List the table's live files, one absolute path or URI a line", local.TableFiles),
-		tableSubcommand("verify", "Read every file of a table and compare it with what the log says", local.TableVerify),
-		tableExportCommand(),
+		tableListCommand(s),
+		tableSubcommand(s, "info", "Show a table's version, rows, files and schema", local.TableInfo),
+		tableFilesCommand(s),
+		tableSubcommand(s, "verify", "Read every file of a table and compare it with what the log says", local.TableVerify),
+		tableExportCommand(s),
 	)
 	return cmd
 }
 
-func tableSubcommand(name, short string, run func(ctx context.Context, dir string, out io.Writer, asJSON bool) error) *cobra.Command {
+func tableListCommand(s *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     name + " TABLE",
-		Short:   short,
-		Example: "  textmill table " + name + " ~/.cache/textmill/tables/docs",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return run(cmd.Context(), args[0], cmd.OutOrStdout(), asJSON)
+		Use:     "list",
+		Short:   "List the tables of export.uri",
+		Example: `  textmill table list --json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := s.loadPlaces(cmd)
+			if err != nil {
+				return err
+			}
+			return local.ListTables(cmd.Context(), cfg, cmd.OutOrStdout(), cmd.ErrOrStderr(), asJSON)
 		},
 	}
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func tableExportCommand() *cobra.Command {
+// onTable finishes a command that works on the one table its argument names.
+func onTable(s *settings, cmd *cobra.Command, run func(cmd *cobra.Command, uri string) error) *cobra.Command {
+	cmd.Args = cobra.ExactArgs(1)
+	cmd.ValidArgsFunction = completeOne(s, completeDatasets)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		uri := args[0]
+		if local.IsDataset(uri) {
+			cfg, err := s.loadPlaces(cmd)
+			if err != nil {
+				return err
+			}
+			if uri, err = local.TableURI(cfg, uri); err != nil {
+				return err
+			}
+		}
+		return run(cmd, uri)
+	}
+	return cmd
+}
+
+func tableSubcommand(s *settings, name, short string, run func(ctx context.Context, dir string, out io.Writer, asJSON bool) error) *cobra.Command {
+	var asJSON bool
+	cmd := onTable(s, &cobra.Command{
+		Use:     name + " TABLE",
+		Short:   short,
+		Example: "  textmill table " + name + " docs\n  textmill table " + name + " ~/.local/share/textmill/tables/docs",
+	}, func(cmd *cobra.Command, uri string) error {
+		return run(cmd.Context(), uri, cmd.OutOrStdout(), asJSON)
+	})
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func tableFilesCommand(s *settings) *cobra.Command {
+	var asJSON, asNUL bool
+	cmd := onTable(s, &cobra.Command{
+		Use:   "files TABLE",
+		Short: "List the table's live files, one absolute path or URI a line",
+		Long: `Lists the files that hold the table's rows at this moment. A character in a path that could pass for another line or steer
+a terminal is written as an escape; -0 gives programs the bare paths, each ended by a NUL byte.`,
+		Example: `  textmill table files docs
+  textmill table files -0 docs | xargs -0 ls -l`,
+	}, func(cmd *cobra.Command, uri string) error {
+		out, form := cmd.OutOrStdout(), local.FilesAsLines
+		switch {
+		case asJSON && asNUL:
+			return usageError{cmd.CommandPath(), errors.New("give --json or -0, not both")}
+		case asNUL && term.IsTerminal(int(os.Stdout.Fd())):
+			return usageError{cmd.CommandPath(), errors.New("-0 is for programs; standard output is a terminal")}
+		case asNUL:
+			out, form = plain.Raw(out), local.FilesAsNUL
+		case asJSON:
+			form = local.FilesAsJSON
+		}
+		return local.TableFiles(cmd.Context(), uri, out, form)
+	})
+	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVarP(&asNUL, "null", "0", false, "end each path with a NUL byte, for xargs -0")
+	return cmd
+}
+
+func tableExportCommand(s *settings) *cobra.Command {
 	var o local.TableExportOptions
-	cmd := &cobra.Command{
+	cmd := onTable(s, &cobra.Command{
 		Use:   "export --format openai-batch TABLE",
 		Short: "Write a table's rows in another program's form",
 		Long: `Writes the rows of TABLE as OpenAI's batches answer requests, one line for each record, in no particular order:
 {"id","custom_id","response":{"status_code","request_id","body"},"error"}. The body is a chat.completion, the completions of
 a record its choices, or a list of embeddings, the chunks of a record its data. A record that failed has "error" and a status
 of 400, or 500 where the model failed. The tokens of log-probabilities are named by their IDs, token_id:N.`,
-		Example: `  textmill table export --format openai-batch ~/.cache/textmill/tables/docs > answers.jsonl
-  textmill table export --format openai-batch --job docs-1 -o answers.jsonl ~/.cache/textmill/tables/docs`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.Format != local.FormatOpenAIBatch {
-				return usageError{cmd.CommandPath(), fmt.Errorf("--format %q is not known; there is %s", o.Format, local.FormatOpenAIBatch)}
-			}
-			o.Dir, o.Out = args[0], cmd.OutOrStdout()
-			return local.TableExport(cmd.Context(), o)
-		},
-	}
+		Example: `  textmill table export --format openai-batch docs > answers.jsonl
+  textmill table export --format openai-batch --job docs-1 -o answers.jsonl docs`,
+	}, func(cmd *cobra.Command, uri string) error {
+		if o.Format != local.FormatOpenAIBatch {
+			return usageError{cmd.CommandPath(), fmt.Errorf("--format %q is not known; there is %s", o.Format, local.FormatOpenAIBatch)}
+		}
+		o.Dir, o.Out = uri, cmd.OutOrStdout()
+		return local.TableExport(cmd.Context(), o)
+	})
 	cmd.Flags().StringVar(&o.Format, "format", "", "the form to write: openai-batch")
 	cmd.Flags().StringVarP(&o.File, "output", "o", "", "write to `FILE`, which appears when it is complete, instead of standard output")
 	cmd.Flags().StringVar(&o.Job, "job", "", "only the rows of this job")
 	require(cmd, "format")
+	completeFlag(cmd, s, "format", oneOf(local.FormatOpenAIBatch))
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"textmill/daemon/plain"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 )
@@ -81,8 +82,7 @@ func DeadList(ctx context.Context, q *queue.Queue, o DeadOptions) error {
 		if n++; n == 1 {
 			fmt.Fprintln(t, "ID\tTIME\tCLASS\tATTEMPTS\tSUBJECT\tBYTES\tREASON")
 		}
-		_, err := fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%d\t%s\n", l.ID, l.Time.Format(time.RFC3339), l.Class, l.Attempts, l.Subject, l.Size, l.Reason)
-		return err
+		return plain.Row(t, l.ID, l.Time.Format(time.RFC3339), l.Class, l.Attempts, l.Subject, l.Size, l.Reason)
 	})
 	if n == 0 && err == nil {
 		fmt.Fprintln(o.Stderr, "no dead letters")
@@ -110,7 +110,8 @@ func DeadShow(ctx context.Context, q *queue.Queue, id string, o DeadOptions) err
 		return writeJSON(o.Stdout, l)
 	}
 	_, err = fmt.Fprintf(o.Stdout, "id            %s\ntime          %s\nclass         %s\nreason        %s\nattempts      %d\nsubject       %s\nsequence      %d\nmodel sha256  %s\nretry         %d\npayload       %d bytes:\n%s\n",
-		l.ID, l.Time.Format(time.RFC3339), l.Class, l.Reason, l.Attempts, l.Subject, l.Sequence, l.ModelSHA256, l.Retry, l.Size, e.Payload)
+		plain.Text(l.ID), l.Time.Format(time.RFC3339), plain.Text(l.Class), plain.Text(l.Reason), l.Attempts, plain.Text(l.Subject),
+		l.Sequence, plain.Text(l.ModelSHA256), l.Retry, l.Size, e.Payload)
 	return err
 }
 
@@ -138,7 +139,7 @@ func DeadRetry(ctx context.Context, q *queue.Queue, ids []string, o DeadOptions)
 		if o.JSON {
 			err = writeJSON(o.Stdout, letterOf(e))
 		} else {
-			_, err = fmt.Fprintf(o.Stdout, "%s retry %d on %s\n", e.ID, e.Retry, e.Subject)
+			_, err = fmt.Fprintf(o.Stdout, "%s retry %d on %s\n", plain.Text(e.ID), e.Retry, plain.Text(e.Subject))
 		}
 		if err != nil {
 			return err

@@ -10,6 +10,8 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"textmill/daemon/plain"
 )
 
 const (
@@ -39,7 +41,7 @@ func newDisplay(o SubmitOptions, now func() counted) *display {
 	if o.Terminal {
 		every = drawEvery
 		d.label.Store("")
-		d.bars = mpb.New(mpb.WithOutput(o.Stderr), mpb.WithWidth(60), mpb.WithRefreshRate(drawEvery))
+		d.bars = mpb.New(mpb.WithOutput(plain.Raw(o.Stderr)), mpb.WithWidth(60), mpb.WithRefreshRate(drawEvery))
 		d.bar = d.bars.New(0, mpb.BarStyle().Rbound("|").Lbound("|"),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return d.label.Load().(string) })))
 	}

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"textmill/daemon/plain"
 	"textmill/jobs/queue"
 )
 
@@ -80,7 +81,9 @@ func writeStatus(o StatusOptions, list []queue.JobStatus) error {
 		} else {
 			shards += "?"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", s.Job, s.State, shards, s.Rows, s.Errors, s.Dead, eta(s.ETASeconds))
+		if err := plain.Row(t, s.Job, s.State, shards, s.Rows, s.Errors, s.Dead, eta(s.ETASeconds)); err != nil {
+			return err
+		}
 	}
 	return t.Flush()
 }
@@ -108,7 +111,7 @@ func unserved(ctx context.Context, q *queue.Queue, o StatusOptions, waiting []qu
 	}
 	for _, w := range waiting {
 		if (o.Job == "" || o.Job == w.Job) && !by[work{w.Task, w.Model}] {
-			fmt.Fprintf(o.Stderr, "nobody serves %s, where %d messages wait: start a daemon that has this model\n", w.Subject, w.Messages)
+			fmt.Fprintf(o.Stderr, "nobody serves %s, where %d messages wait: start a daemon that has this model\n", plain.Text(w.Subject), w.Messages)
 		}
 	}
 	return nil

@@ -105,7 +105,7 @@ func prepare(o SubmitOptions) (*submission, error) {
 		errs = append(errs, fmt.Errorf("job %q does not match [A-Za-z0-9_-]{1,128}", o.Job))
 	}
 	if !jobs.ValidDataset(o.Dataset) {
-		errs = append(errs, fmt.Errorf("dataset %q does not match [A-Za-z0-9_-]{1,64}", o.Dataset))
+		errs = append(errs, fmt.Errorf("dataset %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", o.Dataset))
 	}
 	if o.Model != "" && !jobs.ValidModel(o.Model) {
 		errs = append(errs, fmt.Errorf("model %q does not match [A-Za-z0-9_-]{1,128}", o.Model))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"textmill/daemon/plain"
 	"textmill/jobs"
 )
 
@@ -49,7 +50,7 @@ func (s *Summary) published() string {
 // write answers on Stdout: the job's name, or all as JSON.
 func (s *Summary) write(o SubmitOptions) error {
 	for _, p := range s.Problems {
-		fmt.Fprintf(o.Stderr, "error row: %s\n", p)
+		fmt.Fprintf(o.Stderr, "error row: %s\n", plain.Text(p))
 	}
 	if more := s.Invalid - len(s.Problems); more > 0 && len(s.Problems) > 0 {
 		fmt.Fprintf(o.Stderr, "error rows: %d more\n", more)
@@ -69,7 +70,7 @@ func (s *Summary) writeDryRun(o SubmitOptions) error {
 	fmt.Fprintf(&b, "job      %s\ntask     %s\nmodel    %s\ndataset  %s\nrecords  %d\nshards   %d\nbytes    %d\ninvalid  %d\n",
 		s.Job, s.Task, s.Model, s.Dataset, s.Records, s.Shards, s.Bytes, s.Invalid)
 	for _, p := range s.Problems {
-		fmt.Fprintf(&b, "         %s\n", p)
+		fmt.Fprintf(&b, "         %s\n", plain.Text(p))
 	}
 	_, err := fmt.Fprint(o.Stdout, b.String())
 	return err

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"textmill/daemon/plain"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 )
@@ -84,7 +85,7 @@ type watcher struct {
 func (w *watcher) event(e jobs.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	line := eventLine(e)
+	line := plain.Text(eventLine(e))
 	if w.o.JSON {
 		line = string(e.AppendJSON(nil))
 	}

@@ -35,7 +35,7 @@ func Embed(ctx context.Context, cfg config.Config, o WorkOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
-	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: o.Log}
+	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: o.Log, quiet: o.Quiet}
 	return run.work(ctx, cfg, o, "embedded", m.spec,
 		func(from rows.Origin) rows.Work { return m.engine.Work(&jobs.Shard{Embed: params}, from) },
 		func(id string, list []export.Row) answer { return embedAnswer(id, list, params.ChunkSize > 0) })

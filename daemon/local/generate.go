@@ -34,7 +34,7 @@ func Generate(ctx context.Context, cfg config.Config, o WorkOptions) (err error)
 		g.Stop()
 		err = errors.Join(err, g.Close())
 	}()
-	run := runner{task: jobs.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096, log: o.Log}
+	run := runner{task: jobs.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096, log: o.Log, quiet: o.Quiet}
 	return run.work(ctx, cfg, o, "generated", g.spec,
 		func(from rows.Origin) rows.Work { return g.Engine.Work(&jobs.Shard{Generate: params}, from) }, generateAnswer)
 }

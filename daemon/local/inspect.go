@@ -2,6 +2,7 @@ package local
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"textmill/config"
+	"textmill/daemon/plain"
 	"textmill/models"
 	"textmill/tokenize/chat"
 )
@@ -110,15 +112,15 @@ func InspectModel(cfg config.Config, name string, out io.Writer, asJSON bool) er
 		lines = append(lines, a.decoderModel.lines()...)
 	}
 	for _, line := range append(lines, [2]any{"batch_dependent", a.BatchDependent}) {
-		fmt.Fprintf(w, "%s\t%v\n", line[0], line[1])
+		err = errors.Join(err, plain.Row(w, line[0], line[1]))
 	}
 	for _, note := range a.Notes {
-		fmt.Fprintf(w, "note\t%s\n", note)
+		err = errors.Join(err, plain.Row(w, "note", note))
 	}
 	for _, f := range a.Files {
-		fmt.Fprintf(w, "file\t%s  %s\n", f.SHA256, f.Path)
+		err = errors.Join(err, plain.Row(w, "file", f.SHA256+"  "+f.Path))
 	}
-	return w.Flush()
+	return errors.Join(err, w.Flush())
 }
 
 // inputs are the names of the graph's, those of the KV cache in short.

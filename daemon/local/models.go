@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"textmill/config"
 	"textmill/daemon"
+	"textmill/daemon/plain"
 	"textmill/models"
 )
 
@@ -41,6 +43,22 @@ func known(cfg config.Config) ([]*models.Spec, []error) {
 	return specs, errs
 }
 
+// ModelNames are the names of the models of the configuration and of the cache, which need not be whole.
+func ModelNames(cfg config.Config) []string {
+	names := slices.Collect(maps.Keys(cfg.Models))
+	entries, err := os.ReadDir(filepath.Join(cfg.Home, "models"))
+	if err != nil {
+		return names // none yet
+	}
+	for _, e := range entries {
+		if name := e.Name(); models.ValidName(name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // bundle opens a model by name, and says what there is when it is not there.
 func bundle(cfg config.Config, name string) (*models.Spec, error) {
 	dir := cfg.Models[name].Path
@@ -48,13 +66,13 @@ func bundle(cfg config.Config, name string) (*models.Spec, error) {
 		dir = models.BundleDir(cfg.Home, name)
 	}
 	if _, err := os.Stat(dir); !models.ValidName(name) || errors.Is(err, fs.ErrNotExist) {
-		specs, _ := known(cfg)
-		names := make([]string, len(specs))
-		for i, s := range specs {
-			names[i] = s.Name
+		names := ModelNames(cfg)
+		meant := ""
+		if near := config.Nearest(name, names); near != "" {
+			meant = "; did you mean " + near + "?"
 		}
-		return nil, fmt.Errorf("there is no model %q (%s has: %s); run textmill setup, or textmill models pull",
-			name, filepath.Join(cfg.Home, "models"), cmp.Or(strings.Join(names, ", "), "none"))
+		return nil, fmt.Errorf("there is no model %q%s (%s has: %s); run textmill setup, or textmill models pull",
+			name, meant, filepath.Join(cfg.Home, "models"), cmp.Or(strings.Join(names, ", "), "none"))
 	}
 	return daemon.OpenBundle(cfg, name)
 }
@@ -81,7 +99,7 @@ func ListModels(cfg config.Config, out io.Writer, asJSON bool) error {
 		if a.embedModel != nil {
 			dim, pooling = strconv.Itoa(a.Dim), a.Pooling
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d MB\t%.12s\n", a.Name, a.Task, dim, a.MaxLength, pooling, (a.Bytes+500_000)/1_000_000, a.SHA256)
+		errs = append(errs, plain.Row(w, a.Name, a.Task, dim, a.MaxLength, pooling, fmt.Sprintf("%d MB", (a.Bytes+500_000)/1_000_000), a.SHA256[:min(12, len(a.SHA256))]))
 	}
 	return errors.Join(w.Flush(), errors.Join(errs...))
 }

@@ -25,6 +25,7 @@ type WorkOptions struct {
 	Out    io.Writer // JSONL, one line per text in order
 	Dir    string    // instead of Out: the Delta table that gets the rows, all in one commit
 	Log    *slog.Logger
+	Quiet  bool // do not log how far the work is
 }
 
 // A runner feeds texts to a model and takes their rows in the order of the texts.
@@ -33,6 +34,7 @@ type runner struct {
 	recordBytes int // the longest record
 	answerBytes int // about what a record's rows take
 	log         *slog.Logger
+	quiet       bool
 
 	tokens, made int // tokens run, and those among them that a generation model made
 	begun        time.Time
@@ -91,7 +93,7 @@ func (u *runner) run(ctx context.Context, t Texts, work rows.Work, emit func(job
 			u.tokens += int(rows[i].NTokens.V + rows[i].NOutputTokens.V)
 			u.made += int(rows[i].NOutputTokens.V)
 		}
-		if time.Since(told) >= toldEvery {
+		if !u.quiet && time.Since(told) >= toldEvery {
 			told = time.Now()
 			u.log.InfoContext(ctx, "at work", "task", u.task, "records", records, "tokens_per_second", int(float64(u.tokens)/time.Since(u.begun).Seconds()))
 		}

@@ -2,18 +2,35 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"textmill/config"
+	"textmill/daemon/plain"
 	"textmill/models/fetch"
 )
 
-// Setup obtains libonnxruntime and the default models; what is there already is verified and kept.
-func Setup(ctx context.Context, cfg config.Config, progress io.Writer) error {
-	err := fetch.Setup(ctx, fetchOptions(cfg, progress))
+// installedAnswer is what programs are told of one thing that Setup put in place, or found there.
+type installedAnswer struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Source  string `json:"source,omitempty"`
+	Path    string `json:"path"`
+	Fresh   bool   `json:"fresh"`
+}
+
+// Setup obtains libonnxruntime and the default models; what is there already is verified and kept. As JSON a line for each is
+// written to out.
+func Setup(ctx context.Context, cfg config.Config, out, progress io.Writer, asJSON bool) error {
+	all, err := fetch.Setup(ctx, fetchOptions(cfg, progress))
+	for _, i := range all {
+		if asJSON {
+			err = errors.Join(err, writeJSON(out, installedAnswer{i.Name, i.Version, i.Source, i.Path, i.Fresh}))
+		}
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -57,9 +74,9 @@ func fetchOptions(cfg config.Config, w io.Writer) fetch.Options {
 	return fetch.Options{Home: cfg.Home, Progress: func(p fetch.Progress) {
 		switch {
 		case p.Message != "" && p.Source != "" && !strings.Contains(p.Message, p.Source):
-			fmt.Fprintf(w, "%s: %s (%s)\n", p.Artifact, p.Message, p.Source)
+			fmt.Fprintf(w, "%s: %s (%s)\n", plain.Text(p.Artifact), plain.Text(p.Message), plain.Text(p.Source))
 		case p.Message != "":
-			fmt.Fprintf(w, "%s: %s\n", p.Artifact, p.Message)
+			fmt.Fprintf(w, "%s: %s\n", plain.Text(p.Artifact), plain.Text(p.Message))
 		case time.Since(last) > progressEvery && p.Total > 0:
 			last = time.Now()
 			fmt.Fprintf(w, "%s: %d of %d MB (%s)\n", p.Artifact, p.Done>>20, p.Total>>20, p.Source)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"textmill/daemon/plain"
 	"textmill/export"
 )
 
@@ -68,15 +70,15 @@ func TableInfo(ctx context.Context, dir string, out io.Writer, asJSON bool) erro
 		{"checkpoint", checkpointName(in.Checkpoint)}, {"rows", a.Rows}, {"files", a.Files}, {"bytes", a.Bytes},
 		{"deliveries", fmt.Sprintf("%d committed, %d dead; %d jobs cancelled", a.Settled, a.Dead, a.Cancelled)},
 	} {
-		fmt.Fprintf(w, "%s\t%v\n", line[0], line[1])
+		err = errors.Join(err, plain.Row(w, line[0], line[1]))
 	}
 	if a.Refused != "" {
-		fmt.Fprintf(w, "not writable\t%s\n", a.Refused)
+		err = errors.Join(err, plain.Row(w, "not writable", a.Refused))
 	}
 	for _, c := range columns {
-		fmt.Fprintf(w, "column\t%s\n", c)
+		err = errors.Join(err, plain.Row(w, "column", c))
 	}
-	return w.Flush()
+	return errors.Join(err, w.Flush())
 }
 
 func checkpointName(version int64) string {
@@ -127,8 +129,15 @@ func typeName(raw json.RawMessage) string {
 	return nested.Type
 }
 
+// Forms of a list of files.
+const (
+	FilesAsLines = iota // for people: a path a line, escaped where it could be read as something else
+	FilesAsJSON         // a path with its rows and bytes a line
+	FilesAsNUL          // the bare paths, each ended by a NUL byte, for xargs -0
+)
+
 // TableFiles writes the absolute path of each live file.
-func TableFiles(ctx context.Context, dir string, out io.Writer, asJSON bool) error {
+func TableFiles(ctx context.Context, dir string, out io.Writer, form int) error {
 	in, err := export.Inspect(ctx, dir)
 	if err != nil {
 		return err
@@ -136,15 +145,19 @@ func TableFiles(ctx context.Context, dir string, out io.Writer, asJSON bool) err
 	w := bufio.NewWriter(out)
 	for i := range in.Files {
 		f := &in.Files[i]
-		if !asJSON {
-			fmt.Fprintln(w, f.Path)
-			continue
+		switch form {
+		case FilesAsNUL:
+			_, err = w.WriteString(f.Path + "\x00")
+		case FilesAsJSON:
+			a := fileAnswer{Path: f.Path, Bytes: f.Size}
+			if f.Rows >= 0 {
+				a.Rows = &f.Rows
+			}
+			err = writeJSON(w, a)
+		default:
+			err = plain.Row(w, f.Path)
 		}
-		a := fileAnswer{Path: f.Path, Bytes: f.Size}
-		if f.Rows >= 0 {
-			a.Rows = &f.Rows
-		}
-		if err := writeJSON(w, a); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"textmill/daemon/plain"
 	"textmill/export"
 )
 
@@ -46,12 +47,12 @@ func TableVerify(ctx context.Context, dir string, out io.Writer, asJSON bool) er
 
 func printVerification(out io.Writer, v *export.Verification) error {
 	for _, p := range v.Problems {
-		if _, err := fmt.Fprintf(out, "problem: %s\n", p); err != nil {
+		if _, err := fmt.Fprintf(out, "problem: %s\n", plain.Text(p)); err != nil {
 			return err
 		}
 	}
 	for _, name := range v.Unnamed {
-		if _, err := fmt.Fprintf(out, "not in the log: %s (about to be committed, or removed by the next sweep)\n", name); err != nil {
+		if _, err := fmt.Fprintf(out, "not in the log: %s (about to be committed, or removed by the next sweep)\n", plain.Text(name)); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"textmill/config"
+	"textmill/daemon/plain"
 	"textmill/daemon/trace"
 	"textmill/jobs"
 )
@@ -45,6 +46,9 @@ func Trace(ctx context.Context, cfg config.Config, o TraceOptions) (err error) {
 	record := line{text: o.Text, isText: true}.record(spec.Task, int(cfg.Limits.RecordBytes))
 	if record.Err != nil {
 		return record.Err
+	}
+	if o.Color {
+		o.Out = plain.Raw(o.Out)
 	}
 	out := bufio.NewWriter(o.Out)
 	emit := o.emit(out)

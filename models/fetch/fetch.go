@@ -38,17 +38,21 @@ type Installed struct {
 	Fresh bool
 }
 
-// Setup obtains the library and the default models. What is there already is verified and kept.
-func Setup(ctx context.Context, o Options) error {
-	if _, err := Library(ctx, o); err != nil {
-		return err
+// Setup obtains the library and the default models, and tells what is in place. What is there already is verified and kept.
+func Setup(ctx context.Context, o Options) ([]Installed, error) {
+	library, err := Library(ctx, o)
+	if err != nil {
+		return nil, err
 	}
+	all := []Installed{library}
 	for _, name := range DefaultModels {
-		if _, err := Model(ctx, o, name); err != nil {
-			return err
+		m, err := Model(ctx, o, name)
+		if err != nil {
+			return all, err
 		}
+		all = append(all, m)
 	}
-	return nil
+	return all, nil
 }
 
 // errUnavailable is the class of sources that cannot be asked at all here; the next one is tried without ado.
