@@ -241,7 +241,7 @@ func giveUp(err error) verdict {
 	switch {
 	case errors.As(err, &invalid):
 		return verdict{dead: invalid}
-	case errors.Is(err, export.ErrSchema), errors.Is(err, export.ErrRefused):
+	case errors.Is(err, export.ErrSchema):
 		return verdict{dead: &jobs.Invalid{Class: jobs.Schema, Reason: err.Error()}}
 	case errors.Is(err, errCancelled):
 		return verdict{outcome: export.Cancelled}

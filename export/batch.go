@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"textmill/export/delta"
+	"textmill/export/part"
 )
 
 // Batch gathers the rows of whole deliveries for one commit. Its methods are safe for concurrent use, except that nothing
@@ -203,7 +204,10 @@ func (b *Batch) actions(keep []*delivery, res *Result) ([]delta.Action, error) {
 	actions := txnsOf(keys, now.UnixMilli())
 	if b.h.kind != b.kind {
 		m := b.h.snap.Metadata
-		m.SchemaString = metadata("", b.kind, now.UnixMilli()).SchemaString
+		var err error
+		if m.SchemaString, err = part.WithEmbedding(m.SchemaString, b.kind); err != nil {
+			return nil, err
+		}
 		actions = append(actions, delta.Action{Metadata: &m})
 	}
 	for _, p := range parts {

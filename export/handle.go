@@ -154,6 +154,9 @@ func (h *handle) judge() {
 	if n := len(p.ReaderFeatures) + len(p.WriterFeatures); n > 0 {
 		refuse("table features are set: %v", append(p.ReaderFeatures, p.WriterFeatures...))
 	}
+	if f := m.Format.Provider; f != "parquet" {
+		refuse("its files are %s", f)
+	}
 	if len(m.PartitionColumns) > 0 {
 		refuse("partitioned by %v", m.PartitionColumns)
 	}

@@ -168,39 +168,3 @@ func TestCommitIntoACleanedLogIsTakenBack(t *testing.T) {
 		}
 	}
 }
-
-func TestForeignTablesAreRefused(t *testing.T) {
-	for name, entry := range map[string]string{
-		"protocol": `{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["appendOnly"]}}`,
-		"reader":   `{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}}`,
-		"schema":   `{"metaData":{"id":"x","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[]}","partitionColumns":[],"configuration":{}}}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			tab := table(t, openStore(t, dir))
-			put(t, tab, "a")
-			b := begin(t, tab)
-			add(t, b, "b")
-			if name == "schema" {
-				in, err := Inspect(t.Context(), tab.Path())
-				if err != nil {
-					t.Fatal(err)
-				}
-				entry = `{"metaData":{"id":"` + in.ID + entry[len(`{"metaData":{"id":"x`):]
-			}
-			err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(2)), []byte(entry+"\n"), 0o644)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := b.Commit(t.Context()); !errors.Is(err, ErrRefused) {
-				t.Errorf("commit: %v", err)
-			}
-			if _, err := tab.Begin(EmbeddingFloat32); !errors.Is(err, ErrRefused) {
-				t.Errorf("begin: %v", err)
-			}
-			if o := outcome(t, tab, key("a")); o != Committed {
-				t.Errorf("lookup still says %v", o)
-			}
-		})
-	}
-}

@@ -107,6 +107,22 @@ func (t *Table) Lookup(ctx context.Context, k Key) (Outcome, error) {
 	return t.h.ledger.look(k), nil
 }
 
+// Writable is ErrRefused when textmill must not write to the table, as its log says now. A table that does not exist is
+// writable.
+func (t *Table) Writable(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.h == nil || t.h.refused != nil {
+		if err := t.refresh(ctx); err != nil {
+			return err
+		}
+	}
+	if t.h == nil {
+		return nil
+	}
+	return t.h.refused
+}
+
 // ensure opens the table for writing and makes it where it is absent.
 func (t *Table) ensure(ctx context.Context, kind EmbeddingKind) (*handle, error) {
 	t.commits.Lock()

@@ -66,23 +66,33 @@ func schemaOf(kind Embedding) *parquet.Schema {
 	return parquet.SchemaOf(new(record[float32]))
 }
 
-// sameColumns compares names, physical and logical types, as other tools may name lists' inner fields otherwise.
+// sameColumns compares names, physical and logical types, as other tools may name lists' inner fields otherwise. A file that
+// another tool rewrote may have columns beside ours, and in another order.
 func sameColumns(want, got *parquet.Schema) error {
-	w, g := want.Columns(), got.Columns()
-	if len(w) != len(g) {
-		return fmt.Errorf("%d leaf columns, not %d", len(g), len(w))
-	}
-	for i := range w {
-		a, _ := want.Lookup(w[i]...)
-		b, ok := got.Lookup(g[i]...)
-		if !ok || w[i][0] != g[i][0] {
-			return fmt.Errorf("column %d is %s, not %s", i, g[i][0], w[i][0])
+	w, g := leavesByColumn(want), leavesByColumn(got)
+	for _, field := range want.Fields() {
+		name := field.Name()
+		if len(w[name]) != len(g[name]) {
+			return fmt.Errorf("column %s has %d leaves, not %d", name, len(g[name]), len(w[name]))
 		}
-		if a.Node.Type().Kind() != b.Node.Type().Kind() || bits(a.Node) != bits(b.Node) {
-			return fmt.Errorf("column %s is %s, not %s", w[i][0], b.Node.Type(), a.Node.Type())
+		for i, a := range w[name] {
+			b := g[name][i]
+			if a.Node.Type().Kind() != b.Node.Type().Kind() || bits(a.Node) != bits(b.Node) {
+				return fmt.Errorf("column %s is %s, not %s", name, b.Node.Type(), a.Node.Type())
+			}
 		}
 	}
 	return nil
+}
+
+func leavesByColumn(s *parquet.Schema) map[string][]parquet.LeafColumn {
+	all := map[string][]parquet.LeafColumn{}
+	for _, path := range s.Columns() {
+		if leaf, ok := s.Lookup(path...); ok {
+			all[path[0]] = append(all[path[0]], leaf)
+		}
+	}
+	return all
 }
 
 // bits is an integer's width, 32 where an INT32 has no logical type, and 0 for what is no small integer.

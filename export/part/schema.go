@@ -3,6 +3,8 @@ package part
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -87,59 +89,111 @@ func SchemaString(kind Embedding) string {
 	return string(b)
 }
 
-// KindOf tells the element type of a Delta schema's embedding column; an error says how the schema is not a table of ours.
+// KindOf tells the element type of a Delta schema's embedding column; an error says how rows of ours cannot be written to a table
+// of that schema. Columns may stand in any order, and others beside ours that may be null: a part that lacks them says null.
 func KindOf(schemaString string) (Embedding, error) {
-	var got any
-	if err := json.Unmarshal([]byte(schemaString), &got); err != nil {
-		return 0, fmt.Errorf("schemaString is not JSON: %w", err)
+	got, err := fieldsOf(schemaString)
+	if err != nil {
+		return 0, err
 	}
-	var firstErr error
-	for kind := Float32; kind <= Int16; kind++ {
-		var want any
-		if err := json.Unmarshal([]byte(SchemaString(kind)), &want); err != nil {
-			return 0, err
-		}
-		err := sameSchema(want, got)
-		if err == nil {
-			return kind, nil
-		}
-		if firstErr == nil {
-			firstErr = err
+	kind := Float32
+	for k := Float32; k <= Int16; k++ {
+		if i := slices.IndexFunc(got, named("embedding")); i >= 0 && sameType(got[i], fieldOfEmbedding(k)) {
+			kind = k
 		}
 	}
-	return 0, firstErr
+	want, err := fieldsOf(SchemaString(kind))
+	if err != nil {
+		return 0, err
+	}
+	return kind, fits(want, got)
 }
 
-// sameSchema compares field by field and leaves each field's metadata aside, in which other tools keep comments.
-func sameSchema(want, got any) error {
-	wf, gf := fieldsOf(want), fieldsOf(got)
-	if len(wf) != len(gf) {
-		return fmt.Errorf("the table has %d columns, textmill's have %d", len(gf), len(wf))
+// WithEmbedding is a schema with another element type of the embedding column, and everything else as it is.
+func WithEmbedding(schemaString string, kind Embedding) (string, error) {
+	var schema map[string]any
+	if err := json.Unmarshal([]byte(schemaString), &schema); err != nil {
+		return "", fmt.Errorf("schemaString is not JSON: %w", err)
 	}
-	for i := range wf {
-		w, g := wf[i], gf[i]
-		for _, key := range []string{"name", "type", "nullable"} {
-			if fmt.Sprint(w[key]) != fmt.Sprint(g[key]) {
-				return fmt.Errorf("column %d: %s is %v, textmill's is %v (%v)", i, key, g[key], w[key], w["name"])
-			}
+	fields, err := fieldsOf(schemaString)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range fields {
+		if named("embedding")(f) {
+			f["type"] = deltaArray{Type: "array", ElementType: kind.DeltaType()}
 		}
-		meta, _ := g["metadata"].(map[string]any)
-		if _, ok := meta["delta.invariants"]; ok {
-			return fmt.Errorf("column %v has delta.invariants", g["name"])
+	}
+	schema["fields"] = fields
+	b, err := json.Marshal(schema)
+	return string(b), err
+}
+
+// field is a column of a Delta schema, as JSON has it.
+type field = map[string]any
+
+func named(name string) func(field) bool { return func(f field) bool { return f["name"] == name } }
+
+func fieldOfEmbedding(kind Embedding) field {
+	return field{"type": map[string]any{"type": "array", "elementType": kind.DeltaType(), "containsNull": false}}
+}
+
+func sameType(a, b field) bool { return reflect.DeepEqual(a["type"], b["type"]) }
+
+func fieldsOf(schemaString string) ([]field, error) {
+	var schema struct {
+		Fields []field `json:"fields"`
+	}
+	if err := json.Unmarshal([]byte(schemaString), &schema); err != nil {
+		return nil, fmt.Errorf("schemaString is not JSON: %w", err)
+	}
+	return schema.Fields, nil
+}
+
+// fits leaves each column's metadata aside, in which other tools keep comments, but for what a writer must heed.
+func fits(want, got []field) error {
+	for _, w := range want {
+		i := slices.IndexFunc(got, named(w["name"].(string)))
+		if i < 0 {
+			return fmt.Errorf("it has no column %v", w["name"])
+		}
+		if !sameType(got[i], w) {
+			return fmt.Errorf("column %v is %v, textmill's is %v", w["name"], got[i]["type"], w["type"])
+		}
+	}
+	for _, g := range got {
+		if nullable, _ := g["nullable"].(bool); !nullable {
+			return fmt.Errorf("column %v must not be null", g["name"])
+		}
+		if key := demand(g); key != "" {
+			return fmt.Errorf("column %v has %s", g["name"], key)
 		}
 	}
 	return nil
 }
 
-func fieldsOf(schema any) []map[string]any {
-	m, _ := schema.(map[string]any)
-	list, _ := m["fields"].([]any)
-	out := make([]map[string]any, 0, len(list))
-	for _, f := range list {
-		fm, _ := f.(map[string]any)
-		out = append(out, fm)
+// demand finds what a writer must heed in a column or in what it is made of.
+func demand(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range []string{"delta.invariants", "delta.generationExpression", "delta.identity.start", "delta.columnMapping.id"} {
+			if _, ok := v[key]; ok {
+				return key
+			}
+		}
+		for _, inner := range v {
+			if key := demand(inner); key != "" {
+				return key
+			}
+		}
+	case []any:
+		for _, inner := range v {
+			if key := demand(inner); key != "" {
+				return key
+			}
+		}
 	}
-	return out
+	return ""
 }
 
 func optional(s *string) *string {

@@ -1,0 +1,176 @@
+package export
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"textmill/export/delta"
+	"textmill/export/internal/foreign"
+	"textmill/export/part"
+)
+
+// A column that another tool added is null in our rows, for every reader, and ours and theirs live in one table.
+func TestColumnsOfOthersAreNull(t *testing.T) {
+	tab := table(t, openStore(t, t.TempDir(), func(o *Options) { o.CheckpointEvery = 3 }))
+	put(t, tab, "a")
+	stale := begin(t, tab)
+	add(t, stale, "b")
+	foreign.Python(t, `
+import sys, deltalake
+from deltalake.schema import Field, PrimitiveType, ArrayType, MapType, StructType
+t = deltalake.DeltaTable(sys.argv[1])
+t.alter.add_columns([Field("review", PrimitiveType("string")), Field("score", PrimitiveType("double")),
+  Field("seen", StructType([Field("by", PrimitiveType("string")), Field("at", PrimitiveType("timestamp"))])),
+  Field("tags", ArrayType(PrimitiveType("string"), True)), Field("more", MapType(PrimitiveType("string"), PrimitiveType("long")))])
+`, tab.Path())
+	commit(t, stale)
+	put(t, tab, "c", "a")
+	holds(t, tab, "a", "b", "c")
+	foreignAgree(t, tab)
+	// What others write into their columns stays there, and a file that holds both is read by us.
+	told := foreign.Python(t, `
+import sys, json, deltalake
+path = sys.argv[1]
+t = deltalake.DeltaTable(path)
+t.update(updates={"review": "'good'", "score": "0.5"}, predicate="record_id = 'a-3'")
+t = deltalake.DeltaTable(path)
+t.optimize.compact()
+t = deltalake.DeltaTable(path)
+t.create_checkpoint()
+rows = t.to_pyarrow_table().to_pylist()
+print(json.dumps([len(t.files()) if hasattr(t, "files") else len(t.file_uris()), sorted(str([r["record_id"], r["review"], r["score"], r["seen"], r["tags"], r["more"]]) for r in rows if r["review"] or r["record_id"] == "b-1")]))
+`, tab.Path())
+	var got struct {
+		files int
+		rows  []string
+	}
+	if err := json.Unmarshal([]byte(told), &[]any{&got.files, &got.rows}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"['a-3', 'good', 0.5, None, None, None]", "['b-1', None, None, None, None, None]"}
+	if got.files != 1 || !slices.Equal(got.rows, want) {
+		t.Errorf("delta-rs tells %s", told)
+	}
+	put(t, tab, "d", "c")
+	holds(t, tab, "a", "b", "c", "d")
+	foreignAgree(t, tab)
+	if _, err := tab.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	foreignAgree(t, tab)
+}
+
+// The type of vectors is bound when the first are written, whatever columns others added before.
+func TestVectorsTypeIsBoundBesideColumnsOfOthers(t *testing.T) {
+	tab := table(t, openStore(t, t.TempDir()))
+	if _, err := tab.Judge(t.Context(), []Verdict{DeadVerdict(key("dead"))}); err != nil { // makes the table
+		t.Fatal(err)
+	}
+	const addColumn = `
+import sys, deltalake
+from deltalake.schema import Field, PrimitiveType
+deltalake.DeltaTable(sys.argv[1]).alter.add_columns([Field("review", PrimitiveType("string"), metadata={"comment": "ours"})])`
+	foreign.Python(t, addColumn, tab.Path())
+	b, err := tab.Begin(EmbeddingInt8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Abort()
+	rows := sample("a", 10)
+	for i := range rows {
+		rows[i].Embedding, rows[i].Embedding8 = nil, []int8{1, 2, 3}
+	}
+	if err := b.Add(key("a"), rows); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, b)
+	in, err := Inspect(t.Context(), tab.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.Embedding != "list<byte>" || !strings.Contains(in.Schema, `"review"`) || !strings.Contains(in.Schema, "ours") {
+		t.Errorf("the schema is %s", in.Schema)
+	}
+	foreignAgree(t, tab)
+}
+
+// Whatever we cannot write is refused, and what is known of the table stays known.
+func TestForeignTablesAreRefused(t *testing.T) {
+	column := func(name, typ string, rest string) string {
+		return strings.Replace(part.SchemaString(part.Float32), `"fields":[`, `"fields":[{"name":"`+name+`","type":`+typ+rest+`},`, 1)
+	}
+	swap := func(from, to string) string { return strings.Replace(part.SchemaString(part.Float32), from, to, 1) }
+	metadata := func(schema string, change func(m map[string]any)) string {
+		m := map[string]any{"id": "ID", "format": map[string]any{"provider": "parquet", "options": map[string]any{}},
+			"schemaString": schema, "partitionColumns": []string{}, "configuration": map[string]any{}}
+		if change != nil {
+			change(m)
+		}
+		b, err := json.Marshal(map[string]any{"metaData": m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	ours := part.SchemaString(part.Float32)
+	nullable := `,"nullable":true,"metadata":{}`
+	cases := map[string]struct{ entry, why string }{
+		"writer":      {`{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["appendOnly"]}}`, "protocol"},
+		"reader":      {`{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}}`, "protocol"},
+		"features":    {`{"protocol":{"minReaderVersion":1,"minWriterVersion":2,"writerFeatures":["invented"]}}`, "features"},
+		"no columns":  {metadata(`{"type":"struct","fields":[]}`, nil), "no column job"},
+		"not null":    {metadata(column("review", `"string"`, `,"nullable":false,"metadata":{}`), nil), "review must not be null"},
+		"ours not":    {metadata(swap(`"name":"text","type":"string","nullable":true`, `"name":"text","type":"string","nullable":false`), nil), "text must not be null"},
+		"type":        {metadata(swap(`"name":"dim","type":"integer"`, `"name":"dim","type":"long"`), nil), "column dim is long"},
+		"embedding":   {metadata(swap(`"elementType":"float","containsNull":false},"nullable":true,"metadata":{}},{"name":"logprobs"`, `"elementType":"double","containsNull":false},"nullable":true,"metadata":{}},{"name":"logprobs"`), nil), "column embedding is"},
+		"a name":      {metadata(swap(`"name":"output"`, `"name":"Output"`), nil), "no column output"},
+		"invariant":   {metadata(column("review", `"string"`, `,"nullable":true,"metadata":{"delta.invariants":"{}"}`), nil), "delta.invariants"},
+		"deep":        {metadata(column("r", `{"type":"struct","fields":[{"name":"x","type":"long"`+nullable[:len(nullable)-1]+`"delta.invariants":"{}"}}]}`, nullable), nil), "delta.invariants"},
+		"constraint":  {metadata(ours, func(m map[string]any) { m["configuration"] = map[string]any{"delta.constraints.c": "dim > 0"} }), "delta.constraints.c"},
+		"partitioned": {metadata(ours, func(m map[string]any) { m["partitionColumns"] = []string{"job"} }), "partitioned"},
+		"provider":    {metadata(ours, func(m map[string]any) { m["format"] = map[string]any{"provider": "orc", "options": map[string]any{}} }), "orc"},
+	}
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		t.Run(name, func(t *testing.T) {
+			tab := table(t, openStore(t, t.TempDir()))
+			put(t, tab, "a")
+			b := begin(t, tab)
+			add(t, b, "b")
+			in, err := Inspect(t.Context(), tab.Path())
+			if err != nil {
+				t.Fatal(err)
+			}
+			entry := strings.Replace(cases[name].entry, `"id":"ID"`, `"id":"`+in.ID+`"`, 1)
+			if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(2)), []byte(entry+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Commit(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), cases[name].why) {
+				t.Errorf("commit: %v; want %q", err, cases[name].why)
+			}
+			if _, err := tab.Begin(EmbeddingFloat32); !errors.Is(err, ErrRefused) {
+				t.Errorf("begin: %v", err)
+			}
+			if err := tab.Writable(t.Context()); !errors.Is(err, ErrRefused) {
+				t.Errorf("writable: %v", err)
+			}
+			if o := outcome(t, tab, key("a")); o != Committed {
+				t.Errorf("lookup still says %v", o)
+			}
+			// What stood in the way is taken away again, by whoever put it there.
+			undo := strings.Replace(metadata(ours, nil), `"id":"ID"`, `"id":"`+in.ID+`"`, 1) + "\n" + `{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}` + "\n"
+			if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(3)), []byte(undo), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := tab.Writable(t.Context()); err != nil {
+				t.Errorf("writable again: %v", err)
+			}
+			put(t, tab, "b")
+		})
+	}
+}
