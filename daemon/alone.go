@@ -145,6 +145,9 @@ func (s *server) openTrial(work context.Context, f *flight, shard *jobs.Shard) (
 // died before they were published.
 func (s *server) recall(work context.Context, f *flight, shard *jobs.Shard) error {
 	trial, _, err := f.lane.table.Trial(work, f.key, f.kind)
+	if errors.Is(err, export.ErrRefused) {
+		return nil // a table that is not ours to write to has no trials
+	}
 	if err != nil || trial == nil || len(trial.Guilty) == 0 {
 		return err
 	}

@@ -51,6 +51,10 @@ func (d *Daemon) judgeCancelled(ctx context.Context, dataset string, request job
 		return 0, err
 	}
 	result, err := table.Judge(ctx, []export.Verdict{export.CancelVerdict(request.Job, request.Time)})
+	if errors.Is(err, export.ErrRefused) { // nothing of this version's can be committed there; the messages are still to be purged
+		d.log.WarnContext(ctx, "cancel not written", "job", request.Job, "dataset", dataset, "error", err.Error())
+		err = nil
+	}
 	return result.Version, errors.Join(err, table.Close())
 }
 

@@ -198,7 +198,9 @@ func (c *committer) publish(ctx context.Context, batch *export.Batch, members []
 	c.metrics.commitTime.Observe(time.Since(begun).Seconds())
 	if err != nil {
 		batch.Abort()
-		c.lanes.failed(err)
+		if c.lanes.refused.note(c.dataset, err); !errors.Is(err, export.ErrRefused) {
+			c.lanes.failed(err)
+		}
 		c.metrics.commits.WithLabelValues(c.dataset, "failed").Inc()
 		c.log.ErrorContext(ctx, "commit failed, its deliveries are handed back", "dataset", c.dataset, "deliveries", len(members), "error", err.Error())
 		for _, f := range members {
@@ -220,6 +222,7 @@ func (c *committer) publish(ctx context.Context, batch *export.Batch, members []
 func (c *committer) refuse(ctx context.Context, f *flight, err error) {
 	f.halt(err)
 	c.refused[f] = err
+	c.lanes.refused.note(c.dataset, err)
 	if errors.Is(err, export.ErrSchema) || errors.Is(err, export.ErrRefused) || errors.Is(err, export.ErrRow) {
 		return
 	}

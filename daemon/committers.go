@@ -21,6 +21,7 @@ type committers struct {
 	maxOpen int
 	make    func(dataset string, t *export.Table) *committer
 	work    context.Context
+	refused *refusals
 
 	waiting atomic.Int32 // flights that wait for a lane: those who have one commit what they hold
 

@@ -72,7 +72,8 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	d.settler = &settler{queue: d.queue, log: log, metrics: d.metrics}
-	d.lanes = &committers{store: d.store, maxOpen: d.shares.tables, make: d.newCommitter, work: d.work, lanes: map[string]*lane{}}
+	d.lanes = &committers{store: d.store, maxOpen: d.shares.tables, make: d.newCommitter, work: d.work, lanes: map[string]*lane{},
+		refused: &refusals{log: log, gauge: d.metrics.refused, why: map[string]string{}}}
 	if err := d.openTracker(ctx); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -63,6 +64,9 @@ func (d *Daemon) readyz(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("ready\n"))
+	for _, why := range d.lanes.refused.reasons() { // other tables are served
+		_, _ = fmt.Fprintln(w, "refused:", why)
+	}
 }
 
 // statusPage is what the daemon serves and holds, as JSON.
@@ -80,7 +84,9 @@ func (d *Daemon) statusPage(w http.ResponseWriter, _ *http.Request) {
 		InFlight int      `json:"deliveries_in_flight"`
 		Unserved []string `json:"unserved_subjects"`
 		NotReady []string `json:"not_ready,omitempty"`
-	}{InFlight: d.ledger.size(), Unserved: d.unservedSubjects(), NotReady: d.notReady()}
+
+		Refused map[string]string `json:"refused_tables,omitempty"` // by dataset, why this version must not write to it
+	}{InFlight: d.ledger.size(), Unserved: d.unservedSubjects(), NotReady: d.notReady(), Refused: d.lanes.refused.reasons()}
 	for _, s := range d.servers {
 		page.Models = append(page.Models, model{s.spec.Name, s.spec.Task, s.spec.SHA256, s.device, s.batch, s.workers})
 	}

@@ -24,6 +24,7 @@ type metrics struct {
 	commits    *prometheus.CounterVec // by dataset, result
 	commitTime prometheus.Histogram
 	unserved   prometheus.Gauge
+	refused    *prometheus.GaugeVec   // by dataset
 	dead       *prometheus.CounterVec // by class
 }
 
@@ -49,10 +50,12 @@ func newMetrics() *metrics {
 		commitTime: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "textmill", Name: "commit_seconds",
 			Help: "Time from closing a part to the log entry.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
 		unserved: gauge("unserved_subjects", "Job subjects that hold messages and that no model here serves."),
-		dead:     counter("dead_letters_total", "Dead letters by class.", "class"),
+		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "textmill", Name: "refused_tables",
+			Help: "Tables that this version must not write to, as /status says why; work for them waits in the queue."}, []string{"dataset"}),
+		dead: counter("dead_letters_total", "Dead letters by class.", "class"),
 	}
 	m.registry.MustRegister(m.deliveries, m.inFlight, m.rows, m.tokens, m.padded, m.batches, m.made, m.runSeconds,
-		m.commits, m.commitTime, m.unserved, m.dead,
+		m.commits, m.commitTime, m.unserved, m.refused, m.dead,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

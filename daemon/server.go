@@ -241,6 +241,10 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 	}
 	f.lane = lane
 	v, settled, err := lookUp(work, lane.table, f)
+	if err == nil && !settled { // what cannot be written need not be computed
+		err = lane.table.Writable(work)
+		s.committers.refused.note(f.dataset, err)
+	}
 	if err != nil {
 		v = giveUp(err)
 	}

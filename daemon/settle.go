@@ -90,6 +90,9 @@ func (s *settler) conclude(ctx context.Context, f *flight, v verdict) error {
 	case v.outcome == export.Cancelled:
 		return f.delivery.Term(ctx, "cancelled")
 	default:
+		if errors.Is(v.cause, export.ErrRefused) {
+			v.delay = refusedDelay(f.delivery.Delivered)
+		}
 		return f.delivery.Nak(v.delay)
 	}
 }

@@ -1,0 +1,74 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"textmill/export"
+)
+
+// mostRefusedDelay bounds how long work for a refused table stays away once the table is mended.
+const mostRefusedDelay = time.Minute
+
+// refusedDelay grows with how often a delivery came, since only somebody outside can mend the table.
+func refusedDelay(delivered int) time.Duration {
+	return min(handBackDelay<<min(max(delivered-1, 0), 8), mostRefusedDelay)
+}
+
+// refusals are the tables that another tool, or a later textmill, made such that this one must not write to them. Their work
+// waits in the queue until it can be done, here or by another version: it is never a dead letter.
+type refusals struct {
+	log   *slog.Logger
+	gauge *prometheus.GaugeVec
+
+	mu  sync.Mutex
+	why map[string]string // by dataset
+}
+
+// note takes in what a try to write to a dataset's table came to. A new reason is told once.
+func (r *refusals) note(dataset string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, was := r.why[dataset]
+	switch {
+	case errors.Is(err, export.ErrRefused):
+		r.why[dataset] = err.Error()
+		r.gauge.WithLabelValues(dataset).Set(1)
+		if !was || before != err.Error() {
+			r.log.Error("a table cannot be written to by this version; work for it waits in the queue", "dataset", dataset, "error", err.Error())
+		}
+	case err == nil && was:
+		delete(r.why, dataset)
+		r.gauge.DeleteLabelValues(dataset)
+		r.log.Info("a table can be written to again", "dataset", dataset)
+	}
+}
+
+// reasons are by dataset.
+func (r *refusals) reasons() map[string]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.why)
+}
+
+// lookAgain forgets refusals that hold no longer, also of tables that no work comes for.
+func (r *refusals) lookAgain(ctx context.Context, store *export.Store) {
+	for _, dataset := range slices.Sorted(maps.Keys(r.reasons())) {
+		t, err := store.Table(dataset)
+		if err == nil {
+			err = t.Writable(ctx)
+			r.note(dataset, err)
+			err = t.Close()
+		}
+		if err != nil {
+			r.log.WarnContext(ctx, "look at a table that was refused", "dataset", dataset, "error", err.Error())
+		}
+	}
+}
