@@ -192,7 +192,7 @@ func (s *server) letter(f *flight, shard *jobs.Shard, index int, record jobs.Rec
 		payload = fmt.Appendf(nil, "record %d of shard %s cannot be written: %v", index, shard.ID, err)
 	}
 	return queue.DeadLetter{
-		Delivery: f.delivery, Payload: payload, Key: fmt.Sprintf("%s/%d", f.key, index), Class: classCrash, ModelSHA256: f.weights,
+		Delivery: f.delivery, Payload: payload, Key: fmt.Sprintf("%s/%d", f.letterKey(), index), Class: classCrash, ModelSHA256: f.weights,
 		Reason: fmt.Sprintf("record %s killed %d processes that ran nothing else", record.ID, deathsAlone),
 	}
 }

@@ -32,7 +32,7 @@ func TestLetterOfARecordIsAJobMessage(t *testing.T) {
 		if got := one.Records[0]; got.ID != want.ID || got.Text != want.Text || got.Attributes["k"] != want.Attributes["k"] {
 			t.Errorf("record %d became %+v, want %+v", i, got, want)
 		}
-		for _, key := range []string{l.Key, export.JobKey(one.Job, one.KeyID, l.Payload).AppID} {
+		for _, key := range []string{l.Key, export.JobKey(one.Task, one.Model, one.Job, one.KeyID, l.Payload).AppID} {
 			if keys[key] {
 				t.Errorf("record %d: key %s is another's", i, key)
 			}

@@ -3,10 +3,12 @@ package daemon
 import (
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"textmill/config"
 	"textmill/jobs"
 )
 
@@ -150,6 +152,41 @@ func TestEventsTellPayloadsApart(t *testing.T) {
 	r.publish(embedSubject, nil, first)
 	committed.Truncated, committed.Dropped, committed.Uncounted = 0, 0, true
 	check(committed)
+}
+
+func TestEachModelGetsItsRows(t *testing.T) {
+	cfg := testConfig(t)
+	second := filepath.Join(t.TempDir(), "second")
+	if err := os.Symlink(filepath.Join(cfg.Home, "models", model), second); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Models["second"] = config.Model{BatchTokens: 1024, Path: second}
+	r := start(t, cfg)
+	const payload = `{"job":"both","shard":0,"dataset":"both","records":[{"id":"a","text":"x"},{"id":"b","text":"y"}]}`
+	subjects := []string{"textmill.jobs.embed." + model + ".both", "textmill.jobs.embed.second.both"}
+	told := map[string]int64{}
+	for range 2 { // the second time they are duplicates, each of its own model's rows
+		for _, subject := range subjects {
+			r.publish(subject, nil, payload)
+		}
+		for range subjects {
+			e := r.await(jobs.EventCommitted)
+			told[e.Model] += e.Rows
+		}
+		r.drain()
+		forgetEvents(t, cfg)
+		r = start(t, cfg)
+	}
+	if told[model] != 4 || told["second"] != 4 {
+		t.Errorf("events tell of %v rows", told)
+	}
+	counts := map[any]int{}
+	for _, row := range readTable(t, cfg, "both") {
+		counts[row["model"]]++
+	}
+	if len(counts) != 2 || counts[model] != 2 || counts["second"] != 2 {
+		t.Errorf("delta-rs counts %v", counts)
+	}
 }
 
 func TestDrainFinishesWhatWasFetched(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -55,13 +56,16 @@ func newFlight(d *queue.Delivery, shard *jobs.Shard) *flight {
 		f.job, f.shard, f.dataset, f.shards = shard.Job, shard.EventID(), shard.Dataset, shard.Shards
 	}
 	if shard != nil && shard.KeyID != "" {
-		f.key = export.JobKey(shard.Job, shard.KeyID, d.Data)
+		f.key = export.JobKey(shard.Task, shard.Model, shard.Job, shard.KeyID, d.Data)
 	} else {
 		f.shard = cmp.Or(f.shard, strconv.FormatUint(d.Sequence, 10))
 		f.key = export.SeqKey(d.Stream, d.StreamCreated, d.Sequence, d.Timestamp, f.job)
 	}
 	return f
 }
+
+// letterKey names the delivery's dead letter: another payload under the same name has one of its own.
+func (f *flight) letterKey() string { return fmt.Sprintf("%s@%d", f.key, f.key.Version) }
 
 // piece is a part of a flight's rows on its way to the committer.
 type piece struct {

@@ -16,6 +16,9 @@ import (
 // errDraining is why work is handed back when the daemon stops.
 var errDraining = errors.New("the daemon is stopping")
 
+// errLookAgain: the table's log got something meanwhile that only a look at its rows explains.
+var errLookAgain = errors.New("the delivery must be looked up again")
+
 // verdict is the one outcome of a delivery.
 type verdict struct {
 	outcome export.Outcome // Absent: not settled, handed back
@@ -107,8 +110,12 @@ func (s *settler) bury(ctx context.Context, f *flight, why *jobs.Invalid) error 
 		if err != nil {
 			return fmt.Errorf("write verdict: %w", err)
 		}
-		if result.Outcomes[f.key.AppID] == export.Committed { // by another daemon
+		switch result.Outcomes[f.key.AppID] {
+		case export.Committed: // by another daemon
 			return s.conclude(ctx, f, verdict{outcome: export.Committed, version: result.Version})
+		case export.Dead:
+		default:
+			return fmt.Errorf("write verdict: %w", errLookAgain)
 		}
 	}
 	payload, err := f.delivery.Payload(ctx)
@@ -116,18 +123,20 @@ func (s *settler) bury(ctx context.Context, f *flight, why *jobs.Invalid) error 
 		return fmt.Errorf("read payload of dead letter: %w", err)
 	}
 	letter := queue.DeadLetter{
-		Key: f.key.String(), Class: why.Class, Reason: why.Reason, Delivery: f.delivery, Payload: payload, ModelSHA256: f.weights,
+		Key: f.letterKey(), Class: why.Class, Reason: why.Reason, Delivery: f.delivery, Payload: payload, ModelSHA256: f.weights,
 	}
 	crash.Point("before-letter")
-	if err := s.queue.PublishDead(ctx, letter); err != nil {
+	known, err := s.letterOf(ctx, f, why)
+	if err == nil && known == nil {
+		err = s.queue.PublishDead(ctx, letter)
+	}
+	if err != nil {
 		return fmt.Errorf("publish dead letter: %w", err)
 	}
 	e := f.event(jobs.EventDead)
 	e.Class, e.Reason = why.Class, why.Reason
-	if why.Class == classJudged { // why it was judged stands in the letter, unless that is gone
-		if known, err := s.queue.GetDead(ctx, jobs.KeyHash(letter.Key)); err == nil {
-			e.Class, e.Reason = known.Class, known.Reason
-		}
+	if known != nil {
+		e.Class, e.Reason = known.Class, known.Reason
 	}
 	if err := s.queue.PublishEvent(ctx, e); err != nil {
 		return fmt.Errorf("publish event: %w", err)
@@ -137,6 +146,25 @@ func (s *settler) bury(ctx context.Context, f *flight, why *jobs.Invalid) error 
 	}
 	crash.Point("before-term")
 	return f.delivery.Term(ctx, why.Class)
+}
+
+// letterOf finds the letter of a delivery that was judged dead before it came, also under the name that an older version
+// gave it; nil where there is none. It says why.
+func (s *settler) letterOf(ctx context.Context, f *flight, why *jobs.Invalid) (*queue.DeadEntry, error) {
+	if why.Class != classJudged {
+		return nil, nil
+	}
+	for _, key := range []string{f.letterKey(), f.key.Older()} {
+		known, err := s.queue.GetDead(ctx, jobs.KeyHash(key))
+		switch {
+		case errors.Is(err, queue.ErrNotFound):
+		case err != nil:
+			return nil, err
+		case known.Task == f.task && known.Model == f.model:
+			return &known, nil
+		}
+	}
+	return nil, nil
 }
 
 // buryRecords publishes the letters of records that were given up while their neighbours became rows.

@@ -146,6 +146,9 @@ func (b *Batch) Commit(ctx context.Context) (Result, error) {
 				keep = append(keep, d)
 				outcome = Committed
 			}
+			if outcome == unclear { // since it was looked up; it comes again
+				outcome = Absent
+			}
 			res.Outcomes[d.key.AppID] = outcome
 		}
 		if len(keep) == 0 {
@@ -201,7 +204,7 @@ func (b *Batch) actions(keep []*delivery, res *Result) ([]delta.Action, error) {
 			parts = append(parts, d.spool.parts...)
 		}
 	}
-	actions := txnsOf(keys, now.UnixMilli())
+	actions := b.h.ledger.txnsOf(keys, now.UnixMilli())
 	if b.h.kind != b.kind {
 		m := b.h.snap.Metadata
 		var err error

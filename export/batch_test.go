@@ -26,7 +26,7 @@ func TestCommitOnce(t *testing.T) {
 	if none := put(t, tab, "a"); none.Rows != 0 || none.Version != again.Version {
 		t.Errorf("a batch of nothing new: %+v", none)
 	}
-	if o := outcome(t, tab, JobKey("j", "a", []byte("another payload"))); o != Conflict {
+	if o := outcome(t, tab, JobKey("embed", "m", "j", "a", []byte("another payload"))); o != Conflict {
 		t.Errorf("another payload under the same key is %v", o)
 	}
 	holds(t, tab, "a", "b", "c")

@@ -44,7 +44,7 @@ func BenchmarkOpen(b *testing.B) {
 	for from := 0; from < keys; from += 20_000 {
 		batch := begin(b, tab)
 		for i := range 20_000 {
-			if err := batch.Add(JobKey("j", fmt.Sprint(from+i), nil), nil); err != nil {
+			if err := batch.Add(JobKey("embed", "m", "j", fmt.Sprint(from+i), nil), nil); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -169,7 +169,7 @@ func (v Verdict) id() string {
 }
 
 // Judge commits verdicts, making the table where it is absent. A delivery whose rows are in the table already keeps its
-// outcome Committed. Outcomes are by Key.AppID, and by textmill/cancel/<job> for cancels.
+// outcome Committed; one that must be looked up again is Absent. Outcomes are by Key.AppID, and by textmill/cancel/<job> for cancels.
 func (t *Table) Judge(ctx context.Context, verdicts []Verdict) (Result, error) {
 	h, err := t.ensure(ctx, EmbeddingFloat32)
 	if err != nil {
@@ -180,6 +180,7 @@ func (t *Table) Judge(ctx context.Context, verdicts []Verdict) (Result, error) {
 		res.Outcomes = map[string]Outcome{}
 		now := t.store.o.Now()
 		var actions []delta.Action
+		c := claims{}
 		for _, v := range verdicts {
 			if _, seen := res.Outcomes[v.id()]; seen {
 				continue
@@ -196,13 +197,19 @@ func (t *Table) Judge(ctx context.Context, verdicts []Verdict) (Result, error) {
 				continue
 			}
 			outcome := h.ledger.look(v.Key)
-			if outcome != Committed && outcome != Dead {
+			switch outcome {
+			case Committed, Dead:
+			case unclear: // since it was looked up
+				outcome = Absent
+			default:
 				outcome = Dead
-				actions = append(actions, txnAction(v.Key.deadAppID(), v.Key.Version, now.UnixMilli()))
+				for _, name := range h.ledger.verdicts(v.Key, c) {
+					actions = append(actions, txnAction(name, v.Key.Version, now.UnixMilli()))
+				}
 			}
 			res.Outcomes[v.id()] = outcome
 		}
-		return actions, nil
+		return append(actions, c.actions(now.UnixMilli())...), nil
 	}
 	res.Version, err = t.commit(ctx, h, "TXN", plan, func() {})
 	if err != nil {

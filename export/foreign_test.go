@@ -175,7 +175,7 @@ d.cleanup_metadata()
 	fresh := table(t, openStore(t, dir))
 	for _, reader := range []*Table{tab, fresh} {
 		for k, want := range map[Key]Outcome{
-			key("a"): Committed, key("c"): Committed, key("dead"): Dead, key("x"): Absent, JobKey("ended", "1", nil): Cancelled,
+			key("a"): Committed, key("c"): Committed, key("dead"): Dead, key("x"): Absent, JobKey("embed", "m", "ended", "1", nil): Cancelled,
 			SeqKey("S", created, 5, created, ""): Committed,
 		} {
 			if got := outcome(t, reader, k); got != want {

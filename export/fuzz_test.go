@@ -12,8 +12,10 @@ import (
 func FuzzLedger(f *testing.F) {
 	f.Add("textmill/job/j/0\ntextmill/dead/job/j/1\ntextmill/cancel/k\ntextmill/seq/S@5/3-9\nother", int64(7), "j", "0", uint64(4))
 	f.Add("textmill/seq/S@5/18446744073709551615-18446744073709551615\ntextmill/seq/S@5/0-18446744073709551615\ntextmill/seq/S@5/9-3", int64(-1), "", "", uint64(0))
+	f.Add("textmill/owner/j/embed/m\ntextmill/shard/embed/m/j/0\ntextmill/dead/shard/embed/m/j/0\ntextmill/owner/j/generate/m\ntextmill/job/j/0", int64(7), "j", "0", uint64(4))
 	f.Add("textmill/dead/seq/S@5/4-4\ntextmill/seq/S@5/x-4\ntextmill/seq//1-1\ntextmill/", int64(1), "a/b", "\xff", uint64(4))
 	f.Fuzz(func(t *testing.T, ids string, version int64, job, shard string, seq uint64) {
+		job = strings.ReplaceAll(job, "/", "") // no job's name has one
 		l, named := newLedger(), map[string]bool{}
 		for id := range strings.SplitSeq(ids, "\n") {
 			l.put(delta.Txn{AppID: id, Version: version})
@@ -22,12 +24,17 @@ func FuzzLedger(f *testing.F) {
 		if l.len() > len(named) {
 			t.Errorf("%d entries of %d ids", l.len(), len(named))
 		}
-		k := JobKey(job, shard, []byte(shard))
-		known := named[k.AppID] || named[k.deadAppID()] || named[cancelPrefix+job]
+		k := JobKey("embed", "m", job, shard, []byte(shard))
+		known := named[cancelPrefix+job]
+		for _, name := range []string{k.AppID, k.short} {
+			known = known || named[name] || named[verdictOn(name)]
+		}
 		if got := l.look(k); got != Absent && !known {
 			t.Errorf("%s is %s", k, got)
 		}
-		l.put(delta.Txn{AppID: k.AppID, Version: k.Version})
+		for _, a := range l.txnsOf([]Key{k}, 1) {
+			l.put(*a.Txn)
+		}
 		if got := l.look(k); got != Committed {
 			t.Errorf("%s was put and is %s", k, got)
 		}
@@ -44,7 +51,7 @@ func FuzzLedger(f *testing.F) {
 		if got := l.look(s); (got == Committed || got == Dead) != covered {
 			t.Errorf("%s is %s, covered %t", s, got, covered)
 		}
-		for _, a := range txnsOf([]Key{s}, 1) {
+		for _, a := range l.txnsOf([]Key{s}, 1) {
 			l.put(*a.Txn)
 		}
 		if got := l.look(s); got != Committed {

@@ -97,6 +97,9 @@ func (h *handle) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if h.ledger != nil {
+		l.others = h.ledger.others
+	}
 	h.snap, h.ledger, h.stale = snap, l, false
 	h.judge()
 	return nil

@@ -27,7 +27,7 @@ func sample(shard string, n int) []Row {
 	return rows
 }
 
-func key(shard string) Key { return JobKey("j", shard, []byte("payload of "+shard)) }
+func key(shard string) Key { return JobKey("embed", "m", "j", shard, []byte("payload of "+shard)) }
 
 func openStore(t testing.TB, dir string, change ...func(*Options)) *Store {
 	t.Helper()

@@ -12,7 +12,7 @@ func TestVerdictsDropWhatZombiesCommit(t *testing.T) {
 	put(t, judge, "before")
 	b := begin(t, zombie)
 	add(t, b, "a", "b", "before", "c")
-	late := JobKey("ended", "0", nil)
+	late := JobKey("embed", "m", "ended", "0", nil)
 	if err := b.Add(late, sample("z", 10)); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestVerdictsDropWhatZombiesCommit(t *testing.T) {
 		t.Errorf("a repeated verdict made version %d after %d: %v", again.Version, got.Version, err)
 	}
 	// A corrected payload may be sent under the name of the dead one.
-	if o := outcome(t, judge, JobKey("j", "b", []byte("corrected"))); o != Absent {
+	if o := outcome(t, judge, JobKey("embed", "m", "j", "b", []byte("corrected"))); o != Absent {
 		t.Errorf("another payload under a dead key is %v", o)
 	}
 }

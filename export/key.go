@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -12,23 +13,33 @@ import (
 )
 
 const (
-	jobPrefix    = "textmill/job/"
+	shardPrefix  = "textmill/shard/" // <task>/<model>/<job>/<shard>
+	jobPrefix    = "textmill/job/"   // <job>/<shard>, of the task and model that own the job's name in this table
+	ownerPrefix  = "textmill/owner/" // <job>/<task>/<model>
 	seqPrefix    = "textmill/seq/"
 	deadPrefix   = "textmill/dead/"
 	cancelPrefix = "textmill/cancel/"
 )
 
 // Key is the identity of a delivery: what makes two deliveries the same piece of work. Keys come from JobKey and SeqKey.
+//
+// Up to the first release that told models apart, a shard's AppID held job and shard only. It still does for the first task
+// and model that a table sees a job of, and a txn beside it says which those are: so a daemon of an older version, on the same
+// queue or put back in place, knows what is committed. Any other task and model of the same job have AppIDs of their own.
 type Key struct {
-	AppID   string // as in the table's log
+	AppID   string // names the delivery; what stands for it in the log is up to the ledger
 	Version int64
 	Job     string // what a cancel names; may be empty for a sequence key
+	short   string // the AppID in the log where owner owns the job's name
+	owner   string // <task>/<model>
+	shard   string
 	stream  string // of a sequence key: <stream>@<created ns>
 	seq     uint64
 }
 
-// JobKey identifies a shard of a job: the same job, shard and payload are the same delivery, another payload is a conflict.
-func JobKey(job, shard string, payload []byte) Key {
+// JobKey identifies a shard of a job: the same task, model, job, shard and payload are the same delivery, another payload is a
+// conflict.
+func JobKey(task, model, job, shard string, payload []byte) Key {
 	sum := sha256.Sum256(payload)
 	if !utf8.ValidString(shard) {
 		// The log is JSON, which would make different invalid strings one.
@@ -36,9 +47,12 @@ func JobKey(job, shard string, payload []byte) Key {
 		shard = "x" + hex.EncodeToString(h[:])
 	}
 	return Key{
-		AppID:   jobPrefix + job + "/" + shard,
+		AppID:   shardPrefix + task + "/" + model + "/" + job + "/" + shard,
 		Version: int64(binary.BigEndian.Uint64(sum[:8]) >> 1),
 		Job:     job,
+		short:   jobPrefix + job + "/" + shard,
+		owner:   task + "/" + model,
+		shard:   shard,
 	}
 }
 
@@ -53,8 +67,11 @@ func seqAppID(stream string, lo, hi uint64) string {
 	return fmt.Sprintf("%s%s/%d-%d", seqPrefix, stream, lo, hi)
 }
 
-// deadAppID is where the verdict on the key is kept.
-func (k Key) deadAppID() string { return deadPrefix + strings.TrimPrefix(k.AppID, "textmill/") }
+// verdictOn is where the verdict on what an AppID stands for is kept.
+func verdictOn(appID string) string { return deadPrefix + strings.TrimPrefix(appID, "textmill/") }
+
+// Older is the name that the delivery had before names told models apart.
+func (k Key) Older() string { return cmp.Or(k.short, k.AppID) }
 
 // Hash is a token for subjects and file names that stands for the key and its version.
 func (k Key) Hash() string {
@@ -88,8 +105,9 @@ const (
 	Conflict                 // another payload was committed under its key
 	Dead                     // it was given up
 	Cancelled                // its job was cancelled
+	unclear                  // an older version settled its name, and only the rows tell for which model: see Table.Lookup
 )
 
 func (o Outcome) String() string {
-	return [...]string{"absent", "committed", "conflict", "dead", "cancelled"}[o]
+	return [...]string{"absent", "committed", "conflict", "dead", "cancelled", "unclear"}[o]
 }

@@ -2,6 +2,7 @@ package export
 
 import (
 	"hash/maphash"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,6 +18,10 @@ type ledger struct {
 	ends  map[string]int64 // cancelled jobs
 	seqs  map[string]*ranges
 	gone  map[string]*ranges // sequences judged dead
+
+	owners map[string]string      // by job: the <task>/<model> of its short names; "" where two claim it
+	short  map[[2]uint64]struct{} // jobs that have short names
+	others map[string]struct{}    // AppIDs of deliveries whose short name another model's rows have
 }
 
 func newLedger() *ledger {
@@ -24,6 +29,7 @@ func newLedger() *ledger {
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		jobs:  map[[2]uint64]int64{}, dead: map[[2]uint64]int64{}, ends: map[string]int64{},
 		seqs: map[string]*ranges{}, gone: map[string]*ranges{},
+		owners: map[string]string{}, short: map[[2]uint64]struct{}{}, others: map[string]struct{}{},
 	}
 }
 
@@ -48,18 +54,41 @@ func (l *ledger) put(t delta.Txn) {
 		return
 	}
 	switch {
+	case strings.HasPrefix(id, "shard/"):
+		l.jobs[l.hash(id)] = t.Version
 	case strings.HasPrefix(id, "job/"):
 		l.jobs[l.hash(id)] = t.Version
+		l.shorten(id[4:])
+	case strings.HasPrefix(id, "owner/"):
+		l.own(id[6:])
 	case strings.HasPrefix(id, "seq/"):
 		putRange(l.seqs, id[4:], t.Version)
+	case strings.HasPrefix(id, "dead/shard/"):
+		l.dead[l.hash(id[5:])] = t.Version
 	case strings.HasPrefix(id, "dead/job/"):
 		l.dead[l.hash(id[5:])] = t.Version
+		l.shorten(id[9:])
 	case strings.HasPrefix(id, "dead/seq/"):
 		putRange(l.gone, id[9:], t.Version)
 	case strings.HasPrefix(id, "cancel/"):
 		job := strings.Clone(id[7:])
 		l.ends[job] = max(l.ends[job], t.Version)
 	}
+}
+
+// shorten takes in that a job has a short name, <job>/<shard>.
+func (l *ledger) shorten(name string) {
+	job, _, _ := strings.Cut(name, "/")
+	l.short[l.hash(job)] = struct{}{}
+}
+
+// own takes in whose the short names of a job are, <job>/<task>/<model>.
+func (l *ledger) own(claim string) {
+	job, owner, _ := strings.Cut(strings.Clone(claim), "/")
+	if before, claimed := l.owners[job]; claimed && before != owner {
+		owner = ""
+	}
+	l.owners[job] = owner
 }
 
 // look says what is known of a key.
@@ -77,21 +106,89 @@ func (l *ledger) look(k Key) Outcome {
 		}
 		return Absent
 	}
-	h := l.hash(strings.TrimPrefix(k.AppID, "textmill/"))
-	committed, ok := l.jobs[h]
-	if ok && committed == k.Version {
-		return Committed
+	owner := l.owners[k.Job]
+	outcome := l.under(k.AppID, k.Version)
+	if outcome == Absent && (owner == "" || owner == k.owner) {
+		outcome = l.under(k.short, k.Version)
+		// A verdict of an older version holds for every model: what it gave up is a dead letter, which can be retried, while
+		// rows beside that letter would be the record twice.
+		if owner == "" && outcome != Absent && outcome != Dead {
+			outcome = unclear
+			if _, other := l.others[k.AppID]; other {
+				outcome = Absent
+			}
+		}
 	}
-	if v, dead := l.dead[h]; dead && v == k.Version {
-		return Dead
-	}
-	if ok {
-		return Conflict
+	if outcome != Absent {
+		return outcome
 	}
 	if _, ended := l.ends[k.Job]; ended {
 		return Cancelled
 	}
 	return Absent
+}
+
+// under says what an AppID of a shard and its verdict stand for.
+func (l *ledger) under(appID string, version int64) Outcome {
+	h := l.hash(strings.TrimPrefix(appID, "textmill/"))
+	committed, ok := l.jobs[h]
+	if ok && committed == version {
+		return Committed
+	}
+	if v, dead := l.dead[h]; dead && v == version {
+		return Dead
+	}
+	if ok {
+		return Conflict
+	}
+	return Absent
+}
+
+// claims are the jobs whose short names a commit takes, by job.
+type claims map[string]string
+
+// names are the AppIDs that stand for a shard's key in the log. The first task and model of a job take its short names. In a job
+// of an older version nobody does: the key has both names then, so that such a version still knows it, unless the short one
+// is taken.
+func (l *ledger) names(k Key, c claims) []string {
+	owner, known := l.owners[k.Job]
+	if !known {
+		owner, known = c[k.Job]
+	}
+	if _, old := l.short[l.hash(k.Job)]; !known && !old {
+		owner = k.owner
+	}
+	switch owner {
+	case k.owner:
+		c[k.Job] = k.owner
+		return []string{k.short}
+	case "":
+		if l.under(k.short, k.Version) == Absent {
+			return []string{k.AppID, k.short}
+		}
+	}
+	return []string{k.AppID}
+}
+
+// verdicts are where the verdict on a key is kept.
+func (l *ledger) verdicts(k Key, c claims) []string {
+	if k.stream != "" {
+		return []string{verdictOn(k.AppID)}
+	}
+	names := l.names(k, c)
+	for i, name := range names {
+		names[i] = verdictOn(name)
+	}
+	return names
+}
+
+// actions say whose the jobs' short names are. They are in every commit that has such a name, so that none is remembered longer.
+func (c claims) actions(now int64) []delta.Action {
+	var out []delta.Action
+	for _, job := range slices.Sorted(maps.Keys(c)) {
+		out = append(out, txnAction(ownerPrefix+job+"/"+c[job], 0, now))
+	}
+	return out
 }
 
 // ranges are the sequences of one stream that are settled, ordered by their first.
@@ -158,16 +255,20 @@ func (r *ranges) has(seq uint64, timestamp int64) bool {
 }
 
 // txnsOf are the actions that settle the keys; contiguous sequences of a stream become one range.
-func txnsOf(keys []Key, now int64) []delta.Action {
+func (l *ledger) txnsOf(keys []Key, now int64) []delta.Action {
 	var out []delta.Action
+	c := claims{}
 	var seqs []Key
 	for _, k := range keys {
 		if k.stream != "" {
 			seqs = append(seqs, k)
 			continue
 		}
-		out = append(out, txnAction(k.AppID, k.Version, now))
+		for _, name := range l.names(k, c) {
+			out = append(out, txnAction(name, k.Version, now))
+		}
 	}
+	out = append(out, c.actions(now)...)
 	slices.SortFunc(seqs, func(a, b Key) int {
 		if a.stream != b.stream {
 			return strings.Compare(a.stream, b.stream)

@@ -27,6 +27,7 @@ type Table struct {
 	mu      sync.Mutex
 	h       *handle // nil: not opened, or the table does not exist
 	tallies [tallyBack]*tallied
+	whose   whose
 }
 
 // Path is the table's directory.
@@ -92,8 +93,17 @@ func (t *Table) Keys() int {
 	return t.h.ledger.len()
 }
 
-// Lookup says what the log, as of the last Refresh or commit, knows of a delivery. The first call reads the log.
+// Lookup says what the log, as of the last Refresh or commit, knows of a delivery. The first call reads the log, and one for a
+// name that an older version settled may read parts.
 func (t *Table) Lookup(ctx context.Context, k Key) (Outcome, error) {
+	outcome, err := t.lookup(ctx, k)
+	if outcome == unclear {
+		return t.clarify(ctx, k)
+	}
+	return outcome, err
+}
+
+func (t *Table) lookup(ctx context.Context, k Key) (Outcome, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.h == nil {

@@ -44,7 +44,7 @@ func (t *Table) Tally(ctx context.Context, k Key, o Origin) (Tally, bool, error)
 		case err != nil:
 			return Tally{}, false, fmt.Errorf("count rows of %s: %w", k, err)
 		}
-		if e.txns.look(k) == Committed {
+		if found := e.txns.look(k); found == Committed || found == unclear {
 			c, ok := e.counts[o]
 			return c, ok, nil
 		}

@@ -15,9 +15,9 @@ import (
 // uniqueAtOnce is how many rows are compared in one pass over the files, at 16 bytes each.
 const uniqueAtOnce = 8 << 20
 
-var identity = []string{"job", "shard", "record_id", "chunk", "error"}
+var identity = []string{"job", "shard", "record_id", "chunk", "task", "model", "error"}
 
-// verifyUnique finds rows of the same job, shard, record_id and chunk. Rows are told apart by hashes of 128 bits; a table of
+// verifyUnique finds rows of the same task, model, job, shard, record_id and chunk. Rows are told apart by hashes of 128 bits; a table of
 // more rows than are held at once takes several passes, each over one share of the hashes.
 func (v *view) verifyUnique(ctx context.Context, files []LiveFile, out *Verification) error {
 	return v.findRepeats(ctx, files, uint64(out.RowsRead/uniqueAtOnce+1), out)
@@ -94,11 +94,11 @@ func (v *view) identities(ctx context.Context, files []LiveFile, seeds [2]maphas
 				return err
 			}
 			return in.Read(ctx, nil, identity, func(row []parquetin.Value) error {
-				if strings.HasPrefix(row[4].Text, "duplicate_id") {
+				if strings.HasPrefix(row[6].Text, "duplicate_id") {
 					return nil
 				}
 				buf = buf[:0]
-				for _, cell := range row[:4] {
+				for _, cell := range row[:6] {
 					if cell.Null {
 						buf = append(buf, 0)
 						continue

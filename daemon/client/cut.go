@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"textmill/daemon/input"
 	"textmill/jobs"
@@ -36,9 +37,9 @@ type shard struct {
 func (s shard) id() string { return strconv.Itoa(s.number) }
 
 // msgID names the shard's bytes, so that the server drops what is published twice in a short time.
-func (s shard) msgID(job string) string {
+func (s shard) msgID(task, model, job string) string {
 	sum := sha256.Sum256(s.payload)
-	return job + "/" + s.id() + "/" + hex.EncodeToString(sum[:8])
+	return strings.Join([]string{task, model, job, s.id(), hex.EncodeToString(sum[:8])}, "/")
 }
 
 // cutter fills shards with records. The same records in the same order, with the same job and params, give

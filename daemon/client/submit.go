@@ -221,7 +221,7 @@ func (s *submission) publish(ctx context.Context, q *queue.Queue) error {
 	subject := jobs.Subject{Task: s.o.Task, Model: s.o.Model, Job: s.o.Job}.String()
 	err := s.cut(ctx, q.MaxPayload(), func(one shard) error {
 		if !s.progress.add(one) || !s.named {
-			return q.PublishJob(ctx, queue.JobMessage{Subject: subject, MsgID: one.msgID(s.o.Job), Data: bytes.Clone(one.payload)})
+			return q.PublishJob(ctx, queue.JobMessage{Subject: subject, MsgID: one.msgID(s.o.Task, s.o.Model, s.o.Job), Data: bytes.Clone(one.payload)})
 		}
 		return nil
 	})

@@ -47,7 +47,7 @@ func (u *runner) work(ctx context.Context, cfg config.Config, o WorkOptions, don
 	failed := 0
 	if o.Dir != "" {
 		job := u.task + "-" + uuid.NewString()
-		result, table, err := u.toTable(ctx, cfg, o.Dir, job, o.Texts, begin(rows.Origin{Job: job, Shard: "0"}))
+		result, table, err := u.toTable(ctx, cfg, o.Dir, export.JobKey(u.task, spec.Name, job, "0", []byte(job)), o.Texts, begin(rows.Origin{Job: job, Shard: "0"}))
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (u *runner) run(ctx context.Context, t Texts, work rows.Work, emit func(job
 const rowsAtOnce = 256
 
 // toTable appends the rows to the table in dir in a single commit: all of the run or nothing. It returns the table's path.
-func (u *runner) toTable(ctx context.Context, cfg config.Config, dir, job string, t Texts, work rows.Work) (_ export.Result, table string, err error) {
+func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k export.Key, t Texts, work rows.Work) (_ export.Result, table string, err error) {
 	none := export.Result{}
 	uri, dataset, err := export.SplitTable(dir)
 	if err != nil {
@@ -136,7 +136,7 @@ func (u *runner) toTable(ctx context.Context, cfg config.Config, dir, job string
 	if err != nil {
 		return none, "", fmt.Errorf("--out %s: the last part of the path names the table: %w", dir, err)
 	}
-	spool, err := to.Spool(export.JobKey(job, "0", []byte(job)), work.Kind())
+	spool, err := to.Spool(k, work.Kind())
 	if err != nil {
 		return none, "", fmt.Errorf("--out %s: %w", dir, err)
 	}

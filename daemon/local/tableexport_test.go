@@ -37,7 +37,7 @@ func makeTable(t *testing.T, kind export.EmbeddingKind, parts ...[]export.Row) s
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Add(export.JobKey("j", fmt.Sprint(i), []byte("x")), rows); err != nil {
+		if err := b.Add(export.JobKey("embed", "m", "j", fmt.Sprint(i), []byte("x")), rows); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.Commit(t.Context()); err != nil {

@@ -1,0 +1,107 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"textmill/export/part"
+	"textmill/export/storage"
+)
+
+// whose tells which tasks and models have rows of a shard, from the rows themselves: for names that an older version settled,
+// which do not say it. Parts are read once, and only when such a name comes again.
+type whose struct {
+	mu     sync.Mutex
+	table  string                            // metaData.id
+	seen   map[string]bool                   // parts that were read
+	models map[[2]string]map[string]struct{} // by job and shard: <task>/<model>
+}
+
+// clarify decides what holds for a key whose name an older version settled. Rows of its own model: they are what was committed.
+// Rows of others alone: nothing is settled for it. No rows at all, since a delivery may have none and rows may be
+// deleted: what was committed stays so, as that version had it; to repeat it for another model takes another job's name.
+func (t *Table) clarify(ctx context.Context, k Key) (Outcome, error) {
+	owners, err := t.whose.of(ctx, t.path, k)
+	if err != nil {
+		return Absent, fmt.Errorf("look for rows of %s: %w", k.Older(), err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.h == nil {
+		return Absent, fmt.Errorf("%w: %s", ErrGone, t.path)
+	}
+	l := t.h.ledger
+	if _, own := owners[k.owner]; own || len(owners) == 0 {
+		return l.under(k.short, k.Version), nil
+	}
+	l.others[k.AppID] = struct{}{}
+	return l.look(k), nil
+}
+
+// of gives the owners of a shard's rows. What is known of a shard does not change: whoever commits more of it writes a name of its own.
+func (w *whose) of(ctx context.Context, uri string, k Key) (map[string]struct{}, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	shard := [2]string{k.Job, k.shard}
+	if known := w.models[shard]; known != nil {
+		return known, nil
+	}
+	v, err := openView(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	if id := v.snap.Metadata.ID; w.table != id {
+		w.table = id
+		w.seen, w.models = map[string]bool{}, map[[2]string]map[string]struct{}{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.adds)) {
+		if a := v.adds[name]; w.seen[name] || !mayHoldJob(a.Stats, k.Job) {
+			continue
+		}
+		f, err := v.liveFile(v.adds[name])
+		if err != nil {
+			return nil, err
+		}
+		if err := v.read(f, func(_ storage.File, r *part.Reader) error { return w.add(ctx, r) }); err != nil {
+			return nil, err
+		}
+		w.seen[name] = true
+	}
+	return w.models[shard], nil
+}
+
+func (w *whose) add(ctx context.Context, r *part.Reader) error {
+	counts := map[part.Delivery]part.Tally{}
+	if err := r.AddTallies(ctx, counts); err != nil {
+		return err
+	}
+	for d := range counts {
+		shard := [2]string{d.Job, d.Shard}
+		if w.models[shard] == nil {
+			w.models[shard] = map[string]struct{}{}
+		}
+		w.models[shard][d.Task+"/"+d.Model] = struct{}{}
+	}
+	return nil
+}
+
+// mayHoldJob says whether a part's bounds, where the log has any, leave room for a job's rows.
+func mayHoldJob(stats *string, job string) bool {
+	if stats == nil {
+		return true
+	}
+	var s struct {
+		MinValues, MaxValues struct {
+			Job *string `json:"job"`
+		}
+	}
+	if json.Unmarshal([]byte(*stats), &s) != nil || s.MinValues.Job == nil || s.MaxValues.Job == nil {
+		return true
+	}
+	return *s.MinValues.Job <= job && job <= *s.MaxValues.Job
+}
