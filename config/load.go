@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"textmill/regular"
 )
 
 const envPrefix = "TEXTMILL_"
@@ -28,7 +30,7 @@ func Load(o Options) (Config, error) {
 	c := Default()
 	var p problems
 	if o.Path != "" {
-		data, err := os.ReadFile(o.Path)
+		data, err := regular.ReadFile(o.Path)
 		if err != nil {
 			p.add("", "", fmt.Errorf("read the file: %w", err))
 		} else {
@@ -181,7 +183,7 @@ func secret(direct Secret, file string) (string, error) {
 	if file == "" {
 		return direct.Reveal(), nil
 	}
-	b, err := os.ReadFile(file)
+	b, err := regular.ReadFile(file)
 	if err != nil {
 		return "", err
 	}

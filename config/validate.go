@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"textmill/regular"
 )
 
 var (
@@ -190,7 +192,7 @@ func (c *Config) validateFiles(bad func(string, string, ...any)) {
 }
 
 func readable(file string) error {
-	f, err := os.Open(file)
+	f, err := regular.Open(file)
 	if err != nil {
 		return err
 	}

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"textmill/regular"
 )
 
 // configs are the small files of a bundle as they are, before anything is decided. Absent files are zero.
@@ -138,7 +139,7 @@ func readConfigs(dir string) (*configs, error) {
 }
 
 func readJSON(path string, into any) (found bool, err error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"textmill/regular"
 )
 
 // RecordName is the file in a bundle that holds the hashes of all others.
@@ -34,7 +36,7 @@ var ErrDamaged = errors.New("the bundle is damaged")
 // ReadRecord reads the bundle's textmill.json; fs.ErrNotExist when it has none.
 func ReadRecord(dir string) (Record, error) {
 	path := filepath.Join(dir, RecordName)
-	data, err := os.ReadFile(path)
+	data, err := regular.ReadFile(path)
 	if err != nil {
 		return Record{}, err
 	}
@@ -81,7 +83,7 @@ func syncDir(dir string) error {
 
 // HashFile is the SHA-256 of the file at path in hex, and its size.
 func HashFile(ctx context.Context, path string) (string, int64, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return "", 0, err
 	}
@@ -156,6 +158,8 @@ func checkSizes(dir string, files []File) error {
 			return fmt.Errorf("%w: %s is missing (recorded sha256 %s); %s", ErrDamaged, path, f.SHA256, remedy(dir))
 		case err != nil:
 			return err
+		case !st.Mode().IsRegular():
+			return fmt.Errorf("%w: %s: %w", ErrDamaged, path, regular.ErrKind)
 		case st.Size() != f.Size:
 			return fmt.Errorf("%w: %s has %d bytes, %d were recorded (sha256 %s); %s", ErrDamaged, path, st.Size(), f.Size, f.SHA256, remedy(dir))
 		}

@@ -4,9 +4,9 @@ package tokenize
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 
+	"textmill/regular"
 	"textmill/tokenize/internal/added"
 	"textmill/tokenize/internal/aligned"
 	"textmill/tokenize/internal/jsonread"
@@ -45,7 +45,7 @@ type Tokenizer struct {
 
 // Load reads a tokenizer.json.
 func Load(path string) (*Tokenizer, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read tokenizer: %w", err)
 	}

@@ -2,12 +2,12 @@ package main
 
 import (
 	"errors"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"textmill/daemon/local"
+	"textmill/regular"
 )
 
 func modelsBenchCommand(s *settings) *cobra.Command {
@@ -39,7 +39,7 @@ generation model adds to the records of --prompts, after a warm-up and without t
 			if prompts == "" {
 				return local.BenchModel(cmd.Context(), cfg, args[0], each, cmd.OutOrStdout(), asJSON, log)
 			}
-			f, err := os.Open(prompts)
+			f, err := regular.Open(prompts)
 			if err != nil {
 				return err
 			}

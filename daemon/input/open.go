@@ -12,16 +12,18 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+
+	"textmill/regular"
 )
 
 // Open reads the file at path. Compression is recognised by the first bytes (gzip, zstd).
 func Open(path string, o Options) (*Reader, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
+		if st, e := os.Stat(path); e == nil && st.IsDir() {
+			err = fmt.Errorf("%w: %s is a directory; name the files in it", ErrFormat, path)
+		}
 		return nil, err
-	}
-	if st, err := f.Stat(); err != nil || st.IsDir() {
-		return nil, errors.Join(fmt.Errorf("%w: %s is a directory; name the files in it", ErrFormat, path), err, f.Close())
 	}
 	r, err := newReader(f, path, o)
 	if err != nil {

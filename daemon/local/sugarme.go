@@ -11,6 +11,7 @@ import (
 
 	"textmill/config"
 	"textmill/jobs"
+	"textmill/regular"
 	"textmill/tokenize"
 	"textmill/tokenize/sugarme"
 )
@@ -76,7 +77,7 @@ func bareTokenizer(cfg config.Config, o TokenizeOptions) (path string, remove fu
 	if err != nil {
 		return "", nil, err
 	}
-	data, err := os.ReadFile(own)
+	data, err := regular.ReadFile(own)
 	if err != nil {
 		return "", nil, err
 	}

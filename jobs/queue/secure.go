@@ -5,9 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/nats-io/nats.go"
+
+	"textmill/regular"
 )
 
 func (o *Options) auth() ([]nats.Option, error) {
@@ -46,7 +47,7 @@ func (o *Options) tls() ([]nats.Option, error) {
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+		pem, err := regular.ReadFile(o.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("nats.tls.ca_file: %w", err)
 		}
@@ -69,7 +70,7 @@ func (o *Options) tls() ([]nats.Option, error) {
 }
 
 func readable(path string) error {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/safetensors"
+	"textmill/regular"
 )
 
 // A directory is a Hugging Face directory.
@@ -20,7 +21,7 @@ type directory struct {
 }
 
 func openDirectory(dir string) (source, error) {
-	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	config, err := regular.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
 		err = fmt.Errorf("%w: it is no Hugging Face directory: %w", ErrUnsupported, err)
 		if files, _ := filepath.Glob(filepath.Join(dir, "*.gguf")); len(files) > 0 {
@@ -92,7 +93,7 @@ func copyFile(to, from string) error {
 	if err != nil || !st.Mode().IsRegular() {
 		return err
 	}
-	data, err := os.ReadFile(from)
+	data, err := regular.ReadFile(from)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"textmill/regular"
 )
 
 // Config is what tokenizer_config.json and the files beside it say about a tokenizer.
@@ -37,7 +39,7 @@ func LoadConfig(dir string) (*Config, error) {
 		{"chat_template.jinja", func(b []byte) error { c.templates["default"] = string(b); return nil }},
 	} {
 		path := filepath.Join(dir, f.name)
-		data, err := os.ReadFile(path)
+		data, err := regular.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -65,7 +67,7 @@ func (c *Config) readNamed(dir string) error {
 		if !ok {
 			continue
 		}
-		source, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		source, err := regular.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			return fmt.Errorf("read chat template %q: %w", name, err)
 		}

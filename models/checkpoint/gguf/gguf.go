@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"textmill/models/checkpoint/tensor"
+	"textmill/regular"
 )
 
 // ErrFormat is the class of files that are no GGUF, are damaged, or use what is not known.
@@ -27,7 +27,7 @@ type File struct {
 
 // Open reads the header of the file at path. Close it after the last read of a tensor.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

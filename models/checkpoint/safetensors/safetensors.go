@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"textmill/models/checkpoint/tensor"
+	"textmill/regular"
 )
 
 // ErrFormat is the class of files that are no safetensors, or are damaged.
@@ -67,7 +68,7 @@ func shards(dir string) ([]string, error) {
 		return []string{single}, nil
 	}
 	path := filepath.Join(dir, indexName)
-	data, err := os.ReadFile(path)
+	data, err := regular.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s has no %s and no %s: %w", dir, single, indexName, err)
 	}
@@ -87,7 +88,7 @@ func shards(dir string) ([]string, error) {
 }
 
 func (s *Set) add(path string) error {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return err
 	}

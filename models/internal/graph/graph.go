@@ -3,8 +3,9 @@ package graph
 
 import (
 	"fmt"
-	"os"
 	"slices"
+
+	"textmill/regular"
 )
 
 // Element types of ONNX tensors that the callers tell apart (TensorProto.DataType).
@@ -81,7 +82,7 @@ func Read(path string) (*Graph, error) { return readFile(path, false) }
 func ReadNodes(path string) (*Graph, error) { return readFile(path, true) }
 
 func readFile(path string, nodes bool) (*Graph, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"textmill/models/internal/graph"
+	"textmill/regular"
 )
 
 // ErrTable is the class of graphs whose table cannot be found or read.
@@ -155,7 +156,7 @@ func (f *files) at(name string) (io.ReaderAt, int64, error) {
 	file := f.open[name]
 	if file == nil {
 		var err error
-		if file, err = os.Open(path); err != nil {
+		if file, err = regular.Open(path); err != nil {
 			return nil, 0, err
 		}
 		f.open[name] = file
