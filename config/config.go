@@ -37,8 +37,9 @@ type Log struct {
 
 // HTTP is the daemon's own address for health, metrics and status.
 type HTTP struct {
-	Addr      string `yaml:"addr"`
-	TokenFile string `yaml:"token_file" kind:"path"`
+	Addr         string   `yaml:"addr"`
+	TokenFile    string   `yaml:"token_file" kind:"path"`
+	AllowedHosts []string `yaml:"allowed_hosts"`
 }
 
 // NATS is the server that holds the queue. An empty URL means the embedded one.

@@ -17,6 +17,7 @@ import (
 var (
 	modelName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	device    = regexp.MustCompile(`^(auto|cpu|cuda:[0-9]{1,3})$`)
+	hostName  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
 	inbox     = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 )
 
@@ -35,6 +36,11 @@ func (c *Config) validate(p *problems) {
 	for path, addr := range map[string]string{"http.addr": c.HTTP.Addr, "nats.embedded.addr": c.NATS.Embedded.Addr} {
 		if err := checkAddr(addr); err != nil {
 			bad(path, "%w", err)
+		}
+	}
+	for i, name := range c.HTTP.AllowedHosts {
+		if !hostName.MatchString(name) && net.ParseIP(name) == nil {
+			bad(fmt.Sprintf("http.allowed_hosts[%d]", i), "%q is not a host's name or address, without scheme and port", name)
 		}
 	}
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")

@@ -83,6 +83,7 @@ func TestValidate(t *testing.T) {
 		{[]string{"nats.tls.cert_file=/dev/null"}, "cert_file and key_file go together"},
 		{[]string{"nats.credentials_file=/nowhere/x.creds"}, "nats.credentials_file: open /nowhere/x.creds"},
 		{[]string{"nats.ack_wait=1ms"}, "nats.ack_wait: 1ms is below 1s"},
+		{[]string{"http.allowed_hosts=mill.example,http://x:80"}, `http.allowed_hosts[1]: "http://x:80" is not a host`},
 		{[]string{"http.addr=:99999"}, "port must be a number"},
 		{[]string{"export.part_bytes=0"}, "export.part_bytes: 0 must be at least 1"},
 		{[]string{"export.uri=gs://bucket/x"}, "gs:// is not supported"},

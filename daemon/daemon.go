@@ -33,6 +33,7 @@ type Daemon struct {
 	alone    sync.RWMutex // see server
 	natsURL  string
 	httpAddr string
+	tracers  chan struct{} // a place for each that runs
 
 	work     context.Context // what was fetched; outlives the signal
 	giveUp   context.CancelCauseFunc
@@ -50,7 +51,7 @@ type closer struct {
 // it backwards. On an error nothing stays open. version is the program's, for
 // the log of the tables.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger, version string) (_ *Daemon, err error) {
-	d := &Daemon{cfg: cfg, log: log, version: version, metrics: newMetrics()}
+	d := &Daemon{cfg: cfg, log: log, version: version, metrics: newMetrics(), tracers: make(chan struct{}, pageTracers)}
 	d.ledger = newLedger(log, d.metrics)
 	d.work, d.giveUp = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer func() {

@@ -28,12 +28,16 @@ func (d *Daemon) listen(ctx context.Context, addr, token string) error {
 	mux.Handle("GET /metrics", guarded(token, promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{})))
 	mux.Handle("GET /status", guarded(token, http.HandlerFunc(d.statusPage)))
 	mux.Handle("GET /trace", guarded(token, http.HandlerFunc(d.trace)))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	clients := newConnections(d.shares.connections)
+	server := clients.server(newHosts(addr, l.Addr(), d.cfg.HTTP.AllowedHosts).only(withoutBody(clients.answering(mux))))
 	d.httpAddr = l.Addr().String()
 	d.onClose("http", func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		return server.Shutdown(ctx)
+		if err := server.Shutdown(ctx); err != nil { // somebody is still being answered
+			return server.Close()
+		}
+		return nil
 	})
 	go func() {
 		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -42,6 +46,15 @@ func (d *Daemon) listen(ctx context.Context, addr, token string) error {
 	}()
 	return nil
 }
+
+// What one client may take: a request comes and is answered within so long, and a connection rests no longer than that.
+const (
+	headerTime  = 5 * time.Second
+	requestTime = 10 * time.Second
+	answerTime  = 30 * time.Second // a trace sets its own
+	idleTime    = 30 * time.Second
+	headerBytes = 64 << 10 // the text of a trace stands in the URL
+)
 
 // guarded asks for a bearer token when one is configured.
 func guarded(token string, next http.Handler) http.Handler {

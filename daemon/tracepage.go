@@ -20,6 +20,7 @@ const (
 	pageNewTokens = 128     // of a text that is looked at on the page
 	pageText      = 8 << 10 // bytes of it
 	pageTime      = 5 * time.Minute
+	pageTracers   = 2 // at a time
 )
 
 var tracePage = template.Must(template.New("").Parse(`<!doctype html>
@@ -31,10 +32,11 @@ placeholder='{"temperature":0.7,"chat":true}'> <button>trace</button></form>
 
 // trace is a page that shows what a model does with a text, while it does it.
 func (d *Daemon) trace(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
 	page := struct {
 		Models              []string
 		Model, Text, Params string
-	}{Model: r.FormValue("model"), Text: r.FormValue("text"), Params: r.FormValue("params")}
+	}{Model: query.Get("model"), Text: query.Get("text"), Params: query.Get("params")}
 	var chosen *server
 	for _, s := range d.servers {
 		page.Models = append(page.Models, s.spec.Name)
@@ -42,11 +44,8 @@ func (d *Daemon) trace(w http.ResponseWriter, r *http.Request) {
 			chosen = s
 		}
 	}
-	asked := r.URL.Query().Has("text")
+	asked := query.Has("text")
 	switch {
-	case r.Header.Get("Sec-Fetch-Site") == "cross-site": // somebody else's page would have this machine compute
-		http.Error(w, "open this page itself", http.StatusForbidden)
-		return
 	case asked && chosen == nil:
 		http.Error(w, "there is no such model here", http.StatusNotFound)
 		return
@@ -54,21 +53,33 @@ func (d *Daemon) trace(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the text is too long for this page; use textmill trace", http.StatusRequestEntityTooLarge)
 		return
 	}
+	answer := http.NewResponseController(w)
+	if asked {
+		select {
+		case d.tracers <- struct{}{}:
+			defer func() { <-d.tracers }()
+		default:
+			w.Header().Set("Retry-After", "5")
+			http.Error(w, "other texts are being traced; try again soon", http.StatusServiceUnavailable)
+			return
+		}
+		until := time.Now().Add(pageTime + answerTime)
+		_, _ = answer.SetReadDeadline(until), answer.SetWriteDeadline(until)
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; form-action 'self'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; form-action 'self'; frame-ancestors 'none'")
 	if err := tracePage.Execute(w, page); err != nil || !asked {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pageTime)
 	defer cancel()
-	flush := http.NewResponseController(w)
 	out := trace.NewText(escaper{w}, false)
 	record := jobs.Record{ID: "0", Text: page.Text}
 	err := chosen.tracer.Trace(ctx, record, []byte(page.Params), trace.Options{Top: 5, Values: 4}, func(e trace.Event) error {
 		if err := out.Emit(e); err != nil {
 			return err
 		}
-		return flush.Flush()
+		return answer.Flush()
 	})
 	if err != nil && r.Context().Err() == nil {
 		template.HTMLEscape(w, []byte("\n"+err.Error()+"\n"))

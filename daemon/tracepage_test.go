@@ -69,4 +69,13 @@ func TestTracePage(t *testing.T) {
 			}
 		}
 	}
+	for range pageTracers {
+		r.daemon.tracers <- struct{}{}
+	}
+	if code, body := ask("secret", "same-origin", form(model, "x", "")); code != 503 {
+		t.Errorf("beside as many others as may be: status %d\n%s", code, body)
+	}
+	if code, _ := ask("secret", "same-origin", nil); code != 200 {
+		t.Errorf("the form beside others: status %d", code)
+	}
 }

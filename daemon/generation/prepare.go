@@ -42,7 +42,7 @@ func (e *Engine) Follow(ctx context.Context, p Prompt, explain int, see func(gen
 	steps := make(chan generate.Step, min(p.Params.MaxNewTokens, e.o.Spec.MaxLength)+1)
 	done := make(chan generate.Result, 1)
 	err := e.o.Generator.Do(ctx, generate.Request{
-		Prompt: p.Encoding.IDs, Params: p.Params, Explain: explain, Unwanted: func() bool { return ctx.Err() != nil }, Step: func(s generate.Step) { steps <- s },
+		Prompt: p.Encoding.IDs, Params: p.Params, Explain: explain, Later: true, Unwanted: func() bool { return ctx.Err() != nil }, Step: func(s generate.Step) { steps <- s },
 		Done: func(r generate.Result) { done <- r; close(steps) },
 	})
 	if err != nil {

@@ -15,30 +15,62 @@ func (g *Generator) admit() bool {
 			continue
 		}
 		if g.live == len(g.slots) || g.live > 0 && g.held+s.need() > g.tokens {
-			g.waiting = s
+			if s.Later {
+				g.putOff = s
+			} else {
+				g.waiting = s
+			}
 			return true
 		}
 		g.enter(s)
 	}
 }
 
-// receive gives the next request, nil when there is none now and something runs, or when there will be none.
+// receive gives the next request, nil when there is none now and something runs, or when there will be none. Those that others
+// come before are looked at only when no other waits.
 func (g *Generator) receive() *sequence {
 	if s := g.waiting; s != nil {
 		g.waiting = nil
 		return s
 	}
-	if !g.open {
-		return nil
-	}
-	if g.live == 0 {
-		s, ok := <-g.in
-		g.open = ok
+	if s := poll(g.in, &g.open); s != nil {
 		return s
 	}
+	if s := g.putOff; s != nil {
+		g.putOff = nil
+		return s
+	}
+	if s := poll(g.later, &g.more); s != nil {
+		return s
+	}
+	for g.live == 0 && (g.open || g.more) {
+		in, later := g.in, g.later
+		if !g.open {
+			in = nil
+		}
+		if !g.more {
+			later = nil
+		}
+		var s *sequence
+		select {
+		case s, g.open = <-in:
+		case s, g.more = <-later:
+		}
+		if s != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// poll takes what is there now; open becomes false when there will be nothing any more.
+func poll(from <-chan *sequence, open *bool) *sequence {
+	if !*open {
+		return nil
+	}
 	select {
-	case s, ok := <-g.in:
-		g.open = ok
+	case s, ok := <-from:
+		*open = ok
 		return s
 	default:
 		return nil

@@ -83,10 +83,12 @@ type Request struct {
 	Prompt []int32
 	// Unwanted, when set, tells that nobody waits for the text any more: it ends with ErrStopped at its next token.
 	Unwanted func() bool
-	Params   Params
-	Step     func(Step)
-	Explain  int // how many candidates of each step Step is told of
-	Done     func(Result)
+	// Later is a request that enters a slot only when no other one waits for it.
+	Later   bool
+	Params  Params
+	Step    func(Step)
+	Explain int // how many candidates of each step Step is told of
+	Done    func(Result)
 }
 
 // A Step is one chosen token.
@@ -119,6 +121,7 @@ type Generator struct {
 	notes  []string
 
 	in      chan *sequence
+	later   chan *sequence // those that others come before
 	running context.Context
 	stop    context.CancelCauseFunc
 	feeding sync.RWMutex // held for reading while Do sends on in
@@ -153,7 +156,7 @@ func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 	if err != nil {
 		return nil, err
 	}
-	g.in = make(chan *sequence, g.o.Slots)
+	g.in, g.later = make(chan *sequence, g.o.Slots), make(chan *sequence, g.o.Slots)
 	g.running, g.stop = context.WithCancelCause(context.Background())
 	g.begin()
 	go g.serve()
@@ -262,8 +265,12 @@ func (g *Generator) Do(ctx context.Context, r Request) error {
 	if g.closed {
 		return ErrClosed
 	}
+	in := g.in
+	if r.Later {
+		in = g.later
+	}
 	select {
-	case g.in <- s:
+	case in <- s:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -283,6 +290,7 @@ func (g *Generator) Close() error {
 	if first {
 		g.closed = true
 		close(g.in)
+		close(g.later)
 	}
 	g.feeding.Unlock()
 	<-g.ended

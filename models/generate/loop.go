@@ -24,12 +24,14 @@ type loop struct {
 	slots   []*sequence // nil where free
 	kept    [][]int32   // by slot, the tokens that it holds, whoever they are of
 	waiting *sequence   // taken from the queue and too long for the room there is
+	putOff  *sequence   // the same, of those that others come before
 	held    int         // tokens that live sequences may come to
 	live    int
 	scratch []*sample.Scratch
 	rows    []row
 	arrived int
 	open    bool // the queue may give more
+	more    bool // so may that of those that others come before
 }
 
 func (g *Generator) begin() {
@@ -37,7 +39,7 @@ func (g *Generator) begin() {
 	for range g.o.Threads {
 		g.scratch = append(g.scratch, new(sample.Scratch))
 	}
-	g.open = true
+	g.open, g.more = true, true
 }
 
 // serve runs until the queue is closed and every sequence is done.

@@ -1,0 +1,219 @@
+package daemon
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// dialPages connects to the daemon's pages.
+func (r *running) dialPages() net.Conn {
+	r.t.Helper()
+	conn, err := new(net.Dialer).DialContext(r.t.Context(), "tcp", r.daemon.httpAddr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		r.t.Fatal(err)
+	}
+	return conn
+}
+
+// say sends a request as it is written here, and returns the status and what comes until the daemon ends the connection.
+func (r *running) say(request string) (status string, rest string) {
+	r.t.Helper()
+	conn := r.dialPages()
+	if _, err := io.WriteString(conn, request); err != nil {
+		r.t.Fatal(err)
+	}
+	all, err := io.ReadAll(conn)
+	if err != nil {
+		r.t.Fatalf("%v after %q", err, all)
+	}
+	status, rest, _ = strings.Cut(string(all), "\r\n")
+	return strings.TrimPrefix(status, "HTTP/1.1 "), rest
+}
+
+func TestPagesAnswerOnlyToTheirOwn(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.HTTP.AllowedHosts = []string{"mill.example"}
+	r := start(t, cfg)
+	_, port, err := net.SplitHostPort(r.daemon.httpAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ name, headers, want string }{
+		{"its address", "Host: 127.0.0.1:" + port, "200"},
+		{"without a port", "Host: 127.0.0.1", "200"},
+		{"localhost", "Host: LocalHost.:" + port, "200"},
+		{"loopback of IPv6", "Host: [::1]:" + port, "200"},
+		{"another loopback address", "Host: 127.9.9.9", "200"},
+		{"a name of the configuration", "Host: mill.example:443", "200"},
+		{"its own page", "Host: mill.example\r\nOrigin: https://mill.example", "200"},
+		{"a name that was made to lead here", "Host: evil.example:" + port, "421"},
+		{"a name that begins like an allowed one", "Host: localhost.evil.example", "421"},
+		{"another machine's address", "Host: 203.0.113.7:" + port, "421"},
+		{"another site's page", "Host: 127.0.0.1:" + port + "\r\nOrigin: http://evil.example", "403"},
+		{"a page of another port", "Host: 127.0.0.1:" + port + "\r\nOrigin: http://127.0.0.1:1", "403"},
+		{"a page without an origin", "Host: 127.0.0.1:" + port + "\r\nOrigin: null", "403"},
+		{"two origins", "Host: mill.example\r\nOrigin: https://mill.example\r\nOrigin: http://evil.example", "403"},
+		{"an image on another site's page", "Host: 127.0.0.1:" + port + "\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors", "403"},
+		{"an image on a page of another port", "Host: localhost:" + port + "\r\nSec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors", "403"},
+		{"a link on another site's page", "Host: 127.0.0.1:" + port + "\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate", "200"},
+	} {
+		for _, path := range []string{"/healthz", "/readyz", "/metrics", "/status", "/trace", "/nothing"} {
+			want := tc.want
+			if path == "/nothing" && want == "200" {
+				want = "404"
+			}
+			status, rest := r.say("GET " + path + " HTTP/1.1\r\nConnection: close\r\n" + tc.headers + "\r\n\r\n")
+			if !strings.HasPrefix(status, want) {
+				t.Errorf("%s, %s: %s, want %s\n%.300s", tc.name, path, status, want, rest)
+			}
+		}
+	}
+	if status, _ := r.say("GET /trace?model=" + model + "&text=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n\r\n"); !strings.HasPrefix(status, "403") {
+		t.Errorf("a link that has this machine compute: %s", status)
+	}
+}
+
+// No page takes a body, and none is waited for, be there five hundred of them.
+func TestBodiesAreRefused(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	r := start(t, testConfig(t))
+	before := descriptors(t)
+	const clients = 500
+	begun := time.Now()
+	var conns []net.Conn
+	for n := range clients {
+		conn := r.dialPages()
+		conns = append(conns, conn)
+		length := []string{"Content-Length: 1000000", "Transfer-Encoding: chunked"}[n%2]
+		path := []string{"GET /trace?model=" + model + "&text=x", "POST /trace", "GET /healthz", "PUT /nothing"}[n/2%4]
+		if _, err := fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n5\r\nab", path, length); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(answer, " 413 ") {
+			t.Fatalf("client %d: %q, %v", n, answer, err)
+		}
+	}
+	if took := time.Since(begun); took > requestTime {
+		t.Errorf("to turn away %d clients took %v", clients, took)
+	}
+	for deadline := time.Now().Add(requestTime / 2); descriptors(t) > before+clients+5; { // our ends are open still
+		if time.Now().After(deadline) {
+			t.Fatalf("%d descriptors are open, %d before %d clients came", descriptors(t), before, clients)
+		}
+	}
+
+	const size = 400 << 20
+	conn := r.dialPages()
+	head := "GET /trace?model=" + model + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"text\"; filename=\"t\"\r\n\r\n"
+	if _, err := fmt.Fprintf(conn, head, size); err != nil {
+		t.Fatal(err)
+	}
+	sent, block := 0, make([]byte, 1<<20)
+	for sent < size {
+		n, err := conn.Write(block)
+		sent += n
+		if err != nil {
+			break
+		}
+	}
+	if sent == size {
+		t.Errorf("all of %d bytes were taken", size)
+	}
+	left, err := filepath.Glob(filepath.Join(temporary, "*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left on disk: %v, %v", left, err)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(open)
+}
+
+// Whoever comes last is answered, whatever number of others keep connections open and ask for nothing.
+func TestIdleClientsMakeRoom(t *testing.T) {
+	clients := newConnections(8)
+	busy, release := make(chan struct{}, 8), make(chan struct{})
+	server := clients.server(clients.answering(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			busy <- struct{}{}
+			<-release
+		}
+		_, _ = w.Write([]byte("here"))
+	})))
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(l) })
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		serving.Wait()
+	})
+	dial := func() net.Conn {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	ask := func(path string) (net.Conn, error) {
+		conn := dial()
+		_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
+		return conn, err
+	}
+	for n := range 100 { // some ask for nothing, others without an end
+		if conn := dial(); n%2 == 0 {
+			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHo"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	conn, err := ask("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(answer, "200") {
+		t.Errorf("the hundred and first client: %q, %v", answer, err)
+	}
+	for range 8 {
+		if _, err := ask("/slow"); err != nil {
+			t.Fatal(err)
+		}
+		<-busy
+	}
+	conn, _ = ask("/") // whoever is turned away may not get to ask
+	if answer, err := bufio.NewReader(conn).ReadString('\n'); err == nil {
+		t.Errorf("a ninth client while eight are answered: %q", answer)
+	}
+	clients.mu.Lock()
+	open := len(clients.open)
+	clients.mu.Unlock()
+	if open != 8 {
+		t.Errorf("%d connections are open, want 8", open)
+	}
+	close(release)
+}
