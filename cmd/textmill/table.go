@@ -118,10 +118,11 @@ func tableExportCommand(s *settings) *cobra.Command {
 	cmd := onTable(s, &cobra.Command{
 		Use:   "export --format openai-batch TABLE",
 		Short: "Write a table's rows in another program's form",
-		Long: `Writes the rows of TABLE as OpenAI's batches answer requests, one line for each record, in no particular order:
+		Long: `Writes the rows of TABLE as OpenAI's batches answer requests, one line for each request, in no particular order:
 {"id","custom_id","response":{"status_code","request_id","body"},"error"}. The body is a chat.completion, the completions of
-a record its choices, or a list of embeddings, the chunks of a record its data. A record that failed has "error" and a status
-of 400, or 500 where the model failed. The tokens of log-probabilities are named by their IDs, token_id:N.`,
+a record its choices, or a list of embeddings, a request's inputs, or else the chunks of a record, its data. A request that failed,
+or one of whose inputs did, has "error" and a status of 400, or 500 where the model failed. The tokens of log-probabilities are
+named by their IDs, token_id:N. Rows may lie in any order: what does not fit into 64 MiB of memory goes into temporary files.`,
 		Example: `  textmill table export --format openai-batch docs > answers.jsonl
   textmill table export --format openai-batch --job docs-1 -o answers.jsonl docs`,
 	}, func(cmd *cobra.Command, uri string) error {

@@ -141,7 +141,7 @@ func (c *cutter) add(it *input.Item) error {
 // cannotCarry replaces a record that is too big for any message by its error.
 func (c *cutter) cannotCarry(rec *jobs.Record, line int64) []byte {
 	size := len(c.line)
-	*rec = jobs.Record{ID: rec.ID, Err: &jobs.RecordError{Class: jobs.TooLong, Message: fmt.Sprintf(
+	*rec = jobs.Record{ID: rec.ID, Attributes: input.KeepPart(rec.Attributes), Err: &jobs.RecordError{Class: jobs.TooLong, Message: fmt.Sprintf(
 		"line %d: the record takes %d bytes of a message, the NATS server carries %d; split the text, raise max_payload, or point to the file with input",
 		line, size, c.most-c.frame())}}
 	if len(rec.ID) > longestKeptID {

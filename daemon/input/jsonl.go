@@ -51,6 +51,12 @@ func (s *jsonlSource) next(it *Item) error {
 			return nil
 		}
 		it.Record = s.parse(piece)
+		if it.Record.Err != nil && s.openai == byKeys && s.o.TextColumn == "" {
+			if other := foreign(piece, it.Line); other != nil {
+				*it = *other
+				return nil
+			}
+		}
 		if it.Record.Err != nil && it.Record.ID == "" && s.openai == byKeys {
 			it.Record.ID = leadingID(piece, "custom_id")
 		}

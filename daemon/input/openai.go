@@ -3,6 +3,7 @@ package input
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -28,18 +29,20 @@ func looksLikeRequest(line []byte) bool {
 	for _, f := range fields {
 		seen[f.name] = true
 	}
-	return seen["custom_id"] && seen["method"] && seen["url"] && seen["body"] && !seen["text"]
+	return seen["custom_id"] && seen["method"] && seen["url"] && seen["body"] && !seen["text"] && !seen["messages"]
 }
 
 // request is an OpenAI-batch line being read.
 type request struct {
 	line       int64
+	raw        []byte
 	id         string
 	rawID      []byte
 	task       string // which its url asks for
 	inputs     []byte
 	messages   []byte
 	params     []byte // of a chat, as a record holds them but for the closing brace
+	given      map[string][]byte
 	model      string
 	dimensions int
 	attributes []member
@@ -47,15 +50,18 @@ type request struct {
 
 // parseRequest makes the records of one request; a request that cannot be carried is one error record.
 func parseRequest(line []byte, number int64) []Item {
-	q := request{line: number}
+	q := request{line: number, raw: line}
 	if e := q.read(line); e != nil {
+		if other := foreign(line, number); other != nil {
+			return []Item{*other}
+		}
 		return []Item{q.failed(e)}
 	}
 	return q.items()
 }
 
 func (q *request) failed(e *jobs.RecordError) Item {
-	return Item{Line: q.line, Task: q.task, Model: q.model, Record: jobs.Record{ID: q.id, Err: e}}
+	return q.whole(Item{Line: q.line, Task: q.task, Model: q.model, Record: jobs.Record{Err: e}})
 }
 
 func (q *request) wrong(class, format string, args ...any) *jobs.RecordError {
@@ -87,6 +93,9 @@ func (q *request) read(line []byte) *jobs.RecordError {
 		return e
 	}
 	for _, f := range q.attributes {
+		if f.name == PartAttribute {
+			return q.wrong(jobs.InvalidRecord, "%s is an attribute that textmill writes itself; rename it", f.name)
+		}
 		if !jsontext.Value(f.value).IsValid(jsontext.AllowDuplicateNames(true)) {
 			return q.wrong(jobs.BadUTF8, "%s is not valid UTF-8, or holds half a surrogate pair", f.name)
 		}
@@ -95,15 +104,18 @@ func (q *request) read(line []byte) *jobs.RecordError {
 		return q.wrong(jobs.InvalidRecord, "method %s: only \"POST\" is carried out", shown(method))
 	}
 	switch attributeText(url) {
-	case embeddingsURL:
+	case embeddingsURL, azure(embeddingsURL):
 		q.task = jobs.TaskEmbed
 		return q.readBody(body, q.embeddingsField)
-	case chatURL:
+	case chatURL, azure(chatURL):
 		q.task = jobs.TaskGenerate
 		return q.readBody(body, q.chatField)
 	}
 	return q.wrong(jobs.InvalidRecord, "url %s: only %q and %q are carried out", shown(url), embeddingsURL, chatURL)
 }
+
+// azure is the form that a URL has in batches of Azure.
+func azure(url string) string { return strings.TrimPrefix(url, "/v1") }
 
 func (q *request) readID() *jobs.RecordError {
 	if len(q.rawID) == 0 || q.rawID[0] != '"' {
@@ -127,17 +139,26 @@ func (q *request) readBody(body []byte, field func(member) *jobs.RecordError) *j
 		return q.wrong(jobs.InvalidRecord, "body %s: an object is needed", shown(body))
 	}
 	for _, f := range fields {
-		switch f.name {
-		case "model":
-			if v := jsontext.Value(f.value); v.Kind() != '"' || !v.IsValid() {
-				return q.wrong(jobs.InvalidRecord, "body.model %s: a string is needed", shown(f.value))
+		v := jsontext.Value(f.value)
+		switch {
+		case f.name == "model" || f.name == "user" || f.name == "safety_identifier":
+			if v.Kind() == 'n' {
+				continue
 			}
-			q.model = attributeText(f.value)
-		case "user":
-			if v := jsontext.Value(f.value); v.Kind() != '"' || !v.IsValid() {
-				return q.wrong(jobs.InvalidRecord, "body.user %s: a string is needed", shown(f.value))
+			if v.Kind() != '"' || !v.IsValid() {
+				return q.wrong(jobs.InvalidRecord, "body.%s %s: a string is needed", f.name, shown(f.value))
+			}
+			if f.name == "model" {
+				q.model = attributeText(f.value)
+			} else {
+				q.attributes = append(q.attributes, f)
+			}
+		case f.name == "metadata" && !isEmpty(v):
+			if !v.IsValid() {
+				return q.wrong(jobs.BadUTF8, "body.metadata is not valid UTF-8, holds half a surrogate pair, or a key twice")
 			}
 			q.attributes = append(q.attributes, f)
+		case v.Kind() == 'n' || harmless(f.name, v):
 		default:
 			if e := field(f); e != nil {
 				return e
@@ -148,22 +169,23 @@ func (q *request) readBody(body []byte, field func(member) *jobs.RecordError) *j
 }
 
 func (q *request) embeddingsField(f member) *jobs.RecordError {
-	switch f.name {
-	case "input":
+	switch {
+	case f.name == "input":
 		q.inputs = f.value
-	case "dimensions":
+	case isEmpty(f.value):
+	case f.name == "dimensions":
 		n, err := strconv.ParseInt(string(f.value), 10, 32)
 		if err != nil || n < 1 {
 			return q.wrong(jobs.InvalidParam, "body.dimensions %s: a positive whole number is needed", shown(f.value))
 		}
 		q.dimensions = int(n)
-	case "encoding_format":
+	case f.name == "encoding_format":
 		// Both are the same numbers; they differ only in how an HTTP answer would be written.
 		if v := attributeText(f.value); v != "float" && v != "base64" {
 			return q.wrong(jobs.InvalidParam, "body.encoding_format %s: \"float\" or \"base64\" is needed", shown(f.value))
 		}
 	default:
-		return q.wrong(jobs.InvalidParam, "body.%s is not known; embeddings take input, model, dimensions, encoding_format and user", f.name)
+		return q.wrong(jobs.InvalidParam, "body.%s is not known; embeddings take input, model, dimensions, encoding_format, user and metadata", f.name)
 	}
 	return nil
 }
@@ -177,64 +199,23 @@ func (q *request) items() []Item {
 	case len(q.inputs) == 0:
 		return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input is missing"))}
 	case kind == '"':
-		return []Item{q.item(q.id, q.inputs)}
+		return []Item{q.whole(q.item(q.inputs))}
 	case kind == '[':
 		return q.list()
 	}
 	return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input %s: a string or a list of strings is needed", shown(q.inputs)))}
 }
 
-func (q *request) list() []Item {
-	dec := jsontext.NewDecoder(bytes.NewReader(q.inputs), lenient...)
-	if _, err := dec.ReadToken(); err != nil {
-		return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input: %v", err))}
-	}
-	var items []Item
-	for i := 0; dec.PeekKind() != ']'; i++ {
-		id := q.id + "-" + strconv.Itoa(i)
-		value, err := dec.ReadValue()
-		if err != nil {
-			return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input: %v", err))}
-		}
-		if i == maxRequestInputs {
-			return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input has more than %d texts", maxRequestInputs))}
-		}
-		switch value.Kind() {
-		case '"':
-			items = append(items, q.item(id, value))
-		case '0': // the whole list is one text as token IDs
-			return []Item{q.failed(q.tokens())}
-		case '[':
-			it := q.failed(q.tokens())
-			it.Record.ID = id
-			items = append(items, it)
-		default:
-			it := q.failed(q.wrong(jobs.InvalidRecord, "body.input[%d] %s: a string is needed", i, shown(value)))
-			it.Record.ID = id
-			items = append(items, it)
-		}
-	}
-	if len(items) == 0 {
-		return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input is an empty list"))}
-	}
-	return items
-}
-
-func (q *request) tokens() *jobs.RecordError {
-	return q.wrong(jobs.InvalidRecord, "body.input holds token IDs, which mean other texts to another model; send the text")
-}
-
 // item makes a record of one JSON string, judged as strictly as any other record.
-func (q *request) item(id string, text []byte) Item {
-	it := q.itemOf(id, append(appendMember(nil, "text", text), '}'))
+func (q *request) item(text []byte) Item {
+	it := q.itemOf(append(appendMember(nil, "text", text), '}'))
 	it.Dimensions = q.dimensions
 	return it
 }
 
 // itemOf reads a record that was put together from a request.
-func (q *request) itemOf(id string, object []byte) Item {
+func (q *request) itemOf(object []byte) Item {
 	rec := jobs.ParseRecord(object)
-	rec.ID = id
 	it := Item{Record: rec, Line: q.line, Task: q.task, Model: q.model}
 	nameLine(&it)
 	if rec.Err == nil && len(q.attributes) > 0 {

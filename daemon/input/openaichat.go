@@ -14,47 +14,25 @@ import (
 var chatParams = map[string]string{ // #nosec G101 -- tokens of text, not of access
 	"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens", "min_tokens": "min_new_tokens"}
 
-// harmless says of fields that change nothing where they have these values; null is harmless in every field.
-var harmless = map[string][]string{
-	"stream":              {"false"},
-	"store":               {"false"},
-	"response_format":     {`{"type":"text"}`},
-	"tools":               {"[]"},
-	"tool_choice":         {`"none"`, `"auto"`},
-	"parallel_tool_calls": {"true", "false"},
-	"service_tier":        {`"auto"`, `"default"`},
-	"modalities":          {`["text"]`},
-}
-
-// chatField reads a field of a chat request. A param of the task generate goes into the record's own, by OpenAI's name or
-// ours; a field that would have to change the answer and cannot is an error that names it.
+// chatField reads a field of a chat request that is not null. A param of the task generate goes into the record's own, by
+// OpenAI's name or ours; a field that would have to change the answer and cannot is an error that names it.
 func (q *request) chatField(f member) *jobs.RecordError {
-	v := jsontext.Value(f.value)
 	name := f.name
 	if ours, ok := chatParams[name]; ok {
 		name = ours
 	}
 	switch {
-	case v.Kind() == 'n':
-		return nil
 	case name == "messages":
 		q.messages = f.value
 		return nil
-	case name == "metadata":
-		q.attributes = append(q.attributes, f)
-		return nil
 	case jobs.IsGenerateParam(name):
-		return q.addParam(f, name)
-	}
-	if values, known := harmless[name]; known {
-		compact := v.Clone()
-		if compact.Compact() == nil {
-			for _, ok := range values {
-				if string(compact) == ok {
-					return nil
-				}
-			}
+		if isEmpty(f.value) {
+			return nil
 		}
+		return q.addParam(f, name)
+	case isEmpty(f.value):
+		return nil
+	case harmlessValues[f.name] != nil:
 		return q.wrong(jobs.InvalidParam, "body.%s %s is not supported; leave it out", f.name, shown(f.value))
 	}
 	return q.wrong(jobs.InvalidParam, "body.%s is not supported; leave it out, or send it as metadata", f.name)
@@ -68,9 +46,16 @@ func (q *request) addParam(f member, name string) *jobs.RecordError {
 	if _, err := jobs.ParseGenerateParams(alone); err != nil {
 		return q.wrong(jobs.InvalidParam, "body.%s: %s", f.name, paramText(err, name))
 	}
-	if name != f.name && bytes.Contains(q.params, []byte(`"`+name+`":`)) {
-		return q.wrong(jobs.InvalidParam, "body.%s: %s is given already", f.name, name)
+	if given, ok := q.given[name]; ok && name != f.name {
+		if bytes.Equal(given, f.value) {
+			return nil
+		}
+		return q.wrong(jobs.InvalidParam, "body.%s: %s is given already, and is another", f.name, name)
 	}
+	if q.given == nil {
+		q.given = map[string][]byte{}
+	}
+	q.given[name] = f.value
 	q.params = appendMember(q.params, name, f.value)
 	return nil
 }
@@ -97,7 +82,7 @@ func (q *request) chat() Item {
 	if q.params != nil {
 		object = appendMember(object, "params", append(q.params, '}'))
 	}
-	return q.itemOf(q.id, append(object, '}'))
+	return q.whole(q.itemOf(append(object, '}')))
 }
 
 // plainMessages makes each content that is a list of text parts one string, and leaves out null fields.
@@ -123,29 +108,44 @@ func (q *request) plainMessages() ([]byte, *jobs.RecordError) {
 			out = append(out, value...)
 			continue
 		}
-		var message []byte
-		for _, f := range fields {
-			kind := jsontext.Value(f.value).Kind()
-			switch {
-			case kind == 'n' && f.name != "content" && f.name != "role":
-				continue
-			case f.name == "content" && kind == '[':
+		message, e := q.message(i, fields)
+		if e != nil {
+			return nil, e
+		}
+		out = append(out, message...)
+	}
+	return append(out, ']'), nil
+}
+
+// message keeps role and content of the i-th message, and leaves out what says nothing more.
+func (q *request) message(i int, fields []member) ([]byte, *jobs.RecordError) {
+	var message []byte
+	for _, f := range fields {
+		kind := jsontext.Value(f.value).Kind()
+		switch {
+		case f.name == "role":
+			if attributeText(f.value) == "developer" { // OpenAI's newer name, which few templates know
+				f.value = []byte(`"system"`)
+			}
+		case f.name == "content":
+			if kind == '[' {
 				text, e := q.parts(i, f.value)
 				if e != nil {
 					return nil, e
 				}
 				f.value = text
-			case f.name != "content" && f.name != "role":
-				return nil, q.wrong(jobs.InvalidRecord, "body.messages[%d].%s is not supported; a message has role and content", i, f.name)
 			}
-			message = appendMember(message, f.name, f.value)
+		case isEmpty(f.value), harmless("messages[]."+f.name, f.value):
+			continue
+		default:
+			return nil, q.wrong(jobs.InvalidRecord, "body.messages[%d].%s is not supported; a message has role and content", i, f.name)
 		}
-		if message == nil {
-			message = []byte{'{'}
-		}
-		out = append(append(out, message...), '}')
+		message = appendMember(message, f.name, f.value)
 	}
-	return append(out, ']'), nil
+	if message == nil {
+		message = []byte{'{'}
+	}
+	return append(message, '}'), nil
 }
 
 // parts joins the text parts of a message's content into one JSON string.

@@ -4,11 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
 
 	"textmill/daemon/generation"
+	"textmill/daemon/input"
 	"textmill/export"
 	"textmill/jobs"
 )
@@ -102,13 +104,18 @@ type embedding struct {
 	Embedding any    `json:"embedding"`
 }
 
-// batchLine is the answer to one record: its rows are completions or chunks. One of them that failed leaves the others; the
-// first failure is the line's error.
-func batchLine(rows []export.Row) batchOutput {
+// batchLine is the answer to one request. Its rows are completions, chunks, or those of a list of inputs, in order. A
+// completion that failed leaves the others, and the first failure is the line's error; of a list nothing is left.
+func batchLine(rows []export.Row) (batchOutput, error) {
 	first := &rows[0]
-	sum := sha256.Sum256([]byte(first.Job + "\x00" + first.Shard + "\x00" + first.RecordID))
+	part, isPart := input.PartOf(first.RecordID, first.Attributes)
+	name, customID := first.Shard+"\x00"+first.RecordID, input.CustomID(first.RecordID, first.Attributes)
+	if isPart {
+		name, customID = part.Request+"\x00"+first.Shard, part.CustomID
+	}
+	sum := sha256.Sum256([]byte(first.Job + "\x00" + name + "\x00" + first.Error))
 	id := hex.EncodeToString(sum[:12])
-	line := batchOutput{ID: "batch_req_" + id, CustomID: first.RecordID, Response: &batchResponse{StatusCode: http.StatusOK, RequestID: "req_" + id}}
+	line := batchOutput{ID: "batch_req_" + id, CustomID: customID, Response: &batchResponse{StatusCode: http.StatusOK, RequestID: "req_" + id}}
 	var good []*export.Row
 	for i := range rows {
 		if r := &rows[i]; r.Error == "" {
@@ -116,17 +123,49 @@ func batchLine(rows []export.Row) batchOutput {
 		} else if line.Error == nil {
 			e := jobs.ParseRecordError(r.Error)
 			line.Error = &batchError{Code: e.Class, Message: e.Message}
+			if isPart {
+				line.Error.Message = fmt.Sprintf("input[%d]: %s", placeOf(r).index, e.Message)
+			}
 		}
 	}
+	switch missing := missingPlace(rows, part.Inputs); {
+	case missing == nil:
+	case isPart && line.Error == nil:
+		line.Error = &batchError{Code: codeIncomplete, Message: fmt.Sprintf("input[%d] of %d is not in the table", missing.index, part.Inputs)}
+	case !isPart:
+		return line, fmt.Errorf("%w: record %q of job %s has no row %d", ErrScattered, first.RecordID, first.Job, missing.chunk)
+	}
 	switch {
-	case len(good) == 0:
+	case len(good) == 0, isPart && line.Error != nil:
 		line.Response.StatusCode, line.Response.Body = refusal(line.Error)
 	case first.Task == jobs.TaskGenerate:
 		line.Response.Body = completionOf(id, good)
 	default:
-		line.Response.Body = embeddingsOf(good)
+		line.Response.Body = embeddingsOf(good, isPart)
 	}
-	return line
+	return line, nil
+}
+
+// codeIncomplete is the code of a request whose other inputs are rows: one became a dead letter, or is yet to come.
+const codeIncomplete = "incomplete"
+
+// missingPlace is the first place before the last that has no row, nil if there is none.
+func missingPlace(rows []export.Row, inputs int) *place {
+	want := place{}
+	for i := range rows {
+		p := placeOf(&rows[i])
+		if p.index != want.index && want.chunk > 0 {
+			want = place{want.index + 1, 0}
+		}
+		if p != want {
+			return &want
+		}
+		want.chunk++
+	}
+	if want.index+1 < inputs {
+		return &place{want.index + 1, 0}
+	}
+	return nil
 }
 
 // refusal is the status and the body of an error: the request is at fault, or else the model.
@@ -134,7 +173,7 @@ func refusal(e *batchError) (int, errorBody) {
 	var b errorBody
 	b.Error.Message, b.Error.Code, b.Error.Type = e.Message, e.Code, "invalid_request_error"
 	switch e.Code {
-	case jobs.NaN, jobs.OutOfMemory, jobs.Timeout, jobs.ModelFailed:
+	case jobs.NaN, jobs.OutOfMemory, jobs.Timeout, jobs.ModelFailed, codeIncomplete:
 		b.Error.Type = "server_error"
 		return http.StatusInternalServerError, b
 	}
@@ -204,10 +243,14 @@ func topOf(r *export.Row) [][]generation.Candidate {
 	return steps
 }
 
-func embeddingsOf(rows []*export.Row) embeddingList {
+// embeddingsOf lists vectors under the index of their input, or of one input's chunks under the chunk's.
+func embeddingsOf(rows []*export.Row, parts bool) embeddingList {
 	list := embeddingList{Object: "list", Model: rows[0].Model}
 	for _, r := range rows {
 		e := embedding{Object: "embedding", Index: int(r.Chunk.V), Embedding: r.Embedding}
+		if parts {
+			e.Index = placeOf(r).index
+		}
 		switch {
 		case r.Embedding8 != nil:
 			e.Embedding = r.Embedding8
