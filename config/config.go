@@ -121,6 +121,12 @@ type Model struct {
 	MaxLength       int    `yaml:"max_length"`
 }
 
+// What makes a model's tokens: textmill itself, or for embedding models the library sugarme/tokenizer in a process of its own.
+const (
+	EngineTextmill = "textmill"
+	EngineSugarme  = "sugarme"
+)
+
 // Default returns every setting as it is when nothing says otherwise.
 func Default() Config {
 	return Config{

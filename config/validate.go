@@ -63,7 +63,7 @@ func (c *Config) validate(p *problems) {
 		if m.Device != "" {
 			checkDevice(bad, path+".device", m.Device)
 		}
-		oneOf(bad, path+".tokenizer_engine", m.TokenizerEngine, "", "textmill")
+		oneOf(bad, path+".tokenizer_engine", m.TokenizerEngine, "", EngineTextmill, EngineSugarme)
 		if m.ONNXFile != "" && !localFile(m.ONNXFile) {
 			bad(path+".onnx_file", "%q must lie inside the bundle, such as onnx/model.onnx", m.ONNXFile)
 		}

@@ -210,8 +210,13 @@ func (d *Daemon) openEmbedder(ctx context.Context, s *server) ([]string, error) 
 	}
 	d.onClose("model "+s.spec.Name, embedder.Close)
 	s.device, s.workers, s.batch = embedder.Device(), embedder.Workers(), embedder.BatchTokens()
+	made, end, err := TokenizerOf(ctx, d.cfg, s.spec, tok, d.log)
+	if err != nil {
+		return nil, err
+	}
+	d.onClose("tokenizer of "+s.spec.Name, end)
 	e := engine.New(engine.Options{
-		Spec: s.spec, Embedder: embedder, Tokenizer: tok, WindowTokens: d.cfg.Limits.WindowTokens,
+		Spec: s.spec, Embedder: embedder, Tokenizer: made, WindowTokens: d.cfg.Limits.WindowTokens,
 		RunTimeout: d.cfg.Limits.RunTimeout, Observe: d.metrics.observe(s.spec.Name),
 	})
 	s.engine, s.tracer = e, trace.Embedding{Spec: s.spec, Embedder: embedder, Engine: e, Tokenizer: tok}
@@ -251,6 +256,9 @@ func OpenGenerator(ctx context.Context, cfg config.Config, spec *models.Spec, ob
 		return nil, err
 	}
 	m := cfg.Models[spec.Name]
+	if m.TokenizerEngine == config.EngineSugarme {
+		return nil, fmt.Errorf("models.%s.tokenizer_engine: sugarme is for embedding models, this one generates", spec.Name)
+	}
 	g, err := generate.Open(ctx, spec, generate.Options{
 		SessionOptions: SessionOptions(cfg, spec.Name), Tokenizer: tok, RunTimeout: cfg.Limits.RunTimeout, Observe: observe,
 		Slots: cmp.Or(m.Slots, cfg.Generate.Slots), Memory: int64(cfg.Generate.Memory), MaxLength: m.MaxLength,

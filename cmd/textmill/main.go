@@ -29,9 +29,6 @@ const (
 )
 
 func main() {
-	if status, child := local.Child(); child {
-		os.Exit(status)
-	}
 	stdout, stderr := plain.NewWriter(os.Stdout), plain.NewWriter(os.Stderr)
 	root := rootCommand()
 	root.SetOut(stdout)

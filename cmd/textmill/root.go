@@ -51,7 +51,7 @@ func rootCommand() *cobra.Command {
 		setupCommand(&s), demoCommand(&s), daemonCommand(&s),
 		submitCommand(&s), statusCommand(&s), watchCommand(&s), cancelCommand(&s), deadCommand(&s),
 		embedCommand(&s), generateCommand(&s), tokenizeCommand(&s), traceCommand(&s), modelsCommand(&s), tableCommand(&s),
-		versionCommand(),
+		versionCommand(), childCommand(),
 	)
 	addCompletion(root, &s)
 	finish(root)

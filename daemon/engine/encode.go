@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -37,7 +38,7 @@ func (e *Engine) encode(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 	}
 	var err error
 	if s.ids, s.spans, err = e.tok.AppendBody(s.ids[:0], s.spans[:0], prompted); err != nil {
-		return nil, &jobs.RecordError{Class: jobs.InvalidRecord, Message: "text: " + err.Error()}
+		return nil, tokenizeFailure(err)
 	}
 	room := p.maxLength - e.tok.NumSpecial()
 	if p.chunkSize > 0 {
@@ -54,6 +55,17 @@ func (e *Engine) encode(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 		body = s.ids[dropped:]
 	}
 	return []*item{e.newItem(r, body, 0, 0, int32(utf8.RuneCountInString(text)), dropped)}, nil
+}
+
+func tokenizeFailure(err error) *jobs.RecordError {
+	var own *jobs.RecordError
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, ErrUnavailable):
+		return unavailable
+	}
+	return &jobs.RecordError{Class: jobs.InvalidRecord, Message: "text: " + err.Error()}
 }
 
 // chunks cuts the tokens of a record into rows of at most chunkSize tokens,

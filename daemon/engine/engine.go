@@ -25,7 +25,9 @@ type embedder interface {
 	BatchTokens() int
 }
 
-type tokenizer interface {
+// A Tokenizer turns text into what the model runs. An error of AppendBody is the record's, and with a class of its own where
+// it is a *jobs.RecordError; ErrUnavailable is nobody's.
+type Tokenizer interface {
 	AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span, error)
 	AppendInput(ids, typeIDs, body []int32) ([]int32, []int32)
 	NumSpecial() int
@@ -35,7 +37,7 @@ type tokenizer interface {
 type Options struct {
 	Spec      *models.Spec
 	Embedder  embedder
-	Tokenizer tokenizer
+	Tokenizer Tokenizer
 	// WindowTokens bounds the tokens gathered for sorting; 0 means 64 batches.
 	WindowTokens int
 	// RunTimeout ends a model run that takes longer; 0 means never.
@@ -63,10 +65,16 @@ type Task struct {
 // ErrClosed is returned by Do after Close.
 var ErrClosed = errors.New("engine is closed")
 
+// ErrUnavailable is the class of a Tokenizer's failures that no record is to blame for: records are handed back as by Stop.
+var ErrUnavailable = errors.New("the tokenizer is not available")
+
+// unavailable is what encode answers for a record that ErrUnavailable kept from being tokenized.
+var unavailable = &jobs.RecordError{Class: jobs.ModelFailed, Message: ErrUnavailable.Error()}
+
 // Engine runs one model. Its methods are safe for concurrent use.
 type Engine struct {
 	opts     Options
-	tok      tokenizer
+	tok      Tokenizer
 	window   *window
 	capacity int64 // of space, in bytes of text
 	space    *semaphore.Weighted
@@ -167,6 +175,10 @@ func (e *Engine) encodeLoop() {
 		}
 		if failure == nil {
 			items, failure = e.encode(&s, r)
+		}
+		if failure == unavailable {
+			e.drop(r)
+			continue
 		}
 		if failure != nil {
 			e.space.Release(r.cost)

@@ -78,7 +78,7 @@ func embedAll(t *testing.T, f *flaky, timeout time.Duration, params string, text
 	return embedWith(t, words{}, f, timeout, params, texts...)
 }
 
-func embedWith(t *testing.T, tok tokenizer, f *flaky, timeout time.Duration, params string, texts ...string) [][]export.Row {
+func embedWith(t *testing.T, tok Tokenizer, f *flaky, timeout time.Duration, params string, texts ...string) [][]export.Row {
 	t.Helper()
 	e := New(Options{Spec: testSpec, Embedder: f, Tokenizer: tok, RunTimeout: timeout})
 	p, err := jobs.ParseEmbedParams([]byte(params))
@@ -317,5 +317,28 @@ func TestStopAnswersEveryTask(t *testing.T) {
 	wg.Wait()
 	if err := e.Do(t.Context(), Task{Record: jobs.Record{Text: "a"}, Plan: plan}); !errors.Is(err, ErrClosed) {
 		t.Errorf("Do after Close: %v", err)
+	}
+}
+
+// absent is a tokenizer that cannot be asked.
+type absent struct{ words }
+
+func (absent) AppendBody([]int32, []tokenize.Span, string) ([]int32, []tokenize.Span, error) {
+	return nil, nil, fmt.Errorf("asking: %w", ErrUnavailable)
+}
+
+// classed is one whose failures have a class of their own.
+type classed struct{ words }
+
+func (classed) AppendBody([]int32, []tokenize.Span, string) ([]int32, []tokenize.Span, error) {
+	return nil, nil, &jobs.RecordError{Class: jobs.Timeout, Message: "too slow"}
+}
+
+func TestFailuresOfTheTokenizer(t *testing.T) {
+	if got := embedWith(t, absent{}, &flaky{}, 0, `{}`, "one"); got[0] != nil {
+		t.Errorf("no record is to blame, and yet its rows are %+v", got[0])
+	}
+	if got := embedWith(t, classed{}, &flaky{}, 0, `{}`, "one"); len(got[0]) != 1 || got[0][0].Error != "timeout: too slow" {
+		t.Errorf("rows: %+v", got[0])
 	}
 }

@@ -43,9 +43,10 @@ func Embed(ctx context.Context, cfg config.Config, o WorkOptions) (err error) {
 
 // model is a model ready to embed.
 type model struct {
-	spec     *models.Spec
-	embedder *models.Embedder
-	engine   *engine.Engine
+	spec      *models.Spec
+	embedder  *models.Embedder
+	engine    *engine.Engine
+	tokenizer func() error // gives it back
 }
 
 // fewBatchTokens is a sound batch size where learning the best one would take longer than the work.
@@ -77,15 +78,19 @@ func openModel(ctx context.Context, cfg config.Config, name string, few bool, lo
 	if spec.BatchDependent {
 		log.WarnContext(ctx, "this model gives a text different vectors depending on its batch-mates (DynamicQuantizeLinear)", "model", name)
 	}
-	return &model{spec: spec, embedder: embedder, engine: engine.New(engine.Options{
-		Spec: spec, Embedder: embedder, Tokenizer: tok, WindowTokens: cfg.Limits.WindowTokens, RunTimeout: cfg.Limits.RunTimeout,
+	made, end, err := daemon.TokenizerOf(ctx, cfg, spec, tok, log)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("model %s: %w", name, err), embedder.Close())
+	}
+	return &model{spec: spec, embedder: embedder, tokenizer: end, engine: engine.New(engine.Options{
+		Spec: spec, Embedder: embedder, Tokenizer: made, WindowTokens: cfg.Limits.WindowTokens, RunTimeout: cfg.Limits.RunTimeout,
 	})}, nil
 }
 
 func (m *model) close() error {
 	m.engine.Stop()
 	m.engine.Close()
-	return m.embedder.Close()
+	return errors.Join(m.tokenizer(), m.embedder.Close())
 }
 
 // embedAnswer is the answer to one record. A chunked record may have several rows, and the answer lists them.

@@ -2,45 +2,37 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"unicode/utf8"
 
 	"textmill/config"
 	"textmill/jobs"
-	"textmill/regular"
 	"textmill/tokenize"
 	"textmill/tokenize/sugarme"
 )
 
 // The engines of `textmill tokenize`.
 const (
-	EngineTextmill = "textmill"
-	EngineSugarme  = "sugarme"
+	EngineTextmill = config.EngineTextmill
+	EngineSugarme  = config.EngineSugarme
 )
 
 // mostDifferences is how many differences a comparison shows.
 const mostDifferences = 20
 
-// Child runs what a process that textmill started of itself is for, and returns its exit status. ok is false in every other
-// process. It must be asked before anything else is done.
-func Child() (status int, ok bool) {
-	if !sugarme.Child() {
-		return 0, false
-	}
-	return sugarme.Serve(), true
-}
+// ChildCommand is the command that textmill starts of itself to have the library in a process of its own, and ServeChild what
+// that does; it returns the exit status.
+const ChildCommand = sugarme.ChildCommand
+
+func ServeChild(tokenizer string) int { return sugarme.Serve(tokenizer) }
 
 // Compare counts where the library sugarme/tokenizer, in a process of its own, makes other tokens than textmill does.
 func Compare(ctx context.Context, cfg config.Config, o TokenizeOptions) (err error) {
-	path, remove, err := bareTokenizer(cfg, o)
+	path, err := tokenizerPath(cfg, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
 	ours, err := tokenize.Load(path)
 	if err != nil {
 		return err
@@ -70,38 +62,6 @@ func Compare(ctx context.Context, cfg config.Config, o TokenizeOptions) (err err
 	return err
 }
 
-// bareTokenizer is a copy of the tokenizer.json without its truncation and padding, which the library applies to every text
-// and does not mark in what it answers.
-func bareTokenizer(cfg config.Config, o TokenizeOptions) (path string, remove func() error, err error) {
-	own, err := tokenizerPath(cfg, o)
-	if err != nil {
-		return "", nil, err
-	}
-	data, err := regular.ReadFile(own)
-	if err != nil {
-		return "", nil, err
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return "", nil, fmt.Errorf("read tokenizer %s: %w", own, err)
-	}
-	delete(fields, "truncation")
-	delete(fields, "padding")
-	if data, err = json.Marshal(fields); err != nil {
-		return "", nil, err
-	}
-	dir, err := os.MkdirTemp("", "textmill-tokenizer-")
-	if err != nil {
-		return "", nil, err
-	}
-	remove = func() error { return os.RemoveAll(dir) }
-	path = filepath.Join(dir, "tokenizer.json")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return "", nil, errors.Join(err, remove())
-	}
-	return path, remove, nil
-}
-
 // tokenizerPath is the tokenizer.json of the file or model that o names.
 func tokenizerPath(cfg config.Config, o TokenizeOptions) (string, error) {
 	if o.File != "" {
@@ -116,15 +76,14 @@ func tokenizerPath(cfg config.Config, o TokenizeOptions) (string, error) {
 
 // libraryWork answers lines with the library's tokens; end gives its process back.
 func libraryWork(ctx context.Context, cfg config.Config, o TokenizeOptions) (work func(line) answer, end func() error, err error) {
-	path, remove, err := bareTokenizer(cfg, o)
+	path, err := tokenizerPath(cfg, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	library, err := sugarme.Open(ctx, path, sugarme.Options{})
 	if err != nil {
-		return nil, nil, errors.Join(err, remove())
+		return nil, nil, err
 	}
-	end = func() error { return errors.Join(library.Close(), remove()) }
 	recordBytes := int(cfg.Limits.RecordBytes)
 	return func(l line) answer {
 		r := l.record(jobs.TaskEmbed, recordBytes)
@@ -140,7 +99,7 @@ func libraryWork(ctx context.Context, cfg config.Config, o TokenizeOptions) (wor
 			return failure(r.ID, &jobs.RecordError{Class: class, Message: fmt.Sprintf("engine sugarme: %v", err)})
 		}
 		return encoded(r.ID, libraryEncoding(r.Text, &e))
-	}, end, nil
+	}, library.Close, nil
 }
 
 // libraryEncoding counts in characters what the library counts in bytes.
@@ -149,9 +108,6 @@ func libraryEncoding(text string, e *sugarme.Encoding) *tokenize.Encoding {
 	for i := range out.AttentionMask {
 		out.AttentionMask[i] = 1
 	}
-	chars := func(at int32) int32 { return int32(utf8.RuneCountInString(text[:min(max(int(at), 0), len(text))])) }
-	for _, span := range e.Offsets {
-		out.Offsets = append(out.Offsets, tokenize.Span{Start: chars(span[0]), End: chars(span[1])})
-	}
+	out.Offsets = e.Spans(text)
 	return out
 }

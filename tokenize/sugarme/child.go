@@ -4,19 +4,25 @@ package sugarme
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/sugarme/tokenizer"
 	"github.com/sugarme/tokenizer/pretrained"
+
+	"textmill/regular"
 )
 
-// childVariable in the environment makes a process that calls Child answer questions instead of doing its own work.
-const childVariable = "TEXTMILL_SUGARME_CHILD"
+// ChildCommand is what an Engine calls its own executable with, before the path of a tokenizer.json. The program must then do
+// nothing but call Serve.
+const ChildCommand = "sugarme-child"
 
 // answers is the file descriptor for answers: the library writes to standard output as it likes.
 const answers = 3
@@ -31,23 +37,55 @@ type answer struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Child reports whether this process was started by an Engine. Its main must then do nothing but call Serve, before
-// anything else.
-func Child() bool { return os.Getenv(childVariable) != "" }
-
 // Serve answers the Engine that started this process until it closes the pipe, and returns the exit status.
-func Serve() int {
+func Serve(path string) int {
+	// A signal to the group is the parent's affair: a child that dies of it would be taken for the victim of a text.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	log.SetOutput(os.Stderr)
 	out := os.NewFile(answers, "answers")
-	if err := serve(os.Getenv(childVariable), os.Stdin, out); err != nil {
+	if err := serve(path, os.Stdin, out); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
+// questions reads a line at a time while the library works, so that a parent's end is seen amid an endless loop.
+func questions(in io.Reader) <-chan []byte {
+	lines := make(chan []byte)
+	go func() {
+		r := bufio.NewReader(in)
+		for {
+			line, err := r.ReadBytes('\n')
+			if err != nil {
+				os.Exit(0)
+			}
+			lines <- line
+		}
+	}()
+	return lines
+}
+
+// load reads a tokenizer.json without its truncation and padding, which the library applies to every text and does not mark
+// in what it answers.
+func load(path string) (*tokenizer.Tokenizer, error) {
+	data, err := regular.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, fmt.Errorf("read tokenizer %s: %w", path, err)
+	}
+	delete(fields, "truncation")
+	delete(fields, "padding")
+	if data, err = json.Marshal(fields); err != nil {
+		return nil, err
+	}
+	return pretrained.FromReader(bytes.NewReader(data))
+}
+
 func serve(path string, in io.Reader, out io.Writer) error {
-	lines := bufio.NewReader(in)
 	w := bufio.NewWriter(out)
 	reply := func(a answer) error {
 		b, err := json.Marshal(a)
@@ -57,21 +95,14 @@ func serve(path string, in io.Reader, out io.Writer) error {
 		_, err = w.Write(append(b, '\n'))
 		return errors.Join(err, w.Flush())
 	}
-	t, err := pretrained.FromFile(path)
+	t, err := load(path)
 	if err != nil {
 		return reply(answer{Error: err.Error()})
 	}
 	if err := reply(answer{}); err != nil {
 		return err
 	}
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	for line := range questions(in) {
 		var q question
 		if err := json.Unmarshal(line, &q); err != nil {
 			return err
@@ -80,6 +111,7 @@ func serve(path string, in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
+	return nil
 }
 
 func encode(t *tokenizer.Tokenizer, q question) answer {

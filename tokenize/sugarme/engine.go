@@ -21,6 +21,9 @@ var (
 	ErrRefused = errors.New("sugarme/tokenizer returned an error")
 )
 
+// ErrUnavailable says that no process could be started to ask, which no text is to blame for.
+var ErrUnavailable = errors.New("sugarme/tokenizer does not start")
+
 // Encoding is what the library makes of a text.
 type Encoding struct {
 	IDs     []int32    `json:"ids"`
@@ -42,7 +45,16 @@ type Engine struct {
 	options Options
 	mu      sync.Mutex
 	child   *child
+	lost    int // children in a row that were lost before they answered a text
 }
+
+// What restarts are bound by: a few that follow each other are at once, then each waits for twice as long as the one before.
+const (
+	restartsAtOnce = 4
+	firstWait      = 20 * time.Millisecond
+	longestWait    = time.Second
+	mostStarts     = 4 // of one text; starts that fail are not its fault
+)
 
 type child struct {
 	cmd     *exec.Cmd
@@ -75,8 +87,7 @@ func Open(ctx context.Context, path string, o Options) (*Engine, error) {
 }
 
 func (e *Engine) start(ctx context.Context) error {
-	cmd := exec.Command(e.options.Executable) //nolint:noctx // it answers many calls, and stop ends it
-	cmd.Env = append(os.Environ(), childVariable+"="+e.path)
+	cmd := exec.Command(e.options.Executable, ChildCommand, e.path) //nolint:noctx // it answers many calls, and stop ends it
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -101,14 +112,35 @@ func (e *Engine) start(ctx context.Context) error {
 	return err
 }
 
+// ready makes sure that there is a child.
+func (e *Engine) ready(ctx context.Context) (err error) {
+	for range mostStarts {
+		if e.child != nil {
+			return nil
+		}
+		if over := e.lost - restartsAtOnce; over >= 0 {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(min(firstWait<<min(over, 16), longestWait)):
+			}
+		}
+		if err = e.start(ctx); err != nil {
+			e.lost++
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
 // Encode asks for the tokens of one text. A child that crashes or hangs is gone afterwards; the next call starts another.
 func (e *Engine) Encode(ctx context.Context, text string, specials bool) (Encoding, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.child == nil {
-		if err := e.start(ctx); err != nil {
-			return Encoding{}, err
-		}
+	if err := e.ready(ctx); err != nil {
+		return Encoding{}, err
 	}
 	line, err := json.Marshal(question{text, specials})
 	if err != nil {
@@ -122,7 +154,10 @@ func (e *Engine) Encode(ctx context.Context, text string, specials bool) (Encodi
 	enc, err := e.await(ctx, e.options.Timeout)
 	if e.child == nil {
 		<-written
+		e.lost++
+		return enc, err
 	}
+	e.lost = 0
 	return enc, err
 }
 

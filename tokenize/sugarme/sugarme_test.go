@@ -13,8 +13,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if Child() {
-		os.Exit(Serve())
+	if len(os.Args) == 3 && os.Args[1] == ChildCommand {
+		os.Exit(Serve(os.Args[2]))
 	}
 	os.Exit(m.Run())
 }
