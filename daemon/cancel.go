@@ -12,7 +12,8 @@ import (
 // cancelJob carries out a request to cancel: the verdict goes into the log of
 // every table that may get rows of the job, so that no daemon commits any from
 // then on; then this daemon's deliveries of it are dropped, its waiting
-// messages are purged, and the verdict is confirmed to whoever asked.
+// messages are purged, and the verdict is confirmed to whoever asked. What was
+// published after the request, by the server's clock, is not purged.
 //
 // The request stays open, to be tried again, unless it was carried out.
 func (d *Daemon) cancelJob(ctx context.Context, request jobs.Event) {
@@ -26,8 +27,8 @@ func (d *Daemon) cancelJob(ctx context.Context, request jobs.Event) {
 		}
 		confirmed.Table, confirmed.Version = d.store.TablePath(dataset), version
 	}
-	d.dropJob(request.Job)
-	purged, err := d.queue.PurgeJob(ctx, request.Job)
+	d.dropJob(request)
+	purged, err := d.purge(ctx, request)
 	if err == nil {
 		err = d.queue.PublishEvent(ctx, confirmed)
 	}
@@ -38,11 +39,36 @@ func (d *Daemon) cancelJob(ctx context.Context, request jobs.Event) {
 	d.log.InfoContext(ctx, "job cancelled", "job", request.Job, "datasets", len(datasets), "purged", purged)
 }
 
-// dropJob stops this daemon's own work on a job.
-func (d *Daemon) dropJob(job string) {
-	for _, f := range d.ledger.all(func(f *flight) bool { return f.job == job }) {
+// purge removes the messages of a cancelled job that nobody has fetched, and says so.
+func (d *Daemon) purge(ctx context.Context, request jobs.Event) (uint64, error) {
+	before, err := d.queue.SequenceAfter(ctx, request.Job, request.Time)
+	if err != nil {
+		return 0, err
+	}
+	purged, err := d.queue.PurgeJob(ctx, request.Job, before)
+	if err != nil || purged == 0 {
+		return 0, err
+	}
+	d.metrics.dropped.Add(float64(purged))
+	return purged, d.queue.PublishEvent(ctx, jobs.Event{Type: jobs.EventDropped, Job: request.Job, Messages: int64(purged), Time: time.Now()})
+}
+
+// dropJob stops this daemon's own work on what a request to cancel ends.
+func (d *Daemon) dropJob(request jobs.Event) {
+	for _, f := range d.ledger.all(func(f *flight) bool { return f.job == request.Job && !f.delivery.Timestamp.After(request.Time) }) {
 		f.halt(errCancelled)
 	}
+}
+
+// ended carries out a cancel on a delivery whose table has not heard of it, as when its job shares a subject and its dataset
+// was unknown. The verdict goes into the table's log first, as for any other.
+func (s *server) ended(ctx context.Context, t *export.Table, f *flight) (verdict, bool, error) {
+	at, ended := s.cancels.end(f.job)
+	if !ended || f.delivery.Timestamp.After(at) {
+		return verdict{}, false, nil
+	}
+	result, err := t.Judge(ctx, []export.Verdict{export.CancelVerdict(f.job, at)})
+	return verdict{outcome: export.Cancelled, version: result.Version}, err == nil, err
 }
 
 func (d *Daemon) judgeCancelled(ctx context.Context, dataset string, request jobs.Event) (int64, error) {

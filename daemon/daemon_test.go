@@ -143,7 +143,7 @@ func TestEventsTellPayloadsApart(t *testing.T) {
 	check(dead)
 	r.publish(embedSubject+".told", nil, wrong)
 	dead = of(jobs.EventDead, wrong)
-	dead.Shards, dead.Shard, dead.Dataset, dead.Class, dead.Reason = 0, "3", "", jobs.InvalidJob, "why"
+	dead.Shards, dead.Shard, dead.Class, dead.Reason = 0, "1", jobs.InvalidJob, "why"
 	check(dead)
 	// A crash forgets that the event was published, or the duplicate window is over.
 	r.drain()

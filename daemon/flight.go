@@ -54,6 +54,9 @@ func newFlight(d *queue.Delivery, shard *jobs.Shard) *flight {
 	f := &flight{delivery: d, job: cmp.Or(d.Job, jobs.DefaultJob), task: d.Task, model: d.Model, payload: hex.EncodeToString(sum[:])}
 	if shard != nil {
 		f.job, f.shard, f.dataset, f.shards = shard.Job, shard.EventID(), shard.Dataset, shard.Shards
+	} else {
+		named := d.Message().Named()
+		f.job, f.shard, f.dataset = cmp.Or(named.Job, jobs.DefaultJob), named.Shard, named.Dataset
 	}
 	if shard != nil && shard.KeyID != "" {
 		f.key = export.JobKey(shard.Task, shard.Model, shard.Job, shard.KeyID, d.Data)

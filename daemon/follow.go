@@ -20,7 +20,11 @@ var errCancelled = errors.New("the job was cancelled")
 type cancels struct {
 	mu        sync.Mutex
 	requested map[string]jobs.Event
+	ended     map[string]time.Time // of the latest request for each job, carried out or not
 }
+
+// mostEnded bounds the jobs of which a request is remembered.
+const mostEnded = 50_000
 
 // see takes in an event: a request names no table, its confirmation does.
 func (c *cancels) see(e jobs.Event) {
@@ -29,11 +33,34 @@ func (c *cancels) see(e jobs.Event) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e.Table == "" {
-		c.requested[e.Job] = e
-	} else {
+	if e.Table != "" {
 		delete(c.requested, e.Job)
+		return
 	}
+	c.requested[e.Job] = e
+	if _, known := c.ended[e.Job]; !known && len(c.ended) >= mostEnded {
+		c.forgetOldest()
+	}
+	c.ended[e.Job] = e.Time
+}
+
+// forgetOldest needs c.mu.
+func (c *cancels) forgetOldest() {
+	oldest := ""
+	for job, at := range c.ended {
+		if oldest == "" || at.Before(c.ended[oldest]) {
+			oldest = job
+		}
+	}
+	delete(c.ended, oldest)
+}
+
+// end is when a job was cancelled last, by the server's clock.
+func (c *cancels) end(job string) (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ended := c.ended[job]
+	return at, ended
 }
 
 func (c *cancels) all() []jobs.Event {
@@ -45,11 +72,11 @@ func (c *cancels) all() []jobs.Event {
 // openTracker reads the events that there are, so that the daemon knows how far
 // each job is, and goes on reading.
 func (d *Daemon) openTracker(ctx context.Context) error {
-	d.cancels = &cancels{requested: map[string]jobs.Event{}}
+	d.cancels = &cancels{requested: map[string]jobs.Event{}, ended: map[string]time.Time{}}
 	tracker, err := d.queue.Track(ctx, queue.TrackOptions{OnEvent: func(e jobs.Event) {
 		d.cancels.see(e)
 		if e.Type == jobs.EventCancelled {
-			d.dropJob(e.Job)
+			d.dropJob(e)
 		}
 	}})
 	if err != nil {

@@ -26,6 +26,7 @@ type metrics struct {
 	unserved   prometheus.Gauge
 	refused    *prometheus.GaugeVec   // by dataset
 	dead       *prometheus.CounterVec // by class
+	dropped    prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -54,8 +55,10 @@ func newMetrics() *metrics {
 			Help: "Tables that this version must not write to, as /status says why; work for them waits in the queue."}, []string{"dataset"}),
 		dead: counter("dead_letters_total", "Dead letters by class.", "class"),
 	}
+	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "textmill", Name: "cancelled_messages_total",
+		Help: "Messages that a cancel dropped, fetched or not."})
 	m.registry.MustRegister(m.deliveries, m.inFlight, m.rows, m.tokens, m.padded, m.batches, m.made, m.runSeconds,
-		m.commits, m.commitTime, m.unserved, m.refused, m.dead,
+		m.commits, m.commitTime, m.unserved, m.refused, m.dead, m.dropped,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

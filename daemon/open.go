@@ -176,7 +176,7 @@ func SessionOptions(cfg config.Config, name string) models.SessionOptions {
 // openServer loads a model and makes it ready to take deliveries.
 func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) (*server, error) {
 	s := &server{
-		spec: spec, queue: d.queue, tracker: d.tracker, ledger: d.ledger, committers: d.lanes, settler: d.settler,
+		spec: spec, queue: d.queue, tracker: d.tracker, ledger: d.ledger, committers: d.lanes, settler: d.settler, cancels: d.cancels,
 		source: src, log: d.log, alone: &d.alone, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
 		consumers: map[string]*subject{}, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
 	}

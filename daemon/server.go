@@ -54,6 +54,7 @@ type server struct {
 	ledger     *ledger
 	committers *committers
 	settler    *settler
+	cancels    *cancels
 	source     source
 	limits     jobs.Limits
 	alone      *sync.RWMutex // held for reading by who feeds among others, for writing by who must run alone; one for all models
@@ -241,6 +242,9 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 	}
 	f.lane = lane
 	v, settled, err := lookUp(work, lane.table, f)
+	if err == nil && !settled {
+		v, settled, err = s.ended(work, lane.table, f)
+	}
 	if err == nil && !settled { // what cannot be written need not be computed
 		err = lane.table.Writable(work)
 		s.committers.refused.note(f.dataset, err)

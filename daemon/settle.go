@@ -91,6 +91,10 @@ func (s *settler) conclude(ctx context.Context, f *flight, v verdict) error {
 		crash.Point("after-ack")
 		return err
 	case v.outcome == export.Cancelled:
+		if err := s.queue.PublishEvent(ctx, f.event(jobs.EventDropped)); err != nil {
+			return fmt.Errorf("publish event: %w", err)
+		}
+		s.metrics.dropped.Inc()
 		return f.delivery.Term(ctx, "cancelled")
 	default:
 		if errors.Is(v.cause, export.ErrRefused) {

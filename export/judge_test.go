@@ -97,3 +97,17 @@ func TestRangesOverlap(t *testing.T) {
 		}
 	}
 }
+
+// A verdict that an older version wrote with the date of a client whose clock was ahead.
+func TestACancelDatedInTheFutureEndsNothingLater(t *testing.T) {
+	tab := table(t, openStore(t, t.TempDir()))
+	created, now := time.Unix(1700000000, 5), time.Now()
+	if _, err := tab.Judge(t.Context(), []Verdict{CancelVerdict("text", now.AddDate(1, 0, 0))}); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[time.Time]Outcome{now.Add(-time.Second): Cancelled, now.Add(2 * clocksApart): Absent} {
+		if o := outcome(t, tab, SeqKey("S", created, 1, at, "text")); o != want {
+			t.Errorf("a message of %s is %s, want %s", at, o, want)
+		}
+	}
+}

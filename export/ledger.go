@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"textmill/export/delta"
 )
@@ -47,6 +48,9 @@ func (l *ledger) len() int {
 	return n
 }
 
+// clocksApart is how much later by the queue's clock than by a daemon's a cancel may be.
+const clocksApart = 10 * time.Minute
+
 // put takes in a txn; one that is not ours is passed over.
 func (l *ledger) put(t delta.Txn) {
 	id, ok := strings.CutPrefix(t.AppID, "textmill/")
@@ -73,6 +77,9 @@ func (l *ledger) put(t delta.Txn) {
 	case strings.HasPrefix(id, "cancel/"):
 		job := strings.Clone(id[7:])
 		l.ends[job] = max(l.ends[job], t.Version)
+		if t.LastUpdated != nil { // it ends nothing that comes after it was written, whatever it says
+			l.ends[job] = min(l.ends[job], time.UnixMilli(*t.LastUpdated).Add(clocksApart).UnixNano())
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 	EventCancelled = "cancelled"
 	EventDone      = "done"
 	EventUnserved  = "unserved" // no daemon serves the job's subject
+	EventDropped   = "dropped"  // a cancel dropped a shard's message, or without a shard so many messages that nobody had fetched
 )
 
 // Event tells what became of a job or of one of its shards.
@@ -29,6 +30,8 @@ type Event struct {
 	Rows   int64
 	Errors int64 // rows with an error among them
 	Tokens int64 // that the task generate made
+
+	Messages int64 // dropped: how many
 
 	// What older daemons do not say: a consumer of events treats their absence as "not known". Two models may work on one
 	// payload, so a shard's verdict is told apart by its payload, task and model.
@@ -59,6 +62,9 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = strconv.AppendInt(append(dst, `,"errors":`...), e.Errors, 10)
 	if e.Tokens > 0 {
 		dst = strconv.AppendInt(append(dst, `,"output_tokens":`...), e.Tokens, 10)
+	}
+	if e.Messages > 0 {
+		dst = strconv.AppendInt(append(dst, `,"messages":`...), e.Messages, 10)
 	}
 	dst = e.appendPresent(dst)
 	if e.Table != "" {
@@ -117,7 +123,7 @@ func (e *Event) field(name string, v jsontext.Value) (err error) {
 	texts := map[string]*string{"type": &e.Type, "job": &e.Job, "shard": &e.Shard, "table": &e.Table,
 		"payload_sha256": &e.PayloadSHA256, "class": &e.Class, "reason": &e.Reason,
 		"task": &e.Task, "model": &e.Model, "dataset": &e.Dataset}
-	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version,
+	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version, "messages": &e.Messages,
 		"truncated": &e.Truncated, "n_dropped": &e.Dropped}
 	switch {
 	case texts[name] != nil:

@@ -16,6 +16,8 @@ func TestEventIsReadBack(t *testing.T) {
 			Type: EventCommitted, Job: "j", Shard: "1", Rows: 5, PayloadSHA256: "ab", Table: "/t/d", Version: 3, Time: at},
 		`{"type":"committed","job":"j","shard":"1","rows":5,"errors":0,"payload_sha256":"ab","table":"/t/d","version":3,"time":"2026-01-02T03:04:05.000006Z"}`: {
 			Type: EventCommitted, Job: "j", Shard: "1", Rows: 5, PayloadSHA256: "ab", Uncounted: true, Table: "/t/d", Version: 3, Time: at},
+		`{"type":"dropped","job":"j","rows":0,"errors":0,"messages":7,"time":"2026-01-02T03:04:05.000006Z"}`: {
+			Type: EventDropped, Job: "j", Messages: 7, Time: at},
 		`{"type":"dead","job":"j","shard":"2","rows":0,"errors":0,"payload_sha256":"ab","class":"schema","reason":"why","task":"embed","model":"m","dataset":"d","time":"2026-01-02T03:04:05.000006Z"}`: {
 			Type: EventDead, Job: "j", Shard: "2", PayloadSHA256: "ab", Class: "schema", Reason: "why", Task: "embed", Model: "m", Dataset: "d", Time: at},
 	} {

@@ -57,8 +57,11 @@ func watchCommand(s *settings) *cobra.Command {
 func cancelCommand(s *settings) *cobra.Command {
 	var o client.CancelOptions
 	cmd := &cobra.Command{
-		Use:     "cancel JOB",
-		Short:   "Stop a job; rows that are committed stay",
+		Use:   "cancel JOB",
+		Short: "Stop a job; rows that are committed stay",
+		Long: "Stop a job: messages of it that the server has are dropped, and counted; rows that are committed stay. Messages on a subject\n" +
+			"that names no job are dropped when a daemon fetches them. The jobs \"text\" and \"default\" gather what names no job, and\n" +
+			"are not cancelled.",
 		Example: `  textmill cancel docs-1`,
 		Args:    cobra.ExactArgs(1),
 

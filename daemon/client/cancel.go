@@ -30,17 +30,26 @@ type CancelOptions struct {
 type Cancellation struct {
 	Job    string `json:"job"`
 	Purged uint64 `json:"purged"` // messages that nobody had fetched
+	// Shared counts the messages that wait on subjects without a job: which of them are the job's is seen when they are fetched,
+	// and those are dropped then.
+	Shared uint64 `json:"shared,omitempty"`
 	// Tables name where the verdict is in the log; none yet when no daemon has answered.
 	Tables []string `json:"tables"`
 }
 
 // Cancel asks the daemons by an event to write the verdict into the log of each table that knows the job, and
-// removes the messages that wait. Rows that are committed stay. The event lasts, so that daemons which are not
-// running now see it when they start; Cancel waits a while for the first confirmation.
+// removes the messages that wait on the job's own subjects. Rows that are committed stay. The event lasts, so that daemons which
+// are not running now see it when they start; Cancel waits a while for the first confirmation. A job that gathers what publishers
+// gave no job is refused.
 func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation, error) {
 	c := Cancellation{Job: o.Job, Tables: []string{}}
 	if !jobs.ValidJob(o.Job) {
 		return c, fmt.Errorf("%w: job %q does not match [A-Za-z0-9_-]{1,128}", ErrUsage, o.Job)
+	}
+	if jobs.Shared(o.Job) {
+		return c, fmt.Errorf("%w: the job %s gathers the messages that name no job, so it is not one publisher's to cancel; "+
+			"give messages a job of their own (subject textmill.jobs.<task>.<model>.<job>, or header %s), or remove one that waits: "+
+			"nats stream rmm %s SEQUENCE", ErrUsage, o.Job, jobs.HeaderJob, queue.JobStream)
 	}
 	if err := q.EnsureStreams(ctx, queue.StreamOptions{}); err != nil {
 		return c, err
@@ -55,21 +64,34 @@ func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation,
 	if status.State == queue.StateDone {
 		return c, fmt.Errorf("%w: %s", ErrDone, o.Job)
 	}
-	if !known {
-		waiting, err := q.UnservedSubjects(ctx, func(string, string) bool { return false })
-		if err != nil {
-			return c, err
+	waiting, err := q.UnservedSubjects(ctx, func(string, string) bool { return false })
+	if err != nil {
+		return c, err
+	}
+	for _, s := range waiting {
+		if s.Job == "" {
+			c.Shared += s.Messages
 		}
-		if !waits(waiting, o.Job) {
-			return c, fmt.Errorf("%w: %s", ErrUnknownJob, o.Job)
-		}
+	}
+	if !known && c.Shared == 0 && !waits(waiting, o.Job) {
+		return c, fmt.Errorf("%w: %s", ErrUnknownJob, o.Job)
+	}
+	last, err := q.LastSequence(ctx)
+	if err != nil {
+		return c, err
 	}
 	request := jobs.Event{Type: jobs.EventCancelled, Job: o.Job, Shards: status.Shards, Time: time.Now()}
 	if err := q.PublishEvent(ctx, request); err != nil {
 		return c, fmt.Errorf("ask to cancel job %s: %w", o.Job, err)
 	}
-	if c.Purged, err = q.PurgeJob(ctx, o.Job); err != nil {
+	if c.Purged, err = q.PurgeJob(ctx, o.Job, last+1); err != nil {
 		return c, err
+	}
+	if c.Purged > 0 {
+		dropped := jobs.Event{Type: jobs.EventDropped, Job: o.Job, Messages: int64(c.Purged), Time: time.Now()}
+		if err := q.PublishEvent(ctx, dropped); err != nil {
+			return c, fmt.Errorf("say what the cancel of job %s dropped: %w", o.Job, err)
+		}
 	}
 	if status.ShardsDone < status.Shards || status.Shards == 0 {
 		confirmed.wait(ctx, o.Wait)
@@ -81,6 +103,9 @@ func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation,
 func (c *Cancellation) write(o CancelOptions) error {
 	if len(c.Tables) == 0 {
 		fmt.Fprintln(o.Stderr, "no daemon has confirmed it yet: what one has fetched already ends when it reads the request")
+	}
+	if c.Shared > 0 {
+		fmt.Fprintf(o.Stderr, "%d messages wait on subjects that name no job: those of %s among them are dropped when they are fetched\n", c.Shared, c.Job)
 	}
 	if o.JSON {
 		return writeJSON(o.Stdout, c)

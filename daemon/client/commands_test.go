@@ -150,6 +150,27 @@ func TestCancelAsksAndPurges(t *testing.T) {
 	}
 }
 
+func TestCancelOfASharedSubjectSaysWhatItCanDo(t *testing.T) {
+	q := openQueue(t)
+	var out, errs strings.Builder
+	err := q.PublishJob(t.Context(), queue.JobMessage{Subject: "textmill.jobs.embed.m", Data: []byte(`{"job":"in","shard":0,"records":[{"text":"a"}]}`)})
+	if err == nil {
+		err = q.Flush(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Cancel(t.Context(), q, CancelOptions{Job: "in", Wait: time.Millisecond, Stdout: &out, Stderr: &errs})
+	if err != nil || c.Shared != 1 || c.Purged != 0 || !strings.Contains(errs.String(), "1 messages wait on subjects that name no job") {
+		t.Errorf("%+v, %v, stderr %q", c, err, errs.String())
+	}
+	for _, job := range []string{"text", "default"} {
+		if _, err := Cancel(t.Context(), q, CancelOptions{Job: job, Stdout: &out, Stderr: &errs}); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "Textmill-Job") {
+			t.Errorf("cancel %s: %v", job, err)
+		}
+	}
+}
+
 func TestCancelWithoutADaemonSaysSo(t *testing.T) {
 	q := openQueue(t)
 	submitted(t, q, "lonely", 1)

@@ -92,7 +92,7 @@ func TestSubmitAfterACrashSendsOnlyWhatIsNotSettled(t *testing.T) {
 	}
 	w := newWorker(t, q, s.Job)
 	w.settle(t.Context(), 4)
-	if _, err := q.PurgeJob(t.Context(), s.Job); err != nil { // the other two were never sent
+	if _, err := q.PurgeJob(t.Context(), s.Job, 0); err != nil { // the other two were never sent
 		t.Fatal(err)
 	}
 	src, err := prepare(o)

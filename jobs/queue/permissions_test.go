@@ -51,7 +51,7 @@ func TestPermissionsOfTheDaemon(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if n, err := q.PurgeJob(within(t), "j"); err != nil || n != 0 {
+	if n, err := q.PurgeJob(within(t), "j", 0); err != nil || n != 0 {
 		t.Errorf("purged %d: %v", n, err)
 	}
 }

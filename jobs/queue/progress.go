@@ -26,7 +26,8 @@ type JobStatus struct {
 	ShardsDone int      `json:"shards_done"`
 	Rows       int64    `json:"rows"`
 	Errors     int64    `json:"errors"`
-	Dead       int      `json:"dead"` // shards
+	Dead       int      `json:"dead"`              // shards
+	Dropped    int64    `json:"dropped,omitempty"` // messages that a cancel dropped
 	ETASeconds *float64 `json:"eta_s"`
 
 	// As the latest event that names them says.
@@ -80,6 +81,10 @@ func (p *progress) apply(e jobs.Event) {
 		base, n := attemptOf(e.Shard)
 		p.ended(base, attempt{n, true})
 		p.settle(base, e.Time)
+	case jobs.EventDropped:
+		if e.Shard == "" || p.addName("dropped/"+e.Shard+"/"+e.PayloadSHA256) {
+			s.Dropped += max(e.Messages, 1)
+		}
 	case jobs.EventCancelled:
 		p.cancelled = true
 	case jobs.EventDone:

@@ -133,16 +133,16 @@ func TestPurgeJob(t *testing.T) {
 	put(t, q, "textmill.jobs.generate.n.a", "3")
 	put(t, q, subjectM+".b", "4")
 	put(t, q, subjectM, "5")
-	if n, err := q.PurgeJob(within(t), "a"); err != nil || n != 3 {
+	if n, err := q.PurgeJob(within(t), "a", 0); err != nil || n != 3 {
 		t.Errorf("purged %d, %v", n, err)
 	}
-	if n, err := q.PurgeJob(within(t), "a"); err != nil || n != 0 {
+	if n, err := q.PurgeJob(within(t), "a", 0); err != nil || n != 0 {
 		t.Errorf("purged %d, %v", n, err)
 	}
 	if got, err := q.Subjects(within(t), "embed", "m"); err != nil || len(got) != 2 {
 		t.Errorf("left %v, %v", got, err)
 	}
-	if _, err := q.PurgeJob(within(t), ">"); err == nil {
+	if _, err := q.PurgeJob(within(t), ">", 0); err == nil {
 		t.Error("a wildcard was purged")
 	}
 }

@@ -98,13 +98,53 @@ func (q *Queue) Oldest(ctx context.Context) (time.Time, error) {
 	return asked, nil
 }
 
-// PurgeJob removes a job's messages from its own subjects and says how many there
-// were. Messages of the job on a shared subject stay.
-func (q *Queue) PurgeJob(ctx context.Context, job string) (uint64, error) {
+// LastSequence is that of the newest message that the job stream took.
+func (q *Queue) LastSequence(ctx context.Context) (uint64, error) {
+	s, err := q.js.Stream(ctx, JobStream)
+	if err != nil {
+		return 0, q.streamError("look up", JobStream, err)
+	}
+	return s.CachedInfo().State.LastSeq, nil
+}
+
+// SequenceAfter is one that messages on a job's own subjects have reached or passed if, and only if, the server took them
+// after a time.
+func (q *Queue) SequenceAfter(ctx context.Context, job string, at time.Time) (uint64, error) {
+	s, err := q.js.Stream(ctx, JobStream)
+	if err != nil {
+		return 0, q.streamError("look up", JobStream, err)
+	}
+	state := s.CachedInfo().State
+	low, high := state.FirstSeq, state.LastSeq+1
+	for low < high {
+		mid := low + (high-low)/2
+		m, err := s.GetMsg(ctx, mid, jetstream.WithGetMsgSubject(ownSubjects(job))) // the first one from mid on
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			high = mid
+		case err != nil:
+			return 0, fmt.Errorf("look for messages of job %s: %w", job, lost(err))
+		case m.Time.After(at):
+			high = mid
+		default:
+			low = m.Sequence + 1
+		}
+	}
+	return low, nil
+}
+
+func ownSubjects(job string) string { return "textmill.jobs.*.*." + job }
+
+// PurgeJob removes a job's messages before a sequence, 0 for all, from its own subjects and says how many there were. Messages of
+// the job on a shared subject stay.
+func (q *Queue) PurgeJob(ctx context.Context, job string, before uint64) (uint64, error) {
 	if !jobs.ValidJob(job) {
 		return 0, fmt.Errorf("purge: %q is not a job's name", job)
 	}
-	req, err := json.Marshal(map[string]string{"filter": "textmill.jobs.*.*." + job})
+	req, err := json.Marshal(struct {
+		Filter string `json:"filter"`
+		Before uint64 `json:"seq,omitempty"`
+	}{ownSubjects(job), before})
 	if err != nil {
 		return 0, fmt.Errorf("purge job %s: %w", job, err)
 	}

@@ -83,9 +83,17 @@ func (t *Tracker) follow(ctx context.Context, f *follower) {
 }
 
 // see takes in one event; what is no event is left out.
-func (t *Tracker) see(msg *nats.Msg, _ ackSubject) error {
+func (t *Tracker) see(msg *nats.Msg, a ackSubject) error {
 	e, ok := t.event(msg)
 	if !ok {
+		return nil
+	}
+	// Whoever may publish an event may date it as he likes, so what it ends by its date goes by the server's clock.
+	if e.Type == jobs.EventCancelled || e.Time.After(a.timestamp) {
+		e.Time = a.timestamp
+	}
+	if e.Type == jobs.EventCancelled && jobs.Shared(e.Job) {
+		t.q.log.Warn("a request to cancel is refused: the job is everybody's", "job", e.Job, "time", e.Time)
 		return nil
 	}
 	t.mu.Lock()

@@ -1,0 +1,155 @@
+package daemon
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"textmill/config"
+	"textmill/jobs"
+	"textmill/jobs/embedded"
+	"textmill/jobs/queue"
+)
+
+// beforehand runs a server that outlives daemons, and gives a queue to publish to before one starts.
+func beforehand(t *testing.T, cfg *config.Config) *running {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	server, err := embedded.Start(embedded.Options{Addr: "127.0.0.1:0", Dir: t.TempDir(), Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	cfg.NATS.URL = server.URL()
+	q, err := queue.Connect(t.Context(), queue.Options{URL: server.URL(), Logger: quiet})
+	if err == nil {
+		t.Cleanup(q.Close)
+		err = q.EnsureStreams(t.Context(), queue.StreamOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &running{t: t, queue: q}
+}
+
+func (r *running) cancel(job string, at time.Time) {
+	r.t.Helper()
+	if err := r.queue.PublishEvent(r.t.Context(), jobs.Event{Type: jobs.EventCancelled, Job: job, Time: at}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// droppedMetric is how many messages the daemon says that cancels dropped.
+func (r *running) droppedMetric() string {
+	r.t.Helper()
+	answer, err := http.Get("http://" + r.daemon.httpAddr + "/metrics")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(body), "\ntextmill_cancelled_messages_total ")
+	n, _, _ := strings.Cut(line, "\n")
+	return n
+}
+
+func text(job string) jobs.Header {
+	return jobs.Header{"Content-Type": {"text/plain"}, "Textmill-Dataset": {"notes"}, "Textmill-Job": {job}}
+}
+
+// A cancel whose author's clock is a day ahead ends what the server had before it, and nothing that comes later.
+func TestACancelEndsWhatWasPublishedBeforeIt(t *testing.T) {
+	cfg := testConfig(t)
+	before := beforehand(t, &cfg)
+	ahead := time.Now().Add(24 * time.Hour)
+	for _, word := range []string{"one", "two", "three"} {
+		before.publish(embedSubject+".notes", text("notes"), word)
+	}
+	before.cancel("notes", ahead)
+	before.publish(embedSubject+".notes", text("notes"), "later")
+	r := start(t, cfg)
+	if e := r.await(jobs.EventDropped); e.Messages != 3 || e.Job != "notes" {
+		t.Errorf("%+v, want 3 messages of notes", e)
+	}
+	if e := r.await(jobs.EventCommitted); e.Job != "notes" || e.Rows != 1 {
+		t.Errorf("%+v", e)
+	}
+	if got := r.droppedMetric(); got != "3" {
+		t.Errorf("the metric says %q, want 3", got)
+	}
+	r.publish(embedSubject+".notes", text("notes"), "still later")
+	r.await(jobs.EventCommitted)
+	var texts []any
+	for _, row := range readTable(t, cfg, "notes") {
+		texts = append(texts, row["text"])
+	}
+	if len(texts) != 2 || texts[0] == "one" {
+		t.Errorf("the table has %v", texts)
+	}
+}
+
+// What names no job belongs to everybody.
+func TestSharedJobsAreNotCancelled(t *testing.T) {
+	cfg := testConfig(t)
+	before := beforehand(t, &cfg)
+	for _, job := range []string{jobs.DefaultTextJob, jobs.DefaultJob} {
+		before.cancel(job, time.Now().Add(time.Hour))
+	}
+	r := start(t, cfg)
+	r.publish(embedSubject, jobs.Header{"Content-Type": {"text/plain"}}, "somebody's")
+	if e := r.await(jobs.EventCommitted); e.Job != "text" {
+		t.Errorf("%+v", e)
+	}
+	r.publish(embedSubject, nil, `{"records":[{"text":"somebody's"}]}`)
+	if e := r.await(jobs.EventCommitted); e.Job != "default" {
+		t.Errorf("%+v", e)
+	}
+	if status, _ := r.daemon.tracker.Job("text"); status.State == queue.StateCancelled {
+		t.Error("the job of all texts is cancelled")
+	}
+}
+
+// A job that shares its subject with others is cancelled too, though no table has heard of it.
+func TestAJobOnASharedSubjectIsCancelled(t *testing.T) {
+	cfg := testConfig(t)
+	before := beforehand(t, &cfg)
+	before.publish(embedSubject, nil, `{"job":"gone","shard":0,"shards":2,"dataset":"fresh","records":[{"text":"a"}]}`)
+	before.publish(embedSubject, nil, `{"job":"stays","shard":0,"dataset":"fresh","records":[{"text":"b"}]}`)
+	before.publish(embedSubject, nil, `{"job":"gone","shard":1,"shards":2,"dataset":"fresh","records":[{"text":"c"}]}`)
+	before.cancel("gone", time.Now())
+	r := start(t, cfg)
+	for range 2 {
+		if e := r.await(jobs.EventDropped); e.Job != "gone" || e.Shard == "" || len(e.PayloadSHA256) != 64 {
+			t.Errorf("%+v", e)
+		}
+	}
+	r.drain()
+	if rows := readTable(t, cfg, "fresh"); len(rows) != 1 || rows[0]["job"] != "stays" {
+		t.Errorf("rows are %v", rows)
+	}
+	if got := r.daemon.tracker; got != nil {
+		if status, _ := got.Job("gone"); status.Dropped != 2 {
+			t.Errorf("status counts %d dropped messages, want 2", status.Dropped)
+		}
+	}
+}
+
+// A message that cannot be decoded speaks to the job that its JSON names, whatever its subject.
+func TestADeadMessageSpeaksToItsJob(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	r.publish(embedSubject, nil, `{"job":"mine","shard":4,"shards":9,"dataset":"d","records":[{"text":"a"}`)
+	if e := r.await(jobs.EventDead); e.Job != "mine" || e.Shard != "4" || e.Dataset != "d" || e.Class != jobs.InvalidJob {
+		t.Errorf("%+v", e)
+	}
+	r.publish(embedSubject, nil, `{"job":"mine","shard":5,"dataset":"d","records":[{"text":"a"}]}`)
+	if e := r.await(jobs.EventCommitted); e.Job != "mine" || e.Shard != "5" {
+		t.Errorf("%+v", e)
+	}
+}
