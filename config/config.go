@@ -70,7 +70,14 @@ type TLS struct {
 type Embedded struct {
 	Addr string `yaml:"addr"`
 	Dir  string `yaml:"dir" kind:"path"`
+	Auth string `yaml:"auth"`
 }
+
+// Who the embedded server lets in: everybody who reaches it, or who has the credential in its directory.
+const (
+	AuthNone       = "none"
+	AuthCredential = "credential"
+)
 
 // Export says where tables lie and when a part is committed.
 type Export struct {
@@ -139,7 +146,7 @@ func Default() Config {
 			URL:          "", // the embedded server
 			AckWait:      30 * time.Second,
 			JobsMaxBytes: 8 << 30,
-			Embedded:     Embedded{Addr: "127.0.0.1:4222", Dir: "<data>/nats"},
+			Embedded:     Embedded{Addr: "127.0.0.1:4222", Dir: "<data>/nats", Auth: AuthNone},
 		},
 		Export: Export{
 			URI:            "<data>/tables",

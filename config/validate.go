@@ -155,6 +155,10 @@ func (c *Config) validateNATS(bad func(string, string, ...any)) {
 	if n.User == "" && (n.Password != "" || n.PasswordFile != "") {
 		bad("nats.user", "is empty though a password is given")
 	}
+	oneOf(bad, "nats.embedded.auth", n.Embedded.Auth, AuthNone, AuthCredential)
+	if n.URL == "" && n.Embedded.Auth == AuthNone && !loopback(n.Embedded.Addr) {
+		bad("nats.embedded.auth", "with none, nats.embedded.addr %q must be a loopback address: whoever reaches the server may publish, purge and forge; set it to credential", n.Embedded.Addr)
+	}
 	if (n.TLS.CertFile == "") != (n.TLS.KeyFile == "") {
 		bad("nats.tls", "cert_file and key_file go together")
 	}
@@ -214,6 +218,16 @@ func checkAddr(addr string) error {
 		return fmt.Errorf("%q: the port must be a number from 0 (the kernel chooses) to 65535", addr)
 	}
 	return nil
+}
+
+// loopback tells whether nobody but this machine's users reaches an address; of a name other than localhost the server finds out.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return true // checkAddr reports it
+	}
+	ip := net.ParseIP(host)
+	return host != "" && (ip == nil || ip.IsLoopback())
 }
 
 func checkDevice(bad func(string, string, ...any), path, name string) {

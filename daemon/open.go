@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -52,13 +53,20 @@ func (d *Daemon) openStore() error {
 func (d *Daemon) openQueue(ctx context.Context) error {
 	url := d.cfg.NATS.URL
 	if url == "" {
-		server, err := embedded.Start(embedded.Options{Addr: d.cfg.NATS.Embedded.Addr, Dir: d.cfg.NATS.Embedded.Dir, MaxConns: d.shares.clients, Logger: d.log})
+		e := d.cfg.NATS.Embedded
+		server, err := embedded.Start(embedded.Options{
+			Addr: e.Addr, Dir: e.Dir, Credential: e.Auth == config.AuthCredential, MaxConns: d.shares.clients, Logger: d.log,
+		})
 		if err != nil {
 			return fmt.Errorf("embedded nats-server: %w", err)
 		}
 		d.onClose("embedded nats-server", server.Close)
 		url = server.URL()
-		d.log.InfoContext(ctx, "embedded nats-server listens; any NATS client can publish to it", "url", url, "store", d.cfg.NATS.Embedded.Dir)
+		who := "any user of this machine"
+		if e.Auth == config.AuthCredential {
+			who = "who has the nkey in " + embedded.CredentialFile(e.Dir)
+		}
+		d.log.InfoContext(ctx, "embedded nats-server listens", "url", url, "store", e.Dir, "lets_in", who)
 	}
 	options, err := QueueOptions(d.cfg.NATS, d.log)
 	if err != nil {
@@ -75,7 +83,8 @@ func (d *Daemon) openQueue(ctx context.Context) error {
 }
 
 // QueueOptions is how a process connects to the server that the configuration
-// names; secrets are read from their files.
+// names; secrets are read from their files. To a daemon's embedded server it
+// brings that server's credential, where there is one that this user may read.
 func QueueOptions(n config.NATS, log *slog.Logger) (queue.Options, error) {
 	token, password, err := n.Secrets()
 	if err != nil {
@@ -86,8 +95,17 @@ func QueueOptions(n config.NATS, log *slog.Logger) (queue.Options, error) {
 		Credentials: n.CredentialsFile, NKeyFile: n.NKeyFile, Token: token, User: n.User, Password: password,
 		CAFile: n.TLS.CAFile, CertFile: n.TLS.CertFile, KeyFile: n.TLS.KeyFile, InboxPrefix: n.InboxPrefix,
 	}
-	if o.URL == "" {
-		o.URL = "nats://" + n.Embedded.Addr
+	if o.URL != "" {
+		return o, nil
+	}
+	o.URL = "nats://" + n.Embedded.Addr
+	file := embedded.CredentialFile(n.Embedded.Dir)
+	_, err = os.Stat(file)
+	switch given := o.Credentials + o.NKeyFile + o.Token + o.User; {
+	case n.Embedded.Auth == config.AuthCredential && given != "":
+		return o, errors.New("nats: the embedded server knows no login but its own credential; leave out credentials_file, nkey_file, token and user")
+	case n.Embedded.Auth == config.AuthCredential, given == "" && err == nil:
+		o.NKeyFile = file
 	}
 	return o, nil
 }

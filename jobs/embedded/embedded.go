@@ -23,6 +23,7 @@ type Options struct {
 	Dir        string // the store; made if absent
 	MaxPayload int32  // bytes of one message; 0 = 8 MiB
 	MaxStore   int64  // bytes of all streams; 0 = three quarters of what the disk has free
+	Credential bool   // clients need the nkey in CredentialFile(Dir), which is made if absent; without it, Addr must be loopback
 	MaxConns   int    // clients at a time; 0 = as many as the server's library allows
 	Logger     *slog.Logger
 }
@@ -54,6 +55,13 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{lock: lock}
+	if o.Credential {
+		public, err := credential(o.Dir)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		opts.Nkeys = []*server.NkeyUser{{Nkey: public}}
+	}
 	if err := s.start(opts, o.Logger); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded NATS server at %s: %w", o.Addr, err), s.Close())
 	}
@@ -76,6 +84,11 @@ func (o *Options) serverOptions() (*server.Options, error) {
 	if n == 0 {
 		n = server.RANDOM_PORT
 	}
+	if !o.Credential {
+		if err := checkOpen(host); err != nil {
+			return nil, err
+		}
+	}
 	if host == "" {
 		host = "0.0.0.0"
 	}
@@ -97,6 +110,7 @@ func (o *Options) serverOptions() (*server.Options, error) {
 		JetStreamMaxStore: o.MaxStore,
 		MaxPayload:        payload,
 		MaxConn:           o.MaxConns,
+		AlwaysEnableNonce: true, // a client that still has a credential of before gets in
 		MaxControlLine:    4096,
 	}, nil
 }

@@ -119,6 +119,9 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"port":                       {Addr: "127.0.0.1:70000", Dir: t.TempDir()},
 		"nats.embedded.dir is empty": {Addr: "127.0.0.1:0"},
 		"nats.embedded.dir:":         {Addr: "127.0.0.1:0", Dir: file},
+		"loopback addresses only":    {Addr: "0.0.0.0:0", Dir: t.TempDir()},
+		`addr: "": without`:          {Addr: ":0", Dir: t.TempDir()},
+		`addr: "::": without`:        {Addr: "[::]:0", Dir: t.TempDir()},
 	} {
 		if s, err := Start(o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %v", want, s, err)

@@ -30,6 +30,9 @@ func lockStore(dir string) (*os.File, error) {
 		if b, readErr := io.ReadAll(io.LimitReader(f, 256)); readErr == nil && len(b) > 0 {
 			at = strings.TrimSpace(string(b))
 		}
+		if _, statErr := os.Stat(CredentialFile(dir)); statErr == nil {
+			at += " and nats.nkey_file to " + CredentialFile(dir)
+		}
 		err = fmt.Errorf("%w: another textmill daemon serves %s; set nats.url (TEXTMILL_NATS_URL) to %s to join it", ErrLocked, dir, at)
 	default:
 		err = fmt.Errorf("lock %s: %w", path, err)

@@ -151,7 +151,7 @@ func (q *Queue) connectError(err error) error {
 	)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
-		return fmt.Errorf("connect to %s: %w: the credentials are not accepted; see nats.user, nats.token, nats.nkey_file and nats.credentials_file", q.server, ErrRefused)
+		return fmt.Errorf("connect to %s: %w: the credentials are not accepted; see nats.user, nats.token, nats.nkey_file and nats.credentials_file, and for a daemon's own server nats.embedded.auth", q.server, ErrRefused)
 	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &verify),
 		errors.As(err, &alert) && alert.Op == "remote error": // what crypto/tls calls an alert of the peer
 		return fmt.Errorf("connect to %s: %w: %w; see nats.tls", q.server, ErrRefused, err)

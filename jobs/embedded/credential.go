@@ -1,0 +1,94 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/nats-io/nkeys"
+)
+
+// CredentialFile is where a server whose store is in dir keeps what its clients need: the seed of an nkey, as every NATS client
+// reads it from a file. Who has it may do everything with the queue.
+func CredentialFile(dir string) string { return filepath.Join(dir, "credential.nk") }
+
+// ErrOpen says that a server would let in everybody who can reach it.
+var ErrOpen = errors.New("without a credential the embedded NATS server listens on loopback addresses only")
+
+// checkOpen refuses an address that others than this machine's users reach.
+func checkOpen(host string) error {
+	names := []string{host}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" {
+		if names, err = net.LookupHost(host); err != nil {
+			return fmt.Errorf("nats.embedded.addr: %w", err)
+		}
+	}
+	for _, name := range names {
+		if ip, err := netip.ParseAddr(name); err != nil || !ip.IsLoopback() {
+			return fmt.Errorf("nats.embedded.addr: %q: %w; set nats.embedded.auth to credential", host, ErrOpen)
+		}
+	}
+	return nil
+}
+
+// credential gives the public half of the store's nkey, and makes one where there is none. The caller holds the store's lock.
+func credential(dir string) (public string, err error) {
+	path := CredentialFile(dir)
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		if err = makeCredential(path); err == nil {
+			info, err = os.Stat(path)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("nats.embedded.auth: %w", err)
+	}
+	if open := info.Mode().Perm() & 0o077; open != 0 {
+		return "", fmt.Errorf("nats.embedded.auth: others may read %s; run: chmod 600 %s", path, path)
+	}
+	seed, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("nats.embedded.auth: %w", err)
+	}
+	pair, err := nkeys.ParseDecoratedUserNKey(seed)
+	if err != nil {
+		return "", fmt.Errorf("nats.embedded.auth: %s holds no seed of a user's nkey (%w); remove it to have another made", path, err)
+	}
+	defer pair.Wipe()
+	return pair.PublicKey()
+}
+
+// makeCredential leaves the whole file, durably, or none.
+func makeCredential(path string) (err error) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return err
+	}
+	defer pair.Wipe()
+	seed, err := pair.Seed()
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "credential-*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(seed, '\n'))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
