@@ -62,7 +62,7 @@ func checkGenerate(t *testing.T, p GenerateParams) {
 			t.Errorf("stop_token_ids %d", id)
 		}
 	}
-	if p.MaxNewTokens < 0 || p.MinNewTokens < 0 || p.MaxNewTokens > 0 && p.MinNewTokens > p.MaxNewTokens || p.TopK != nil && *p.TopK < 0 || p.N < 1 || p.N > 128 || p.TopLogprobs < 0 || p.TopLogprobs > 20 {
+	if p.MaxNewTokens < 0 || p.MinNewTokens != nil && (*p.MinNewTokens < 0 || p.MaxNewTokens > 0 && *p.MinNewTokens > p.MaxNewTokens) || p.TopK != nil && *p.TopK < 0 || p.NoRepeatNGramSize != nil && *p.NoRepeatNGramSize < 0 || p.N < 1 || p.N > 128 || p.TopLogprobs < 0 || p.TopLogprobs > 20 {
 		t.Errorf("%+v", p)
 	}
 }

@@ -197,7 +197,7 @@ func readTexts(name string, v jsontext.Value) ([]string, error) {
 	if v.Kind() != '[' {
 		return nil, recordErrorf(InvalidParam, "%s: want a string or an array of strings, have %s", name, kindName(v.Kind()))
 	}
-	var out []string
+	out := []string{} // not nil, though it be empty: none at all is an answer too
 	err := eachElement(v, name, func(e jsontext.Value) error {
 		if e.Kind() != '"' {
 			return recordErrorf(InvalidParam, "%s[%d]: want a string, have %s", name, len(out), kindName(e.Kind()))

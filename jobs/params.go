@@ -26,7 +26,8 @@ type EmbedParams struct {
 // is the model's own.
 type GenerateParams struct {
 	MaxNewTokens      int
-	MinNewTokens      int
+	MinNewTokens      *int
+	DoSample          *bool
 	Temperature       *float64 // 0 = greedy
 	TopK              *int
 	TopP              *float64
@@ -34,11 +35,12 @@ type GenerateParams struct {
 	TypicalP          *float64
 	EpsilonCutoff     *float64
 	RepetitionPenalty *float64
+	NoRepeatNGramSize *int
 	PresencePenalty   float64
 	FrequencyPenalty  float64
 	LogitBias         map[int32]float64 // token ID → what its logit is raised by
 	Seed              *int64
-	Stop              []string // none is empty
+	Stop              []string // none is empty; nil = the model's own
 	StopTokenIDs      []int32
 	IgnoreEOS         bool
 	Chat              bool // a text is one message of the user, not a text to continue
@@ -74,7 +76,8 @@ var embedParams = []param[EmbedParams]{
 
 var generateParams = []param[GenerateParams]{
 	whole("max_new_tokens", 1, func(p *GenerateParams, v paramValue) { p.MaxNewTokens = v.int() }),
-	whole("min_new_tokens", 0, func(p *GenerateParams, v paramValue) { p.MinNewTokens = v.int() }),
+	whole("min_new_tokens", 0, func(p *GenerateParams, v paramValue) { n := v.int(); p.MinNewTokens = &n }),
+	{name: "do_sample", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.DoSample = &v.yes }},
 	{name: "temperature", kind: floatParam, most: 100, set: func(p *GenerateParams, v paramValue) { p.Temperature = v.float() }},
 	whole("top_k", 0, func(p *GenerateParams, v paramValue) { k := v.int(); p.TopK = &k }),
 	{name: "top_p", kind: floatParam, least: aboveZero, most: 1, set: func(p *GenerateParams, v paramValue) { p.TopP = v.float() }},
@@ -83,6 +86,7 @@ var generateParams = []param[GenerateParams]{
 	{name: "epsilon_cutoff", kind: floatParam, most: 1, set: func(p *GenerateParams, v paramValue) { p.EpsilonCutoff = v.float() }},
 	{name: "repetition_penalty", kind: floatParam, least: aboveZero, most: 100,
 		set: func(p *GenerateParams, v paramValue) { p.RepetitionPenalty = v.float() }},
+	whole("no_repeat_ngram_size", 0, func(p *GenerateParams, v paramValue) { n := v.int(); p.NoRepeatNGramSize = &n }),
 	{name: "presence_penalty", kind: floatParam, least: -2, most: 2, set: func(p *GenerateParams, v paramValue) { p.PresencePenalty = v.x }},
 	{name: "frequency_penalty", kind: floatParam, least: -2, most: 2, set: func(p *GenerateParams, v paramValue) { p.FrequencyPenalty = v.x }},
 	{name: "logit_bias", kind: biasParam, least: -100, most: 100, set: func(p *GenerateParams, v paramValue) { p.LogitBias = v.bias }},
@@ -121,8 +125,8 @@ func (p GenerateParams) With(raw []byte) (GenerateParams, error) {
 	if err := readParams(&p, generateParams, raw); err != nil {
 		return defaultGenerate, err
 	}
-	if p.MaxNewTokens > 0 && p.MinNewTokens > p.MaxNewTokens {
-		return defaultGenerate, recordErrorf(InvalidParam, "min_new_tokens: %d is above max_new_tokens, which is %d", p.MinNewTokens, p.MaxNewTokens)
+	if n := p.MinNewTokens; p.MaxNewTokens > 0 && n != nil && *n > p.MaxNewTokens {
+		return defaultGenerate, recordErrorf(InvalidParam, "min_new_tokens: %d is above max_new_tokens, which is %d", *n, p.MaxNewTokens)
 	}
 	return p, nil
 }

@@ -70,16 +70,6 @@ func (d *Decoder) KVBytes() int64 {
 	return 2 * size * int64(d.Layers) * int64(d.KVHeads) * int64(d.HeadSize)
 }
 
-// Generation is what generation_config.json, or else config.json, says about texts that the model makes.
-type Generation struct {
-	EOS               []int32 // ids that end a text
-	MaxNewTokens      int     // 0: not said
-	Temperature       float64 // 0: greedy
-	TopK              int
-	TopP, MinP        float64
-	RepetitionPenalty float64
-}
-
 // ids are one id or a list of them.
 type ids []int32
 
@@ -114,9 +104,6 @@ func (s *Spec) readDecoder(c *configs) error {
 	if _, err := readModelConfig(s.Dir, &model); err != nil {
 		return err
 	}
-	if err := s.readGeneration(model); err != nil {
-		return err
-	}
 	d := &Decoder{}
 	found, err := readJSON(s.path(DecoderName), d)
 	if err != nil {
@@ -134,7 +121,7 @@ func (s *Spec) readDecoder(c *configs) error {
 		return err
 	}
 	s.Decoder, s.MaxLength = d, d.MaxPositions
-	return nil
+	return s.readGeneration(model)
 }
 
 // check holds sizes to what no model exceeds, since memory is given by them before a graph is asked.
@@ -158,54 +145,35 @@ func (d *Decoder) check() error {
 	return nil
 }
 
+// readGeneration reads how texts are made: generation_config.json, or, where there is none, what config.json says of it.
 func (s *Spec) readGeneration(model decoderConfig) error {
-	var g struct {
-		EOS               ids      `json:"eos_token_id"`
-		MaxNewTokens      int      `json:"max_new_tokens"`
-		DoSample          bool     `json:"do_sample"`
-		Temperature       *float64 `json:"temperature"`
-		TopK              *int     `json:"top_k"`
-		TopP              *float64 `json:"top_p"`
-		MinP              float64  `json:"min_p"`
-		RepetitionPenalty float64  `json:"repetition_penalty"`
-	}
-	found, err := readJSON(s.path("generation_config.json"), &g)
+	name := GenerationName
+	var raw json.RawMessage
+	found, err := readJSON(s.path(name), &raw)
 	if err != nil {
 		return err
 	}
-	s.Generation = Generation{EOS: g.EOS, MaxNewTokens: max(g.MaxNewTokens, 0), RepetitionPenalty: g.RepetitionPenalty}
-	if len(g.EOS) == 0 {
-		s.Generation.EOS = model.EOS
+	if !found {
+		name = "config.json"
+		if _, err := readModelConfig(s.Dir, &raw); err != nil {
+			return err
+		}
 	}
-	if len(s.Generation.EOS) == 0 {
+	if s.Generation, err = ParseGeneration(name, raw, s.Decoder.VocabSize); err != nil {
+		return err
+	}
+	g := &s.Generation
+	for _, note := range g.Notes {
+		s.note("%s", note)
+	}
+	switch {
+	case len(g.EOS) == 0 && len(model.EOS) == 0:
 		s.note("neither generation_config.json nor config.json has an eos_token_id: texts end at stop strings and at max_new_tokens")
-	} else if found && len(model.EOS) > 0 && !slices.Equal(s.Generation.EOS, model.EOS) {
-		s.note("texts end with ids %v, as generation_config.json says; config.json says %v", s.Generation.EOS, model.EOS)
-	}
-	if g.DoSample { // transformers' own defaults where the file is silent
-		s.Generation.Temperature, s.Generation.TopK, s.Generation.TopP, s.Generation.MinP = 1, 50, 1, g.MinP
-		if g.Temperature != nil {
-			s.Generation.Temperature = *g.Temperature
-		}
-		if g.TopK != nil {
-			s.Generation.TopK = *g.TopK
-		}
-		if g.TopP != nil {
-			s.Generation.TopP = *g.TopP
-		}
-	}
-	return s.Generation.check()
-}
-
-// check holds what the file says to the bounds that params have.
-func (g *Generation) check() error {
-	for _, p := range []struct {
-		name    string
-		x, most float64
-	}{{"temperature", g.Temperature, 100}, {"top_k", float64(g.TopK), 1 << 30}, {"top_p", g.TopP, 1}, {"min_p", g.MinP, 1}, {"repetition_penalty", g.RepetitionPenalty, 100}} {
-		if p.x < 0 || p.x > p.most {
-			return fmt.Errorf("%w: generation_config.json: %s is %v; it can be 0 to %v", ErrBundle, p.name, p.x, p.most)
-		}
+	case len(g.EOS) == 0:
+		s.note("texts end with ids %v, as config.json says; generation_config.json has no eos_token_id", model.EOS)
+		g.EOS = model.EOS
+	case len(model.EOS) > 0 && !slices.Equal(g.EOS, model.EOS):
+		s.note("texts end with ids %v, as generation_config.json says; config.json says %v", g.EOS, model.EOS)
 	}
 	return nil
 }

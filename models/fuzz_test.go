@@ -51,6 +51,7 @@ func FuzzOpenDecoder(f *testing.F) {
 	const decoder = `{"layout":"slots-1","layers":1,"heads":2,"kv_heads":1,"head_size":2,"hidden_size":4,"vocab_size":10,"max_positions":8,"cache_type":"float32","graphs":[{"file":"onnx/model.onnx","activations":"float32","min_rows":2}]}`
 	f.Add(config, ``, `{"do_sample":true,"temperature":0.6,"top_p":0.9,"top_k":5,"min_p":0.1,"repetition_penalty":1.1,"eos_token_id":2,"max_new_tokens":9}`, decoder)
 	f.Add(``, genai, `{"do_sample":true,"temperature":-1,"top_p":2,"top_k":-3}`, ``)
+	f.Add(config, ``, `{"bad_words_ids":[[1],[2,3]],"sequence_bias":[[[4],-1.5]],"forced_eos_token_id":[2],"exponential_decay_length_penalty":[3,1.5],"stop_strings":"x","num_beams":4,"x":{}}`, decoder)
 	f.Add(config, ``, `{"eos_token_id":null}`, `{"layout":"slots-1","layers":1000000000,"kv_heads":1000000000,"head_size":1000000000,"graphs":[{"file":"../x"}]}`)
 	f.Fuzz(func(t *testing.T, config, genai, generation, decoder string) {
 		s := openFuzzed(t, tiny{extra: "past_key_values.0.key"}, files{"config.json": config, genaiName: genai, "generation_config.json": generation, DecoderName: decoder,
@@ -67,8 +68,8 @@ func FuzzOpenDecoder(f *testing.F) {
 				t.Errorf("graph %q lies outside", x.File)
 			}
 		}
-		if g.Temperature < 0 || g.Temperature > 100 || g.TopK < 0 || g.TopP < 0 || g.TopP > 1 || g.MinP < 0 || g.MinP > 1 || g.MaxNewTokens < 0 || g.RepetitionPenalty < 0 || g.RepetitionPenalty > 100 {
-			t.Errorf("%+v cannot be sampled with", g)
+		if err := g.check(d.VocabSize); err != nil || g.MaxNewTokens < 0 {
+			t.Errorf("%+v cannot be sampled with: %v", g, err)
 		}
 	})
 }

@@ -14,7 +14,6 @@ import (
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/generate"
-	"textmill/models/sample"
 	"textmill/tokenize"
 	"textmill/tokenize/chat"
 )
@@ -110,7 +109,7 @@ func (w work) prepare(r *jobs.Record) (*completions, *jobs.RecordError) {
 	if c.prompt, err = w.e.prompt(r, params); err != nil {
 		return nil, asRecordError(err, jobs.InvalidRecord)
 	}
-	if c.request, err = w.e.request(params); err != nil {
+	if c.request, err = w.e.request(params, len(c.prompt)); err != nil {
 		return nil, asRecordError(err, jobs.InvalidParam)
 	}
 	c.seed = seedOf(params, r.ID, c.prompt)
@@ -160,46 +159,6 @@ func (e *Engine) render(r *jobs.Record, p jobs.GenerateParams) (string, tokenize
 		return "", plain, &jobs.RecordError{Class: jobs.Template, Message: "messages: " + err.Error()}
 	}
 	return text, tokenize.Options{NoSpecialTokens: true}, nil
-}
-
-// defaultNewTokens is how long a text may become when neither params nor model say.
-const defaultNewTokens = 256
-
-// request is what params ask of the model; what they leave open is the model's own.
-func (e *Engine) request(p jobs.GenerateParams) (generate.Params, error) {
-	own, vocab := e.o.Spec.Generation, e.o.Spec.Decoder.VocabSize
-	out := generate.Params{
-		Params: sample.Params{
-			Temperature: own.Temperature, TopK: own.TopK, TopP: own.TopP, MinP: own.MinP, RepetitionPenalty: own.RepetitionPenalty,
-			PresencePenalty: p.PresencePenalty, FrequencyPenalty: p.FrequencyPenalty, LogitBias: p.LogitBias,
-			MinNewTokens: p.MinNewTokens, Logprobs: p.Logprobs || p.TopLogprobs > 0, TopLogprobs: p.TopLogprobs,
-		},
-		MaxNewTokens: p.MaxNewTokens, Stop: p.Stop, StopIDs: p.StopTokenIDs, IgnoreEOS: p.IgnoreEOS,
-	}
-	set(&out.Temperature, p.Temperature)
-	set(&out.TopK, p.TopK)
-	set(&out.TopP, p.TopP)
-	set(&out.MinP, p.MinP)
-	set(&out.TypicalP, p.TypicalP)
-	set(&out.EpsilonCutoff, p.EpsilonCutoff)
-	set(&out.RepetitionPenalty, p.RepetitionPenalty)
-	if out.MaxNewTokens == 0 {
-		if out.MaxNewTokens = own.MaxNewTokens; out.MaxNewTokens == 0 {
-			out.MaxNewTokens = max(defaultNewTokens, p.MinNewTokens)
-		}
-	}
-	for id := range p.LogitBias {
-		if int(id) >= vocab {
-			return out, fmt.Errorf("logit_bias: token id %d; model %s has ids 0 to %d", id, e.o.Spec.Name, vocab-1)
-		}
-	}
-	return out, nil
-}
-
-func set[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
 }
 
 // seedOf is the seed asked for, or one that depends on nothing but the record, so that a redelivery makes the same text.

@@ -29,11 +29,9 @@ func (g *Generator) newSequence(r Request) *sequence {
 	if !r.Params.IgnoreEOS {
 		s.eos = g.spec.Generation.EOS
 	}
-	r.Params.EOS = s.eos
-	if r.Params.MinNewTokens > 0 {
-		r.Params.EOS = append(slices.Clone(s.eos), r.Params.StopIDs...)
-	}
-	s.sampler = sample.New(r.Params.Params, r.Prompt, g.spec.Decoder.VocabSize)
+	p := r.Params.Params
+	p.EOS, p.StopIDs, p.MaxNewTokens = s.eos, r.Params.StopIDs, r.Params.MaxNewTokens
+	s.sampler = sample.New(p, r.Prompt, g.spec.Decoder.VocabSize)
 	return s
 }
 

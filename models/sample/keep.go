@@ -16,11 +16,19 @@ func (s *Sampler) keep(scratch *Scratch, scores []float32, top int32) {
 		return
 	}
 	least := negInf // the lowest score before temperature that may be kept
-	if k := s.params.TopK; k > 0 && k < len(scores) {
+	k, high := s.params.TopK, s.params.TopH > 0
+	switch {
+	case high && len(scores) > topHMost:
+		least = scratch.kth(scores, topHMost)
+	case !high && k > 0 && k < len(scores):
 		least = scratch.kth(scores, k)
 	}
 	limitsMass := s.params.TopP > 0 && s.params.TopP < 1
-	scratch.collect(scores, least, s.temp, best, s.unlikely(scores[top], !limitsMass))
+	scratch.collect(scores, least, s.temp, best, s.unlikely(scores[top], !limitsMass && !high))
+	if high {
+		scratch.topH(s.params.TopH)
+		scratch.topK(k)
+	}
 	if limitsMass {
 		scratch.topP(s.topP, len(scores))
 	}
@@ -32,6 +40,9 @@ func (s *Sampler) keep(scratch *Scratch, scores []float32, top int32) {
 	}
 	if s.params.EpsilonCutoff > 0 {
 		scratch.atLeast(float32(s.params.EpsilonCutoff))
+	}
+	if eta := float32(s.params.EtaCutoff); eta > 0 {
+		scratch.atLeast(min(eta, float32(math.Sqrt(float64(eta)))*float32(math.Exp(-scratch.entropy()))))
 	}
 }
 
@@ -86,10 +97,7 @@ func (s *Scratch) highest() float32 {
 
 // atLeast keeps what has at least this probability, and the most probable in any case.
 func (s *Scratch) atLeast(p float32) {
-	sum, most := s.sum(), negInf
-	for i := range s.kept {
-		most = max(most, s.kept[i].score)
-	}
+	sum, most := s.sum(), s.topScore()
 	n := 0
 	for _, c := range s.kept {
 		if c.weight/sum >= p || c.score == most {
@@ -98,6 +106,67 @@ func (s *Scratch) atLeast(p float32) {
 		}
 	}
 	s.kept = s.kept[:n]
+	s.measure()
+}
+
+// topScore is the highest score.
+func (s *Scratch) topScore() float32 {
+	top := negInf
+	for i := range s.kept {
+		top = max(top, s.kept[i].score)
+	}
+	return top
+}
+
+// entropy is that of what is kept, in nats.
+func (s *Scratch) entropy() (e float64) {
+	log, top := math.Log(s.total), s.topScore()
+	for i := range s.kept {
+		if c := &s.kept[i]; c.weight > 0 {
+			e -= float64(float64(c.weight) / s.total * (float64(c.score-top) - log))
+		}
+	}
+	return e
+}
+
+// topHMost is how many tokens top_h looks at.
+const topHMost = 100
+
+// topH keeps the most probable tokens while what they add to the entropy stays within a share of it. Of tokens that tie for the
+// last place that is looked at, those of the lowest ids are.
+func (s *Scratch) topH(share float64) {
+	slices.SortStableFunc(s.kept, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
+	s.kept = s.kept[:min(len(s.kept), topHMost)]
+	s.measure()
+	limit := float32(s.entropy() * share)
+	var gathered float64
+	n := 0
+	for i := range s.kept {
+		p := float64(s.kept[i].weight) / s.total
+		if p == 0 {
+			break
+		}
+		if gathered -= p * math.Log(p); n > 0 && float32(gathered) > limit {
+			break
+		}
+		n++
+	}
+	s.kept = s.kept[:max(n, 1)]
+	slices.SortFunc(s.kept, func(a, b candidate) int { return cmp.Compare(a.id, b.id) })
+	s.measure()
+}
+
+// topK keeps the k highest scores of those that are kept, and what ties with the last of them.
+func (s *Scratch) topK(k int) {
+	if k <= 0 || k >= len(s.kept) {
+		return
+	}
+	s.heap = s.heap[:0]
+	for i := range s.kept {
+		s.heap = append(s.heap, s.kept[i].score)
+	}
+	slices.Sort(s.heap)
+	s.drop(s.heap[len(s.heap)-k])
 	s.measure()
 }
 
@@ -137,18 +206,7 @@ func (s *Scratch) drop(least float32) {
 // typical keeps those nearest to the expected surprise until their probabilities add up to mass.
 func (s *Scratch) typical(mass float32) {
 	sum := s.total
-	log := math.Log(sum)
-	top := negInf
-	for i := range s.kept {
-		top = max(top, s.kept[i].score)
-	}
-	var entropy float64
-	for i := range s.kept {
-		c := &s.kept[i]
-		if c.weight > 0 {
-			entropy -= float64(float64(c.weight) / sum * (float64(c.score-top) - log))
-		}
-	}
+	log, top, entropy := math.Log(sum), s.topScore(), s.entropy()
 	// order holds the distance from the entropy as its score.
 	s.order = s.order[:0]
 	for i := range s.kept {

@@ -1,10 +1,10 @@
 // Package sample picks tokens from logits as transformers does.
 //
-// The order is transformers': repetition penalty; presence and frequency
-// penalties; logit bias; min_new_tokens; temperature; then what is kept: top_k
-// (all ties of the k-th), top_p (of ties, those that torch.sort on a CPU puts last),
-// min_p, typical_p and epsilon_cutoff. Scores are float32 as there, so the same ids
-// are kept.
+// The order is transformers': sequence bias and the penalties; presence and frequency
+// penalties and the logit bias, which are OpenAI's; the other Rules and min_new_tokens;
+// temperature; then what is kept: top_h, top_k (all ties of the k-th), top_p (of ties,
+// those that torch.sort on a CPU puts last), min_p, typical_p, epsilon_cutoff and
+// eta_cutoff. Scores are float32 as there, so the same ids are kept.
 //
 // A draw depends on the seed, the number of tokens drawn before it and the
 // logits, and on nothing else: not on the batch, not on the platform. Its uniform
@@ -37,18 +37,25 @@ func (e *nanError) Is(target error) bool { return target == ErrNaN }
 // are checked where they come from.
 type Params struct {
 	Temperature       float64 // 0 is greedy: the highest score, of ties the lowest id
+	TopH              float64 // 0 keeps all; else at most 100 are kept
 	TopK              int     // 0 keeps all
 	TopP              float64 // 0 or 1 keeps all
 	MinP              float64 // 0 keeps all
 	TypicalP          float64 // 0 or 1 keeps all
 	EpsilonCutoff     float64 // 0 keeps all
+	EtaCutoff         float64 // 0 keeps all
 	RepetitionPenalty float64 // over prompt and generated tokens; 0 or 1 is none
 	PresencePenalty   float64 // taken off once from each token generated before
 	FrequencyPenalty  float64 // taken off as many times as it was generated
 	LogitBias         map[int32]float64
+	NoRepeatNGramSize int // of prompt and text together; 0 is none
 	Seed              uint64
-	MinNewTokens      int     // EOS is ruled out until so many tokens were made
+	MinNewTokens      int     // EOS and StopIDs are ruled out until so many tokens were made,
+	MinLength         int     // and until prompt and text have so many
+	MaxNewTokens      int     // at which a forced end is due
 	EOS               []int32 // the ids that end a text
+	StopIDs           []int32 // more of them, which nothing makes likelier
+	Rules             *Rules  // nil for none
 	Logprobs          bool
 	TopLogprobs       int // how many of the most probable tokens a Choice reports
 }
@@ -81,12 +88,14 @@ type Sampler struct {
 	vocab   int
 	made    int
 	seen    history
+	rules   *Rules
+	prompt  int     // its length
+	context []int32 // prompt and text, where rules ask for them
 }
 
-// New starts a sequence after its prompt, which is not kept. vocab is the length
-// of the logits to come.
+// New starts a sequence after its prompt. vocab is the length of the logits to come.
 func New(p Params, prompt []int32, vocab int) *Sampler {
-	s := &Sampler{params: p, vocab: vocab, temp: float32(p.Temperature), topP: float32(1 - p.TopP), penalty: float32(p.RepetitionPenalty)}
+	s := &Sampler{params: p, vocab: vocab, prompt: len(prompt), rules: p.Rules, temp: float32(p.Temperature), topP: float32(1 - p.TopP), penalty: float32(p.RepetitionPenalty)}
 	s.greedy = s.temp <= 0
 	repeats := p.RepetitionPenalty != 0 && p.RepetitionPenalty != 1
 	if !repeats {
@@ -100,7 +109,13 @@ func New(p Params, prompt []int32, vocab int) *Sampler {
 			}
 		}
 	}
-	s.alters = s.seen.index != nil || len(p.LogitBias) > 0
+	if p.looksBack() {
+		s.context = append([]int32{}, prompt...) // not nil, though the prompt be empty
+	}
+	s.alters = s.seen.index != nil || len(p.LogitBias) > 0 || p.NoRepeatNGramSize > 0 || !s.rules.none()
+	if s.rules == nil {
+		s.rules = &Rules{}
+	}
 	return s
 }
 
@@ -124,6 +139,9 @@ func (s *Sampler) Next(scratch *Scratch, logits []float32) (Choice, error) {
 	if s.seen.index != nil {
 		s.seen.add(id, s.vocab, 1)
 	}
+	if s.context != nil {
+		s.context = append(s.context, id)
+	}
 	return c, nil
 }
 
@@ -137,14 +155,21 @@ func (s *Sampler) pick(scratch *Scratch, logits []float32) (int32, error) {
 	return scratch.draw(scratch.uniform(s.params.Seed, uint64(s.made))), nil
 }
 
-// scores are the logits after penalties, bias and min_new_tokens; the logits
-// themselves where nothing changes them.
+// scores are the logits after penalties, biases and rules; the logits themselves where nothing changes them.
 func (s *Sampler) scores(scratch *Scratch, logits []float32) []float32 {
-	early := s.made < s.params.MinNewTokens && len(s.params.EOS) > 0
-	if !s.alters && !early {
+	if !s.alters && !s.early() {
 		return logits
 	}
 	scores := scratch.copyOf(logits)
+	s.bias(scores)
+	s.favourPrompt(scores)
+	s.penalize(scores)
+	s.apply(scores)
+	return scores
+}
+
+// penalize takes off what tokens that came before are penalized by, and adds the logit bias.
+func (s *Sampler) penalize(scores []float32) {
 	presence, frequency := float32(s.params.PresencePenalty), float32(s.params.FrequencyPenalty)
 	for _, t := range s.seen.tokens {
 		v := scores[t.id]
@@ -166,14 +191,6 @@ func (s *Sampler) scores(scratch *Scratch, logits []float32) []float32 {
 			scores[id] += float32(bias)
 		}
 	}
-	if early {
-		for _, id := range s.params.EOS {
-			if id >= 0 && int(id) < len(scores) && scores[id] == scores[id] { // a NaN stays, to be reported
-				scores[id] = negInf
-			}
-		}
-	}
-	return scores
 }
 
 var negInf = float32(math.Inf(-1))
