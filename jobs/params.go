@@ -125,6 +125,9 @@ func (p GenerateParams) With(raw []byte) (GenerateParams, error) {
 	if err := readParams(&p, generateParams, raw); err != nil {
 		return defaultGenerate, err
 	}
+	if p.DoSample != nil && *p.DoSample && p.Temperature != nil && *p.Temperature == 0 {
+		return defaultGenerate, recordErrorf(InvalidParam, "do_sample: true needs a temperature above 0; leave one of them out")
+	}
 	if n := p.MinNewTokens; p.MaxNewTokens > 0 && n != nil && *n > p.MaxNewTokens {
 		return defaultGenerate, recordErrorf(InvalidParam, "min_new_tokens: %d is above max_new_tokens, which is %d", *n, p.MaxNewTokens)
 	}

@@ -120,6 +120,9 @@ func TestBadParamsAreNamed(t *testing.T) {
 		`{"stop_token_ids":"a"}`:                  "stop_token_ids: want a number or an array",
 		`{"n":0}`:                                 "n: 0 is not within [1, 128]",
 		`{"top_logprobs":21}`:                     "top_logprobs: 21 is not within [0, 20]",
+		`{"no_repeat_ngram_size":-1}`:             "no_repeat_ngram_size: -1 is not within",
+		`{"do_sample":1}`:                         "do_sample: want true or false",
+		`{"do_sample":true,"temperature":0}`:      "do_sample: true needs a temperature above 0",
 		`{"typical_p":0}`:                         "typical_p: 0 is not within (0, 1]",
 	} {
 		_, err := ParseGenerateParams([]byte(raw))

@@ -41,6 +41,9 @@ type Setting struct {
 	Value json.RawMessage
 }
 
+// String is the setting as a line shows it, a long value cut.
+func (s Setting) String() string { return s.Key + " " + shorten(s.Value) }
+
 // generationKeys are the keys that are honoured, and where each goes.
 var generationKeys = map[string]func(*Generation) any{
 	"eos_token_id":                     func(g *Generation) any { return (*ids)(&g.EOS) },

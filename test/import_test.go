@@ -130,3 +130,45 @@ func TestImportedDecoderIsInspected(t *testing.T) {
 		t.Errorf("list:\n%s", list)
 	}
 }
+
+// TestImportNamesWhatIsNotHonoured: what generation_config.json asks for is done, or named when the model is imported and after.
+func TestImportNamesWhatIsNotHonoured(t *testing.T) {
+	home := newHome(t)
+	if err := os.Remove(filepath.Join(home, "models")); err != nil {
+		t.Fatal(err)
+	}
+	source := filepath.Join(t.TempDir(), "llama")
+	if err := os.CopyFS(source, os.DirFS("../models/checkpoint/testdata/tiny/llama")); err != nil {
+		t.Fatal(err)
+	}
+	const file = `{"eos_token_id":2,"max_new_tokens":5,"forced_eos_token_id":2,"begin_suppress_tokens":[11],"num_beams":4,"penalty_alpha":0.6,"frobnicate":1}`
+	if err := os.WriteFile(filepath.Join(source, "generation_config.json"), []byte(file), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := call{home: home}
+	said := c.ok(t, "models", "import", source, "--name", "tiny").stderr
+	shown := strings.Join(strings.Fields(c.ok(t, "models", "inspect", "tiny").stdout), " ")
+	for _, key := range []string{"num_beams 4", "penalty_alpha 0.6", "frobnicate 1"} {
+		for _, text := range []string{said, shown} {
+			if !strings.Contains(text, "generation_config.json: "+key+" is not honoured: ") {
+				t.Errorf("nothing is said of %s:\n%s", key, text)
+			}
+		}
+	}
+	for _, want := range []string{"generation begin_suppress_tokens [11]", "generation forced_eos_token_id 2", "generation max_new_tokens 5"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("inspect does not say %q:\n%s", want, shown)
+		}
+	}
+	var answer struct {
+		IDs    []int  `json:"output_ids"`
+		Finish string `json:"finish_reason"`
+	}
+	c.stdin = `{"id":"a","text":"t5"}` + "\n"
+	if err := json.Unmarshal([]byte(c.ok(t, "generate", "--model", "tiny").stdout), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.IDs) != 5 || answer.IDs[4] != 2 || answer.Finish != "eos" {
+		t.Errorf("%+v", answer)
+	}
+}

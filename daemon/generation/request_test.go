@@ -3,6 +3,7 @@ package generation
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/daemon/input"
 	"textmill/internal/golden"
 	"textmill/jobs"
 	"textmill/models"
@@ -163,4 +165,60 @@ func openTiny(t *testing.T, source string, config []byte) *generate.Generator {
 	}
 	t.Cleanup(func() { g.Close() })
 	return g
+}
+
+// OpenAI's lines go by the same rule as every request: the file's filters, then transformers' defaults.
+func TestOpenAILinesKeepTheModelsFilters(t *testing.T) {
+	own, err := models.ParseGeneration(models.GenerationName, []byte(`{"top_p":0.6,"temperature":0.9,"stop_strings":"END"}`), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := New(Options{Spec: &models.Spec{Generation: own, Decoder: &models.Decoder{VocabSize: 64}}})
+	for fields, want := range map[string]sample.Params{
+		`"max_tokens":3`:                  {Temperature: 0, TopK: 50, TopP: 0.6},
+		`"temperature":5`:                 {Temperature: 5, TopK: 50, TopP: 0.6},
+		`"temperature":1,"top_k":0`:       {Temperature: 1, TopK: 0, TopP: 0.6},
+		`"temperature":1,"top_p":1`:       {Temperature: 1, TopK: 50, TopP: 1},
+		`"do_sample":true,"max_tokens":3`: {Temperature: 0.9, TopK: 50, TopP: 0.6},
+	} {
+		path := filepath.Join(t.TempDir(), "batch.jsonl")
+		line := `{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[{"role":"user","content":"x"}],` + fields + `}}` + "\n"
+		if err := os.WriteFile(path, []byte(line), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r, err := input.Open(path, input.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var it input.Item
+		if err := r.Next(&it); err != nil || it.Record.Err != nil {
+			t.Fatal(err, it.Record.Err)
+		}
+		p, err := jobs.ParseGenerateParams(it.Record.Params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.request(p, 5)
+		if err != nil || got.Temperature != want.Temperature || got.TopK != want.TopK || got.TopP != want.TopP || !slices.Equal(got.Stop, []string{"END"}) {
+			t.Errorf("%s: %+v, %v", fields, got.Params, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A prompt that is as long as the file lets prompt and text be together is an error row, unless the request says how long.
+func TestMaxLengthLeavesNoRoom(t *testing.T) {
+	e := New(Options{Spec: &models.Spec{Generation: models.Generation{MaxLength: 5}, Decoder: &models.Decoder{VocabSize: 64}}})
+	if r, err := e.request(jobs.GenerateParams{}, 3); err != nil || r.MaxNewTokens != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	var bad *jobs.RecordError
+	if _, err := e.request(jobs.GenerateParams{}, 5); !errors.As(err, &bad) || bad.Class != jobs.NoRoom || !strings.Contains(bad.Message, "max_length") {
+		t.Errorf("%v", err)
+	}
+	if r, err := e.request(jobs.GenerateParams{MaxNewTokens: 7}, 5); err != nil || r.MaxNewTokens != 7 {
+		t.Errorf("%+v, %v", r, err)
+	}
 }

@@ -2,6 +2,7 @@ package local
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,11 +57,13 @@ type decoderModel struct {
 	VocabSize  int    `json:"vocab_size"`
 	Precision  string `json:"precision,omitempty"`
 	// KVBytes is what a token takes in the KV cache.
-	KVBytes      int64                 `json:"kv_cache_bytes"`
-	EOS          []int32               `json:"eos_token_id"`
-	ChatTemplate bool                  `json:"chat_template"`
-	Layout       string                `json:"layout"`
-	Graphs       []models.DecoderGraph `json:"graphs"`
+	KVBytes int64   `json:"kv_cache_bytes"`
+	EOS     []int32 `json:"eos_token_id"`
+	// Generation are the keys of generation_config.json that are honoured.
+	Generation   map[string]json.RawMessage `json:"generation,omitempty"`
+	ChatTemplate bool                       `json:"chat_template"`
+	Layout       string                     `json:"layout"`
+	Graphs       []models.DecoderGraph      `json:"graphs"`
 }
 
 func answerOf(s *models.Spec) modelAnswer {
@@ -82,6 +85,12 @@ func answerOf(s *models.Spec) modelAnswer {
 	a.decoderModel = &decoderModel{
 		Layers: d.Layers, Heads: d.Heads, KVHeads: d.KVHeads, HeadSize: d.HeadSize, HiddenSize: d.HiddenSize, VocabSize: d.VocabSize,
 		Precision: d.Precision, KVBytes: d.KVBytes(), EOS: s.Generation.EOS, Layout: d.Layout, Graphs: d.Graphs,
+	}
+	if len(s.Generation.Set) > 0 {
+		a.Generation = map[string]json.RawMessage{}
+		for _, set := range s.Generation.Set {
+			a.Generation[set.Key] = set.Value
+		}
 	}
 	if c, err := chat.LoadConfig(s.Dir); err != nil {
 		a.Notes = append(a.Notes, err.Error())
@@ -153,6 +162,9 @@ func (a *decoderModel) lines() [][2]any {
 		{"hidden_size", a.HiddenSize}, {"vocab_size", a.VocabSize}, {"precision", cmp.Or(a.Precision, "not said")},
 		{"kv_cache", fmt.Sprintf("%d bytes a token", a.KVBytes)}, {"eos_token_id", strings.Trim(fmt.Sprint(a.EOS), "[]")},
 		{"chat_template", template}, {"layout", a.Layout},
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.Generation)) {
+		lines = append(lines, [2]any{"generation", models.Setting{Key: key, Value: a.Generation[key]}})
 	}
 	for _, g := range a.Graphs {
 		lines = append(lines, [2]any{"graph", fmt.Sprintf("%s, %s activations", g.File, g.Activations)})

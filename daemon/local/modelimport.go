@@ -52,6 +52,9 @@ func ImportModel(ctx context.Context, cfg config.Config, o ImportOptions) error 
 	if err != nil {
 		return err
 	}
+	for _, note := range s.Notes {
+		fmt.Fprintf(o.Progress, "%s: %s\n", got.Name, note)
+	}
 	if o.JSON {
 		return writeJSON(o.Out, answerOf(s))
 	}
