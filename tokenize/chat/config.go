@@ -16,8 +16,7 @@ import (
 // Config is what tokenizer_config.json and the files beside it say about a tokenizer.
 type Config struct {
 	Class          string
-	Tokens         map[string]string // bos_token, eos_token, …: those that are set
-	Additional     []string          // additional_special_tokens
+	Tokens         map[string]string // bos_token, eos_token, image_token, …: those that are set, or implied by the class
 	ModelMaxLength int               // 0: no limit
 	PaddingSide    string            // "" when not said
 	TruncationSide string
@@ -25,15 +24,15 @@ type Config struct {
 	templates      map[string]string
 }
 
-// LoadConfig reads special_tokens_map.json, tokenizer_config.json, chat_template.json or .jinja, and the named templates of
-// additional_chat_templates/ from a model's folder. Any of them may be absent; what the later ones say wins.
+// LoadConfig reads tokenizer_config.json, special_tokens_map.json, chat_template.json or .jinja, and the named templates of
+// additional_chat_templates/ from a model's folder. Any of them may be absent. Named tokens are those that transformers' AutoTokenizer
+// finds, which also looks into config.json and tokenizer.json.
 func LoadConfig(dir string) (*Config, error) {
-	c := &Config{Tokens: map[string]string{}, templates: map[string]string{}}
+	c := &Config{templates: map[string]string{}}
 	for _, f := range []struct {
 		name string
 		read func([]byte) error
 	}{
-		{"special_tokens_map.json", c.readTokens},
 		{"tokenizer_config.json", c.read},
 		{"chat_template.json", c.readTemplates},
 		{"chat_template.jinja", func(b []byte) error { c.templates["default"] = string(b); return nil }},
@@ -49,6 +48,10 @@ func LoadConfig(dir string) (*Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read tokenizer config %s: %w", path, err)
 		}
+	}
+	var err error
+	if c.Tokens, err = readTokens(dir); err != nil {
+		return nil, err
 	}
 	return c, c.readNamed(filepath.Join(dir, "additional_chat_templates"))
 }
@@ -76,15 +79,6 @@ func (c *Config) readNamed(dir string) error {
 	return nil
 }
 
-// ParseConfig reads the text of a tokenizer_config.json alone.
-func ParseConfig(data []byte) (*Config, error) {
-	c := &Config{Tokens: map[string]string{}, templates: map[string]string{}}
-	if err := c.read(data); err != nil {
-		return nil, fmt.Errorf("read tokenizer config: %w", err)
-	}
-	return c, nil
-}
-
 func (c *Config) read(data []byte) error {
 	var f struct {
 		Class          string      `json:"tokenizer_class"`
@@ -102,38 +96,7 @@ func (c *Config) read(data []byte) error {
 	if n, err := f.ModelMaxLength.Float64(); err == nil && n > 0 && n < 1<<30 {
 		c.ModelMaxLength = int(n)
 	}
-	if err := c.readTokens(data); err != nil {
-		return err
-	}
 	return c.readTemplates(data)
-}
-
-func (c *Config) readTokens(data []byte) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil {
-		return err
-	}
-	for name, raw := range members {
-		if !strings.HasSuffix(name, "_token") {
-			continue
-		}
-		if content, ok := tokenContent(raw); ok {
-			c.Tokens[name] = content
-		}
-	}
-	if raw, ok := members["additional_special_tokens"]; ok {
-		var list []json.RawMessage
-		if err := json.Unmarshal(raw, &list); err != nil {
-			return fmt.Errorf("additional_special_tokens: %w", err)
-		}
-		c.Additional = nil
-		for _, raw := range list {
-			if content, ok := tokenContent(raw); ok {
-				c.Additional = append(c.Additional, content)
-			}
-		}
-	}
-	return nil
 }
 
 // tokenContent reads a token that is written as a string or as an object; flags such as add_bos_token are neither.

@@ -3,6 +3,7 @@ package chat
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,9 +14,9 @@ import (
 func TestLoadConfigTakesTheFilesTogether(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
-		"special_tokens_map.json": `{"bos_token": {"content": "<old>"}, "mask_token": "[M]", "additional_special_tokens": ["<a>", {"content": "<b>"}]}`,
-		"tokenizer_config.json": `{"bos_token": {"content": "<s>", "lstrip": true}, "eos_token": null, "add_bos_token": true, "model_max_length": 1000000000000000019884624838656,
-			"tokenizer_class": "LlamaTokenizer", "padding_side": "left", "chat_template": [{"name": "default", "template": "old"}, {"name": "tool_use", "template": "T{{ additional_special_tokens[1] }}"}]}`,
+		"special_tokens_map.json": `{"bos_token": {"content": "<s>"}, "mask_token": "[M]", "additional_special_tokens": ["<a>", {"content": "<b>"}]}`,
+		"tokenizer_config.json": `{"bos_token": {"content": "<other>", "lstrip": true}, "eos_token": null, "add_bos_token": true, "model_max_length": 1000000000000000019884624838656,
+			"tokenizer_class": "LlamaTokenizer", "padding_side": "left", "chat_template": [{"name": "default", "template": "old"}, {"name": "tool_use", "template": "T{{ unk_token }}{{ additional_special_tokens is defined }}"}]}`,
 		"chat_template.jinja":                   "{{ bos_token }}{{ messages[0].content }}",
 		"additional_chat_templates/named.jinja": "{{ mask_token }}",
 		"additional_chat_templates/readme.md":   "not a template",
@@ -31,13 +32,13 @@ func TestLoadConfigTakesTheFilesTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Tokens["bos_token"] != "<s>" || c.Tokens["mask_token"] != "[M]" || len(c.Tokens) != 2 {
+	if want := map[string]string{"bos_token": "<s>", "mask_token": "[M]", "unk_token": "<unk>"}; !maps.Equal(c.Tokens, want) {
 		t.Errorf("tokens are %v", c.Tokens)
 	}
 	if c.ModelMaxLength != 0 || c.PaddingSide != "left" || c.Class != "LlamaTokenizer" || c.AddBOS == nil || !*c.AddBOS || c.AddEOS != nil {
 		t.Errorf("config is %+v", c)
 	}
-	for name, want := range map[string]string{"": "<s>hi", "tool_use": "T<b>", "named": "[M]"} {
+	for name, want := range map[string]string{"": "<s>hi", "tool_use": "T<unk>False", "named": "[M]"} {
 		template, err := c.Template(name)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,8 @@ package chat
 import (
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"unicode/utf8"
 )
@@ -40,8 +42,15 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte(`{"bos_token":{"content":"<s>"},"eos_token":null,"model_max_length":1e30,"chat_template":[{"name":"a","template":"{{ 1 }}"}]}`))
 	f.Add([]byte(`{"chat_template":"{{ bos_token }}","additional_special_tokens":["<x>",{"content":"<y>"}],"padding_side":"left"}`))
 	f.Add([]byte(`{"chat_template":[1]}`))
+	f.Add([]byte(`{"tokenizer_class":"LlamaTokenizerFast","extra_special_tokens":{"image_token":{"__type":"AddedToken","content":"<i>"}},"padding":{"pad_token":"<p>"},"model_type":"gemma"}`))
+	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := ParseConfig(data)
+		for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "config.json", "tokenizer.json"} {
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, err := LoadConfig(dir)
 		if err == nil && c.HasTemplate() {
 			_, _ = c.Template("")
 		}

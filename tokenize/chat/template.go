@@ -56,13 +56,6 @@ func ParseTemplate(source string, c *Config) (*Template, error) {
 	for name, content := range c.Tokens {
 		tokens[name] = content
 	}
-	if len(c.Additional) > 0 {
-		list := &jinja.List{}
-		for _, a := range c.Additional {
-			list.Items = append(list.Items, a)
-		}
-		tokens["additional_special_tokens"] = list
-	}
 	return &Template{t, tokens}, nil
 }
 
