@@ -143,6 +143,65 @@ func TestSystemdUnitIsWhatTheDaemonAccepts(t *testing.T) {
 	}
 }
 
+// TestTheUnitsHeaderInstallsWhatTheUnitUses follows the lines of textmill.service's own header; deploy/check runs them.
+func TestTheUnitsHeaderInstallsWhatTheUnitUses(t *testing.T) {
+	read := func(name string) string {
+		data, err := os.ReadFile(filepath.Join("deploy", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	unit := read("textmill.service")
+	value := func(key string) string {
+		m := regexp.MustCompile(`(?m)^` + key + `=(.*)$`).FindStringSubmatch(unit)
+		if m == nil {
+			t.Fatalf("the unit has no %s", key)
+		}
+		return m[1]
+	}
+	installed, lines := map[string]string{}, []string{}
+	for _, m := range regexp.MustCompile(`(?m)^#     (.*)$`).FindAllStringSubmatch(unit, -1) {
+		lines = append(lines, m[1])
+		if words := strings.Fields(m[1]); words[0] == "install" {
+			from, to := words[len(words)-2], words[len(words)-1]
+			if _, err := os.Stat(from); err != nil && from != "bin/textmill" {
+				t.Errorf("%s: %v", m[1], err)
+			}
+			installed[to] = from
+		}
+	}
+	command := strings.Fields(value("ExecStart"))
+	for to, from := range map[string]string{
+		command[0]: "bin/textmill", configFlag(command): "deploy/textmill.yaml", "/etc/systemd/system/textmill.service": "deploy/textmill.service",
+		"/usr/lib/sysusers.d/textmill.conf": "deploy/textmill.sysusers", "/usr/lib/tmpfiles.d/textmill.conf": "deploy/textmill.tmpfiles",
+	} {
+		if installed[to] != from {
+			t.Errorf("the header installs %q as %s, not %s", installed[to], to, from)
+		}
+	}
+	home := "/var/lib/" + value("StateDirectory")
+	if user := strings.Fields(read("textmill.sysusers")); user[0] != "u" || user[1] != value("User") || user[4] != home {
+		t.Errorf("sysusers makes %v for the user %s with home %s", user, value("User"), home)
+	}
+	if dir := strings.Fields(read("textmill.tmpfiles")); !slices.Equal(dir[:5], []string{"d", home, value("StateDirectoryMode"), value("User"), value("Group")}) {
+		t.Errorf("tmpfiles makes %v", dir)
+	}
+	setup := "runuser -u " + value("User") + " -- env HOME=" + home + " " + value("Environment") + " " + command[0] + " setup"
+	order := []string{"systemd-sysusers textmill.conf", "systemd-tmpfiles --create textmill.conf", setup, "systemctl enable --now textmill"}
+	at := -1
+	for _, line := range order {
+		i := slices.Index(lines, line)
+		if i <= at {
+			t.Errorf("the header has not, or too early: %s", line)
+		}
+		at = max(at, i)
+	}
+	if out, err := exec.CommandContext(t.Context(), "/bin/sh", "-n", filepath.Join("deploy", "check")).CombinedOutput(); err != nil {
+		t.Errorf("deploy/check: %v\n%s", err, out)
+	}
+}
+
 // TestRequireNamesWhatIsMissing runs the prerequisite check where nothing is installed.
 func TestRequireNamesWhatIsMissing(t *testing.T) {
 	empty := t.TempDir()
