@@ -87,6 +87,8 @@ type Export struct {
 	CommitInterval time.Duration `yaml:"commit_interval"`
 	Remember       time.Duration `yaml:"remember"`
 	MaxOpen        int           `yaml:"max_open"`
+	DirMode        FileMode      `yaml:"dir_mode"`
+	FileMode       FileMode      `yaml:"file_mode"`
 }
 
 // Input limits which files a job message may point to. No roots: none.
@@ -155,6 +157,8 @@ func Default() Config {
 			CommitInterval: 5 * time.Second,
 			Remember:       720 * time.Hour,
 			MaxOpen:        64,
+			DirMode:        0o750,
+			FileMode:       0o640,
 		},
 		Input:    Input{Roots: nil},
 		Runtime:  Runtime{Library: "<home>/lib/libonnxruntime.so", Device: "auto", Threads: 0, Memory: 0},

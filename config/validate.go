@@ -53,6 +53,12 @@ func (c *Config) validate(p *problems) {
 	if c.Export.Scratch == "" || strings.Contains(c.Export.Scratch, "://") {
 		bad("export.scratch", "%q must be a directory of this machine", c.Export.Scratch)
 	}
+	if m := c.Export.DirMode; m&0o700 != 0o700 {
+		bad("export.dir_mode", "%s keeps textmill itself out; its owner needs 7, as in 0750", m)
+	}
+	if m := c.Export.FileMode; m&0o600 != 0o600 || m&0o111 != 0 {
+		bad("export.file_mode", "%s: its owner needs to read and write, and nobody to execute, as in 0640", m)
+	}
 	c.validateNumbers(bad)
 	checkDevice(bad, "runtime.device", c.Runtime.Device)
 	for name, m := range c.Models {

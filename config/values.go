@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"net/url"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -80,6 +81,23 @@ func (b ByteSize) String() string {
 	return strconv.FormatInt(int64(b), 10)
 }
 
+// FileMode is the permissions of files or directories, written in octal as 0640.
+type FileMode uint32
+
+// ParseFileMode reads permissions such as 0750.
+func ParseFileMode(s string) (FileMode, error) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(s, "0o"), 8, 32)
+	if err != nil || n > 0o777 {
+		return 0, fmt.Errorf("%q is no mode in octal such as 0750", s)
+	}
+	return FileMode(n), nil
+}
+
+func (m FileMode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
+
+// Perm is the mode as the os package has it.
+func (m FileMode) Perm() os.FileMode { return os.FileMode(m) }
+
 // set parses s into v, a leaf of Config.
 func set(v reflect.Value, s string) error {
 	switch v.Interface().(type) {
@@ -96,6 +114,13 @@ func set(v reflect.Value, s string) error {
 			return err
 		}
 		v.SetInt(int64(b))
+		return nil
+	case FileMode:
+		m, err := ParseFileMode(s)
+		if err != nil {
+			return err
+		}
+		v.SetUint(uint64(m))
 		return nil
 	case []string:
 		var list []string
@@ -126,6 +151,8 @@ func (l leaf) format() string {
 		return formatDuration(x)
 	case ByteSize:
 		return x.String()
+	case FileMode:
+		return strconv.Quote(x.String())
 	case int:
 		return strconv.Itoa(x)
 	case []string:

@@ -54,6 +54,19 @@ print(pyarrow.parquet.read_metadata(files[0]).metadata[b"textmill.model_sha256.a
 	}
 }
 
+func TestTablesAreMadeWithTheConfiguredModes(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Export.DirMode, cfg.Export.FileMode = 0o710, 0o600
+	r := start(t, cfg)
+	r.publish(embedSubject, nil, `{"job":"m","shard":0,"dataset":"docs","records":[{"id":"a","text":"x"}]}`)
+	r.await(jobs.EventCommitted)
+	for name, want := range map[string]os.FileMode{"": 0o710, "docs": 0o710, "docs/_delta_log": 0o710, "docs/_delta_log/00000000000000000001.json": 0o600} {
+		if info, err := os.Stat(filepath.Join(cfg.Export.URI, name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("tables/%s: %v, %v; want %v", name, info, err, want)
+		}
+	}
+}
+
 func TestPlainTextIsARecord(t *testing.T) {
 	cfg := testConfig(t)
 	r := start(t, cfg)

@@ -31,6 +31,8 @@ func (d *Daemon) openStore() error {
 	store, err := export.OpenStore(export.Options{
 		URI:       d.cfg.Export.URI,
 		Scratch:   d.cfg.Export.Scratch,
+		Dirs:      d.cfg.Export.DirMode.Perm(),
+		Files:     d.cfg.Export.FileMode.Perm(),
 		PartBytes: int64(d.cfg.Export.PartBytes),
 		Remember:  d.cfg.Export.Remember,
 		Oldest:    func(ctx context.Context) (time.Time, error) { return d.queue.Oldest(ctx) },

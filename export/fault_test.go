@@ -175,10 +175,10 @@ func TestRandomFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		root, err := disk.OpenDir(dir, around)
+		root, err := disk.OpenDir(dir, disk.Options{Hook: around})
 		if err != nil {
 			quiet = true
-			if root, err = disk.OpenDir(dir, around); err != nil {
+			if root, err = disk.OpenDir(dir, disk.Options{Hook: around}); err != nil {
 				t.Fatal(err)
 			}
 			quiet = false

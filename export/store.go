@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"regexp"
 	"sync"
 	"time"
@@ -55,6 +56,7 @@ var (
 type Options struct {
 	URI             string            // of the tables: a path, file:///path or s3://bucket/prefix
 	Scratch         string            // a directory of this machine, for what is on its way to a bucket
+	Dirs, Files     os.FileMode       // modes of what is made, less the umask; 0 = 0750 and 0640
 	PartBytes       int64             // a spool starts a new part at about so many bytes; 0 = 128 MiB
 	RowGroupBytes   int64             // 0 = 16 MiB
 	CheckpointEvery int64             // entries between checkpoints; 0 = 20, negative = never
@@ -109,7 +111,9 @@ func OpenStore(o Options) (*Store, error) {
 
 // open needs s.mu, or to be alone.
 func (s *Store) open() (err error) {
-	s.root, err = storage.Open(s.o.URI, storage.Options{Scratch: s.o.Scratch, Hook: s.o.Intercept})
+	s.root, err = storage.Open(s.o.URI, storage.Options{
+		Scratch: s.o.Scratch, Options: disk.Options{Hook: s.o.Intercept, Dirs: s.o.Dirs, Files: s.o.Files},
+	})
 	return err
 }
 

@@ -127,7 +127,10 @@ func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k e
 	if err != nil {
 		return none, "", fmt.Errorf("--out: %w", err)
 	}
-	store, err := export.OpenStore(export.Options{URI: uri, Scratch: cfg.Export.Scratch, PartBytes: int64(cfg.Export.PartBytes), Logger: u.log})
+	store, err := export.OpenStore(export.Options{
+		URI: uri, Scratch: cfg.Export.Scratch, Dirs: cfg.Export.DirMode.Perm(), Files: cfg.Export.FileMode.Perm(),
+		PartBytes: int64(cfg.Export.PartBytes), Logger: u.log,
+	})
 	if err != nil {
 		return none, "", err
 	}

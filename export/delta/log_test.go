@@ -26,7 +26,7 @@ type fixture struct {
 func newLog(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{path: t.TempDir()}
-	dir, err := disk.OpenDir(f.path, nil)
+	dir, err := disk.OpenDir(f.path, disk.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@
 package disk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -98,12 +99,28 @@ func (s Stat) IsDir() bool { return s.Mode.IsDir() }
 type Dir struct {
 	f    *os.File
 	path string
-	hook Intercept
+	Options
 }
 
-// OpenDir opens the directory at path. hook may be nil.
-func OpenDir(path string, hook Intercept) (*Dir, error) {
-	d := &Dir{path: path, hook: hook}
+// Options hold for a directory and for what is opened and made in it.
+type Options struct {
+	Hook Intercept // nil: none
+	// Dirs and Files are the modes of what is made, less the process's umask; 0: DirMode and FileMode.
+	Dirs, Files os.FileMode
+}
+
+// The modes when nothing else is said: texts are read by their owner and its group.
+const (
+	DirMode  os.FileMode = 0o750
+	FileMode os.FileMode = 0o640
+)
+
+func (o Options) dirs() uint32  { return uint32(cmp.Or(o.Dirs, DirMode).Perm()) }
+func (o Options) files() uint32 { return uint32(cmp.Or(o.Files, FileMode).Perm()) }
+
+// OpenDir opens the directory at path.
+func OpenDir(path string, o Options) (*Dir, error) {
+	d := &Dir{path: path, Options: o}
 	err := d.do(&Op{Kind: OpOpen, Dir: filepath.Dir(path), Name: filepath.Base(path)}, func() (err error) {
 		d.f, err = openDirAt(unix.AT_FDCWD, path, path)
 		return err
@@ -115,23 +132,23 @@ func OpenDir(path string, hook Intercept) (*Dir, error) {
 }
 
 // MakeRoot creates path and its parents where they are absent, makes their names durable, and opens it.
-func MakeRoot(path string, hook Intercept) (*Dir, error) {
-	d := &Dir{path: path, hook: hook}
+func MakeRoot(path string, o Options) (*Dir, error) {
+	d := &Dir{path: path, Options: o}
 	err := d.do(&Op{Kind: OpMkdir, Dir: filepath.Dir(path), Name: filepath.Base(path)}, func() error {
-		return os.MkdirAll(path, 0o755)
+		return os.MkdirAll(path, os.FileMode(o.dirs()))
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := syncAbove(path, hook); err != nil {
+	if err := syncAbove(path, o); err != nil {
 		return nil, err
 	}
-	return OpenDir(path, hook)
+	return OpenDir(path, o)
 }
 
 // syncAbove makes the names that lead to path durable, whoever made them, up to the root of its file system. A directory
 // that may not be read was not made by us.
-func syncAbove(path string, hook Intercept) error {
+func syncAbove(path string, o Options) error {
 	var here unix.Stat_t
 	if err := unix.Stat(path, &here); err != nil {
 		return &Error{Kind: OpStat, Path: path, Err: err}
@@ -141,7 +158,7 @@ func syncAbove(path string, hook Intercept) error {
 		if unix.Stat(parent, &st) != nil || st.Dev != here.Dev {
 			return nil //nolint:nilerr // what cannot be looked at was not made by us
 		}
-		up, err := OpenDir(parent, hook)
+		up, err := OpenDir(parent, o)
 		if errors.Is(err, os.ErrPermission) {
 			return nil
 		}
@@ -167,7 +184,7 @@ func openDirAt(at int, name, full string) (*os.File, error) {
 	}
 }
 
-func (d *Dir) do(op *Op, call func() error) error { return d.hook.Do(op, call) }
+func (d *Dir) do(op *Op, call func() error) error { return d.Hook.Do(op, call) }
 
 // Do runs one operation behind the interceptor, which may be nil, and gives its error a name and a class.
 func (i Intercept) Do(op *Op, call func() error) error {
@@ -214,7 +231,7 @@ func (d *Dir) Close() error { return d.f.Close() }
 
 // Sub opens a directory in d without following a symbolic link.
 func (d *Dir) Sub(name string) (*Dir, error) {
-	s := &Dir{path: filepath.Join(d.path, name), hook: d.hook}
+	s := &Dir{path: filepath.Join(d.path, name), Options: d.Options}
 	err := d.at(OpOpen, name, "", func(fd int) error {
 		n, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 		if err == nil {
@@ -230,7 +247,7 @@ func (d *Dir) Sub(name string) (*Dir, error) {
 
 // MakeSub creates a directory in d where it is absent, makes its name durable, and opens it.
 func (d *Dir) MakeSub(name string) (*Dir, error) {
-	err := d.at(OpMkdir, name, "", func(fd int) error { return unix.Mkdirat(fd, name, 0o755) })
+	err := d.at(OpMkdir, name, "", func(fd int) error { return unix.Mkdirat(fd, name, d.dirs()) })
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 func openDir(t *testing.T, hook Intercept) (*Dir, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "d")
-	d, err := MakeRoot(path, hook)
+	d, err := MakeRoot(path, Options{Hook: hook})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ type File struct {
 func (d *Dir) Create(name string) (*File, error) {
 	w := &File{d: d, name: name}
 	err := d.at(OpCreate, name, "", func(fd int) error {
-		n, err := unix.Openat(fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o644)
+		n, err := unix.Openat(fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, d.files())
 		if err == nil {
 			w.f = os.NewFile(uintptr(n), filepath.Join(d.path, name))
 		}
@@ -43,7 +43,7 @@ func (w *File) Write(p []byte) (n int, err error) {
 	if w.broken != nil {
 		return 0, w.broken
 	}
-	if w.d.hook == nil {
+	if w.d.Hook == nil {
 		n, err = w.f.Write(p)
 		if err == nil {
 			return n, nil
@@ -107,7 +107,7 @@ func (d *Dir) Lock(name string) (*Lock, error) {
 	for {
 		l := &Lock{d: d, name: name}
 		err := d.at(OpLock, name, "", func(fd int) error {
-			n, err := unix.Openat(fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o644)
+			n, err := unix.Openat(fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, d.files())
 			if err != nil {
 				return err
 			}

@@ -27,9 +27,9 @@ import (
 type bucket struct {
 	client  *minio.Client
 	name    string
-	prefix  string // "" or without slashes at its ends
-	scratch string // this machine's directory for unfinished files
-	hook    disk.Intercept
+	prefix  string          // "" or without slashes at its ends
+	scratch string          // this machine's directory for unfinished files
+	on      disk.Options    // this machine
 	ctx     context.Context // ends at Close
 	end     context.CancelFunc
 }
@@ -59,7 +59,7 @@ func parseBucket(uri string) (name, prefix string, err error) {
 
 // openBucket reads the address, region and credentials where every program of that world does: AWS_ENDPOINT_URL_S3,
 // AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, ~/.aws, the machine's role.
-func openBucket(uri, scratch string, hook disk.Intercept) (*bucket, error) {
+func openBucket(uri, scratch string, on disk.Options) (*bucket, error) {
 	name, prefix, err := parseBucket(uri)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func openBucket(uri, scratch string, hook disk.Intercept) (*bucket, error) {
 	}
 	client.SetAppInfo("textmill", "")
 	sum := sha256.Sum256([]byte(endpoint + "\n" + name + "\n" + prefix))
-	b := &bucket{client: client, name: name, prefix: prefix, hook: hook, scratch: filepath.Join(scratch, hex.EncodeToString(sum[:8]))}
+	b := &bucket{client: client, name: name, prefix: prefix, on: on, scratch: filepath.Join(scratch, hex.EncodeToString(sum[:8]))}
 	b.ctx, b.end = context.WithCancel(context.Background())
 	return b, nil
 }
@@ -106,7 +106,7 @@ func patience(size int64) time.Duration { return time.Minute + time.Duration(siz
 func (b *bucket) call(kind disk.Kind, dir, name string, size int64, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(b.ctx, patience(size))
 	defer cancel()
-	return b.hook.Do(&disk.Op{Kind: kind, Dir: dir, Name: name}, func() error { return classify(do(ctx)) })
+	return b.on.Hook.Do(&disk.Op{Kind: kind, Dir: dir, Name: name}, func() error { return classify(do(ctx)) })
 }
 
 // classify gives an answer of the server the class that the same failure has on a file system.

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,8 +57,8 @@ func (o *object) Sync() error           { return nil }
 func (o *object) SyncFile(string) error { return nil }
 func (o *object) SyncAll() error        { return nil }
 
-func (o *object) Stage() (*disk.Dir, error)     { return disk.OpenDir(o.stage(), o.b.hook) }
-func (o *object) MakeStage() (*disk.Dir, error) { return disk.MakeRoot(o.stage(), o.b.hook) }
+func (o *object) Stage() (*disk.Dir, error)     { return disk.OpenDir(o.stage(), o.b.on) }
+func (o *object) MakeStage() (*disk.Dir, error) { return disk.MakeRoot(o.stage(), o.b.on) }
 
 func (o *object) stage() string {
 	return Join(o.b.scratch, strings.TrimPrefix(strings.TrimPrefix(o.key, o.b.prefix), "/"))
@@ -199,7 +200,7 @@ func (o *object) open(name string) (f *objectFile, broken bool, err error) {
 	defer cancel()
 	deadline := time.AfterFunc(patience(0), cancel)
 	defer deadline.Stop()
-	err = o.b.hook.Do(&disk.Op{Kind: disk.OpOpen, Dir: o.Path(), Name: name}, func() error {
+	err = o.b.on.Hook.Do(&disk.Op{Kind: disk.OpOpen, Dir: o.Path(), Name: name}, func() error {
 		core := minio.Core{Client: o.b.client}
 		body, info, _, err := core.GetObject(ctx, o.b.name, o.at(name), minio.GetObjectOptions{})
 		if err != nil {
@@ -208,7 +209,7 @@ func (o *object) open(name string) (f *objectFile, broken bool, err error) {
 		defer body.Close()
 		deadline.Reset(patience(info.Size))
 		f = &objectFile{name: o.Path() + "/" + name, stat: statOf(info)}
-		err = f.fill(body, o.b.scratch)
+		err = f.fill(body, o.b)
 		broken = err != nil
 		return err
 	})
@@ -224,7 +225,7 @@ type objectFile struct {
 	file *os.File // without a name; nil for content in memory
 }
 
-func (f *objectFile) fill(body io.Reader, scratch string) error {
+func (f *objectFile) fill(body io.Reader, b *bucket) error {
 	if f.stat.Size <= inMemory {
 		data, err := io.ReadAll(io.LimitReader(body, inMemory+1))
 		if err == nil && int64(len(data)) != f.stat.Size {
@@ -234,10 +235,10 @@ func (f *objectFile) fill(body io.Reader, scratch string) error {
 		f.Reader, f.ReaderAt = r, r
 		return err
 	}
-	if err := os.MkdirAll(scratch, 0o755); err != nil {
+	if err := os.MkdirAll(b.scratch, cmp.Or(b.on.Dirs, disk.DirMode)); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(scratch, "download-*")
+	file, err := os.CreateTemp(b.scratch, "download-*")
 	if err != nil {
 		return err
 	}

@@ -16,9 +16,9 @@ import (
 
 // Options say how storage is opened.
 type Options struct {
-	Scratch  string         // a directory of this machine, for what is on its way to a bucket; "" is one for temporary files
-	Hook     disk.Intercept // stands around each operation; nil = none
-	ReadOnly bool           // nothing is made or tried out
+	disk.Options
+	Scratch  string // a directory of this machine, for what is on its way to a bucket; "" is one for temporary files
+	ReadOnly bool   // nothing is made or tried out
 }
 
 // Open opens what a URI names: a path, file:///path or s3://bucket/prefix. Unless it is only to be read, a directory is made
@@ -28,7 +28,7 @@ func Open(uri string, o Options) (Dir, error) {
 		if o.Scratch == "" {
 			o.Scratch = filepath.Join(os.TempDir(), "textmill")
 		}
-		b, err := openBucket(uri, o.Scratch, o.Hook)
+		b, err := openBucket(uri, o.Scratch, o.Options)
 		if err != nil {
 			return nil, err
 		}
@@ -46,9 +46,9 @@ func Open(uri string, o Options) (Dir, error) {
 		return nil, err
 	}
 	if o.ReadOnly {
-		return wrapped(disk.OpenDir(path, o.Hook))
+		return wrapped(disk.OpenDir(path, o.Options))
 	}
-	root, err := disk.MakeRoot(path, o.Hook)
+	root, err := disk.MakeRoot(path, o.Options)
 	if err != nil {
 		return nil, err
 	}

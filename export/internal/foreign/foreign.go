@@ -15,7 +15,7 @@ const leave = "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
 // Python runs a program with arguments and returns what it printed. The test fails with the program's errors.
 func Python(t testing.TB, program string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), interpreter(t), append([]string{"-c", program + leave}, args...)...)
+	cmd := exec.CommandContext(t.Context(), Interpreter(t), append([]string{"-c", program + leave}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -25,8 +25,8 @@ func Python(t testing.TB, program string, args ...string) string {
 	return string(out)
 }
 
-// interpreter is $TEXTMILL_TEST_PYTHON or the one that make prepared beside go.mod.
-func interpreter(t testing.TB) string {
+// Interpreter is $TEXTMILL_TEST_PYTHON or the one that make prepared beside go.mod.
+func Interpreter(t testing.TB) string {
 	t.Helper()
 	if p := os.Getenv("TEXTMILL_TEST_PYTHON"); p != "" {
 		return p
