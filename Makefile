@@ -9,6 +9,9 @@ stamp  := $(venv)/.requirements-$(shell cksum < test/requirements.txt | tr -d ' 
 
 s3_server := .cache/bin/versitygw
 
+# The release before this one, which the tests run beside it.
+previous := .cache/previous/$(shell cat test/testdata/previous)
+
 peers_venv := .cache/peers/venv
 peers      := $(peers_venv)/.requirements-$(shell cksum < bench/generate/requirements.txt | tr -d ' ')
 
@@ -37,11 +40,11 @@ setup: build ## libonnxruntime and the default models, into the cache, verified 
 demo: setup ## the main job end to end on the documentation of Go's standard library
 	$(bin) demo
 
-test: setup $(stamp) $(s3_server) ## every test, the ones with foreign readers and clients too
+test: setup $(stamp) $(s3_server) $(previous) ## every test, the ones with foreign readers and clients too
 	$(GO) vet ./...
 	$(GO) test -timeout 18m ./...
 
-race: setup $(stamp) $(s3_server) ## every test under the race detector
+race: setup $(stamp) $(s3_server) $(previous) ## every test under the race detector
 	$(GO) test -race -timeout 40m ./...
 
 lint: require $(golangci) ## formatting, go vet, staticcheck, gosec and a dozen more, as .golangci.yml says
@@ -106,6 +109,9 @@ $(stamp): test/requirements.txt
 # The S3 server of the tests has requirements of its own, which are not textmill's.
 $(s3_server): test/s3/go.mod test/s3/go.sum
 	$(GO) build -C test/s3 -trimpath -o $(abspath $@) github.com/versity/versitygw/cmd/versitygw
+
+$(previous): test/testdata/previous deploy/previous
+	GO=$(GO) deploy/previous $(notdir $@) $@
 
 $(peers): bench/generate/requirements.txt
 	@deploy/require python

@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,10 +51,11 @@ type result struct {
 
 // call is one run of the binary.
 type call struct {
-	home  string   // TEXTMILL_HOME; empty: an empty directory
-	env   []string // beside the few variables that a child always gets
-	stdin string
-	dir   string
+	binary string   // empty: the one of this tree
+	home   string   // TEXTMILL_HOME; empty: an empty directory
+	env    []string // beside the few variables that a child always gets
+	stdin  string
+	dir    string
 }
 
 func (c call) command(t testing.TB, ctx context.Context, args ...string) *exec.Cmd {
@@ -61,7 +63,7 @@ func (c call) command(t testing.TB, ctx context.Context, args ...string) *exec.C
 	if c.home == "" {
 		c.home = t.TempDir()
 	}
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, cmp.Or(c.binary, binary), args...)
 	cmd.Dir = c.dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.home, "TEXTMILL_HOME=" + c.home}, c.env...)
 	cmd.Stdin = strings.NewReader(c.stdin)
