@@ -116,6 +116,11 @@ type Limits struct {
 	RecordsPerShard int           `yaml:"records_per_shard"`
 	WindowTokens    int           `yaml:"window_tokens"`
 	RunTimeout      time.Duration `yaml:"run_timeout"`
+	MaxNewTokens    int           `yaml:"max_new_tokens"`
+	N               int           `yaml:"n"`
+	TopLogprobs     int           `yaml:"top_logprobs"`
+	Stop            int           `yaml:"stop"`
+	TokensPerShard  int           `yaml:"tokens_per_shard"`
 }
 
 // Model overrides what holds for every model. Zero values mean: as in Runtime, or as the bundle's own files say.
@@ -168,6 +173,11 @@ func Default() Config {
 			RecordsPerShard: 10_000,
 			WindowTokens:    65_536,
 			RunTimeout:      2 * time.Minute,
+			MaxNewTokens:    0, // what the model's context has room for
+			N:               128,
+			TopLogprobs:     20,
+			Stop:            64,
+			TokensPerShard:  16 << 20,
 		},
 		Models: nil, // every bundle under <home>/models
 	}

@@ -106,12 +106,19 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 		"nats.jobs_max_bytes": int64(c.NATS.JobsMaxBytes), "limits.record_bytes": int64(c.Limits.RecordBytes),
 		"limits.records_per_shard": int64(c.Limits.RecordsPerShard), "limits.window_tokens": int64(c.Limits.WindowTokens),
 		"generate.slots": int64(c.Generate.Slots), "generate.memory": int64(c.Generate.Memory),
+		"limits.n": int64(c.Limits.N), "limits.tokens_per_shard": int64(c.Limits.TokensPerShard),
 	} {
 		if n < 1 {
 			bad(path, "%d must be at least 1", n)
 		}
 	}
-	notNegative := map[string]int64{"runtime.threads": int64(c.Runtime.Threads), "runtime.memory": int64(c.Runtime.Memory)}
+	notNegative := map[string]int64{"runtime.threads": int64(c.Runtime.Threads), "runtime.memory": int64(c.Runtime.Memory),
+		"limits.max_new_tokens": int64(c.Limits.MaxNewTokens)}
+	for path, n := range map[string]int{"limits.top_logprobs": c.Limits.TopLogprobs, "limits.stop": c.Limits.Stop} {
+		if n < 0 {
+			bad(path, "%d must not be negative; 0 allows none", n)
+		}
+	}
 	for name, m := range c.Models {
 		notNegative["models."+name+".threads"] = int64(m.Threads)
 		notNegative["models."+name+".batch_tokens"] = int64(m.BatchTokens)

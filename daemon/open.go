@@ -275,7 +275,7 @@ func OpenGenerator(ctx context.Context, cfg config.Config, spec *models.Spec, ob
 	if err != nil {
 		return nil, err
 	}
-	m := cfg.Models[spec.Name]
+	m, l := cfg.Models[spec.Name], cfg.Limits
 	if m.TokenizerEngine == config.EngineSugarme {
 		return nil, fmt.Errorf("models.%s.tokenizer_engine: sugarme is for embedding models, this one generates", spec.Name)
 	}
@@ -286,7 +286,8 @@ func OpenGenerator(ctx context.Context, cfg config.Config, spec *models.Spec, ob
 	if err != nil {
 		return nil, err
 	}
-	out := &Generator{Generator: g, Tokenizer: tok, Engine: generation.New(generation.Options{Spec: spec, Generator: g, Tokenizer: tok, Template: template})}
+	out := &Generator{Generator: g, Tokenizer: tok, Engine: generation.New(generation.Options{Spec: spec, Generator: g, Tokenizer: tok, Template: template,
+		Limits: &generation.Limits{MaxNewTokens: l.MaxNewTokens, N: l.N, TopLogprobs: l.TopLogprobs, Stop: l.Stop, TokensPerShard: int64(l.TokensPerShard)}})}
 	if note != "" {
 		out.notes = []string{note}
 	}

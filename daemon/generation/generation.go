@@ -32,6 +32,7 @@ type Options struct {
 	Tokenizer *tokenize.Tokenizer
 	// Template is the model's chat template, nil when it has none.
 	Template *chat.Template
+	Limits   *Limits // nil for none
 }
 
 // Engine makes texts with one model. It is safe for concurrent use.
@@ -59,7 +60,11 @@ func LoadTemplate(spec *models.Spec) (*chat.Template, string, error) {
 
 // Work is the work of a shard's records.
 func (e *Engine) Work(s *jobs.Shard, o rows.Origin) rows.Work {
-	return work{e: e, params: s.Generate, failure: s.ParamsErr, origin: o}
+	w := work{e: e, params: s.Generate, failure: s.ParamsErr, origin: o}
+	if w.failure == nil {
+		w.failure = e.checkShard(s)
+	}
+	return w
 }
 
 // Stop ends runs in progress; records that were not through get nil rows.
@@ -103,6 +108,9 @@ func (w work) prepare(r *jobs.Record) (*completions, *jobs.RecordError) {
 		if params, err = params.With(r.Params); err != nil {
 			return nil, asRecordError(err, jobs.InvalidParam)
 		}
+	}
+	if failure := w.e.o.Limits.check(params); failure != nil {
+		return nil, failure
 	}
 	c := &completions{e: w.e, params: params, record: r, origin: w.origin}
 	var err error

@@ -64,6 +64,9 @@ func (e *Engine) request(p jobs.GenerateParams, prompt int) (generate.Params, er
 	default:
 		out.MaxNewTokens = max(defaultNewTokens, out.MinNewTokens, out.MinLength-prompt)
 	}
+	if l := e.o.Limits; l != nil && l.MaxNewTokens > 0 { // of what nobody asked for
+		out.MaxNewTokens = min(out.MaxNewTokens, l.MaxNewTokens)
+	}
 	return out, nil
 }
 
