@@ -86,7 +86,7 @@ func (s *server) suspected(work context.Context, f *flight, shard *jobs.Shard, d
 		if next := slices.Index(trial.Ranges, at); err == nil && next >= 0 && next < len(trial.Ranges)-1 && !slices.Contains(trial.Guilty, at) {
 			running.Wait()
 			trial.Running = next
-			if err = f.lane.table.SaveTrial(work, f.key, f.kind, trial); err != nil {
+			if err = f.lane.table.SaveTrial(work, f.key, f.vectors.Kind(), trial); err != nil {
 				err = fmt.Errorf("mark a delivery that runs alone: %w", err)
 			}
 		}
@@ -100,14 +100,14 @@ func (s *server) suspected(work context.Context, f *flight, shard *jobs.Shard, d
 	}
 	running.Wait()
 	trial.Running, trial.Deaths = -1, 0 // what kills the process from now on is not this delivery's run
-	if err := f.lane.table.SaveTrial(context.WithoutCancel(work), f.key, f.kind, trial); err != nil {
+	if err := f.lane.table.SaveTrial(context.WithoutCancel(work), f.key, f.vectors.Kind(), trial); err != nil {
 		f.halt(fmt.Errorf("mark a delivery that ran alone: %w", err))
 	}
 }
 
 // openTrial takes up what is known of a suspect, and draws the conclusion from a process that died with it alone.
 func (s *server) openTrial(work context.Context, f *flight, shard *jobs.Shard) (*export.Trial, error) {
-	trial, died, err := f.lane.table.Trial(work, f.key, f.kind)
+	trial, died, err := f.lane.table.Trial(work, f.key, f.vectors.Kind())
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (s *server) openTrial(work context.Context, f *flight, shard *jobs.Shard) (
 // recall makes the letters of records that were given up when the delivery was committed, for the case that the process
 // died before they were published.
 func (s *server) recall(work context.Context, f *flight, shard *jobs.Shard) error {
-	trial, _, err := f.lane.table.Trial(work, f.key, f.kind)
+	trial, _, err := f.lane.table.Trial(work, f.key, f.vectors.Kind())
 	if errors.Is(err, export.ErrRefused) {
 		return nil // a table that is not ours to write to has no trials
 	}

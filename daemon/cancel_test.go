@@ -1,9 +1,7 @@
 package daemon
 
 import (
-	"io"
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -42,21 +40,12 @@ func (r *running) cancel(job string, at time.Time) {
 	}
 }
 
-// droppedMetric is how many messages the daemon says that cancels dropped.
-func (r *running) droppedMetric() string {
+// metric is the value of one of the daemon's metrics, as /metrics names it with its labels.
+func (r *running) metric(name string) string {
 	r.t.Helper()
-	answer, err := http.Get("http://" + r.daemon.httpAddr + "/metrics")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	_, line, _ := strings.Cut(string(body), "\ntextmill_cancelled_messages_total ")
-	n, _, _ := strings.Cut(line, "\n")
-	return n
+	_, line, _ := strings.Cut(r.get("/metrics"), "\n"+name+" ")
+	value, _, _ := strings.Cut(line, "\n")
+	return value
 }
 
 func text(job string) jobs.Header {
@@ -80,7 +69,7 @@ func TestACancelEndsWhatWasPublishedBeforeIt(t *testing.T) {
 	if e := r.await(jobs.EventCommitted); e.Job != "notes" || e.Rows != 1 {
 		t.Errorf("%+v", e)
 	}
-	if got := r.droppedMetric(); got != "3" {
+	if got := r.metric("textmill_cancelled_messages_total"); got != "3" {
 		t.Errorf("the metric says %q, want 3", got)
 	}
 	r.publish(embedSubject+".notes", text("notes"), "still later")

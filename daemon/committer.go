@@ -33,7 +33,6 @@ type committer struct {
 
 	// Owned by the goroutine.
 	batch   *export.Batch
-	kind    export.EmbeddingKind
 	members []*flight
 	spools  map[*flight]*export.Spool // of big deliveries that still run
 	refused map[*flight]error         // until their last piece
@@ -117,7 +116,7 @@ func (c *committer) write(ctx context.Context, p piece) error {
 	spool := c.spools[f]
 	if spool == nil && !p.done {
 		var err error
-		if spool, err = c.table.Spool(f.key, f.kind); err != nil {
+		if spool, err = c.table.Spool(f.key, f.vectors.Kind()); err != nil {
 			return err
 		}
 		c.spools[f] = spool
@@ -127,7 +126,7 @@ func (c *committer) write(ctx context.Context, p piece) error {
 			return err
 		}
 	}
-	if err := c.open(ctx, f.kind); err != nil {
+	if err := c.open(ctx, f.vectors); err != nil {
 		return err
 	}
 	if err := c.join(f, spool, p.rows); err != nil {
@@ -162,20 +161,24 @@ func (c *committer) endsJob() bool {
 	return false
 }
 
-// open has a batch ready for rows of a kind.
-func (c *committer) open(ctx context.Context, kind export.EmbeddingKind) error {
-	if c.batch != nil && c.kind != kind {
+// open has a batch ready for rows with these vectors.
+func (c *committer) open(ctx context.Context, v export.Vectors) error {
+	if c.batch != nil && !c.batch.Takes(v) {
 		c.commit(ctx)
 	}
-	if c.batch != nil {
-		return nil
+	if c.batch == nil {
+		b, err := c.table.Begin(v.Kind())
+		if err != nil {
+			return err
+		}
+		c.batch, c.since = b, time.Now()
 	}
-	b, err := c.table.Begin(kind)
-	if err != nil {
-		return err
+	err := c.batch.Bind(ctx, v)
+	if err != nil && len(c.members) == 0 {
+		c.batch.Abort()
+		c.batch = nil
 	}
-	c.batch, c.kind, c.since = b, kind, time.Now()
-	return nil
+	return err
 }
 
 // commit makes the gathered deliveries part of the table.
@@ -198,7 +201,7 @@ func (c *committer) publish(ctx context.Context, batch *export.Batch, members []
 	c.metrics.commitTime.Observe(time.Since(begun).Seconds())
 	if err != nil {
 		batch.Abort()
-		if c.lanes.refused.note(c.dataset, err); !errors.Is(err, export.ErrRefused) {
+		if c.lanes.refused.note(c.dataset, err); !errors.Is(err, export.ErrRefused) && !errors.Is(err, export.ErrSchema) {
 			c.lanes.failed(err)
 		}
 		c.metrics.commits.WithLabelValues(c.dataset, "failed").Inc()

@@ -202,6 +202,49 @@ func TestEachModelGetsItsRows(t *testing.T) {
 	}
 }
 
+func TestOtherVectorsThanTheTablesAreDeadLetters(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	job := func(name, dataset, params string) {
+		r.publish(embedSubject+"."+name, nil, fmt.Sprintf(`{"job":%q,"shard":0,"dataset":%q,"params":%s,"records":[{"id":%q,"text":"some words"}]}`, name, dataset, params, name))
+	}
+	job("first", "one", `{}`)
+	r.await(jobs.EventCommitted)
+	const batches = `textmill_batches_total{model="` + model + `"}`
+	computed := r.metric(batches)
+	for name, c := range map[string]struct{ params, says string }{
+		"shorter":  {`{"dimensions":128}`, "float32 vectors of 128 dimensions"},
+		"tokens":   {`{"pooling":"none"}`, "float32 vectors of 384 dimensions for each token"},
+		"bytes":    {`{"precision":"int8"}`, "list<byte>"},
+		"unsigned": {`{"precision":"ubinary"}`, "list<short>"},
+	} {
+		job(name, "one", c.params)
+		e := r.await(jobs.EventDead)
+		if e.Class != jobs.Schema || !strings.Contains(e.Reason, c.says) || e.Job != name {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	if after := r.metric(batches); after != computed {
+		t.Errorf("%s batches after %s: some ran for what the table cannot hold", after, computed)
+	}
+	for _, dataset := range []string{"two", "one"} {
+		job("again-"+dataset, dataset, map[string]string{"one": `{"max_length":8}`, "two": `{"pooling":"none"}`}[dataset])
+		if e := r.await(jobs.EventCommitted); e.Rows != 1 || e.Errors != 0 {
+			t.Errorf("%+v", e)
+		}
+	}
+	// What makes no vectors is welcome anywhere.
+	job("failing", "two", `{"max_length":1000000}`)
+	if e := r.await(jobs.EventCommitted); e.Errors != 1 {
+		t.Errorf("%+v", e)
+	}
+	for dataset, want := range map[string]int{"one": 2, "two": 2} {
+		if rows := readTable(t, cfg, dataset); len(rows) != want {
+			t.Errorf("%s has %d rows, want %d", dataset, len(rows), want)
+		}
+	}
+}
+
 func TestDrainFinishesWhatWasFetched(t *testing.T) {
 	cfg := testConfig(t)
 	r := start(t, cfg)

@@ -24,12 +24,12 @@ type flight struct {
 	dataset  string
 	task     string
 	model    string
-	weights  string // model_sha256 of who works on it
-	payload  string // SHA-256 of the message's body, in hex
-	shards   int    // how many the job has; 0 when the message does not say
-	kind     export.EmbeddingKind
-	lane     *lane  // where its rows go; nil for one that gets none
-	release  func() // called once it is settled
+	weights  string         // model_sha256 of who works on it
+	payload  string         // SHA-256 of the message's body, in hex
+	shards   int            // how many the job has; 0 when the message does not say
+	vectors  export.Vectors // of its rows
+	lane     *lane          // where its rows go; nil for one that gets none
+	release  func()         // called once it is settled
 
 	halted  atomic.Pointer[error] // why no more rows are wanted
 	letters []queue.DeadLetter    // of records that were given up; written before the last piece is handed on

@@ -313,7 +313,11 @@ func (s *server) recount(ctx context.Context, t *export.Table, f *flight, shard 
 func (s *server) feed(work context.Context, f *flight, shard *jobs.Shard) {
 	defer f.finishFeeding()
 	todo := s.engine.Work(shard, rows.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence, Unwanted: func() bool { return f.halting() != nil }})
-	f.kind = todo.Kind()
+	f.vectors = todo.Vectors()
+	if err := f.lane.table.Accepts(work, f.vectors); err != nil {
+		f.halt(err)
+		return
+	}
 	do := func(record jobs.Record, done func([]export.Row)) error { return todo.Do(work, record, done) }
 	if f.delivery.Delivered > suspectAfter {
 		s.suspected(work, f, shard, do)

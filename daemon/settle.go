@@ -187,7 +187,7 @@ func (s *settler) acquit(ctx context.Context, f *flight) error {
 	if f.delivery.Delivered <= suspectAfter || f.lane == nil {
 		return nil
 	}
-	err := f.lane.table.EndTrial(ctx, f.key, f.kind)
+	err := f.lane.table.EndTrial(ctx, f.key, f.vectors.Kind())
 	if errors.Is(err, export.ErrSchema) || errors.Is(err, export.ErrRefused) {
 		return nil // a table that is not ours to write to has no trials
 	}

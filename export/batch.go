@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"sync"
 
@@ -17,6 +18,8 @@ type Batch struct {
 	t    *Table
 	h    *handle
 	kind EmbeddingKind
+
+	vectors Vectors
 
 	mu     sync.Mutex
 	keys   map[string]*delivery
@@ -33,6 +36,7 @@ type delivery struct {
 	key      Key
 	from, to int64
 	errors   int64
+	vectors  bool // some row has one
 	spool    *Spool
 	dropped  bool // its rows were taken out of the shared part: whatever the log says later, they are not there
 }
@@ -63,8 +67,53 @@ func (b *Batch) Add(k Key, rows []Row) error {
 		}
 		d.to = b.shared.w.Rows()
 	}
-	d.errors = countErrors(rows)
+	d.errors, d.vectors = countErrors(rows), haveVectors(rows)
 	return nil
+}
+
+func haveVectors(rows []Row) bool {
+	for i := range rows {
+		if r := &rows[i]; r.Embedding != nil || r.Embedding8 != nil || r.Embedding16 != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Takes says whether deliveries with these vectors can be in the batch.
+func (b *Batch) Takes(v Vectors) bool {
+	return v == Vectors{} || v.Kind() == b.kind && (b.vectors == Vectors{} || b.vectors == v)
+}
+
+// Bind says what the vectors of the batch's rows are, the same for all. A commit with any binds the table to them, or is ErrSchema
+// where it is bound to others.
+func (b *Batch) Bind(ctx context.Context, v Vectors) error {
+	if v == (Vectors{}) {
+		return nil
+	}
+	if !b.Takes(v) {
+		return fmt.Errorf("%w: the batch has %s, the rows have %s", ErrSchema, b.vectors, v)
+	}
+	b.t.mu.Lock()
+	defer b.t.mu.Unlock()
+	if b.t.h != b.h {
+		return fmt.Errorf("%w: %s", ErrGone, b.t.path)
+	}
+	if err := b.t.accepts(ctx, v); err != nil {
+		return err
+	}
+	b.vectors = v
+	return nil
+}
+
+// bound is what the table must be bound to for these deliveries.
+func (b *Batch) bound(keep []*delivery) Vectors {
+	for _, d := range keep {
+		if d.vectors {
+			return b.vectors
+		}
+	}
+	return Vectors{}
 }
 
 func countErrors(rows []Row) int64 {
@@ -157,7 +206,11 @@ func (b *Batch) Commit(ctx context.Context) (Result, error) {
 		if err := b.h.accepts(b.kind); err != nil {
 			return nil, err
 		}
-		return b.actions(keep, &res)
+		bind, err := b.h.fits(b.bound(keep))
+		if err != nil {
+			return nil, err
+		}
+		return b.actions(keep, bind, &res)
 	}
 	maybe := func() { b.ended = true }
 	version, err := b.t.commit(ctx, b.h, "WRITE", plan, maybe)
@@ -187,7 +240,7 @@ func (b *Batch) ready() error {
 }
 
 // actions places the parts of the deliveries and names them.
-func (b *Batch) actions(keep []*delivery, res *Result) ([]delta.Action, error) {
+func (b *Batch) actions(keep []*delivery, bind bool, res *Result) ([]delta.Action, error) {
 	if err := b.narrow(keep); err != nil {
 		return nil, err
 	}
@@ -205,11 +258,20 @@ func (b *Batch) actions(keep []*delivery, res *Result) ([]delta.Action, error) {
 		}
 	}
 	actions := b.h.ledger.txnsOf(keys, now.UnixMilli())
-	if b.h.kind != b.kind {
+	if b.h.kind != b.kind || bind {
 		m := b.h.snap.Metadata
-		var err error
-		if m.SchemaString, err = part.WithEmbedding(m.SchemaString, b.kind); err != nil {
-			return nil, err
+		if b.h.kind != b.kind {
+			var err error
+			if m.SchemaString, err = part.WithEmbedding(m.SchemaString, b.kind); err != nil {
+				return nil, err
+			}
+		}
+		if bind {
+			m.Configuration = maps.Clone(m.Configuration)
+			if m.Configuration == nil {
+				m.Configuration = map[string]string{}
+			}
+			m.Configuration[vectorsKey] = b.vectors.Property()
 		}
 		actions = append(actions, delta.Action{Metadata: &m})
 	}

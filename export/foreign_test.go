@@ -25,6 +25,7 @@ out["polars"] = told(p["record_id"].to_list(), p["embedding"].to_list())
 a = ds.dataset(files).to_table()
 out["pyarrow"] = told(a["record_id"].to_pylist(), a["embedding"].to_pylist())
 c = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+c.execute("SET enable_progress_bar = false")
 r = c.execute("select record_id, embedding from read_parquet(?)", [files]).fetchall()
 out["duckdb read_parquet"] = told([x[0] for x in r], [x[1] for x in r])
 ext = glob.glob(os.path.dirname(duckdb_extension_delta.__file__) + "/**/delta.duckdb_extension", recursive=True)[0]

@@ -29,9 +29,11 @@ type handle struct {
 	snap    *delta.Snapshot
 	ledger  *ledger
 	kind    EmbeddingKind
-	stale   bool  // the log moved on in a way that only reading it anew can follow
-	refused error // why textmill must not write here
-	durable int64 // every entry up to this one is known to survive a power cut; -1 = unknown
+	vectors Vectors // that the log binds the table to
+	held    *held   // of a table without a binding, once it was looked at
+	stale   bool    // the log moved on in a way that only reading it anew can follow
+	refused error   // why textmill must not write here
+	durable int64   // every entry up to this one is known to survive a power cut; -1 = unknown
 }
 
 func newID() string {
@@ -172,7 +174,12 @@ func (h *handle) judge() {
 	if err != nil {
 		refuse("%v", err)
 	}
-	h.kind = kind
+	h.kind, h.vectors = kind, Vectors{}
+	if bound, ok := m.Configuration[vectorsKey]; ok {
+		if h.vectors, err = parseVectors(bound); err != nil {
+			refuse("%v", err)
+		}
+	}
 }
 
 // arm takes the lock under which this process may leave files in the table.

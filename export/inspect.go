@@ -25,7 +25,8 @@ type Inspection struct {
 	Version    int64
 	Checkpoint int64 // version of the newest checkpoint read; -1 when there is none
 	Embedding  string
-	Schema     string // Delta's JSON
+	Vectors    Vectors // that the log binds the table to; none where the first job with vectors will
+	Schema     string  // Delta's JSON
 	Created    time.Time
 	Refused    error // why textmill would not write to the table; nil when it would
 	Files      []LiveFile
@@ -103,7 +104,7 @@ func (v *view) inspect() (*Inspection, error) {
 	h.judge()
 	in := &Inspection{
 		Path: v.dir.Path(), ID: v.snap.Metadata.ID, Version: v.snap.Version, Checkpoint: v.snap.Checkpoint,
-		Embedding: h.kind.String(), Schema: v.snap.Metadata.SchemaString, Refused: h.refused,
+		Embedding: h.kind.String(), Vectors: h.vectors, Schema: v.snap.Metadata.SchemaString, Refused: h.refused,
 		Settled: len(v.led.jobs), Dead: len(v.led.dead), Cancelled: len(v.led.ends),
 	}
 	for _, r := range v.led.seqs {

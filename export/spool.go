@@ -19,7 +19,9 @@ type Spool struct {
 	rows   int64
 	errors int64
 	broken error
-	taken  bool // by a batch, which now owns the parts
+
+	vectors bool // some row has one
+	taken   bool // by a batch, which now owns the parts
 }
 
 // Spool starts a delivery that is too big to be held whole; see Begin for the errors. It outlives any number of batches.
@@ -27,7 +29,7 @@ func (t *Table) Spool(k Key, kind EmbeddingKind) (*Spool, error) {
 	if k.AppID == "" {
 		return nil, errNoKey
 	}
-	h, err := t.begin(context.Background(), kind)
+	h, kind, err := t.begin(context.Background(), kind)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +61,7 @@ func (s *Spool) Append(rows []Row) error {
 	}
 	s.rows += int64(len(rows))
 	s.errors += countErrors(rows)
+	s.vectors = s.vectors || haveVectors(rows)
 	if s.cur.bytes() >= s.t.store.o.PartBytes {
 		return s.finish()
 	}
@@ -109,7 +112,8 @@ func (s *Spool) remove() {
 }
 
 // AddSpool makes a complete delivery part of the batch, which from then on owns it. After an error the spool is the caller's
-// to abort, and the batch is as it was. ErrGone: the table was made anew since one of the two was begun.
+// to abort, and the batch is as it was. ErrGone: the table was made anew, or got another
+// element type, since one of the two was begun.
 func (b *Batch) AddSpool(s *Spool) error {
 	if s.taken {
 		return errors.New("spool belongs to a batch")
@@ -123,12 +127,12 @@ func (b *Batch) AddSpool(s *Spool) error {
 		return fmt.Errorf("%w: %s", ErrGone, b.t.path)
 	}
 	if s.kind != b.kind {
-		return fmt.Errorf("%w: the batch has %s, the spool has %s", ErrSchema, b.kind, s.kind)
+		return fmt.Errorf("%w: its embeddings were %s, and are %s now", ErrGone, s.kind, b.kind)
 	}
 	d, err := b.register(s.key)
 	if err != nil {
 		return err
 	}
-	d.spool, d.errors, s.taken = s, s.errors, true
+	d.spool, d.errors, d.vectors, s.taken = s, s.errors, s.vectors, true
 	return nil
 }

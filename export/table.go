@@ -199,6 +199,9 @@ func (t *Table) create(ctx context.Context, h *handle, kind EmbeddingKind) error
 }
 
 func metadata(id string, kind EmbeddingKind, now int64) *delta.Metadata {
+	if kind == EmbeddingAny {
+		kind = EmbeddingFloat32
+	}
 	return &delta.Metadata{
 		ID:               id,
 		Format:           delta.Format{Provider: "parquet", Options: map[string]string{}},
@@ -221,23 +224,26 @@ func (t *Table) commitInfo(operation, id string, now int64) *delta.CommitInfo {
 }
 
 // Begin starts a batch of rows whose embeddings are of a kind, making the table where it is absent. ErrSchema when the table
-// holds another kind, ErrRefused when textmill must not write to it.
+// holds another kind, ErrRefused when textmill must not write to it. Bind says what its vectors are.
 func (t *Table) Begin(kind EmbeddingKind) (*Batch, error) {
-	h, err := t.begin(context.Background(), kind)
+	h, kind, err := t.begin(context.Background(), kind)
 	if err != nil {
 		return nil, err
 	}
 	return &Batch{t: t, h: h, kind: kind, keys: map[string]*delivery{}}, nil
 }
 
-func (t *Table) begin(ctx context.Context, kind EmbeddingKind) (*handle, error) {
+func (t *Table) begin(ctx context.Context, kind EmbeddingKind) (*handle, EmbeddingKind, error) {
 	h, err := t.ensure(ctx, kind)
 	if err != nil {
-		return nil, err
+		return nil, kind, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return h, h.accepts(kind)
+	if kind == EmbeddingAny {
+		kind = h.kind
+	}
+	return h, kind, h.accepts(kind)
 }
 
 // accepts reports whether rows of a kind may be written; a table that never had rows takes any.
@@ -245,7 +251,7 @@ func (h *handle) accepts(kind EmbeddingKind) error {
 	if h.refused != nil {
 		return h.refused
 	}
-	if h.kind != kind && h.snap.HasFiles {
+	if kind != EmbeddingAny && h.kind != kind && h.snap.HasFiles {
 		return fmt.Errorf("%w: %s has %s, the rows have %s", ErrSchema, h.dir.Path(), h.kind, kind)
 	}
 	return nil

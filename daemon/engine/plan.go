@@ -39,15 +39,14 @@ type Plan struct {
 	failure                 *jobs.RecordError // every record of the plan fails with it
 }
 
-// Kind is the type of embedding that rows of this plan hold.
-func (p *Plan) Kind() export.EmbeddingKind {
-	switch p.vector.Precision {
-	case "int8", "binary":
-		return export.EmbeddingInt8
-	case "uint8", "ubinary":
-		return export.EmbeddingInt16
+// vectors is what the embeddings of the plan's rows are.
+func (p *Plan) vectors(spec *models.Spec) export.Vectors {
+	if p.failure != nil {
+		return export.Vectors{}
 	}
-	return export.EmbeddingFloat32
+	return export.Vectors{
+		Precision: cmp.Or(p.vector.Precision, models.Float32), Dim: cmp.Or(p.vector.Dimensions, spec.Dim), PerToken: p.pooling == poolingNone,
+	}
 }
 
 // Work is the work of a shard's records.
@@ -63,7 +62,7 @@ type work struct {
 	plan *Plan
 }
 
-func (w work) Kind() export.EmbeddingKind { return w.plan.Kind() }
+func (w work) Vectors() export.Vectors { return w.plan.vectors(w.e.opts.Spec) }
 
 func (w work) Do(ctx context.Context, r jobs.Record, done func([]export.Row)) error {
 	return w.e.Do(ctx, Task{Record: r, Plan: w.plan, Done: done})

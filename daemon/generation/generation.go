@@ -80,8 +80,8 @@ type work struct {
 	origin  rows.Origin
 }
 
-// Kind is that of a column that stays empty.
-func (work) Kind() export.EmbeddingKind { return export.EmbeddingFloat32 }
+// Vectors are none.
+func (work) Vectors() export.Vectors { return export.Vectors{} }
 
 func (w work) Do(ctx context.Context, r jobs.Record, done func([]export.Row)) error {
 	job, failure := w.prepare(&r)

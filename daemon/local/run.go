@@ -139,7 +139,7 @@ func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k e
 	if err != nil {
 		return none, "", fmt.Errorf("--out %s: the last part of the path names the table: %w", dir, err)
 	}
-	spool, err := to.Spool(k, work.Kind())
+	spool, err := to.Spool(k, work.Vectors().Kind())
 	if err != nil {
 		return none, "", fmt.Errorf("--out %s: %w", dir, err)
 	}
@@ -159,17 +159,20 @@ func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k e
 	if err := errors.Join(err, flush()); err != nil {
 		return none, "", err
 	}
-	result, err := commitAlone(ctx, to, spool, work.Kind())
+	result, err := commitAlone(ctx, to, spool, work.Vectors())
 	return result, to.Path(), err
 }
 
 // commitAlone commits one spool and nothing else.
-func commitAlone(ctx context.Context, table *export.Table, spool *export.Spool, kind export.EmbeddingKind) (export.Result, error) {
-	batch, err := table.Begin(kind)
+func commitAlone(ctx context.Context, table *export.Table, spool *export.Spool, v export.Vectors) (export.Result, error) {
+	batch, err := table.Begin(v.Kind())
 	if err != nil {
 		return export.Result{}, err
 	}
 	defer batch.Abort()
+	if err := batch.Bind(ctx, v); err != nil {
+		return export.Result{}, err
+	}
 	if err := batch.AddSpool(spool); err != nil {
 		return export.Result{}, err
 	}

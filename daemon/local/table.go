@@ -26,6 +26,7 @@ type tableAnswer struct {
 	Files      int             `json:"files"`
 	Bytes      int64           `json:"bytes"`
 	Embedding  string          `json:"embedding"`
+	Vectors    string          `json:"vectors,omitempty"` // <precision>/<dimensions>[/token]
 	Created    time.Time       `json:"created"`
 	Settled    int             `json:"settled"`
 	Dead       int             `json:"dead"`
@@ -48,7 +49,7 @@ func TableInfo(ctx context.Context, dir string, out io.Writer, asJSON bool) erro
 		return err
 	}
 	a := tableAnswer{
-		Path: in.Path, ID: in.ID, Version: in.Version, Rows: in.Rows, Files: len(in.Files), Bytes: in.Bytes, Embedding: in.Embedding,
+		Path: in.Path, ID: in.ID, Version: in.Version, Rows: in.Rows, Files: len(in.Files), Bytes: in.Bytes, Embedding: in.Embedding, Vectors: in.Vectors.Property(),
 		Created: in.Created, Settled: in.Settled, Dead: in.Dead, Cancelled: in.Cancelled, Schema: json.RawMessage(in.Schema),
 	}
 	if in.Checkpoint >= 0 {
@@ -68,6 +69,7 @@ func TableInfo(ctx context.Context, dir string, out io.Writer, asJSON bool) erro
 	for _, line := range [][2]any{
 		{"path", a.Path}, {"id", a.ID}, {"created", a.Created.Format(time.RFC3339)}, {"version", a.Version},
 		{"checkpoint", checkpointName(in.Checkpoint)}, {"rows", a.Rows}, {"files", a.Files}, {"bytes", a.Bytes},
+		{"holds", in.Vectors.String()},
 		{"deliveries", fmt.Sprintf("%d committed, %d dead; %d jobs cancelled", a.Settled, a.Dead, a.Cancelled)},
 	} {
 		err = errors.Join(err, plain.Row(w, line[0], line[1]))

@@ -26,8 +26,8 @@ func (o *Origin) Dropped() bool { return o.Unwanted != nil && o.Unwanted() }
 
 // Work turns the records of one shard, all with the same params, into rows.
 type Work interface {
-	// Kind is the type of embedding that the rows hold.
-	Kind() export.EmbeddingKind
+	// Vectors is what the rows' embeddings are, none where they have none.
+	Vectors() export.Vectors
 	// Do accepts a record, waiting while there is no room. An error means that done will not be called. Else it is called
 	// exactly once, from any goroutine, with the record's rows in their order; one that failed gives one row whose Error is
 	// set. It gets nil rows only when the work was stopped before the record was through.
