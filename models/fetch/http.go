@@ -3,6 +3,7 @@ package fetch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,7 +19,28 @@ var client = &http.Client{Transport: &http.Transport{
 	TLSHandshakeTimeout:   5 * time.Second,
 	ResponseHeaderTimeout: 15 * time.Second,
 	ForceAttemptHTTP2:     true,
-}}
+}, CheckRedirect: checkRedirect}
+
+// checkRedirect follows a few redirects, as the hub's to its storage. Out of TLS none leads, since the token would go along to
+// the same host, and anyone on the way could answer.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	from := via[len(via)-1].URL
+	switch {
+	case len(via) >= 8:
+		return errors.New("it redirects without an end")
+	case from.Scheme == "https" && req.URL.Scheme != "https":
+		return fmt.Errorf("it redirects from https to %s", req.URL.Redacted())
+	case req.URL.Host != via[0].URL.Host:
+		req.Header.Del("Authorization") // of a subdomain too, which net/http would keep
+	}
+	return nil
+}
+
+// mostBytes bounds a download whose size nobody told.
+const mostBytes = 16 << 30
+
+// errTooLong is the class of downloads that do not end where they should.
+var errTooLong = errors.New("it is longer than it should be")
 
 // stall is how long a download may stand still.
 const stall = 30 * time.Second
@@ -30,11 +52,11 @@ func (release) String() string { return "release archive" }
 
 func (r release) deliver(ctx context.Context, j job, p part, path string) error {
 	url := "https://github.com/microsoft/onnxruntime/releases/download/v" + p.version + "/" + r.file
-	return j.download(ctx, p, url, "", path)
+	return j.download(ctx, p, url, "", path, mostBytes)
 }
 
-// download gets url into path by way of path.part, from where a broken download left off.
-func (j job) download(ctx context.Context, p part, url, token, path string) error {
+// download gets url, of most bytes at most, into path by way of path.part, from where a broken download left off.
+func (j job) download(ctx context.Context, p part, url, token, path string, most int64) error {
 	partial := path + ".part"
 	at := int64(0)
 	if st, err := os.Stat(partial); err == nil {
@@ -71,11 +93,17 @@ func (j job) download(ctx context.Context, p part, url, token, path string) erro
 	if res.ContentLength > 0 {
 		total = at + res.ContentLength
 	}
-	w := &counter{w: f, done: at, moved: func(done int64) {
+	w := &counter{w: f, done: at, most: most, moved: func(done int64) {
 		watchdog.Reset(stall)
 		j.options.report(Progress{Artifact: j.artifact, Source: p.from.String(), Done: done, Total: total})
 	}}
+	if max(at+res.ContentLength, at) > most {
+		return errors.Join(fmt.Errorf("get %s: %w: %d bytes, not %d", url, errTooLong, at+res.ContentLength, most), os.Remove(partial))
+	}
 	if _, err := io.CopyBuffer(w, res.Body, make([]byte, 256<<10)); err != nil {
+		if errors.Is(err, errTooLong) {
+			err = errors.Join(err, os.Remove(partial))
+		}
 		return fmt.Errorf("get %s: %w", url, cmp.Or(context.Cause(ctx), err))
 	}
 	if err := cmp.Or(f.Sync(), f.Close()); err != nil {
@@ -108,10 +136,14 @@ func get(ctx context.Context, url, token string, from int64) (*http.Response, er
 type counter struct {
 	w     io.Writer
 	done  int64
+	most  int64
 	moved func(done int64)
 }
 
 func (c *counter) Write(p []byte) (int, error) {
+	if c.done+int64(len(p)) > c.most {
+		return 0, fmt.Errorf("%w: more than %d bytes", errTooLong, c.most)
+	}
 	n, err := c.w.Write(p)
 	c.done += int64(n)
 	c.moved(c.done)

@@ -13,16 +13,19 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"textmill/models"
 )
 
-// hub is the Hugging Face hub or whatever HF_ENDPOINT names in its place. blobs are git's hashes of files that have no
-// SHA-256 of their own.
-type hub struct{ blobs map[string]string }
+// hub is the Hugging Face hub or whatever HF_ENDPOINT names in its place. listed are the files as it listed them: their sizes,
+// and git's hashes of those that have no SHA-256 of their own.
+type hub struct{ listed map[string]repoFile }
 
 func (hub) String() string { return "Hugging Face hub" }
 
@@ -64,7 +67,7 @@ func (h hub) deliver(ctx context.Context, j job, p part, folder string) error {
 			return err
 		}
 		j.say(p, "downloading "+p.name+"/"+f.in)
-		if err := j.download(ctx, p, h.fileURL(p.name, p.version, f.in), os.Getenv("HF_TOKEN"), to); err != nil {
+		if err := j.download(ctx, p, h.fileURL(p.name, p.version, f.in), os.Getenv("HF_TOKEN"), to, h.most(f)); err != nil {
 			return err
 		}
 		if err := h.check(ctx, f, p, to); err != nil {
@@ -82,20 +85,42 @@ func (h hub) check(ctx context.Context, f pin, p part, file string) error {
 		}
 		return err
 	}
-	if h.blobs[f.in] == "" {
+	blob := h.listed[f.in].BlobID
+	if blob == "" {
 		return nil
 	}
-	data, err := os.ReadFile(file)
+	got, err := gitHash(file)
+	if err == nil && got != blob {
+		err = fmt.Errorf("%w: %s/%s has git hash %s, the hub says %s; nothing was installed", ErrHash, p.name, f.in, got, blob)
+	}
+	return err
+}
+
+// most is how long a file may be: as the hub listed it, where it did, else as any file.
+func (h hub) most(f pin) int64 {
+	if l := h.listed[f.in]; l.Size > 0 {
+		return l.Size
+	}
+	return mostBytes
+}
+
+// gitHash is the name that git gives to a file's content.
+func gitHash(path string) (string, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return "", err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return "", err
 	}
 	sum := sha1.New()
-	fmt.Fprintf(sum, "blob %d\x00", len(data))
-	sum.Write(data)
-	if got := hex.EncodeToString(sum.Sum(nil)); got != h.blobs[f.in] {
-		return fmt.Errorf("%w: %s/%s has git hash %s, the hub says %s; nothing was installed", ErrHash, p.name, f.in, got, h.blobs[f.in])
+	fmt.Fprintf(sum, "blob %d\x00", st.Size())
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
 	}
-	return nil
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // listing is what the hub says about a repository at a revision.
@@ -128,11 +153,13 @@ func (h hub) list(ctx context.Context, repository, revision string) (listing, er
 	if err := json.NewDecoder(io.LimitReader(res.Body, 32<<20)).Decode(&l); err != nil {
 		return listing{}, fmt.Errorf("list %s at %s: %w", repository, revision, err)
 	}
-	if l.SHA == "" {
-		return listing{}, fmt.Errorf("list %s at %s: the answer names no commit", repository, revision)
+	if !commitName.MatchString(l.SHA) { // it becomes part of paths
+		return listing{}, fmt.Errorf("list %s at %s: the answer names no commit: %q", repository, revision, l.SHA)
 	}
 	return l, nil
 }
+
+var commitName = regexp.MustCompile(`^[0-9a-f]{40,64}$`)
 
 // pullRepository obtains the files that make a bundle, at the commit that the revision stands for now.
 func (o Options) pullRepository(ctx context.Context, model, name string) (Installed, error) {
@@ -156,15 +183,17 @@ func (o Options) pullRepository(ctx context.Context, model, name string) (Instal
 	if err != nil {
 		return Installed{}, fmt.Errorf("pull %s: %w", model, err)
 	}
-	blobs := map[string]string{}
-	p := part{from: hub{blobs}, name: repository, version: l.SHA}
+	if err := o.checkRoom(files); err != nil {
+		return Installed{}, fmt.Errorf("pull %s: %w", model, err)
+	}
+	listed := map[string]repoFile{}
+	p := part{from: hub{listed}, name: repository, version: l.SHA}
 	for _, f := range files {
 		q := pin{in: f.Name, to: f.Name}
 		if f.LFS != nil && f.LFS.SHA256 != "" {
 			q.sha256 = f.LFS.SHA256
-		} else {
-			blobs[f.Name] = f.BlobID
 		}
+		listed[f.Name] = f
 		p.pins = append(p.pins, q)
 	}
 	dir := models.BundleDir(o.Home, name)
@@ -175,6 +204,31 @@ func (o Options) pullRepository(ctx context.Context, model, name string) (Instal
 		return Installed{}, err
 	}
 	return Installed{Name: name, Version: l.SHA, Source: r.describe(), Path: dir, Fresh: true}, nil
+}
+
+// mostFiles bounds what a bundle is made of: the largest ones have some dozens.
+const mostFiles = 1000
+
+// checkRoom refuses, before anything is fetched, what the disk does not hold.
+func (o Options) checkRoom(files []repoFile) error {
+	if len(files) > mostFiles {
+		return fmt.Errorf("the repository lists %d files, a model has at most %d", len(files), mostFiles)
+	}
+	var need uint64
+	for _, f := range files {
+		if f.Size < 0 || f.Size > 1<<50 {
+			return fmt.Errorf("the repository says that %q has %d bytes", f.Name, f.Size)
+		}
+		need += uint64(f.Size)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(o.Home, &fs); err != nil {
+		return fmt.Errorf("look for room in %s: %w", o.Home, err)
+	}
+	if free := fs.Bavail * uint64(fs.Bsize); need > free {
+		return fmt.Errorf("it takes %d MB, and %s has %d MB left", need>>20, o.Home, free>>20)
+	}
+	return nil
 }
 
 // bundleFiles chooses what a bundle needs: configs, vocabularies, and one graph with its weights.
@@ -202,7 +256,7 @@ func bundleFiles(all []repoFile) ([]repoFile, error) {
 			return false
 		case dir != "." && base == "config.json" && dir != "onnx": // 1_Pooling and its like
 			return false
-		case dir != "." || base == models.RecordName:
+		case dir != "." || base == models.RecordName || strings.HasPrefix(base, "."):
 			return true
 		}
 		return !slices.Contains([]string{".json", ".txt", ".model", ".jinja"}, path.Ext(base))
