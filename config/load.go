@@ -44,7 +44,15 @@ func Load(o Options) (Config, error) {
 		path, text, ok := strings.Cut(s, "=")
 		if !ok {
 			p.add(FromFlag, s, errors.New("has no = between key and value"))
-		} else if err := assign(&c, path, text); err != nil {
+			continue
+		}
+		if now, was := moved(path); was {
+			c.warnMoved(FromFlag, path, now)
+			if path = now.To; path == "" {
+				continue
+			}
+		}
+		if err := assign(&c, path, text); err != nil {
 			p.add(FromFlag, path, err)
 		}
 	}
@@ -95,7 +103,9 @@ func applyEnv(c *Config, env map[string]string, set []string, p *problems) {
 	for _, l := range leaves(c) {
 		byVariable[l.env()] = l.path
 	}
-	for _, name := range modelNames(c, set) {
+	models := modelNames(c, set)
+	c.moveVariables(env, models)
+	for _, name := range models {
 		for _, path := range modelPaths(name) {
 			byVariable[envName(path)] = path
 		}
@@ -151,7 +161,7 @@ func resolvePaths(c *Config, givenHome bool) error {
 	}
 	c.Home, c.Data = at.home, at.data
 	mapPaths(c, at.resolve)
-	c.notices = at.notices()
+	c.notices = append(c.notices, at.notices()...)
 	return nil
 }
 

@@ -29,13 +29,48 @@ func decodeYAML(c *Config, name string, data []byte, p *problems) {
 	if len(doc.Content) == 0 {
 		return
 	}
-	d := yamlDecoder{name: name, problems: p}
+	d := yamlDecoder{config: c, name: name, problems: p, given: map[string]bool{}}
 	d.mapping(doc.Content[0], "", reflect.ValueOf(c).Elem())
+	for _, set := range d.moved {
+		set()
+	}
 }
 
 type yamlDecoder struct {
+	config   *Config
 	name     string
 	problems *problems
+	given    map[string]bool // paths of keys that stand there
+	moved    []func()        // what gone keys mean, unless their successors stand there too
+}
+
+// gone takes in a key of the version before; it reports false for what never was one.
+func (d *yamlDecoder) gone(key, value *yaml.Node, path string) bool {
+	now, was := moved(path)
+	if !was {
+		return false
+	}
+	d.config.warnMoved(fmt.Sprintf("%s:%d", d.name, key.Line), path, now)
+	if now.To == "" {
+		return true
+	}
+	d.moved = append(d.moved, func() {
+		if d.given[now.To] {
+			return
+		}
+		if strings.HasPrefix(now.To, "models.") {
+			if err := assign(d.config, now.To, value.Value); err != nil {
+				d.fail(value, path, err)
+			}
+			return
+		}
+		for _, l := range leaves(d.config) {
+			if l.path == now.To {
+				d.value(value, now.To, l.value)
+			}
+		}
+	})
+	return true
 }
 
 func (d *yamlDecoder) fail(n *yaml.Node, path string, err error) {
@@ -90,22 +125,27 @@ func (d *yamlDecoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 	}
 	d.pairs(n, path, func(key, value *yaml.Node) {
 		field, ok := fields[key.Value]
-		if !ok {
-			d.fail(key, path+key.Value, unknown(key.Value, known))
-			return
-		}
 		at := path + key.Value
-		switch field.Kind() {
-		case reflect.Struct:
-			d.mapping(value, at+".", field)
-		case reflect.Map:
-			d.models(value, at+".", field)
-		case reflect.Slice:
-			d.list(value, at, field)
-		default:
-			d.scalar(value, at, field)
+		d.given[at] = true
+		if ok {
+			d.value(value, at, field)
+		} else if !d.gone(key, value, at) {
+			d.fail(key, at, unknown(key.Value, known))
 		}
 	})
+}
+
+func (d *yamlDecoder) value(value *yaml.Node, at string, field reflect.Value) {
+	switch field.Kind() {
+	case reflect.Struct:
+		d.mapping(value, at+".", field)
+	case reflect.Map:
+		d.models(value, at+".", field)
+	case reflect.Slice:
+		d.list(value, at, field)
+	default:
+		d.scalar(value, at, field)
+	}
 }
 
 func (d *yamlDecoder) models(n *yaml.Node, path string, field reflect.Value) {
