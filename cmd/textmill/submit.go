@@ -17,6 +17,7 @@ func submitCommand(s *settings) *cobra.Command {
 		Long: `Reads JSONL, CSV, TSV, Parquet, text lines or OpenAI-batch JSONL from FILEs, also .gz and .zst, or from standard input (-),
 in constant memory; cuts them into shards and publishes those that are not in the table yet. The job's name is derived
 from dataset, task, model, params and each file's path, size and time, so running it again after a crash repeats nothing.
+A line of a text file has the id FILE:LINE and the attributes file and line; of a stream, the number that its shard gives it.
 Standard input can only be resumed with --job. Ctrl-C ends the waiting, not the job.`,
 		Example: `  textmill submit --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
   textmill submit --model all-MiniLM-L6-v2 --dataset reviews --text-column body --id-column key reviews.csv

@@ -76,6 +76,9 @@ func (s *sources) next(it *input.Item) error {
 			}
 		}
 		err := s.open.Next(it)
+		if err == nil && s.open.Format() == input.Text {
+			place(it, s.files[s.at])
+		}
 		if err == nil {
 			return nil
 		}
