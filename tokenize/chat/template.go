@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"textmill/tokenize/chat/internal/jinja"
@@ -67,14 +66,6 @@ func (t *Template) Render(c Conversation) (string, error) {
 	if now.IsZero() {
 		now = time.Now()
 	}
-	names["strftime_now"] = jinja.Function(func(args []any) (any, error) {
-		if len(args) == 1 {
-			if format, ok := args[0].(string); ok {
-				return strftime(now, format)
-			}
-		}
-		return nil, errors.New("strftime_now takes a format")
-	})
 	values := map[string]json.RawMessage{"messages": c.Messages, "tools": c.Tools, "documents": c.Documents}
 	maps.Copy(values, c.Variables)
 	for name, raw := range values {
@@ -88,41 +79,9 @@ func (t *Template) Render(c Conversation) (string, error) {
 		}
 		names[name] = v
 	}
-	prompt, err := t.template.Render(names)
+	prompt, err := t.template.Render(names, now)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrTemplate, err)
 	}
 	return prompt, nil
-}
-
-// strftime knows the directives that do not depend on a locale.
-func strftime(t time.Time, format string) (string, error) {
-	layouts := map[byte]string{'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'b': "Jan", 'h': "Jan", 'B': "January", 'a': "Mon",
-		'A': "Monday", 'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM", 'f': "000000", 'j': "002", 'F': "2006-01-02",
-		'T': "15:04:05", 'D': "01/02/06", 'e': "_2", 'R': "15:04"}
-	unpadded := map[byte]string{'d': "2", 'm': "1", 'I': "3"}
-	var b strings.Builder
-	for i := 0; i < len(format); i++ {
-		if format[i] != '%' || i+1 == len(format) {
-			b.WriteByte(format[i])
-			continue
-		}
-		i++
-		layout := layouts[format[i]]
-		if format[i] == '-' && i+1 < len(format) {
-			i++
-			layout = unpadded[format[i]]
-		}
-		switch {
-		case format[i] == '%':
-			b.WriteByte('%')
-		case format[i] == 'f':
-			fmt.Fprintf(&b, "%06d", t.Nanosecond()/1000)
-		case layout == "":
-			return "", fmt.Errorf("strftime directive %%%c is not supported", format[i])
-		default:
-			b.WriteString(t.Format(layout))
-		}
-	}
-	return b.String(), nil
 }

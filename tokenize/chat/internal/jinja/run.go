@@ -1,84 +1,193 @@
-// Package jinja renders chat templates as Python's Jinja does under transformers: trim_blocks, lstrip_blocks, a sandbox
-// without mutation, loop controls, and values that print like Python's. What it does not know it refuses, never guesses.
+// Package jinja renders chat templates as jinja2's ImmutableSandboxedEnvironment does where transformers sets it up, within
+// bounds of time and memory. What it does not know it refuses, never guesses.
 package jinja
 
 import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
+
+	"textmill/tokenize/chat/internal/python"
+	"textmill/tokenize/chat/internal/syntax"
 )
 
-// Limits keep a template from running or growing without end.
 const (
-	maxSteps  = 4_000_000
 	maxOutput = 16 << 20
-	maxRange  = 100_000
+	maxDepth  = 200 // of calls
 )
 
-// Template is a parsed template; it is safe for concurrent use.
-type Template struct{ body []statement }
-
-// Parse reads a template; an error says on which line it is wrong or uses what is not supported.
-func Parse(source string) (*Template, error) {
-	tokens, err := lex(source)
-	if err != nil {
-		return nil, err
-	}
-	p := &parser{tokens: tokens}
-	body, _, err := p.body()
-	if err != nil {
-		return nil, err
-	}
-	return &Template{body}, nil
+// Error says where a template is wrong or what went wrong when it ran. Class is Python's name for it.
+type Error struct {
+	Line           int
+	Class, Message string
 }
 
-// Function is a global that templates may call with positional arguments.
-type Function func(args []any) (any, error)
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return e.Message
+	}
+	return fmt.Sprintf("template line %d: %s", e.Line, e.Message)
+}
 
-// Render runs the template. Values are those that FromJSON makes; a name bound to a Function can be called.
-func (t *Template) Render(names map[string]any) (out string, err error) {
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case exhausted:
-			out, err = "", p.error
-		default:
-			panic(p)
-		}
-	}()
-	globals := &scope{vars: map[string]any{}}
-	for name, f := range builtins {
-		globals.vars[name] = f
+// at adds the line to an error that has none yet.
+func at(line int, err error) error {
+	var placed *Error
+	if err == nil || errors.As(err, &placed) {
+		return err
 	}
-	for name, v := range names {
-		if f, ok := v.(Function); ok {
-			v = callable(func(c *call) (any, error) { return f(c.args) })
-		}
-		globals.vars[name] = v
+	var e *python.Error
+	if errors.As(err, &e) {
+		return &Error{line, e.Class, e.Error()}
 	}
-	r := &renderer{}
-	top := &scope{parent: globals, vars: map[string]any{}}
-	if _, err := r.run(t.body, top); err != nil {
+	return &Error{line, "", err.Error()}
+}
+
+// Template is a template that is ready to run; it is safe for concurrent use.
+type Template struct {
+	root   *frameLayout
+	self   *ref
+	enter  []entry
+	body   exec
+	blocks map[string]*block
+}
+
+// Parse reads a template; an error says on which line it is wrong.
+func Parse(source string) (t *Template, err error) {
+	body, err := syntax.Parse(source)
+	if err == nil {
+		t, err = compileTemplate(body)
+	}
+	var e *syntax.Error
+	if errors.As(err, &e) {
+		err = &Error{e.Line, e.Class, e.Message}
+	}
+	return t, err
+}
+
+// Render runs the template with names of values that FromJSON makes; now is what strftime_now sees.
+func (t *Template) Render(names map[string]any, now time.Time) (out string, err error) {
+	r := &run{m: &python.Meter{}, now: now, blocks: t.blocks, out: &buffer{}}
+	defer recoverExhausted(r, &err)
+	r.context = &context{names: names, vars: map[string]any{}}
+	f := t.root.open(nil)
+	if t.self != nil {
+		f.vars[t.self.slot] = &templateReference{r: r, context: r.context}
+	}
+	if err := r.enter(f, t.enter); err != nil {
 		return "", err
 	}
-	return r.out.String(), nil
+	if _, err := t.body(r, f); err != nil {
+		return "", at(0, err)
+	}
+	return r.out.String(), r.out.failed
 }
 
-// scope binds names; loops, macros and with-blocks open a new one.
-type scope struct {
+func recoverExhausted(r *run, err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case python.Exhausted:
+		*err = at(r.line, p.Err)
+	default:
+		panic(p)
+	}
+}
+
+// run is one rendering.
+type run struct {
+	m          *python.Meter
+	now        time.Time
+	context    *context
+	blocks     map[string]*block
+	out        *buffer
+	autoescape bool
+	depth      int
+	line       int // of the statement that runs
+	folding    bool
+	globals    map[string]any
+}
+
+// context holds what the template was given, and what it has set at its top.
+type context struct {
+	names  map[string]any
 	vars   map[string]any
-	parent *scope
+	parent *context
 }
 
-func (s *scope) open() *scope { return &scope{parent: s, vars: map[string]any{}} }
-
-func (s *scope) lookup(name string) any {
-	for ; s != nil; s = s.parent {
-		if v, ok := s.vars[name]; ok {
+func (c *context) resolve(r *run, name string) any {
+	for ; c != nil; c = c.parent {
+		if v, ok := c.vars[name]; ok {
 			return v
 		}
+		if v, ok := c.names[name]; ok {
+			return v
+		}
+		if c.parent == nil {
+			if make, ok := globals[name]; ok {
+				return make(r)
+			}
+		}
 	}
-	return &Undefined{fmt.Sprintf("'%s'", name)}
+	return missing
+}
+
+// buffer is what has been rendered; failed is why its parts cannot be joined in the end.
+type buffer struct {
+	strings.Builder
+	failed error
+}
+
+// missing stands for a name that is not bound yet.
+var missing any = &struct{ _ int }{}
+
+// frame holds the names of a loop, a macro, a block.
+type frame struct {
+	vars   []any
+	parent *frame
+}
+
+func (l *frameLayout) open(parent *frame) *frame {
+	f := &frame{make([]any, len(l.names)), parent}
+	for i := range f.vars {
+		f.vars[i] = missing
+	}
+	return f
+}
+
+func (f *frame) up(hops int) *frame {
+	for ; hops > 0; hops-- {
+		f = f.parent
+	}
+	return f
+}
+
+// place is a name as seen from a frame.
+type place struct{ hops, slot int }
+
+func (p place) get(f *frame) any    { return f.up(p.hops).vars[p.slot] }
+func (p place) set(f *frame, v any) { f.up(p.hops).vars[p.slot] = v }
+
+// entry binds one name when its frame is entered.
+type entry struct {
+	slot  int
+	kind  loadKind
+	name  string
+	outer place
+}
+
+func (r *run) enter(f *frame, entries []entry) error {
+	r.m.Charge(1 + len(entries)/4)
+	for _, e := range entries {
+		switch e.kind {
+		case loadResolve:
+			f.vars[e.slot] = r.context.resolve(r, e.name)
+		case loadAlias:
+			f.vars[e.slot] = e.outer.get(f)
+		case loadUndefined:
+			f.vars[e.slot] = missing
+		}
+	}
+	return nil
 }
 
 // jump is how a statement ended.
@@ -90,133 +199,56 @@ const (
 	continuing
 )
 
-type renderer struct {
-	out      *builder
-	captured string // what a set block or a filter block has rendered
-	steps    int
-	depth    int
-}
+type (
+	exec func(r *run, f *frame) (jump, error)
+	eval func(r *run, f *frame) (any, error)
+)
 
-type builder struct{ strings.Builder }
-
-func (b *builder) String() string {
-	if b == nil {
-		return ""
-	}
-	return b.Builder.String()
-}
-
-func (r *renderer) write(s string) error {
-	if r.out == nil {
-		r.out = &builder{}
-	}
+func (r *run) write(s string) {
+	r.m.Charge(1 + len(s)/64)
 	if r.out.Len()+len(s) > maxOutput {
-		return errors.New("the template's output is too large")
-	}
-	if err := r.spend(len(s) / 64); err != nil {
-		return err
+		panic(python.Exhausted{Err: python.Errorf("LimitError", "the template's output is too large")})
 	}
 	r.out.WriteString(s)
-	return nil
 }
 
-func (r *renderer) step() error { return r.spend(1) }
-
-// spend counts work that grows with the size of values, too.
-func (r *renderer) spend(steps int) error {
-	if r.steps += steps; r.steps > maxSteps {
-		return errors.New("the template runs too long")
-	}
-	return nil
-}
-
-// exhausted is what charge panics with, and Render returns.
-type exhausted struct{ error }
-
-// charge spends for work deep inside of values, before it is done or memory is given to it. What a template may do with values
-// that it put together by sharing parts, each twice, is otherwise without end.
-func (r *renderer) charge(steps int) {
-	if err := r.spend(steps); err != nil {
-		panic(exhausted{err})
-	}
-}
-
-// nested is charge at a depth of values.
-func (r *renderer) nested(depth, steps int) {
-	if depth > maxDepth {
-		panic(exhausted{errors.New("a value nests too deep")})
-	}
-	r.charge(steps)
-}
-
-// room charges for so many bytes that are to follow in b, and keeps it from growing without end.
-func (r *renderer) room(b *strings.Builder, more int) {
-	if b.Len()+more > maxOutput {
-		panic(exhausted{errors.New("string too large")})
-	}
-	r.charge(more / 64)
-}
-
-// size is what it takes to go through a string.
-func size(s string) int { return 1 + len(s)/64 }
-
-// handled spends what it took to make or to read a value, and passes the value on.
-func (r *renderer) handled(v any, err error) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	switch x := v.(type) {
-	case string:
-		err = r.spend(size(x))
-	case *List:
-		err = r.spend(1 + len(x.Items))
-	case *Dict:
-		err = r.spend(1 + len(x.keys))
-	}
-	return v, err
-}
-
-// capture renders a body aside.
-func (r *renderer) capture(body []statement, s *scope) (string, error) {
-	if r.depth++; r.depth > maxDepth {
-		return "", errors.New("calls nest too deep")
-	}
+// capture renders aside.
+func (r *run) capture(render func() error) (string, error) {
 	outer := r.out
-	r.out = nil
-	_, err := r.run(body, s)
-	inner := r.out.String()
+	r.out = &buffer{}
+	err := render()
+	inner := r.out
 	r.out = outer
+	if err == nil {
+		err = inner.failed
+	}
+	return inner.String(), err
+}
+
+// deeper is one call more on the way.
+func (r *run) deeper(f func() (string, error)) (string, error) {
+	if r.depth++; r.depth > maxDepth {
+		return "", python.Errorf("RecursionError", "calls nest deeper than %d", maxDepth)
+	}
+	s, err := f()
 	r.depth--
-	return inner, err
+	return s, err
 }
 
-func (r *renderer) run(body []statement, s *scope) (jump, error) {
-	for _, st := range body {
-		if err := r.step(); err != nil {
-			return onward, err
-		}
-		j, err := st.run(r, s)
-		if err != nil || j != onward {
-			return j, err
-		}
-	}
-	return onward, nil
-}
+func (r *run) truth(v any) (bool, error) { return python.Truth(v) }
 
-// at adds the line to an error that has none yet.
-func at(line int, err error) error {
-	var e *Error
-	if err == nil || errors.As(err, &e) {
+// print is what an output statement writes of a value.
+func (r *run) print(v any, escaped bool) error {
+	if escaped {
+		safe, err := python.Escape(r.m, v)
+		if err == nil {
+			r.write(string(safe))
+		}
 		return err
 	}
-	var raised *Raised
-	if errors.As(err, &raised) {
-		return err
+	s, err := python.Str(r.m, v)
+	if err == nil {
+		r.write(s)
 	}
-	return &Error{Line: line, Message: err.Error()}
+	return err
 }
-
-// Raised is the error of a template that called raise_exception.
-type Raised struct{ Message string }
-
-func (e *Raised) Error() string { return e.Message }

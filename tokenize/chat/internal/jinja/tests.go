@@ -1,74 +1,107 @@
 package jinja
 
 import (
-	"errors"
-	"fmt"
+	"math/big"
+
+	"textmill/tokenize/chat/internal/python"
 )
 
-type testFunc func(v any, c *call) (bool, error)
-
-func comparison(op string) testFunc {
-	return func(v any, c *call) (bool, error) {
-		if len(c.args) != 1 {
-			return false, errors.New("the test takes one argument")
-		}
-		return c.r.compare(op, v, c.args[0])
+func addTest(signature string, judge func(c *filterCall, a []any) (any, error), names ...string) {
+	sig := python.Sig(signature)
+	for _, name := range append(names, sig.Name) {
+		tests[name] = &filter{sig: sig, call: judge}
 	}
 }
 
-func kindOf[T any](v any, _ *call) (bool, error) {
+// kind makes a test of a type.
+func kind(is func(v any) bool) func(c *filterCall, a []any) (any, error) {
+	return func(_ *filterCall, a []any) (any, error) { return is(a[0]), nil }
+}
+
+func isOf[T any](v any) bool {
 	_, ok := v.(T)
-	return ok, nil
+	return ok
 }
 
-func divisible(v any, by int64) (bool, error) {
-	i, ok := integer(v)
-	if !ok || by == 0 {
-		return false, fmt.Errorf("'%s' cannot be divided by %d", typeName(v), by)
+func isInteger(v any) bool { return isOf[int64](v) || isOf[*big.Int](v) }
+
+func addTests() {
+	for name, is := range map[string]func(v any) bool{
+		"defined":   func(v any) bool { return !isOf[*python.Undefined](v) },
+		"undefined": isOf[*python.Undefined],
+		"none":      func(v any) bool { return v == nil },
+		"boolean":   isOf[bool],
+		"true":      func(v any) bool { return v == true },
+		"false":     func(v any) bool { return v == false },
+		"integer":   isInteger,
+		"float":     isOf[float64],
+		"number":    python.IsNumber,
+		"string":    func(v any) bool { _, ok := python.IsString(v); return ok },
+		"mapping":   isOf[*python.Dict],
+		"escaped":   isOf[python.Markup],
+		"sequence":  isSequence,
+	} {
+		addTest(name+"(value)", kind(is))
 	}
-	return i%by == 0, nil
+	addTest("callable(obj, /)", kind(func(v any) bool {
+		return isOf[*python.Func](v) || isOf[python.Caller](v) || isOf[*python.Undefined](v)
+	}))
+	addTest("iterable(value)", func(c *filterCall, a []any) (any, error) {
+		_, err := python.Iter(c.m, a[0])
+		return err == nil, nil
+	})
+	for name, rest := range map[string]int64{"odd": 1, "even": 0} {
+		addTest(name+"(value)", func(c *filterCall, a []any) (any, error) { return leaves(c, a[0], int64(2), rest) })
+	}
+	addTest("divisibleby(value, num)", func(c *filterCall, a []any) (any, error) { return leaves(c, a[0], a[1], 0) })
+	for name, is := range map[string]func(string) bool{"upper": python.IsUpper, "lower": python.IsLower} {
+		addTest(name+"(value)", func(c *filterCall, a []any) (any, error) {
+			s, err := c.str(a[0])
+			return is(s), err
+		})
+	}
+	for name, in := range map[string]map[string]*filter{"filter": filters, "test": tests} {
+		addTest(name+"(value)", func(c *filterCall, a []any) (any, error) {
+			if _, err := python.Hash(c.m, a[0]); err != nil {
+				return nil, err
+			}
+			s, ok := python.IsString(a[0])
+			return ok && in[s] != nil, nil
+		})
+	}
+	addTest("sameas(value, other)", func(c *filterCall, a []any) (any, error) { return same(c, a[0], a[1]), nil })
+	addTest("in(value, seq)", func(c *filterCall, a []any) (any, error) { return python.Contains(c.m, a[1], a[0]) })
+	for op, names := range map[string][]string{"==": {"eq", "equalto"}, "!=": {"ne"}, "<": {"lt", "lessthan"}, "<=": {"le"},
+		">": {"gt", "greaterthan"}, ">=": {"ge"}} {
+		addTest(op+"(a, b, /)", func(c *filterCall, a []any) (any, error) { return python.Compare(c.m, op, a[0], a[1]) }, names...)
+	}
 }
 
-var tests = map[string]testFunc{
-	"defined":   func(v any, c *call) (bool, error) { u, _ := kindOf[*Undefined](v, c); return !u, nil },
-	"undefined": kindOf[*Undefined],
-	"none":      func(v any, _ *call) (bool, error) { return v == nil, nil },
-	"string":    kindOf[string],
-	"boolean":   kindOf[bool],
-	"integer":   kindOf[int64],
-	"float":     kindOf[float64],
-	"number":    func(v any, _ *call) (bool, error) { _, ok := number(v); return ok, nil },
-	"mapping":   kindOf[*Dict],
-	"true":      func(v any, _ *call) (bool, error) { return v == true, nil },
-	"false":     func(v any, _ *call) (bool, error) { return v == false, nil },
-	"iterable":  func(v any, _ *call) (bool, error) { return iterable(v), nil },
-	"sequence":  func(v any, _ *call) (bool, error) { _, err := length(v); return err == nil, nil },
-	"callable": func(v any, _ *call) (bool, error) {
-		switch v.(type) {
-		case callable, *macro, *loop:
-			return true, nil
-		}
-		return false, nil
-	},
-	"sameas": func(v any, c *call) (bool, error) {
-		if len(c.args) != 1 {
-			return false, errors.New("sameas takes one argument")
-		}
-		if _, ok := v.(callable); ok {
-			return false, nil
-		}
-		return v == c.args[0], nil
-	},
-	"odd":         func(v any, _ *call) (bool, error) { even, err := divisible(v, 2); return !even, err },
-	"even":        func(v any, _ *call) (bool, error) { return divisible(v, 2) },
-	"divisibleby": func(v any, c *call) (bool, error) { n, _ := integer(c.arg(0, "num", nil)); return divisible(v, n) },
-	"upper":       func(v any, c *call) (bool, error) { s := c.r.text(v); return s == upper(s) && s != lower(s), nil },
-	"lower":       func(v any, c *call) (bool, error) { s := c.r.text(v); return s == lower(s) && s != upper(s), nil },
-	"in":          comparison("in"),
-	"==":          comparison("=="), "eq": comparison("=="), "equalto": comparison("=="),
-	"!=": comparison("!="), "ne": comparison("!="),
-	"<": comparison("<"), "lt": comparison("<"), "lessthan": comparison("<"),
-	"<=": comparison("<="), "le": comparison("<="),
-	">": comparison(">"), "gt": comparison(">"), "greaterthan": comparison(">"),
-	">=": comparison(">="), "ge": comparison(">="),
+func leaves(c *filterCall, v, by any, rest int64) (any, error) {
+	left, err := python.Binary(c.m, "%", v, by)
+	if err != nil {
+		return nil, err
+	}
+	return python.Equal(c.m, left, rest), nil
+}
+
+func isSequence(v any) bool {
+	switch v.(type) {
+	case string, python.Markup, *python.List, *python.Tuple, *python.Dict, *python.Range, *python.Undefined:
+		return true
+	}
+	return false
+}
+
+// same tells one value from another; small values of one kind are the same as in CPython where they are constants.
+func same(c *filterCall, a, b any) bool {
+	switch a.(type) {
+	case nil, bool, int64, float64, string, python.Markup:
+		return python.TypeName(a) == python.TypeName(b) && python.Equal(c.m, a, b)
+	}
+	switch b.(type) {
+	case nil, bool, int64, float64, string, python.Markup:
+		return false
+	}
+	return a == b
 }

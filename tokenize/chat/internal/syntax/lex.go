@@ -1,9 +1,12 @@
-package jinja
+package syntax
 
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"textmill/tokenize/chat/internal/python"
 )
 
 type tokenKind uint8
@@ -22,6 +25,11 @@ const (
 	tokenEnd
 )
 
+const (
+	syntaxError    = "TemplateSyntaxError"
+	assertionError = "TemplateAssertionError"
+)
+
 type token struct {
 	kind tokenKind
 	text string
@@ -34,6 +42,8 @@ type lexer struct {
 	at           int
 	lineStarting bool // what came last ended in a newline
 	tokens       []token
+	counted      int // up to here lines are counted
+	lines        int
 }
 
 // operators, longest first.
@@ -52,14 +62,21 @@ func lex(source string) ([]token, error) {
 	return l.tokens, nil
 }
 
-func (l *lexer) line(at int) int { return 1 + strings.Count(l.source[:at], "\n") }
+func (l *lexer) line(at int) int {
+	if at < l.counted {
+		l.counted, l.lines = 0, 0
+	}
+	l.lines += strings.Count(l.source[l.counted:at], "\n")
+	l.counted = at
+	return 1 + l.lines
+}
 
 func (l *lexer) add(kind tokenKind, text string, at int) {
 	l.tokens = append(l.tokens, token{kind, text, l.line(at)})
 }
 
 func (l *lexer) fail(at int, format string, args ...any) error {
-	return &Error{Line: l.line(at), Message: fmt.Sprintf(format, args...)}
+	return &Error{l.line(at), syntaxError, fmt.Sprintf(format, args...)}
 }
 
 // outside takes text up to the next tag, and the tag.
@@ -90,7 +107,7 @@ func (l *lexer) outside() error {
 	}
 	switch {
 	case sign == '-':
-		text = strings.TrimRightFunc(text, isSpace)
+		text = strings.TrimRightFunc(text, python.IsSpace)
 	case sign != '+' && tag != '{':
 		text = l.stripLine(text)
 	}
@@ -104,7 +121,7 @@ func (l *lexer) outside() error {
 		l.add(tokenPrintBegin, "", at)
 		return l.inside(at, "}}", tokenPrintEnd)
 	}
-	if end, ok := l.rawTag(l.at, "raw"); ok {
+	if end, ok := l.rawTag(l.at, "raw"); ok && !strings.HasSuffix(strings.TrimSuffix(l.source[:end], "\n"), "+%}") {
 		if l.source[end-1] == '\n' && strings.HasSuffix(l.source[:end-1], "%}") && !strings.HasSuffix(l.source[:end-1], "-%}") {
 			end-- // the newline after raw stays
 		}
@@ -117,7 +134,7 @@ func (l *lexer) outside() error {
 // stripLine removes the white space that a block tag is indented by.
 func (l *lexer) stripLine(text string) string {
 	from := strings.LastIndexByte(text, '\n') + 1
-	if (from > 0 || l.lineStarting) && strings.TrimLeftFunc(text[from:], isSpace) == "" {
+	if (from > 0 || l.lineStarting) && strings.TrimLeftFunc(text[from:], python.IsSpace) == "" {
 		return text[:from]
 	}
 	return text
@@ -130,7 +147,7 @@ func (l *lexer) tagEnd(at int, end string) (next int, ok bool) {
 	case strings.HasPrefix(rest, "-"+end):
 		at += 1 + len(end)
 		rest = l.source[at:]
-		return at + len(rest) - len(strings.TrimLeftFunc(rest, isSpace)), true
+		return at + len(rest) - len(strings.TrimLeftFunc(rest, python.IsSpace)), true
 	case end != "}}" && strings.HasPrefix(rest, "+"+end):
 		return at + 1 + len(end), true
 	case strings.HasPrefix(rest, end):
@@ -163,7 +180,7 @@ func (l *lexer) rawTag(at int, name string) (next int, ok bool) {
 	skip := func() {
 		for at < len(l.source) {
 			r, size := utf8.DecodeRuneInString(l.source[at:])
-			if !isSpace(r) {
+			if !python.IsSpace(r) {
 				return
 			}
 			at += size
@@ -194,7 +211,7 @@ func (l *lexer) raw(from int) error {
 		}
 		text := l.source[from:i]
 		if sign == '-' {
-			text = strings.TrimRightFunc(text, isSpace)
+			text = strings.TrimRightFunc(text, python.IsSpace)
 		} else if sign != '+' {
 			l.lineStarting = l.source[from-1] == '\n'
 			text = l.stripLine(text)
@@ -219,7 +236,7 @@ func (l *lexer) inside(from int, end string, kind tokenKind) error {
 		}
 		r, size := utf8.DecodeRuneInString(l.source[l.at:])
 		switch {
-		case isSpace(r):
+		case python.IsSpace(r):
 			l.at += size
 		case r == '"' || r == '\'':
 			if err := l.string(byte(r)); err != nil {
@@ -227,8 +244,10 @@ func (l *lexer) inside(from int, end string, kind tokenKind) error {
 			}
 		case r >= '0' && r <= '9':
 			l.number()
-		case isNameStart(r):
-			l.name()
+		case isNamePart(r):
+			if err := l.name(); err != nil {
+				return err
+			}
 		default:
 			if err := l.operator(&open); err != nil {
 				return err
@@ -260,45 +279,83 @@ func (l *lexer) operator(open *[]byte) error {
 	return l.fail(l.at, "unexpected character %q", l.source[l.at:min(len(l.source), l.at+1)])
 }
 
-func (l *lexer) name() {
+func isNamePart(r rune) bool {
+	return r == '_' || unicode.In(r, unicode.L, unicode.N, unicode.Mn, unicode.Mc, unicode.Pc, unicode.Other_ID_Start, unicode.Other_ID_Continue)
+}
+
+func (l *lexer) name() error {
 	from := l.at
 	for l.at < len(l.source) {
 		r, size := utf8.DecodeRuneInString(l.source[l.at:])
-		if !isNameStart(r) && (r < '0' || r > '9') {
+		if !isNamePart(r) {
 			break
 		}
 		l.at += size
 	}
+	if !python.IsIdentifier(l.source[from:l.at]) {
+		return l.fail(from, "Invalid character in identifier")
+	}
 	l.add(tokenName, l.source[from:l.at], from)
+	return nil
 }
 
-func (l *lexer) digits() {
-	for l.at < len(l.source) && (l.source[l.at] >= '0' && l.source[l.at] <= '9' || l.source[l.at] == '_') {
-		l.at++
+// digits takes digits of a set with single underscores between; lead allows one before the first.
+func (l *lexer) digits(at int, set string, lead bool) int {
+	for at < len(l.source) {
+		i := at
+		if l.source[i] == '_' && lead {
+			i++
+		}
+		if i == len(l.source) || !strings.Contains(set, strings.ToLower(l.source[i:i+1])) {
+			break
+		}
+		at, lead = i+1, true
 	}
+	return at
 }
+
+const decimals = "0123456789"
 
 func (l *lexer) number() {
-	from, kind := l.at, tokenInteger
-	l.digits()
-	isDigit := func(i int) bool { return i < len(l.source) && l.source[i] >= '0' && l.source[i] <= '9' }
-	if l.at < len(l.source) && l.source[l.at] == '.' && isDigit(l.at+1) {
-		kind = tokenFloat
-		l.at++
-		l.digits()
+	from := l.at
+	if at, ok := l.float(from); ok {
+		l.add(tokenFloat, strings.ReplaceAll(l.source[from:at], "_", ""), from)
+		l.at = at
+		return
 	}
-	if l.at < len(l.source) && l.source[l.at]|0x20 == 'e' {
-		i := l.at + 1
+	set, at, lead := decimals, from+1, true
+	if l.source[from] == '0' {
+		set = "0"
+		prefix := strings.ToLower(l.source[from:min(from+2, len(l.source))])
+		if other, ok := map[string]string{"0b": "01", "0o": "01234567", "0x": "0123456789abcdef"}[prefix]; ok && l.digits(from+2, other, true) > from+2 {
+			set, at = other, from+2
+		}
+	}
+	l.at = l.digits(at, set, lead)
+	l.add(tokenInteger, strings.ReplaceAll(l.source[from:l.at], "_", ""), from)
+}
+
+// float takes a fraction, an exponent or both.
+func (l *lexer) float(from int) (end int, ok bool) {
+	if from > 0 && l.source[from-1] == '.' {
+		return 0, false
+	}
+	at := l.digits(from, decimals, false)
+	if at < len(l.source) && l.source[at] == '.' {
+		if end := l.digits(at+1, decimals, false); end > at+1 {
+			at, ok = end, true
+		}
+	}
+	if at < len(l.source) && l.source[at]|0x20 == 'e' {
+		i := at + 1
 		if i < len(l.source) && (l.source[i] == '+' || l.source[i] == '-') {
 			i++
 		}
-		if isDigit(i) {
-			kind = tokenFloat
-			l.at = i
-			l.digits()
+		if end := l.digits(i, decimals, false); end > i {
+			return end, true
 		}
 	}
-	l.add(kind, strings.ReplaceAll(l.source[from:l.at], "_", ""), from)
+	return at, ok
 }
 
 func (l *lexer) string(quote byte) error {
