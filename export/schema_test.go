@@ -174,3 +174,27 @@ func TestForeignTablesAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// A tool that overwrites the table takes rows away, not what is known: what was settled stays so, and appending goes on.
+func TestForeignOverwrite(t *testing.T) {
+	dir := t.TempDir()
+	tab := table(t, openStore(t, dir))
+	put(t, tab, "a", "b")
+	stale := begin(t, tab)
+	add(t, stale, "c", "a")
+	foreign.Python(t, `
+import sys, deltalake
+t = deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table()
+deltalake.write_deltalake(sys.argv[1], t.filter([i.startswith("a-") for i in t["record_id"].to_pylist()]), mode="overwrite")
+`, tab.Path())
+	if res := commit(t, stale); res.Rows != 10 || res.Outcomes[key("a").AppID] != Committed {
+		t.Errorf("the stale batch: %+v", res)
+	}
+	put(t, tab, "b", "d")
+	holds(t, tab, "a", "c", "d")
+	fresh := table(t, openStore(t, dir))
+	if o := outcome(t, fresh, key("b")); o != Committed {
+		t.Errorf("what the other tool took away is %v", o)
+	}
+	foreignAgree(t, fresh)
+}

@@ -124,6 +124,8 @@ func Specs() []Spec {
 		{Name: "repeat", Daemons: 2, Kinds: []string{republish, kill, echoNetwork}},
 		{Name: "stream", Daemons: 1, Kinds: []string{remakeStream, restoreStore, dropStream, dropEvents}},
 		{Name: "table", Daemons: 2, Kinds: []string{remakeTable}},
+		{Name: "root", Daemons: 2, Kinds: []string{loseRoot, kill}, NoDead: true},
+		{Name: "datasets", Daemons: 2, Kinds: []string{manyDatasets, kill, freeze}, Files: 192},
 		{Name: "delta-rs", Daemons: 2, Kinds: []string{checkpointed, optimized, cleaned, kill}},
 		{Name: "files", Daemons: 1, Kinds: []string{quiet}, Faulty: 60},
 		{Name: "clock", Daemons: 2, Kinds: []string{quiet, republish, kill}, Jumps: true},

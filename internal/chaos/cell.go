@@ -41,6 +41,7 @@ type Spec struct {
 	NoDead  bool          // publishes nothing that becomes a dead letter
 	Writes  bool          // texts are continued, not embedded
 	Drain   time.Duration // drain_timeout; 0 = 20 s
+	Files   int           // a daemon may have so many open; 0 = as many as this process
 }
 
 // cell is one world: a nats-server, one or two daemons, a publisher and a table.
@@ -62,6 +63,7 @@ type cell struct {
 	waves  int
 	making sync.Mutex // held by who makes messages, where several do
 	recent []message  // published since the stream was last seen empty
+	all    []message  // ever published, of waves
 	places map[string]bool
 
 	mu  sync.Mutex
@@ -160,6 +162,11 @@ func (c *cell) storm(ctx context.Context, faults int) error {
 		}
 		if err = errors.Join(err, <-published); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
+		}
+		if kind == loseRoot {
+			if err := c.again(ctx); err != nil {
+				return fmt.Errorf("%s: %w", kind, err)
+			}
 		}
 		if err := c.recovers(ctx, kind); err != nil {
 			return err

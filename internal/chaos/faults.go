@@ -32,6 +32,8 @@ const (
 	dropEvents   = "event stream deleted"
 	restoreStore = "JetStream store restored"
 	remakeTable  = "table deleted and made anew"
+	loseRoot     = "directory of tables deleted or renamed"
+	manyDatasets = "more datasets than descriptors"
 	checkpointed = "delta-rs: checkpoint"
 	optimized    = "delta-rs: OPTIMIZE"
 	cleaned      = "delta-rs: log clean-up"
@@ -114,6 +116,10 @@ func (c *cell) inject(ctx context.Context, kind string) error {
 		return c.restore(ctx)
 	case remakeTable:
 		return c.remakeTable(ctx)
+	case loseRoot:
+		return c.loseRoot(ctx)
+	case manyDatasets:
+		return c.publish(ctx, c.toMany())
 	case fillDisk:
 		return c.fillDisk(ctx)
 	default:

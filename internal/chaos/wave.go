@@ -98,7 +98,7 @@ func (c *cell) waveFor(dataset string, dead bool) []message {
 	if c.Traps {
 		all = append(all, c.traps(w))
 	}
-	c.recent = append(c.recent, all...)
+	c.recent, c.all = append(c.recent, all...), append(c.all, all...)
 	return all
 }
 

@@ -92,7 +92,7 @@ func (c *cell) startBroker() error {
 
 // command is a daemon's next life.
 func (c *cell) command(n int, arms *rand.Rand) *exec.Cmd {
-	args := []string{c.camp.Binary, "daemon"}
+	args := c.limited([]string{c.camp.Binary, "daemon"})
 	if c.holder != nil {
 		pid := fmt.Sprint(c.holder.cmd.Process.Pid)
 		args = append([]string{"nsenter", "--preserve-credentials", "-U", "-m", "-t", pid}, args...)

@@ -2,10 +2,14 @@ package embedded
 
 import (
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
@@ -133,5 +137,49 @@ func TestCredentialThatIsNoSecretIsRefused(t *testing.T) {
 		if err == nil {
 			_ = s.Close()
 		}
+	}
+}
+
+// A page in a browser cannot publish: the server ends the connection at the first line of HTTP, whatever follows it.
+func TestBrowsersAreHungUpOn(t *testing.T) {
+	s := start(t, t.TempDir())
+	nc, _ := client(t, s)
+	heard, err := nc.SubscribeSync(">")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"GET", "POST", "PUT", "OPTIONS", "CONNECT"} {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "nats://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, method+" / HTTP/1.1\r\nHost: x\r\n\r\nCONNECT {}\r\nPUB a 2\r\nhi\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		said, err := io.ReadAll(conn)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the server listens on after %q", method, said)
+		}
+		_ = conn.Close() // it was the server that ended it
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := heard.Pending(); err != nil || n > 0 {
+		t.Errorf("%d messages were published, %v", n, err)
+	}
+}
+
+func TestStoreIsItsOwnersAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "nats")
+	startGuarded(t, "127.0.0.1:0", dir)
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v; want mode 0700", info, err)
 	}
 }
