@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"textmill/config"
 	"textmill/jobs"
+	"textmill/jobs/queue"
 )
 
 const embedSubject = "textmill.jobs.embed." + model
@@ -242,6 +244,49 @@ func TestOtherVectorsThanTheTablesAreDeadLetters(t *testing.T) {
 		if rows := readTable(t, cfg, dataset); len(rows) != want {
 			t.Errorf("%s has %d rows, want %d", dataset, len(rows), want)
 		}
+	}
+}
+
+// A client of before retries any letter: what the table has comes back as a letter, and nothing is there twice.
+func TestARetriedConflictIsALetterAgain(t *testing.T) {
+	cfg := testConfig(t)
+	r := start(t, cfg)
+	const first = `{"job":"night","shard":0,"dataset":"night","records":[{"id":"a","text":"x"}]}`
+	r.publish(embedSubject+".night", nil, first)
+	r.await(jobs.EventCommitted)
+	for _, word := range []string{"y", "z"} { // each payload has a letter of its own
+		r.publish(embedSubject+".night", nil, strings.Replace(first, `"x"`, `"`+word+`"`, 1))
+		r.await(jobs.EventDead)
+	}
+	letters := func() (ids []string) {
+		err := r.queue.ListDead(t.Context(), func(e queue.DeadEntry) bool { ids = append(ids, e.ID); return true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	ids := letters()
+	if len(ids) != 2 {
+		t.Fatalf("%d letters, want 2", len(ids))
+	}
+	if _, err := r.queue.RetryDead(t.Context(), ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	if e := r.await(jobs.EventDead); e.Class != jobs.IdentityConflict || e.Shard != "0/r1" || len(letters()) != 2 {
+		t.Errorf("%+v, letters %v", e, letters())
+	}
+	if _, err := r.queue.RepublishDead(t.Context(), ids[1], "night-2"); err != nil {
+		t.Fatal(err)
+	}
+	if e := r.await(jobs.EventCommitted); e.Job != "night-2" || e.Rows != 1 {
+		t.Errorf("%+v", e)
+	}
+	var got []string
+	for _, row := range readTable(t, cfg, "night") {
+		got = append(got, fmt.Sprint(row["job"], row["text"]))
+	}
+	if slices.Sort(got); !slices.Equal(got, []string{"night-2z", "nightx"}) {
+		t.Errorf("rows are %v", got)
 	}
 }
 

@@ -111,3 +111,51 @@ func TestACancelDatedInTheFutureEndsNothingLater(t *testing.T) {
 		}
 	}
 }
+
+// A shard has rows of one payload, by whichever attempt they came, though each attempt is a delivery of its own.
+func TestARetryDoesNotDoubleAShard(t *testing.T) {
+	dir := t.TempDir()
+	tab := table(t, openStore(t, dir))
+	at := func(shard, payload string) Key { return JobKey("embed", "m", "j", shard, []byte(payload)) }
+	for _, step := range []struct {
+		key  Key
+		want Outcome // before it is committed
+	}{
+		{at("0", "p"), Absent},
+		{at("0/r1", "other"), Conflict}, // the retry of an identity_conflict, as older clients make it
+		{at("0/r1", "p"), Committed},
+		{at("1/r1", "p"), Absent},
+		{at("1", "p"), Committed}, // published again after the letter was retried
+		{at("1", "other"), Conflict},
+		{at("1/r2", "p"), Committed},
+		{at("1/r2", "other"), Conflict},
+		{JobKey("embed", "n", "j", "0/r1", []byte("other")), Absent},
+		{JobKey("embed", "n", "j", "0", []byte("other")), Committed},
+		{JobKey("embed", "n", "j", "0", []byte("p")), Conflict},
+	} {
+		if o := outcome(t, tab, step.key); o != step.want {
+			t.Errorf("%s is %s, want %s", step.key, o, step.want)
+		}
+		b := begin(t, tab)
+		if err := b.Add(step.key, rowsOf(step.key.owner[6:], step.key.shard)); err != nil {
+			t.Fatal(err)
+		}
+		if res := commit(t, b); (res.Rows > 0) != (step.want == Absent) {
+			t.Errorf("%s brought %d rows", step.key, res.Rows)
+		}
+	}
+	again := table(t, openStore(t, dir))
+	if o := outcome(t, again, at("1", "p")); o != Committed {
+		t.Errorf("read anew it is %s", o)
+	}
+	if got := sound(t, again); len(got) != 30 {
+		t.Errorf("%d rows, want 30", len(got))
+	}
+	// What was given up may come by a retry.
+	if _, err := tab.Judge(t.Context(), []Verdict{DeadVerdict(at("2", "p"))}); err != nil {
+		t.Fatal(err)
+	}
+	if dead, retry := outcome(t, tab, at("2", "p")), outcome(t, tab, at("2/r1", "p")); dead != Dead || retry != Absent {
+		t.Errorf("given up it is %s, its retry %s", dead, retry)
+	}
+}

@@ -22,7 +22,9 @@ type ledger struct {
 
 	owners map[string]string      // by job: the <task>/<model> of its short names; "" where two claim it
 	short  map[[2]uint64]struct{} // jobs that have short names
-	others map[string]struct{}    // AppIDs of deliveries whose short name another model's rows have
+	// retried are shards whose rows came by a retry of their dead letter, by the name without the retry's number.
+	retried map[[2]uint64]int64
+	others  map[string]struct{} // AppIDs of deliveries whose short name another model's rows have
 }
 
 func newLedger() *ledger {
@@ -30,7 +32,7 @@ func newLedger() *ledger {
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		jobs:  map[[2]uint64]int64{}, dead: map[[2]uint64]int64{}, ends: map[string]int64{},
 		seqs: map[string]*ranges{}, gone: map[string]*ranges{},
-		owners: map[string]string{}, short: map[[2]uint64]struct{}{}, others: map[string]struct{}{},
+		retried: map[[2]uint64]int64{}, owners: map[string]string{}, short: map[[2]uint64]struct{}{}, others: map[string]struct{}{},
 	}
 }
 
@@ -59,9 +61,9 @@ func (l *ledger) put(t delta.Txn) {
 	}
 	switch {
 	case strings.HasPrefix(id, "shard/"):
-		l.jobs[l.hash(id)] = t.Version
+		l.putShard(id, t.Version)
 	case strings.HasPrefix(id, "job/"):
-		l.jobs[l.hash(id)] = t.Version
+		l.putShard(id, t.Version)
 		l.shorten(id[4:])
 	case strings.HasPrefix(id, "owner/"):
 		l.own(id[6:])
@@ -81,6 +83,27 @@ func (l *ledger) put(t delta.Txn) {
 			l.ends[job] = min(l.ends[job], time.UnixMilli(*t.LastUpdated).Add(clocksApart).UnixNano())
 		}
 	}
+}
+
+func (l *ledger) putShard(id string, version int64) {
+	l.jobs[l.hash(id)] = version
+	if base, retry := baseOf(id); retry {
+		l.retried[l.hash(base)] = version
+	}
+}
+
+// baseOf takes the number of a retry off a shard's name.
+func baseOf(id string) (base string, retry bool) {
+	i := strings.LastIndex(id, "/r")
+	if i < 0 || i+2 == len(id) || strings.Trim(id[i+2:], "0123456789") != "" {
+		return id, false
+	}
+	// No shard is named so without being a retry, but a job or model may be: <job>/<shard> has a slash less.
+	parts := 2
+	if strings.HasPrefix(id, "shard/") {
+		parts = 4
+	}
+	return id[:i], strings.Count(id, "/") > parts
 }
 
 // shorten takes in that a job has a short name, <job>/<shard>.
@@ -135,20 +158,27 @@ func (l *ledger) look(k Key) Outcome {
 	return Absent
 }
 
-// under says what an AppID of a shard and its verdict stand for.
+// under says what an AppID of a shard and its verdict stand for. A retry may bring the rows of what was given up, but a shard has
+// rows of one payload, by whichever delivery they came.
 func (l *ledger) under(appID string, version int64) Outcome {
-	h := l.hash(strings.TrimPrefix(appID, "textmill/"))
-	committed, ok := l.jobs[h]
-	if ok && committed == version {
-		return Committed
+	id := strings.TrimPrefix(appID, "textmill/")
+	base, _ := baseOf(id)
+	outcome := Absent
+	for _, known := range []map[[2]uint64]int64{l.jobs, l.retried} {
+		for _, name := range []string{id, base} {
+			committed, ok := known[l.hash(name)]
+			if ok && committed == version {
+				return Committed
+			}
+			if ok {
+				outcome = Conflict
+			}
+		}
 	}
-	if v, dead := l.dead[h]; dead && v == version {
+	if v, dead := l.dead[l.hash(id)]; dead && v == version {
 		return Dead
 	}
-	if ok {
-		return Conflict
-	}
-	return Absent
+	return outcome
 }
 
 // claims are the jobs whose short names a commit takes, by job.

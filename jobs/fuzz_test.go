@@ -7,6 +7,29 @@ import (
 	"testing"
 )
 
+func FuzzNamed(f *testing.F) {
+	for _, s := range []string{`{"job":"j","shard":3,"dataset":"d","records":7}`, `{"job":"j","records":[{"te`, `{"job":1,"shard":"\ud800"}`, `[`, `{"a":{"job":"x"}}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n := (Message{Subject: "textmill.jobs.embed.m", Data: data}).Named()
+		if n.Job != "" && !ValidJob(n.Job) || n.Dataset != "" && !ValidDataset(n.Dataset) || n.Shard != "" && !ValidShard(n.Shard) {
+			t.Errorf("%+v", n)
+		}
+		s, err := Decode(Message{Subject: "textmill.jobs.embed.m", Data: data}, Limits{})
+		if err == nil && (n.Job != "" && n.Job != s.Job || n.Shard != "" && n.Shard != s.ID) {
+			t.Errorf("%+v, decoded %s/%s", n, s.Job, s.ID)
+		}
+		renamed, err := WithJob(data, "other")
+		if err != nil || s == nil {
+			return
+		}
+		if again, err := Decode(Message{Subject: "textmill.jobs.embed.m", Data: renamed}, Limits{}); err != nil || n.Job != "" && again.Job != "other" {
+			t.Errorf("%s became %s, %v", data, renamed, err)
+		}
+	})
+}
+
 func FuzzParseGenerateParams(f *testing.F) {
 	for _, s := range []string{
 		`{"max_new_tokens":9,"min_new_tokens":2,"temperature":0.7,"top_k":5,"top_p":0.9,"min_p":0.1,"typical_p":0.5,"epsilon_cutoff":1e-4,"seed":-1}`,

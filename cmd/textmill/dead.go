@@ -63,10 +63,13 @@ func deadRetryCommand(s *settings) *cobra.Command {
 	var o client.DeadOptions
 	var all bool
 	cmd := &cobra.Command{
-		Use:     "retry ID...|--all",
-		Short:   "Publish dead letters again as they came; nothing is doubled",
-		Example: `  textmill dead retry 12 13`,
-		Args:    cobra.ArbitraryArgs,
+		Use:   "retry ID...|--all",
+		Short: "Publish dead letters again as they came; nothing is doubled",
+		Long: "Publish dead letters again as they came. A shard whose rows are in the table is not made twice: letters of class\n" +
+			"identity_conflict, whose name another payload's rows have, are left unless it is said which of the two shall live.",
+		Example: `  textmill dead retry 12 13
+  textmill dead retry --all --class identity_conflict --as-new-job nightly-2`,
+		Args: cobra.ArbitraryArgs,
 
 		ValidArgsFunction: completeMany(s, completeLetters),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -79,6 +82,8 @@ func deadRetryCommand(s *settings) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&o.Keep, "keep", "", "of an identity_conflict, `committed`: the table's rows; the letter is dropped")
+	cmd.Flags().StringVar(&o.AsNewJob, "as-new-job", "", "publish letters of class identity_conflict under this `JOB`'s name")
 	cmd.Flags().BoolVar(&all, "all", false, "every letter that --job and --class choose")
 	deadFlags(cmd, &o)
 	return cmd

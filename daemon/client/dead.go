@@ -22,7 +22,18 @@ type DeadOptions struct {
 	JSON   bool   // one object a line
 	Stdout io.Writer
 	Stderr io.Writer
+
+	// What a retry does with letters of class identity_conflict, whose names the table's rows have: a retry would make the records
+	// twice. Keep committed drops the letters; AsNewJob publishes them under another job's name.
+	Keep     string
+	AsNewJob string
 }
+
+// KeepCommitted is the value of Keep: what the table has shall live.
+const KeepCommitted = "committed"
+
+// ErrConflict: a letter was left where it is, since it is not said which of two payloads shall live (exit 1).
+var ErrConflict = errors.New("another payload's rows have its name")
 
 // deadLetter is a dead letter as --json gives it.
 type deadLetter struct {
@@ -116,10 +127,15 @@ func DeadShow(ctx context.Context, q *queue.Queue, id string, o DeadOptions) err
 }
 
 // DeadRetry publishes the payloads of the letters with these ids again as they came, and removes the letters;
-// without ids, of all that o chooses. A retry is another delivery: its rows can be committed though the first
-// one was judged dead.
+// without ids, of all that o chooses, where a letter that is gone by then is no failure. A retry is another delivery: its rows can
+// be committed though the first one was judged dead. Letters of class identity_conflict are left, with ErrConflict at the end,
+// unless o says what becomes of them.
 func DeadRetry(ctx context.Context, q *queue.Queue, ids []string, o DeadOptions) error {
-	if len(ids) == 0 {
+	if err := o.check(); err != nil {
+		return err
+	}
+	all := len(ids) == 0
+	if all {
 		err := eachDead(ctx, q, o, func(l deadLetter) error {
 			ids = append(ids, l.ID)
 			return nil
@@ -131,19 +147,62 @@ func DeadRetry(ctx context.Context, q *queue.Queue, ids []string, o DeadOptions)
 			fmt.Fprintln(o.Stderr, "no dead letters")
 		}
 	}
+	left := 0
 	for _, id := range ids {
-		e, err := q.RetryDead(ctx, id)
-		if err != nil {
-			return err
-		}
-		if o.JSON {
-			err = writeJSON(o.Stdout, letterOf(e))
-		} else {
-			_, err = fmt.Fprintf(o.Stdout, "%s retry %d on %s\n", plain.Text(e.ID), e.Retry, plain.Text(e.Subject))
-		}
-		if err != nil {
+		err := o.retry(ctx, q, id)
+		switch {
+		case all && errors.Is(err, queue.ErrNotFound): // somebody else was first
+		case errors.Is(err, ErrConflict):
+			fmt.Fprintln(o.Stderr, plain.Text(err.Error()))
+			left++
+		case err != nil:
 			return err
 		}
 	}
+	if left > 0 {
+		return fmt.Errorf("%w: %d letters are left; --keep %s drops them, --as-new-job NAME publishes them under another job", ErrConflict, left, KeepCommitted)
+	}
 	return nil
+}
+
+func (o DeadOptions) check() error {
+	switch {
+	case o.Keep != "" && o.AsNewJob != "":
+		return fmt.Errorf("%w: give --keep or --as-new-job, not both", ErrUsage)
+	case o.Keep != "" && o.Keep != KeepCommitted:
+		return fmt.Errorf("%w: --keep %q: only %q can be kept; for the letter's payload, --as-new-job gives it a name of its own", ErrUsage, o.Keep, KeepCommitted)
+	case o.AsNewJob != "" && (!jobs.ValidJob(o.AsNewJob) || jobs.Shared(o.AsNewJob)):
+		return fmt.Errorf("%w: --as-new-job %q is not a job's name, or everybody's", ErrUsage, o.AsNewJob)
+	}
+	return nil
+}
+
+// retry does with one letter what its class and o say.
+func (o DeadOptions) retry(ctx context.Context, q *queue.Queue, id string) error {
+	e, err := q.GetDead(ctx, id)
+	if err != nil {
+		return err
+	}
+	said := ""
+	switch {
+	case e.Class != jobs.IdentityConflict:
+		e, err = q.RetryDead(ctx, id)
+		said = fmt.Sprintf("retry %d on %s", e.Retry, e.Subject)
+	case o.Keep == KeepCommitted:
+		e, err = q.DropDead(ctx, id)
+		said = "dropped"
+	case o.AsNewJob != "":
+		e, err = q.RepublishDead(ctx, id, o.AsNewJob)
+		said = "published on " + e.Subject
+	default:
+		return fmt.Errorf("dead letter %s: %w", id, ErrConflict)
+	}
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return writeJSON(o.Stdout, letterOf(e))
+	}
+	_, err = fmt.Fprintf(o.Stdout, "%s %s\n", plain.Text(e.ID), plain.Text(said))
+	return err
 }

@@ -203,6 +203,9 @@ func (q *Queue) GetDead(ctx context.Context, id string) (DeadEntry, error) {
 	e.Payload = m.Data
 	if e.tail > 0 {
 		tail, err := s.GetLastMsgForSubject(ctx, m.Subject+".tail")
+		if errors.Is(err, jetstream.ErrMsgNotFound) { // retried meanwhile
+			return DeadEntry{}, fmt.Errorf("rest of dead letter %s: %w", id, ErrNotFound)
+		}
 		if err != nil {
 			return DeadEntry{}, fmt.Errorf("rest of dead letter %s: %w", id, lost(err))
 		}
@@ -225,25 +228,67 @@ func (q *Queue) RetryDead(ctx context.Context, id string) (DeadEntry, error) {
 	}
 	msg := nats.NewMsg(subject.String())
 	msg.Data = e.Payload
-	for name, values := range e.Header {
-		switch lower := strings.ToLower(name); lower {
-		case "textmill-class", "textmill-reason", "textmill-attempts", "textmill-subject", "textmill-model-sha256", "textmill-tail":
-		default:
-			if !strings.HasPrefix(lower, "nats-") {
-				msg.Header[name] = values
-			}
-		}
-	}
+	copyHeader(msg.Header, e.Header, jobs.HeaderClass, jobs.HeaderReason, jobs.HeaderAttempts, jobs.HeaderSubject, jobs.HeaderModelSHA256, headerTail)
 	e.Retry++
 	msg.Header.Set(jobs.HeaderRetry, strconv.Itoa(e.Retry))
 	msg.Header.Set(jobs.HeaderMsgID, fmt.Sprintf("retry/%s/%d", id, e.Retry))
-	if _, err := q.checkSize(msg); err != nil {
-		return e, fmt.Errorf("retry dead letter %s: %w", id, err)
+	return e, q.putBack(ctx, e, msg)
+}
+
+// RepublishDead publishes a dead letter's payload under another job, as a message of its own, and removes the letter. Repeated after
+// a crash it is the same message.
+func (q *Queue) RepublishDead(ctx context.Context, id, job string) (DeadEntry, error) {
+	e, err := q.GetDead(ctx, id)
+	if err != nil {
+		return e, err
 	}
-	if err := q.publish(ctx, msg, failWhenFull); err != nil {
-		return e, fmt.Errorf("retry dead letter %s: %w", id, lost(err))
+	subject, err := jobs.ParseSubject(e.Subject)
+	if err != nil {
+		return e, fmt.Errorf("publish dead letter %s as job %s: %w", id, job, err)
+	}
+	subject.Job = job
+	msg := nats.NewMsg(subject.String())
+	copyHeader(msg.Header, e.Header, ofLetters...)
+	if e.Header.Get(jobs.HeaderJob) != "" {
+		msg.Header.Set(jobs.HeaderJob, job)
+	}
+	if msg.Data, err = jobs.WithJob(e.Payload, job); err != nil {
+		return e, fmt.Errorf("publish dead letter %s: %w", id, err)
+	}
+	msg.Header.Set(jobs.HeaderMsgID, fmt.Sprintf("republish/%s/%s", id, job))
+	e.Subject, e.Retry = msg.Subject, 0
+	return e, q.putBack(ctx, e, msg)
+}
+
+// DropDead removes a dead letter.
+func (q *Queue) DropDead(ctx context.Context, id string) (DeadEntry, error) {
+	e, err := q.GetDead(ctx, id)
+	if err != nil {
+		return e, err
 	}
 	return e, q.removeDead(ctx, e)
+}
+
+// copyHeader copies what a letter carries, but for the server's own headers and those that are named.
+func copyHeader(to nats.Header, from jobs.Header, but ...string) {
+	for name, values := range from {
+		without := slices.ContainsFunc(but, func(b string) bool { return strings.EqualFold(b, name) })
+		if !without && !strings.HasPrefix(strings.ToLower(name), "nats-") {
+			to[name] = values
+		}
+	}
+}
+
+// putBack publishes a letter's message, then removes the letter.
+func (q *Queue) putBack(ctx context.Context, e DeadEntry, msg *nats.Msg) error {
+	id := e.ID
+	if _, err := q.checkSize(msg); err != nil {
+		return fmt.Errorf("retry dead letter %s: %w", id, err)
+	}
+	if err := q.publish(ctx, msg, failWhenFull); err != nil {
+		return fmt.Errorf("retry dead letter %s: %w", id, lost(err))
+	}
+	return q.removeDead(ctx, e)
 }
 
 func (q *Queue) removeDead(ctx context.Context, e DeadEntry) error {
@@ -252,10 +297,15 @@ func (q *Queue) removeDead(ctx context.Context, e DeadEntry) error {
 		return q.streamError("look up", DeadStream, err)
 	}
 	err = s.DeleteMsg(ctx, e.sequence)
+	if err != nil { // the server has no code of its own for a message that somebody else has removed
+		if _, getErr := s.GetMsg(ctx, e.sequence); errors.Is(getErr, jetstream.ErrMsgNotFound) {
+			err = nil
+		}
+	}
 	if err == nil && e.tail > 0 {
 		err = s.Purge(ctx, jetstream.WithPurgeSubject(jobs.DeadSubjectOf(e.Task, e.Model, e.ID)+".tail"))
 	}
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+	if err != nil {
 		return fmt.Errorf("remove dead letter %s: %w", e.ID, lost(err))
 	}
 	return nil
