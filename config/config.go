@@ -23,11 +23,14 @@ type Config struct {
 	Limits       Limits           `yaml:"limits"`
 	Models       map[string]Model `yaml:"models"`
 
-	notices []string
+	notices, oldPlaces []string
 }
 
-// Notices are lines for whoever uses the queue or the tables: where an earlier version left them, and what moves them.
+// Notices are lines for whoever uses the configuration, of keys that are gone.
 func (c Config) Notices() []string { return c.notices }
+
+// OldPlaces are lines for whoever uses the queue or the tables: where an earlier version left them, and what moves them.
+func (c Config) OldPlaces() []string { return c.oldPlaces }
 
 // Log says what is written to standard error.
 type Log struct {

@@ -161,7 +161,7 @@ func resolvePaths(c *Config, givenHome bool) error {
 	}
 	c.Home, c.Data = at.home, at.data
 	mapPaths(c, at.resolve)
-	c.notices = append(c.notices, at.notices()...)
+	c.oldPlaces = at.notices()
 	return nil
 }
 

@@ -39,8 +39,8 @@ func TestQueueAndTablesAreNoCache(t *testing.T) {
 	cache, data := userDirs(t)
 	c := load(t, Options{})
 	lies(t, c, data+"/nats", data+"/tables", data+"/scratch")
-	if c.Home != cache || c.Data != data || c.Runtime.Library != cache+"/lib/libonnxruntime.so" || len(c.Notices()) > 0 {
-		t.Errorf("home %s, data %s, library %s, notices %q", c.Home, c.Data, c.Runtime.Library, c.Notices())
+	if c.Home != cache || c.Data != data || c.Runtime.Library != cache+"/lib/libonnxruntime.so" || len(c.OldPlaces()) > 0 {
+		t.Errorf("home %s, data %s, library %s, notices %q", c.Home, c.Data, c.Runtime.Library, c.OldPlaces())
 	}
 	t.Setenv("XDG_DATA_HOME", "relative")
 	if c := load(t, Options{}); c.Data != filepath.Join(os.Getenv("HOME"), ".local/share/textmill") {
@@ -49,12 +49,12 @@ func TestQueueAndTablesAreNoCache(t *testing.T) {
 	home := t.TempDir()
 	fill(t, cache+"/nats", cache+"/tables")
 	c = load(t, Options{Env: []string{"TEXTMILL_HOME=" + home}})
-	if lies(t, c, home+"/nats", home+"/tables", home+"/scratch"); len(c.Notices()) > 0 {
-		t.Errorf("one tree, and yet notices: %q", c.Notices())
+	if lies(t, c, home+"/nats", home+"/tables", home+"/scratch"); len(c.OldPlaces()) > 0 {
+		t.Errorf("one tree, and yet notices: %q", c.OldPlaces())
 	}
 	c = load(t, Options{Set: []string{"data=" + home}})
-	if lies(t, c, home+"/nats", home+"/tables", home+"/scratch"); c.Home != cache || len(c.Notices()) > 0 {
-		t.Errorf("with data set: home %s, notices %q", c.Home, c.Notices())
+	if lies(t, c, home+"/nats", home+"/tables", home+"/scratch"); c.Home != cache || len(c.OldPlaces()) > 0 {
+		t.Errorf("with data set: home %s, notices %q", c.Home, c.OldPlaces())
 	}
 	c = load(t, Options{Set: []string{"data=<home>/d", "export.uri=s3://bucket/x"}})
 	lies(t, c, cache+"/d/nats", "s3://bucket/x", cache+"/d/scratch")
@@ -69,16 +69,16 @@ func TestAnOlderQueueStaysInUse(t *testing.T) {
 	}
 	c := load(t, Options{})
 	lies(t, c, cache+"/nats", cache+"/tables", data+"/scratch")
-	if len(c.Notices()) != 1 {
-		t.Fatalf("notices: %q", c.Notices())
+	if len(c.OldPlaces()) != 1 {
+		t.Fatalf("notices: %q", c.OldPlaces())
 	}
-	_, command, ok := strings.Cut(c.Notices()[0], "run: ")
+	_, command, ok := strings.Cut(c.OldPlaces()[0], "run: ")
 	if out, err := exec.Command("/bin/sh", "-c", command).CombinedOutput(); !ok || err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}
 	c = load(t, Options{})
-	if lies(t, c, data+"/nats", data+"/tables", data+"/scratch"); len(c.Notices()) > 0 {
-		t.Errorf("moved, and yet notices: %q", c.Notices())
+	if lies(t, c, data+"/nats", data+"/tables", data+"/scratch"); len(c.OldPlaces()) > 0 {
+		t.Errorf("moved, and yet notices: %q", c.OldPlaces())
 	}
 	for _, dir := range []string{data + "/nats/something", data + "/tables/something", cache + "/models/something"} {
 		if _, err := os.Stat(dir); err != nil {
@@ -88,8 +88,8 @@ func TestAnOlderQueueStaysInUse(t *testing.T) {
 	if err := os.Symlink(data+"/nats", cache+"/nats"); err != nil {
 		t.Fatal(err)
 	}
-	if c := load(t, Options{}); len(c.Notices()) > 0 {
-		t.Errorf("a link to the new place is no older queue: %q", c.Notices())
+	if c := load(t, Options{}); len(c.OldPlaces()) > 0 {
+		t.Errorf("a link to the new place is no older queue: %q", c.OldPlaces())
 	}
 }
 
@@ -101,14 +101,14 @@ func TestAQueueInBothPlacesIsTold(t *testing.T) {
 	}
 	c := load(t, Options{})
 	lies(t, c, data+"/nats", data+"/tables", data+"/scratch")
-	if len(c.Notices()) != 2 {
-		t.Fatalf("notices: %q", c.Notices())
+	if len(c.OldPlaces()) != 2 {
+		t.Fatalf("notices: %q", c.OldPlaces())
 	}
-	_, set, ok := strings.Cut(c.Notices()[0], "textmill daemon --set nats.embedded.dir=")
+	_, set, ok := strings.Cut(c.OldPlaces()[0], "textmill daemon --set nats.embedded.dir=")
 	if !ok || strings.Trim(set, "'") != cache+"/nats" {
-		t.Errorf("the older queue's jobs are not told of: %s", c.Notices()[0])
+		t.Errorf("the older queue's jobs are not told of: %s", c.OldPlaces()[0])
 	}
-	_, command, _ := strings.Cut(c.Notices()[1], "comes with: ")
+	_, command, _ := strings.Cut(c.OldPlaces()[1], "comes with: ")
 	if out, err := exec.Command("/bin/sh", "-c", command).CombinedOutput(); err != nil {
 		t.Logf("mv tells what it left: %v %s", err, out) // the exit status of mv -n differs between versions
 	}

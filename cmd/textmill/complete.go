@@ -35,7 +35,7 @@ func oneOf(list ...string) names {
 
 // candidates are the names that begin with what was typed.
 func candidates(cmd *cobra.Command, s *settings, of names, typed string) []string {
-	cfg, err := s.load(flagSetting(cmd, "nats-url", "nats.url")...)
+	cfg, err := s.read(flagSetting(cmd, "nats-url", "nats.url")...)
 	if err != nil {
 		return nil
 	}

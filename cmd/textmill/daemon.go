@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,7 @@ Without a config file it serves every model in the cache for the task it was mad
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			more := flagSetting(cmd, "nats-url", "nats.url")
 			more = append(more, flagSetting(cmd, "http-addr", "http.addr")...)
-			cfg, err := s.load(append(more, flagSetting(cmd, "export-uri", "export.uri")...)...)
+			cfg, err := s.read(append(more, flagSetting(cmd, "export-uri", "export.uri")...)...)
 			if err != nil {
 				return err
 			}
@@ -31,7 +32,7 @@ Without a config file it serves every model in the cache for the task it was mad
 				return err
 			}
 			log := logger(cfg, cmd.ErrOrStderr())
-			for _, line := range cfg.Notices() {
+			for _, line := range slices.Concat(cfg.Notices(), cfg.OldPlaces()) {
 				log.Warn(line)
 			}
 			d, err := daemon.New(cmd.Context(), cfg, log, version)

@@ -30,6 +30,8 @@ type settings struct {
 	home string
 	log  string
 	mute bool
+
+	stderr func() io.Writer
 }
 
 func rootCommand() *cobra.Command {
@@ -41,6 +43,7 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	s.stderr = root.ErrOrStderr
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.file, "config", "c", "", "read settings from this YAML `FILE`")
 	flags.StringArrayVar(&s.set, "set", nil, "set one key of the configuration, `PATH=VALUE`; may be repeated")
@@ -131,8 +134,17 @@ func withNearestFlag(c *cobra.Command, err error) error {
 	return err
 }
 
-// load reads the configuration; more are settings that named flags of the command stand for.
+// load is read that also tells of keys that are gone.
 func (s *settings) load(more ...string) (config.Config, error) {
+	cfg, err := s.read(more...)
+	for _, line := range cfg.Notices() {
+		fmt.Fprintln(s.stderr(), "textmill:", line)
+	}
+	return cfg, err
+}
+
+// read reads the configuration; more are settings that named flags of the command stand for.
+func (s *settings) read(more ...string) (config.Config, error) {
 	set := s.set
 	if s.home != "" {
 		set = append(set, "home="+s.home)
@@ -150,7 +162,7 @@ func (s *settings) load(more ...string) (config.Config, error) {
 // loadPlaces is load for commands that meet the queue or the tables: it also says where an earlier version left them.
 func (s *settings) loadPlaces(cmd *cobra.Command, more ...string) (config.Config, error) {
 	cfg, err := s.load(more...)
-	for _, line := range cfg.Notices() {
+	for _, line := range cfg.OldPlaces() {
 		fmt.Fprintln(cmd.ErrOrStderr(), "textmill:", line)
 	}
 	return cfg, err
