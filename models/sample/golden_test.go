@@ -46,6 +46,10 @@ func (g *expected) params() Params {
 			p.TypicalP = v
 		case "epsilon_cutoff":
 			p.EpsilonCutoff = v
+		case "eta_cutoff":
+			p.EtaCutoff = v
+		case "top_h":
+			p.TopH = v
 		case "repetition_penalty":
 			p.RepetitionPenalty = v
 		default:

@@ -231,5 +231,10 @@ func (s *Scratch) typical(mass float32) {
 		}
 	}
 	s.kept = s.kept[:n]
+	if left := s.topScore(); left < top { // the most probable may have gone, which the weights are measured by
+		for i := range s.kept {
+			s.kept[i].weight = float32(exp(s.kept[i].score - left))
+		}
+	}
 	s.measure()
 }

@@ -80,6 +80,7 @@ FILES = [  # a file, the requests that it is tried with
     ({**S, "epsilon_cutoff": 0.02}, [{}, {"epsilon_cutoff": 0.1}]),
     ({**S, "eta_cutoff": 0.05}, [{}, {"temperature": 3}]),
     ({**S, "eta_cutoff": 0.3, "epsilon_cutoff": 0.01, "typical_p": 0.9, "min_p": 0.01, "top_p": 0.9, "top_h": 0.9, "temperature": 1.3}, [{}]),
+    ({**S, "typical_p": 0.2, "eta_cutoff": 0.1}, [{}, {"temperature": 1.5}]),  # the first may drop the likeliest token
     ({**S, "top_h": 0.4}, [{}, {"temperature": 4}, {"top_k": 3}]),
     ({**S, "top_h": 0.95}, [{}]),
     ({**S, "renormalize_logits": False, "min_p": 0.2}, [{}]),

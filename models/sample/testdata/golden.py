@@ -27,7 +27,8 @@ CASES = [
     {"repetition_penalty": 1.1}, {"repetition_penalty": 1.3, "temperature": 0.7, "top_k": 20, "top_p": 0.8}, {"repetition_penalty": 0.8},
     {"top_k": 100000}, {"top_p": 1.0},
     {"temperature": 0.9, "top_k": 30, "top_p": 0.92, "min_p": 0.02, "repetition_penalty": 1.15},
-    {"top_p": 0.0001}, {"typical_p": 0.9}, {"epsilon_cutoff": 0.01},
+    {"top_p": 0.0001}, {"typical_p": 0.9}, {"epsilon_cutoff": 0.01}, {"top_h": 0.4}, {"eta_cutoff": 0.02},
+    {"top_h": 0.8, "top_k": 20, "temperature": 1.5}, {"typical_p": 0.3, "eta_cutoff": 0.3},
 ]
 MORE = CASES + [
     {"top_k": 5000}, {"top_p": 0.5}, {"top_p": 0.999}, {"top_p": 0.99, "temperature": 1.7}, {"top_k": 3000, "top_p": 0.7},
@@ -59,6 +60,8 @@ def processors(p):
         out.append(lp.RepetitionPenaltyLogitsProcessor(penalty=p["repetition_penalty"]))
     if p.get("temperature", 1.0) != 1.0:
         out.append(lp.TemperatureLogitsWarper(p["temperature"]))
+    if p.get("top_h"):
+        out.append(lp.TopHLogitsWarper(top_h=p["top_h"]))
     if p.get("top_k"):
         out.append(lp.TopKLogitsWarper(top_k=p["top_k"]))
     if p.get("top_p", 1.0) < 1.0:
@@ -69,6 +72,8 @@ def processors(p):
         out.append(lp.TypicalLogitsWarper(mass=p["typical_p"]))
     if p.get("epsilon_cutoff"):
         out.append(lp.EpsilonLogitsWarper(epsilon=p["epsilon_cutoff"]))
+    if p.get("eta_cutoff"):
+        out.append(lp.EtaLogitsWarper(epsilon=p["eta_cutoff"]))
     return out
 
 
@@ -105,6 +110,8 @@ def main():
             ids = json.load(open(os.path.join(HERE, "prompt_ids.json")))
         logits = torch.tensor(json.loads(gzip.open(os.path.join(HERE, f"logits_{name}.json.gz")).read()), dtype=torch.float32)
         for params in MORE if name.startswith("wide") else CASES:
+            if "top_h" in params and ("ties" in name or "flat" in name):
+                continue  # which of equal logits torch.topk puts first, nothing says
             lines.append(json.dumps(row(name, params, ids, logits)) + "\n")
     write("sampling.jsonl", "".join(lines))
 
