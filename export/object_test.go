@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"textmill/export/delta"
 	"textmill/export/disk"
 	"textmill/export/internal/foreign"
@@ -27,6 +29,21 @@ func scratch(t *testing.T) func(*Options) {
 	t.Helper()
 	dir := t.TempDir()
 	return func(o *Options) { o.Scratch = dir }
+}
+
+// What lies on this machine on its way to a bucket is no more open than a table in a directory.
+func TestModesOfTheScratchDirectory(t *testing.T) {
+	s3.ForTest(t)
+	dir := filepath.Join(t.TempDir(), "scratch")
+	before := unix.Umask(0)
+	defer unix.Umask(before)
+	tab := table(t, openStore(t, tablesURI, func(o *Options) { o.Scratch = dir }))
+	put(t, tab, "a")
+	add(t, begin(t, tab), "b")
+	dirs, files := modesBelow(t, dir)
+	if dirs[disk.DirMode] == 0 || len(dirs) != 1 || files[disk.FileMode] != 2 || len(files) != 1 { // an open part and a lock
+		t.Errorf("directories %v, files %v", dirs, files)
+	}
 }
 
 func TestTableInABucket(t *testing.T) {

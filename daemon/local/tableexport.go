@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +40,8 @@ func TableExport(ctx context.Context, o TableExportOptions) (err error) {
 	if o.File == "" || o.File == "-" {
 		return exportTo(ctx, o, o.Out)
 	}
-	f, err := os.CreateTemp(filepath.Dir(o.File), "."+filepath.Base(o.File)+"-*")
+	name := filepath.Join(filepath.Dir(o.File), "."+filepath.Base(o.File)+"-"+rand.Text())
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) // #nosec G302 -- less the umask, as a shell makes it
 	if err != nil {
 		return err
 	}
@@ -48,7 +50,7 @@ func TableExport(ctx context.Context, o TableExportOptions) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	err = errors.Join(f.Chmod(0o644), exportTo(ctx, o, f))
+	err = exportTo(ctx, o, f)
 	if err == nil {
 		err = f.Sync()
 	}

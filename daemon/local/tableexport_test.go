@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"textmill/export"
 )
 
@@ -212,8 +214,14 @@ func TestExportOfARowThatIsGone(t *testing.T) {
 func TestExportToAFile(t *testing.T) {
 	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{generated("a", 0, "x", "stop", nil)})
 	file := filepath.Join(t.TempDir(), "out.jsonl")
-	if err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file}); err != nil {
+	before := unix.Umask(0o027)
+	err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file})
+	unix.Umask(before)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("%v, %v; the umask leaves 0640", info, err)
 	}
 	got, err := os.ReadFile(file)
 	if err != nil || string(got) != exported(t, dir, "")[0]+"\n" {
