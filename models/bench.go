@@ -5,6 +5,8 @@ import (
 	"errors"
 	"path/filepath"
 	"time"
+
+	"textmill/models/internal/learned"
 )
 
 // A Benchmark is what a model does on this machine, batch size by batch size.
@@ -42,5 +44,5 @@ func Bench(ctx context.Context, spec *Spec, o SessionOptions, span time.Duration
 		Model: spec.Name, SHA256: spec.SHA256, Device: e.device, Threads: e.threads, Workers: e.Workers(),
 		Rates: rates, Best: best(rates),
 	}
-	return b, writeBook(filepath.Join(o.Home, "batch-tokens.json"), e.machineKey(), b.Best)
+	return b, learned.Write(filepath.Join(o.Home, "batch-tokens.json"), spec.machineKey(e.device, e.threads), b.Best)
 }

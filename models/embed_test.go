@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"textmill/models/internal/learned"
 )
 
 func openTiny(t *testing.T, m tiny, change files) *Embedder {
@@ -196,7 +198,7 @@ func TestBatchSizeIsLearnedOnce(t *testing.T) {
 	if len(b.Rates) == 0 || b.Rates[0].TokensPerSecond <= 0 || b.Workers != 1 || b.Device != "cpu" {
 		t.Errorf("%+v", b)
 	}
-	if err := writeBook(o.Home+"/batch-tokens.json", (&Embedder{spec: spec, device: "cpu", threads: 1}).machineKey(), 777); err != nil {
+	if err := learned.Write(o.Home+"/batch-tokens.json", spec.machineKey("cpu", 1), 777); err != nil {
 		t.Fatal(err)
 	}
 	e, err := OpenEmbedder(t.Context(), spec, o)

@@ -48,6 +48,7 @@ type Embedder struct {
 	device  string
 	threads int
 	budget  int
+	company Company
 	notes   []string
 }
 
@@ -57,7 +58,8 @@ var ErrRow = errors.New("cannot embed the row")
 // ErrNaN is the class of rows whose vector holds a value that is no number. Embed marks them with a nil Vector.
 var ErrNaN = errors.New("the model made a value that is not a number")
 
-// OpenEmbedder checks the bundle's files against their recorded hashes, loads the model and learns its batch size.
+// OpenEmbedder checks the bundle's files against their recorded hashes, loads the model, finds out what company
+// does to vectors and learns the batch size; both are remembered.
 func OpenEmbedder(ctx context.Context, spec *Spec, o SessionOptions) (*Embedder, error) {
 	if spec.Task != TaskEmbed {
 		return nil, fmt.Errorf("%w: %s was made to %s, not to embed", ErrBundle, spec.Name, spec.Task)
@@ -75,6 +77,9 @@ func OpenEmbedder(ctx context.Context, spec *Spec, o SessionOptions) (*Embedder,
 	e := &Embedder{spec: spec, threads: o.Threads, budget: o.BatchTokens}
 	if err := e.open(o); err != nil {
 		return nil, err
+	}
+	if err := e.settleCompany(ctx, o); err != nil {
+		return nil, errors.Join(err, e.Close())
 	}
 	if err := e.settleBudget(ctx, o); err != nil {
 		return nil, errors.Join(err, e.Close())

@@ -1,20 +1,16 @@
 package models
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"textmill/models/internal/learned"
 )
 
 // budgets are the batch sizes, in padded tokens, that learning tries from small to large.
@@ -37,8 +33,8 @@ func (e *Embedder) settleBudget(ctx context.Context, o SessionOptions) error {
 		return nil
 	}
 	book := filepath.Join(o.Home, "batch-tokens.json")
-	key := e.machineKey()
-	known, err := readBook(book)
+	key := e.spec.machineKey(e.device, e.threads)
+	known, err := learned.Read[int](book)
 	if err != nil {
 		return err
 	}
@@ -51,28 +47,10 @@ func (e *Embedder) settleBudget(ctx context.Context, o SessionOptions) error {
 	}
 	e.budget = best(rates)
 	o.Log.Info("batch size learned", "model", e.spec.Name, "device", e.device, "threads", e.threads, "batch_tokens", e.budget)
-	if err := writeBook(book, key, e.budget); err != nil {
+	if err := learned.Write(book, key, e.budget); err != nil {
 		o.Log.Warn("batch size cannot be kept, it will be learned again", "error", err)
 	}
 	return nil
-}
-
-// machineKey names everything that the best batch size depends on.
-func (e *Embedder) machineKey() string {
-	return fmt.Sprintf("%.16s %s %s threads=%d %s", e.spec.SHA256, e.spec.Graph, e.device, e.threads, processor())
-}
-
-// processor is the processor's model, as far as the system tells.
-func processor() string {
-	if f, err := os.Open("/proc/cpuinfo"); err == nil {
-		defer f.Close()
-		for lines := bufio.NewScanner(f); lines.Scan(); {
-			if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
-				return strings.TrimSpace(value)
-			}
-		}
-	}
-	return runtime.GOARCH
 }
 
 // best is the smallest batch size within 3 % of the fastest: it pads less and needs less memory.
@@ -151,44 +129,4 @@ func sampleRows(budget, length int) []Row {
 		}
 	}
 	return rows
-}
-
-func readBook(path string) (map[string]int, error) {
-	known := map[string]int{}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return known, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if json.Unmarshal(data, &known) != nil {
-		return map[string]int{}, nil //nolint:nilerr // it can be learned again
-	}
-	return known, nil
-}
-
-// writeBook adds one entry. Of two processes that learn at once one may win; the other's entry is learned again.
-func writeBook(path, key string, budget int) error {
-	known, err := readBook(path)
-	if err != nil {
-		return err
-	}
-	known[key] = budget
-	data, err := json.MarshalIndent(known, "", "  ")
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".batch-tokens-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

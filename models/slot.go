@@ -20,14 +20,11 @@ type slot struct {
 
 // embed pads rows into one batch, runs it and pools.
 func (s *slot) embed(ctx context.Context, e *Embedder, rows []Row) ([]Vector, error) {
-	width := 0
-	for _, r := range rows {
-		width = max(width, len(r.IDs))
-	}
+	run, width := e.fit(rows)
 	for _, in := range e.spec.output.inputs {
-		s.fill(in.role, rows, width, e.spec)
+		s.fill(in.role, run, width, e.spec)
 	}
-	if err := s.run(ctx, e, len(rows), width); err != nil {
+	if err := s.run(ctx, e, len(run), width); err != nil {
 		return nil, err
 	}
 	return pool(rows, s.out, width, e.spec), nil

@@ -17,6 +17,7 @@ type tiny struct {
 	types     bool   // has an input token_type_ids (which changes nothing)
 	pooled    bool   // gives the mean over all positions, padding included, in rank 2 only
 	quantize  bool   // has a DynamicQuantizeLinear beside the path
+	ranged    bool   // rounds all values to 8 bits by the range of the whole run
 	external  string // keeps the table in this file
 	extra     string // has another input
 	half      bool   // gives float16
@@ -103,7 +104,7 @@ func (m tiny) onnx(t *testing.T, dir string) []byte {
 		output = "last_hidden_state"
 	}
 	tokens := output
-	if m.positions || m.pooled || m.half {
+	if m.positions || m.pooled || m.half || m.ranged {
 		tokens = "tokens"
 	}
 	g := message(node("Gather", []string{"table", "input_ids"}, []string{tokens}), bytesField(5, table),
@@ -124,6 +125,10 @@ func (m tiny) onnx(t *testing.T, dir string) []byte {
 	if m.half {
 		to := message(textField(1, "to"), intField(3, 10), intField(20, 2))
 		g = append(g, node("Cast", []string{"tokens"}, []string{output}, to)...)
+	}
+	if m.ranged {
+		g = append(g, node("DynamicQuantizeLinear", []string{"tokens"}, []string{"q8", "step", "middle"})...)
+		g = append(g, node("DequantizeLinear", []string{"q8", "step", "middle"}, []string{output})...)
 	}
 	if m.pooled {
 		axes := message(textField(1, "axes"), intField(8, 1), intField(20, 7))

@@ -84,7 +84,7 @@ func (g *Generator) enter(s *sequence) {
 		if g.slots[i] != nil {
 			continue
 		}
-		if n := common(s.Prompt, tokens); slot < 0 || n > held && n >= reuseTokens {
+		if n := g.common(s.Prompt, tokens); slot < 0 || n > held && n >= reuseTokens {
 			slot, held = i, n
 		}
 	}
@@ -109,7 +109,7 @@ func (g *Generator) hold(slot, from, n int) {
 func (g *Generator) share(slot int) {
 	s, best, from := g.slots[slot], 0, slot
 	for i, tokens := range g.kept {
-		if n := common(s.Prompt, tokens); n > best {
+		if n := g.common(s.Prompt, tokens); n > best {
 			best, from = n, i
 		}
 	}
@@ -121,10 +121,10 @@ func (g *Generator) share(slot int) {
 // reuseTokens is the shortest common start of two prompts that is worth a copy.
 const reuseTokens = 8
 
-// common is how many tokens of a prompt need not be run again. The last two always are: for the logits, and see part.
-func common(prompt, held []int32) int {
+// common is how many tokens of a prompt need not be run again. The last one always is, for the logits.
+func (g *Generator) common(prompt, held []int32) int {
 	n := 0
-	for n < len(prompt)-2 && n < len(held) && prompt[n] == held[n] {
+	for g.shares && n < len(prompt)-1 && n < len(held) && prompt[n] == held[n] {
 		n++
 	}
 	return n

@@ -2,7 +2,10 @@ package generate
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -55,6 +58,32 @@ func (c *cache) copy(to, from, tokens int) {
 	for layer := range c.layers {
 		for h := range c.heads {
 			copy(c.head(layer, to, h)[:tokens*c.size], c.head(layer, from, h)[:tokens*c.size])
+		}
+	}
+}
+
+// same tells whether two slots hold the same bits for the tokens between.
+func (c *cache) same(a, b, from, to int) bool {
+	for layer := range c.layers {
+		for h := range c.heads {
+			if !slices.EqualFunc(c.head(layer, a, h)[from*c.size:to*c.size], c.head(layer, b, h)[from*c.size:to*c.size], func(x, y float32) bool {
+				return math.Float32bits(x) == math.Float32bits(y) || x != x && y != y
+			}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// draw fills the first tokens of a slot with any numbers.
+func (c *cache) draw(r *rand.Rand, slot, tokens int) {
+	for layer := range c.layers {
+		for h := range c.heads {
+			line := c.head(layer, slot, h)[:tokens*c.size]
+			for i := range line {
+				line[i] = 2*r.Float32() - 1
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -20,6 +21,7 @@ import (
 // so that texts run one after the other. What a text gets never depends on the others.
 type exported struct {
 	d       *models.Decoder
+	prompts models.Shape // of runs of prefill
 	inputs  []string
 	session *onnx.Session
 	slots   []growing
@@ -33,9 +35,9 @@ type exported struct {
 // growing is the cache of one slot: what the next run reads, and where it writes.
 type growing struct{ past, present [][]byte }
 
-func openExported(spec *models.Spec, o Options, slots int) (*exported, error) {
+func openExported(spec *models.Spec, o Options) (*exported, error) {
 	d := spec.Decoder
-	e := &exported{d: d, slots: make([]growing, slots), elem: ort.TensorElementDataTypeFloat, bytes: 4}
+	e := &exported{d: d, prompts: models.Any, elem: ort.TensorElementDataTypeFloat, bytes: 4}
 	if d.CacheType == "float16" {
 		e.elem, e.bytes = ort.TensorElementDataTypeFloat16, 2
 	}
@@ -75,18 +77,37 @@ func openExported(spec *models.Spec, o Options, slots int) (*exported, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: load %s: %w", models.ErrBundle, spec.GraphPath(), err)
 	}
-	for i := range e.slots {
-		e.slots[i] = growing{make([][]byte, 2*d.Layers), make([][]byte, 2*d.Layers)}
-	}
-	e.logits = make([]float32, slots*d.VocabSize)
 	return e, nil
 }
 
-func (e *exported) minRows() int { return 1 }
+// reserve makes slots, whose room grows with what they hold.
+func (e *exported) reserve(slots, _ int) error {
+	e.slots = make([]growing, slots)
+	for i := range e.slots {
+		e.slots[i] = growing{make([][]byte, 2*e.d.Layers), make([][]byte, 2*e.d.Layers)}
+	}
+	e.logits = make([]float32, slots*e.d.VocabSize)
+	return nil
+}
+
+func (e *exported) fill(s models.Shape) bool {
+	if s != models.Any && e.lastOnly() {
+		return false
+	}
+	e.prompts = s
+	return true
+}
+
+// lastOnly tells that the graph scores no position but a run's last.
+func (e *exported) lastOnly() bool { return e.out.Dims[1] == 1 }
 
 func (e *exported) prefill(ctx context.Context, slot, used int, ids []int32) ([]float32, error) {
 	out := e.logits[:e.d.VocabSize]
-	return out, e.one(ctx, slot, used, ids, out)
+	filled := ids
+	for n := e.prompts.Fit(len(ids)); len(filled) < n; { // what comes later changes nothing before it
+		filled = append(filled[:len(filled):len(filled)], ids[0])
+	}
+	return out, e.one(ctx, slot, used, filled, len(ids)-1, out)
 }
 
 func (e *exported) decode(ctx context.Context, first int, rows []row) ([][]float32, error) {
@@ -96,15 +117,15 @@ func (e *exported) decode(ctx context.Context, first int, rows []row) ([][]float
 		if r.idle {
 			continue
 		}
-		if err := e.one(ctx, first+i, r.used, []int32{r.id}, out[i]); err != nil {
+		if err := e.one(ctx, first+i, r.used, []int32{r.id}, 0, out[i]); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// one runs new tokens of one slot and gives the logits of the last one.
-func (e *exported) one(ctx context.Context, slot, used int, ids []int32, logits []float32) (err error) {
+// one runs new tokens of one slot and gives the logits of one of them.
+func (e *exported) one(ctx context.Context, slot, used int, ids []int32, scored int, logits []float32) (err error) {
 	var inputs, outputs []ort.Value
 	defer func() { err = errors.Join(err, onnx.Destroy(append(inputs, outputs...)...)) }()
 	for _, name := range e.inputs {
@@ -115,17 +136,17 @@ func (e *exported) one(ctx context.Context, slot, used int, ids []int32, logits 
 		inputs = append(inputs, v)
 	}
 	positions := len(ids)
-	if e.out.Dims[1] == 1 {
-		positions = 1 // the graph scores only the last one
+	if e.lastOnly() {
+		positions, scored = 1, 0
 	}
-	scored, err := e.scored(positions)
+	all, err := e.scores(positions)
 	if err != nil {
 		return err
 	}
-	outputs = append(outputs, scored)
+	outputs = append(outputs, all)
 	s := &e.slots[slot]
 	if held := len(s.past[0]) / (e.d.KVHeads * e.d.HeadSize * e.bytes); held > used {
-		e.move(slot, slot, used) // of an ended text, or of a run that failed beside this one and is repeated
+		e.move(slot, slot, used) // of an ended text, of what filled up a run, or of a run that failed beside this one and is repeated
 	}
 	for i := range s.past {
 		past, err := e.tensor(&s.past[i], used)
@@ -142,13 +163,13 @@ func (e *exported) one(ctx context.Context, slot, used int, ids []int32, logits 
 	if err := onnx.Run(ctx, e.session, inputs, outputs); err != nil {
 		return err
 	}
-	e.last(positions, logits)
+	e.read(scored, logits)
 	s.past, s.present = s.present, s.past
 	return nil
 }
 
-// scored is the tensor that the graph writes logits into, over memory that is kept.
-func (e *exported) scored(positions int) (ort.Value, error) {
+// scores is the tensor that the graph writes logits into, over memory that is kept.
+func (e *exported) scores(positions int) (ort.Value, error) {
 	elem, size := ort.TensorElementDataType(ort.TensorElementDataTypeFloat), 4
 	if e.out.Type == graph.Float16 {
 		elem, size = ort.TensorElementDataTypeFloat16, 2
@@ -158,13 +179,13 @@ func (e *exported) scored(positions int) (ort.Value, error) {
 	return ort.NewCustomDataTensor([]int64{1, int64(positions), int64(e.d.VocabSize)}, e.all, elem)
 }
 
-// last reads the logits of the last position.
-func (e *exported) last(positions int, logits []float32) {
+// read gives the logits of a position.
+func (e *exported) read(position int, logits []float32) {
 	if e.out.Type == graph.Float16 {
-		onnx.Widen(logits, e.all[2*(positions-1)*e.d.VocabSize:])
+		onnx.Widen(logits, e.all[2*position*e.d.VocabSize:])
 		return
 	}
-	data := e.all[4*(positions-1)*e.d.VocabSize:]
+	data := e.all[4*position*e.d.VocabSize:]
 	for i := range logits {
 		logits[i] = math.Float32frombits(binary.NativeEndian.Uint32(data[4*i:]))
 	}
@@ -213,6 +234,20 @@ func (e *exported) move(to, from, used int) {
 		}
 		e.slots[to].past[i] = fresh
 	}
+}
+
+func (e *exported) same(a, b, from, to int) bool {
+	line := e.d.HeadSize * e.bytes
+	for i := range e.slots[a].past {
+		x, y := e.slots[a].past[i], e.slots[b].past[i]
+		for h := range e.d.KVHeads {
+			at, bt := h*len(x)/e.d.KVHeads, h*len(y)/e.d.KVHeads
+			if !bytes.Equal(x[at+from*line:at+to*line], y[bt+from*line:bt+to*line]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (e *exported) release(slot, kept int) error {

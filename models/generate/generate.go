@@ -120,6 +120,9 @@ type Generator struct {
 	tokens int // that live texts may hold together
 	notes  []string
 
+	company models.Company // what it does to bits
+	shares  bool           // a prompt may begin with what another one left
+
 	in      chan *sequence
 	later   chan *sequence // those that others come before
 	running context.Context
@@ -149,12 +152,15 @@ func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 	var err error
 	switch spec.Decoder.Layout {
 	case models.SlotsLayout:
-		g.run, err = openSlotted(spec, g.o, g.o.Slots, g.length)
+		g.run, err = openSlotted(spec, g.o)
 	default:
-		g.run, err = openExported(spec, g.o, g.o.Slots)
+		g.run, err = openExported(spec, g.o)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if err := g.settleShapes(ctx); err != nil {
+		return nil, errors.Join(err, g.run.close())
 	}
 	g.in, g.later = make(chan *sequence, g.o.Slots), make(chan *sequence, g.o.Slots)
 	g.running, g.stop = context.WithCancelCause(context.Background())
@@ -181,7 +187,7 @@ func (g *Generator) settleSizes(o Options) (err error) {
 	if o.Memory <= 0 {
 		o.Memory = DefaultMemory
 	}
-	o.Slots = max(o.Slots, 2) // graphs may need a second row to give a row the same bits
+	o.Slots = max(o.Slots, 2)
 	d := g.spec.Decoder
 	g.length = max(d.MaxPositions, 2)
 	if o.MaxLength > 0 {
@@ -202,6 +208,20 @@ func (g *Generator) settleSizes(o Options) (err error) {
 	}
 	g.o = o
 	return nil
+}
+
+// settleShapes finds out how runs must look, and makes room for them.
+func (g *Generator) settleShapes(ctx context.Context) error {
+	if err := g.settleCompany(ctx); err != nil {
+		return err
+	}
+	g.o.Slots = g.company.Runs.Fit(g.o.Slots)
+	beyond := 0 // the longest prompt, which leaves room for a token
+	if g.shares {
+		beyond = max(g.company.Prefill.Most()-1, 0)
+	}
+	g.length = min(g.length, max(g.spec.Decoder.MaxPositions-beyond, 2))
+	return g.run.reserve(g.o.Slots, g.length+beyond)
 }
 
 // MaxLength is how many tokens prompt and text of one request may have together.

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// chunkTokens is how much of a prompt one run takes.
+	// chunkTokens is how much of a prompt one run takes: a multiple of all that a Shape asks for.
 	chunkTokens = 256
 	// turnTokens is how many tokens of prompts run between two steps of the texts that are being made.
 	turnTokens = 512
@@ -53,18 +53,6 @@ func (g *Generator) serve() {
 	}
 }
 
-// part is how many of a prompt's remaining tokens the next run takes. However a prompt is cut, it comes to the same bits, but
-// for one thing: attention takes 2 × head_size queries at a time, and a single query goes another way through the processor.
-// So no run has a single one left over, unless the prompt is no longer.
-func (g *Generator) part(rest int) int {
-	block := 2 * g.spec.Decoder.HeadSize
-	n := min(rest, chunkTokens)
-	if n < rest && rest-n == 1 || n > 1 && n%block == 1 {
-		n -= 2
-	}
-	return max(n, 1)
-}
-
 // prefill runs prompts in the order of their arrival, about turnTokens tokens of them.
 func (g *Generator) prefill() {
 	for budget := turnTokens; budget > 0; {
@@ -86,7 +74,7 @@ func (g *Generator) prefillChunk(slot int, s *sequence) int {
 		s.begun = true
 		g.share(slot)
 	}
-	part := s.Prompt[s.used:][:g.part(len(s.Prompt)-s.used)]
+	part := s.Prompt[s.used:min(len(s.Prompt), s.used+chunkTokens)]
 	var logits []float32
 	err := g.timed(RunStats{Rows: 1, Tokens: len(part), Padded: len(part)}, func(ctx context.Context) (err error) {
 		logits, err = g.run.prefill(ctx, slot, s.used, part)
@@ -184,7 +172,7 @@ func (g *Generator) step() {
 	if n == 0 {
 		return
 	}
-	n = max(n, min(g.run.minRows(), len(g.slots)))
+	n = g.company.Runs.Fit(n)
 	g.rows = g.rows[:0]
 	for i := range n {
 		r := row{used: len(g.kept[i]), idle: true}
@@ -216,15 +204,16 @@ func (g *Generator) decode(first, end int) {
 		logits, err = g.run.decode(ctx, first, g.rows[first:end])
 		return err
 	})
-	switch least := g.run.minRows(); {
+	shape := g.company.Runs
+	half := shape.Fit((end - first) / 2)
+	switch {
 	case err == nil:
 		g.choose(first, logits)
 	case g.running.Err() != nil:
 		g.abandon()
-	case end-first >= 2*least && end-first > 1:
-		middle := first + (end-first)/2
-		g.decode(first, middle)
-		g.decode(middle, end)
+	case end-first > 1 && half < end-first && shape.Fit(end-first-half) == end-first-half:
+		g.decode(first, first+half)
+		g.decode(first+half, end)
 	default:
 		for i := first; i < end; i++ {
 			if !g.rows[i].idle {

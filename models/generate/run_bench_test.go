@@ -40,8 +40,11 @@ func BenchmarkRun(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		run, err := openSlotted(spec, Options{SessionOptions: o}, 64, 512)
+		run, err := openSlotted(spec, Options{SessionOptions: o})
 		if err != nil {
+			b.Fatal(err)
+		}
+		if err := run.reserve(64, 512); err != nil {
 			b.Fatal(err)
 		}
 		name := c.name + filepath.Base(spec.Graph)

@@ -22,8 +22,12 @@ type runner interface {
 	move(to, from, used int)
 	// release gives back the memory of what a slot holds beyond its first tokens.
 	release(slot, kept int) error
-	// minRows is how many slots a decode must have for its bits not to depend on how many there are.
-	minRows() int
+	// reserve gives the slots room for so many tokens each. What they held is lost.
+	reserve(slots, length int) error
+	// fill has runs of prefill filled up to a Shape; false means that this graph's cannot be.
+	fill(s models.Shape) bool
+	// same tells whether two slots hold the same bits for a range of tokens.
+	same(a, b, from, to int) bool
 	close() error
 }
 
@@ -38,7 +42,7 @@ type row struct {
 // slotted runs graphs of textmill's own layout, which package checkpoint specifies.
 type slotted struct {
 	d       *models.Decoder
-	rows    int // that a run must have
+	prompts models.Shape // of runs of prefill
 	session *onnx.Session
 	cache   *cache
 	views   map[[2]int][]ort.Value // of the cache, by first slot and number of slots
@@ -47,17 +51,9 @@ type slotted struct {
 	lens    []int32
 }
 
-func openSlotted(spec *models.Spec, o Options, slots, length int) (_ *slotted, err error) {
+func openSlotted(spec *models.Spec, o Options) (_ *slotted, err error) {
 	d := spec.Decoder
-	s := &slotted{d: d, rows: 1, views: map[[2]int][]ort.Value{}}
-	for _, g := range d.Graphs {
-		if g.File == spec.Graph {
-			s.rows = max(g.MinRows, 1)
-		}
-	}
-	if s.rows > 2 {
-		return nil, fmt.Errorf("%w: min_rows of %s is %d", models.ErrBundle, spec.Graph, s.rows)
-	}
+	s := &slotted{d: d, prompts: models.Any}
 	inputs, outputs := []string{"input_ids", "seqlens_k", "total_sequence_length", "logits_positions"}, []string{"logits"}
 	for i := range d.Layers {
 		for _, part := range []string{"key", "value"} {
@@ -72,21 +68,43 @@ func openSlotted(spec *models.Spec, o Options, slots, length int) (_ *slotted, e
 	if err != nil {
 		return nil, fmt.Errorf("%w: load %s: %w", models.ErrBundle, spec.GraphPath(), err)
 	}
-	if s.cache, err = newCache(d, slots, length); err != nil {
-		return nil, errors.Join(err, s.session.Destroy())
-	}
-	s.logits = make([]float32, slots*d.VocabSize)
 	return s, nil
 }
 
-func (s *slotted) minRows() int { return s.rows }
+func (s *slotted) reserve(slots, length int) (err error) {
+	if err := s.free(); err != nil {
+		return err
+	}
+	s.views, s.logits = map[[2]int][]ort.Value{}, make([]float32, slots*s.d.VocabSize)
+	s.cache, err = newCache(s.d, slots, length)
+	return err
+}
+
+// free gives the cache back.
+func (s *slotted) free() (err error) {
+	for _, v := range s.views {
+		err = errors.Join(err, onnx.Destroy(v...))
+	}
+	if s.cache != nil {
+		err = errors.Join(err, s.cache.close())
+	}
+	s.views, s.cache = nil, nil
+	return err
+}
+
+func (s *slotted) fill(shape models.Shape) bool {
+	s.prompts = shape
+	return true
+}
+
+func (s *slotted) same(a, b, from, to int) bool { return s.cache.same(a, b, from, to) }
 
 func (s *slotted) prefill(ctx context.Context, slot, used int, ids []int32) ([]float32, error) {
 	s.ids = s.ids[:0]
 	for _, id := range ids {
 		s.ids = append(s.ids, int64(id))
 	}
-	for len(s.ids) < s.rows { // what comes later changes nothing before it, and the slot's next token takes its place
+	for n := s.prompts.Fit(len(ids)); len(s.ids) < n; { // what comes later changes nothing before it, and the slot's next token takes its place
 		s.ids = append(s.ids, s.ids[0])
 	}
 	s.lens = append(s.lens[:0], int32(used+len(s.ids)-1))
@@ -176,10 +194,4 @@ func (s *slotted) move(to, from, used int) {
 
 func (s *slotted) release(slot, kept int) error { return s.cache.release(slot, kept) }
 
-func (s *slotted) close() error {
-	var err error
-	for _, v := range s.views {
-		err = errors.Join(err, onnx.Destroy(v...))
-	}
-	return errors.Join(err, s.session.Destroy(), s.cache.close())
-}
+func (s *slotted) close() error { return errors.Join(s.free(), s.session.Destroy()) }

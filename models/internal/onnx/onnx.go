@@ -48,6 +48,9 @@ func Load(library string) error {
 	return nil
 }
 
+// Version is that of the loaded library.
+func Version() string { return ort.GetVersion() }
+
 // A Session is a loaded graph. It is safe for concurrent use.
 type Session = ort.DynamicAdvancedSession
 

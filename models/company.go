@@ -1,0 +1,137 @@
+package models
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"textmill/models/internal/graph"
+	"textmill/models/internal/learned"
+	"textmill/models/internal/onnx"
+)
+
+// A Shape says how many rows a run needs for each row to come to the same bits whatever the others are: Least at least, and a
+// multiple of Multiple. The zero Shape means that no such number is known.
+type Shape struct {
+	Least    int `json:"least"`
+	Multiple int `json:"multiple"`
+}
+
+// Any is the Shape of graphs whose rows never depend on each other.
+var Any = Shape{1, 1}
+
+// Holds tells whether there is such a number.
+func (s Shape) Holds() bool { return s.Least > 0 && s.Multiple > 0 }
+
+// Fit is the fewest rows, n or more, that a run may have.
+func (s Shape) Fit(n int) int {
+	if !s.Holds() {
+		return n
+	}
+	n = max(n, s.Least)
+	return (n + s.Multiple - 1) / s.Multiple * s.Multiple
+}
+
+// Most is how many rows beyond its own a run may need.
+func (s Shape) Most() int { return max(s.Least, s.Multiple, 1) - 1 }
+
+func (s Shape) String() string {
+	switch {
+	case !s.Holds():
+		return "in no run"
+	case s == Any:
+		return "in every run"
+	case s.Multiple == 1:
+		return fmt.Sprintf("in runs of %d and more", s.Least)
+	}
+	return fmt.Sprintf("in runs of a multiple of %d from %d on", s.Multiple, s.Least)
+}
+
+// mostLeast is the largest number of rows that is worth its work.
+const mostLeast = 16
+
+// FindShape gives the least demand that all sizes which were tried meet: same tells of each whether its rows came to the same
+// bits as in a large run. Sizes that are multiples of twice a number are no evidence for the number.
+func FindShape(same map[int]bool) Shape {
+	for multiple := 1; multiple <= mostLeast; multiple *= 2 {
+		s := Shape{multiple, multiple}
+		for n, ok := range same {
+			if n%multiple == 0 && !ok {
+				s.Least = max(s.Least, n+multiple)
+			}
+		}
+		tried, agree := 0, 0
+		for n := range same {
+			if n%(2*multiple) == multiple {
+				tried++
+				if n >= s.Least {
+					agree++
+				}
+			}
+		}
+		if s.Least <= mostLeast && agree > 0 && agree >= min(tried, 2) {
+			return s
+		}
+	}
+	return Shape{}
+}
+
+// Company is what other rows of a run do to a row's bits, as it was measured with a graph on this machine.
+type Company struct {
+	// Runs counts the tokens of an embedding run, or the texts that a decode gives one more token.
+	Runs Shape `json:"runs"`
+	// Prefill counts the tokens of a run that takes a part of a prompt.
+	Prefill Shape `json:"prefill,omitzero"`
+	// Apart is by how much a value was off where no Shape was found, in parts of the greatest one.
+	Apart float64 `json:"apart,omitempty"`
+	// Rate is about how many tokens a second a decode of RateRows texts makes.
+	Rate     float64 `json:"rate,omitempty"`
+	RateRows int     `json:"rate_rows,omitempty"`
+}
+
+// companyBook is the file under home that keeps what was measured. Another way of measuring needs another name.
+const companyBook = "run-shapes-1.json"
+
+// machineKey names everything that measurements of a model depend on.
+func (s *Spec) machineKey(device string, threads int) string {
+	return fmt.Sprintf("%.16s %s %s threads=%d onnxruntime=%s %s", s.SHA256, s.Graph, device, threads, onnx.Version(), learned.Processor())
+}
+
+// Remembered is what an earlier session measured on the like of this machine; ok is false when none did. It needs the library.
+func (s *Spec) Remembered(o SessionOptions, device string) (c Company, ok bool, err error) {
+	if o, err = o.WithDefaults(); err != nil {
+		return c, false, err
+	}
+	if err := onnx.Load(o.Library); err != nil {
+		return c, false, err
+	}
+	known, err := learned.Read[Company](filepath.Join(o.Home, companyBook))
+	c, ok = known[s.machineKey(device, o.Threads)]
+	return c, ok, err
+}
+
+// Remember keeps what a session measured.
+func (s *Spec) Remember(o SessionOptions, device string, c Company) error {
+	return learned.Write(filepath.Join(o.Home, companyBook), s.machineKey(device, o.Threads), c)
+}
+
+// Blame names the operators of the graph that are known to let rows depend on each other, or else says that none is.
+func (s *Spec) Blame() string {
+	g, err := graph.Read(s.path(s.Graph))
+	if err != nil {
+		return err.Error()
+	}
+	var names []string
+	for _, op := range g.Operators {
+		if strings.HasPrefix(op, "DynamicQuantize") {
+			names = append(names, op)
+		}
+	}
+	if len(names) == 0 {
+		return "none of its operators is known to do so"
+	}
+	return strings.Join(names, ", ") + " quantizes by the range of the whole run"
+}
+
+// InstructionSets are the processor's sets of vector instructions, by which bits and speed go.
+func InstructionSets() string { return learned.Sets() }

@@ -1,0 +1,233 @@
+package generate
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"textmill/models"
+)
+
+const (
+	probeRows   = 64  // texts of the decode that others are measured by
+	probePrompt = 256 // tokens of the prompt, as many as a run takes
+	rateRows    = 16  // texts of the decode whose speed is taken
+)
+
+var (
+	probeDecodes  = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 20, 24, 31, 32, 33, 40, 48}
+	probePrefills = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 20, 24, 31, 32, 33, 40, 64, 65, 129, 130}
+)
+
+// settleCompany finds how runs must look for a text's bits not to depend on its company: from an earlier session on the like
+// of this machine, or by a probe.
+func (g *Generator) settleCompany(ctx context.Context) error {
+	known, ok, err := g.spec.Remembered(g.o.SessionOptions, "cpu")
+	if err != nil {
+		return err
+	}
+	if !ok {
+		begun := time.Now()
+		if known, err = g.probe(ctx); err != nil {
+			return fmt.Errorf("probe what company does to texts of %s: %w", g.spec.Name, err)
+		}
+		g.o.Log.Info("runs were probed", "model", g.spec.Name, "decode_bits_hold", known.Runs.String(), "prefill_bits_hold", known.Prefill.String(), "took", time.Since(begun))
+		if err := g.spec.Remember(g.o.SessionOptions, "cpu", known); err != nil {
+			g.o.Log.Warn("what was probed cannot be kept, it will be probed again", "error", err)
+		}
+	}
+	g.company = known
+	g.shares = known.Prefill.Holds() && g.run.fill(known.Prefill)
+	if !g.shares {
+		g.notes = append(g.notes, "prompts that begin alike are each computed whole: how a prompt is cut changes its bits here")
+	}
+	return nil
+}
+
+// Dependence says why a text depends on what runs beside it, "" if it does not. A prompt never does: where its bits would go by
+// how it is cut, it is cut by its own length alone.
+func (g *Generator) Dependence() string {
+	if g.company.Runs.Holds() {
+		return ""
+	}
+	return fmt.Sprintf("a text depends on what runs beside it: logits are off by up to %.2g of the greatest: %s", g.company.Apart, g.spec.Blame())
+}
+
+func (g *Generator) probe(ctx context.Context) (c models.Company, err error) {
+	p := prober{run: g.run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)), length: min(g.length, probePrompt+1)}
+	if err := g.run.reserve(probeRows, p.length); err != nil {
+		return c, err
+	}
+	if s, ok := g.run.(*slotted); ok {
+		if err := p.decodes(ctx, s); err != nil {
+			return c, err
+		}
+	} else {
+		p.c.Runs = models.Any // each text has runs of its own
+	}
+	if err := p.prefills(ctx); err != nil {
+		return c, err
+	}
+	if p.c.Runs.Holds() {
+		p.c.Apart = 0
+	}
+	return p.c, nil
+}
+
+// A prober runs a graph in many shapes on slots of its own and finds which ones come to the same bits.
+type prober struct {
+	run    runner
+	d      *models.Decoder
+	r      *rand.Rand
+	length int // of a slot
+	c      models.Company
+}
+
+func (p *prober) ids(n int) []int32 {
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = p.r.Int32N(int32(p.d.VocabSize))
+	}
+	return ids
+}
+
+// decodes gives texts of several lengths one more token: all of them in one run, then few and many of them, here and there.
+// What their caches hold does not matter to arithmetic, so that it is drawn, not computed.
+func (p *prober) decodes(ctx context.Context, s *slotted) error {
+	rows := make([]row, probeRows)
+	for i, id := range p.ids(probeRows) {
+		rows[i] = row{used: 1 + i%min(12, p.length-1), id: id}
+		if i%8 == 5 {
+			rows[i].used = 1 + (i*17)%(p.length-1)
+		}
+		s.cache.draw(p.r, i, rows[i].used)
+	}
+	decode := func(first, n int) ([][]float32, error) { return s.decode(ctx, first, rows[first:first+n]) }
+	all, err := decode(0, probeRows)
+	if err != nil {
+		return err
+	}
+	var want [][]float32
+	for _, logits := range all {
+		want = append(want, slices.Clone(logits))
+	}
+	same := map[int]bool{}
+	for _, n := range probeDecodes {
+		same[n] = true
+		for try := range 2 {
+			if try > 0 && n > 4 {
+				break
+			}
+			first := p.r.IntN(probeRows - n + 1)
+			got, err := decode(first, n)
+			if err != nil {
+				return err
+			}
+			for i, logits := range got {
+				same[n] = p.alike(logits, want[first+i]) && same[n]
+			}
+		}
+	}
+	p.c.Runs = models.FindShape(same)
+	for range 3 {
+		begun := time.Now()
+		if _, err := decode(0, rateRows); err != nil {
+			return err
+		}
+		p.c.Rate = max(p.c.Rate, math.Round(rateRows/time.Since(begun).Seconds()))
+	}
+	p.c.RateRows = rateRows
+	return nil
+}
+
+// prefills runs a prompt at once, then cuts it in two parts at many places, and compares what the cache holds, and the logits
+// at the end.
+func (p *prober) prefills(ctx context.Context) error {
+	const whole, cut = 0, 1 // slots
+	prompt := p.ids(p.length - 1)
+	logits, err := p.run.prefill(ctx, whole, 0, prompt)
+	if err != nil {
+		return err
+	}
+	want := slices.Clone(logits)
+	sizes := append(slices.Clone(probePrefills), 2*p.d.HeadSize, 2*p.d.HeadSize+1) // attention takes so many queries at a time
+	slices.Sort(sizes)
+	same := map[int]bool{}
+	for _, n := range slices.Compact(sizes) {
+		if n > len(prompt) {
+			break
+		}
+		first := len(prompt) - n
+		p.run.move(cut, whole, first)
+		got, err := p.run.prefill(ctx, cut, first, prompt[first:])
+		if err != nil {
+			return err
+		}
+		same[n] = p.alike(got, want) && p.run.same(whole, cut, first, len(prompt))
+		if n > 20 { // what begins a prompt is of another kind only for few tokens
+			continue
+		}
+		if _, err := p.run.prefill(ctx, cut, 0, prompt[:n]); err != nil {
+			return err
+		}
+		same[n] = p.run.same(whole, cut, 0, n) && same[n]
+	}
+	p.c.Prefill = models.FindShape(same)
+	if !p.c.Prefill.Holds() {
+		return nil
+	}
+	return p.fitted(ctx, prompt, want)
+}
+
+// fitted takes parts of the prompt once more, filled up as they are from now on.
+func (p *prober) fitted(ctx context.Context, prompt []int32, want []float32) error {
+	const whole, cut = 0, 1
+	if !p.run.fill(p.c.Prefill) {
+		return nil
+	}
+	defer p.run.fill(models.Any)
+	n := len(prompt)
+	for _, part := range [][2]int{{0, 1}, {1, n / 8}, {n / 2, n/2 + 7}, {n - 1, n}} {
+		from, to := part[0], min(part[1], n)
+		if from >= to || from+p.c.Prefill.Fit(to-from) > p.length {
+			continue
+		}
+		p.run.move(cut, whole, from)
+		got, err := p.run.prefill(ctx, cut, from, prompt[from:to])
+		if err != nil {
+			return err
+		}
+		if !p.run.same(whole, cut, from, to) || to == n && !p.alike(got, want) {
+			p.c.Prefill = models.Shape{}
+		}
+	}
+	return nil
+}
+
+// alike tells whether logits are the same bits, and keeps by how much they are not.
+func (p *prober) alike(a, b []float32) bool {
+	equal, off, top := true, 0.0, 0.0
+	for i := range a {
+		if math.Float32bits(a[i]) == math.Float32bits(b[i]) || a[i] != a[i] && b[i] != b[i] {
+			continue
+		}
+		equal = false
+		if d := math.Abs(float64(a[i]) - float64(b[i])); !math.IsInf(d, 0) {
+			off = max(off, d)
+		}
+	}
+	if !equal {
+		for _, v := range b {
+			if x := math.Abs(float64(v)); !math.IsInf(x, 0) {
+				top = max(top, x)
+			}
+		}
+		if top > 0 && off > 0 {
+			p.c.Apart = max(p.c.Apart, off/max(top, off))
+		}
+	}
+	return equal
+}

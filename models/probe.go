@@ -1,0 +1,177 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// probeLengths are the texts that a probe runs alone and among each other. In a run of its own a text's length is the run's
+// number of rows, padding or not.
+var probeLengths = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 18, 20, 24, 31, 32, 33, 40, 64}
+
+// settleCompany finds how runs must look for a text's bits not to depend on its batch: from an earlier session on the like of
+// this machine, or by a probe.
+func (e *Embedder) settleCompany(ctx context.Context, o SessionOptions) error {
+	known, ok, err := e.spec.Remembered(o, e.device)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		begun := time.Now()
+		if known, err = e.probe(ctx); err != nil {
+			return fmt.Errorf("probe what company does to vectors of %s: %w", e.spec.Name, err)
+		}
+		o.Log.Info("batches were probed", "model", e.spec.Name, "bits_hold", known.Runs.String(), "took", time.Since(begun))
+		if err := e.spec.Remember(o, e.device, known); err != nil {
+			o.Log.Warn("what was probed cannot be kept, it will be probed again", "error", err)
+		}
+	}
+	e.company = known
+	return nil
+}
+
+// Dependence says why a text's vector depends on its batch, "" if it does not.
+func (e *Embedder) Dependence() string {
+	if e.company.Runs.Holds() {
+		return ""
+	}
+	return fmt.Sprintf("a text's vector depends on its batch, by up to %.2g of the greatest value: %s", e.company.Apart, e.spec.Blame())
+}
+
+// probe runs texts of many lengths in one large batch, each alone, and some of them in other company with other padding. The
+// large batch is the measure; what a lone text needs beside it for the same bits is the Shape, and the mixed batches, run in
+// that Shape, must agree too.
+func (e *Embedder) probe(ctx context.Context) (Company, error) {
+	r := rand.New(rand.NewPCG(11, 12))
+	all := e.probeRows(r, e.spec.vocabSize())
+	want, err := e.Embed(ctx, all)
+	if err != nil && ctx.Err() == nil { // config.json may promise more tokens than the table has
+		all = e.probeRows(r, fewTokens)
+		want, err = e.Embed(ctx, all)
+	}
+	if err != nil {
+		return Company{}, err
+	}
+	var c Company
+	same := map[int]bool{}
+	compare := func(picked ...int) (bool, error) {
+		rows := make([]Row, len(picked))
+		for i, p := range picked {
+			rows[i] = all[p]
+		}
+		got, err := e.Embed(ctx, rows)
+		if err != nil {
+			return false, err
+		}
+		equal := true
+		for i, p := range picked {
+			if d := apart(got[i], want[p]); d != 0 {
+				equal, c.Apart = false, max(c.Apart, d)
+			}
+		}
+		return equal, nil
+	}
+	for i, row := range all {
+		if same[len(row.IDs)], err = compare(i); err != nil {
+			return Company{}, err
+		}
+	}
+	c.Runs = FindShape(same)
+	e.company = c // from here on batches are run in that Shape
+	for n := 2; n < len(all) && c.Runs.Holds(); n += 1 + n/3 {
+		ok, err := compare(r.Perm(len(all))[:n]...)
+		if err != nil {
+			return Company{}, err
+		}
+		if !ok {
+			c.Runs = Shape{}
+		}
+	}
+	for i := 0; i < len(all) && c.Runs.Holds(); i++ {
+		if ok, err := compare(i); err != nil {
+			return Company{}, err
+		} else if !ok {
+			c.Runs = Shape{}
+		}
+	}
+	if c.Runs.Holds() {
+		c.Apart = 0
+	}
+	return c, nil
+}
+
+// fewTokens is how many tokens every vocabulary has.
+const fewTokens = 8
+
+func (e *Embedder) probeRows(r *rand.Rand, vocab int) []Row {
+	var rows []Row
+	for _, n := range probeLengths {
+		if n > e.spec.MaxLength {
+			break
+		}
+		row := Row{IDs: make([]int32, n)}
+		for j := range row.IDs {
+			row.IDs[j] = r.Int32N(int32(vocab))
+		}
+		if !e.spec.PooledInGraph {
+			row.Pooling = PoolNone
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// vocabSize is what config.json says.
+func (s *Spec) vocabSize() int {
+	var c struct {
+		Vocab int `json:"vocab_size"`
+	}
+	if _, err := readModelConfig(s.Dir, &c); err != nil || c.Vocab > math.MaxInt32 {
+		return fewTokens
+	}
+	return max(c.Vocab, fewTokens)
+}
+
+// fit gives rows that make a run fit for its bits to hold, and the width that rows are padded to.
+func (e *Embedder) fit(rows []Row) (run []Row, width int) {
+	total := 0
+	for _, r := range rows {
+		total += len(r.IDs)
+		width = max(width, len(r.IDs))
+	}
+	if s := e.company.Runs; s.Holds() && s != Any {
+		run = slices.Clone(rows)
+		for missing := s.Fit(total) - total; missing > 0; {
+			n := min(missing, e.spec.MaxLength)
+			width = max(width, n)
+			run = append(run, Row{IDs: slices.Repeat(rows[0].IDs[:1], n)})
+			missing -= n
+		}
+		if padded := s.Fit(width); padded <= e.spec.MaxLength {
+			width = padded
+		}
+		return run, width
+	}
+	return rows, width
+}
+
+// apart is the greatest difference of two vectors in parts of the greatest value, 0 if they are the same bits. A nil vector
+// held a value that is no number.
+func apart(a, b Vector) float64 {
+	if len(a) != len(b) {
+		return 1
+	}
+	off, top := 0.0, 0.0
+	for i := range a {
+		off = max(off, math.Abs(float64(a[i])-float64(b[i])))
+		top = max(top, math.Abs(float64(b[i])))
+	}
+	if off == 0 {
+		return 0
+	}
+	return off / max(top, off)
+}
