@@ -204,35 +204,37 @@ func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) 
 	if spec.Task == models.TaskGenerate {
 		open = d.openGenerator
 	}
-	notes, err := open(ctx, s)
+	notes, depends, err := open(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", spec.Name, err)
 	}
+	spec = s.spec // a more exact graph of the bundle may have taken over
 	for _, note := range slices.Concat(spec.Notes, notes) {
 		d.log.InfoContext(ctx, "about the model", "model", spec.Name, "note", note)
 	}
-	if spec.BatchDependent {
-		d.log.WarnContext(ctx, "this quantized model gives a text different vectors in different batches; prefer another file of it", "model", spec.Name, "graph", spec.Graph)
+	if depends != "" {
+		d.log.WarnContext(ctx, depends+"; prefer another file of the model", "model", spec.Name, "graph", spec.Graph)
 	}
 	d.log.InfoContext(ctx, "model is served", "model", spec.Name, "task", spec.Task, "model_sha256", spec.SHA256,
 		"device", s.device, "workers", s.workers, "batch_tokens", s.batch, "max_length", spec.MaxLength)
 	return s, nil
 }
 
-func (d *Daemon) openEmbedder(ctx context.Context, s *server) ([]string, error) {
+// openEmbedder gives what is worth knowing of the session, and why its vectors depend on their batch, "" if they do not.
+func (d *Daemon) openEmbedder(ctx context.Context, s *server) (notes []string, depends string, err error) {
 	tok, err := s.spec.Tokenizer()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	embedder, err := models.OpenEmbedder(ctx, s.spec, SessionOptions(d.cfg, s.spec.Name))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	d.onClose("model "+s.spec.Name, embedder.Close)
 	s.device, s.workers, s.batch = embedder.Device(), embedder.Workers(), embedder.BatchTokens()
 	made, end, err := TokenizerOf(ctx, d.cfg, s.spec, tok, d.log)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	d.onClose("tokenizer of "+s.spec.Name, end)
 	e := engine.New(engine.Options{
@@ -240,18 +242,20 @@ func (d *Daemon) openEmbedder(ctx context.Context, s *server) ([]string, error) 
 		RunTimeout: d.cfg.Limits.RunTimeout, Observe: d.metrics.observe(s.spec.Name),
 	})
 	s.engine, s.tracer = e, trace.Embedding{Spec: s.spec, Embedder: embedder, Engine: e, Tokenizer: tok}
-	return embedder.Notes(), nil
+	return embedder.Notes(), embedder.Dependence(), nil
 }
 
-func (d *Daemon) openGenerator(ctx context.Context, s *server) ([]string, error) {
+// openGenerator is openEmbedder for texts.
+func (d *Daemon) openGenerator(ctx context.Context, s *server) (notes []string, depends string, err error) {
 	g, err := OpenGenerator(ctx, d.cfg, s.spec, d.metrics.observeGeneration(s.spec.Name))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	s.spec = g.Spec()
 	d.onClose("model "+s.spec.Name, g.Close)
 	s.device, s.workers, s.engine = g.Device(), g.Slots(), g.Engine
 	s.tracer = trace.Generation{Spec: s.spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer, MaxNewTokens: pageNewTokens}
-	return g.Notes(), nil
+	return g.Notes(), g.Dependence(), nil
 }
 
 // A Generator is a generation model that is ready to work.
@@ -286,7 +290,7 @@ func OpenGenerator(ctx context.Context, cfg config.Config, spec *models.Spec, ob
 	if err != nil {
 		return nil, err
 	}
-	out := &Generator{Generator: g, Tokenizer: tok, Engine: generation.New(generation.Options{Spec: spec, Generator: g, Tokenizer: tok, Template: template,
+	out := &Generator{Generator: g, Tokenizer: tok, Engine: generation.New(generation.Options{Spec: g.Spec(), Generator: g, Tokenizer: tok, Template: template,
 		Limits: &generation.Limits{MaxNewTokens: l.MaxNewTokens, N: l.N, TopLogprobs: l.TopLogprobs, Stop: l.Stop, TokensPerShard: int64(l.TokensPerShard)}})}
 	if note != "" {
 		out.notes = []string{note}

@@ -57,7 +57,8 @@ type DecoderGraph struct {
 	File string `json:"file"`
 	// Activations is "float32", or "int8" where products with matrices in blocks round activations to 8 bits.
 	Activations string `json:"activations"`
-	// MinRows is how many tokens a run needs for a token's result not to depend on the others, bit for bit.
+	// MinRows is how many rows a decode of earlier versions took at least. It is measured now, see Company, and stays in the
+	// file so that a checkpoint goes on giving the same model_sha256.
 	MinRows int `json:"min_rows"`
 }
 

@@ -75,8 +75,8 @@ func openModel(ctx context.Context, cfg config.Config, name string, few bool, lo
 	for _, note := range spec.Notes {
 		log.DebugContext(ctx, "model", "model", name, "note", note)
 	}
-	if spec.BatchDependent {
-		log.WarnContext(ctx, "this model gives a text different vectors depending on its batch-mates (DynamicQuantizeLinear)", "model", name)
+	if depends := embedder.Dependence(); depends != "" {
+		log.WarnContext(ctx, depends, "model", name, "graph", spec.Graph)
 	}
 	made, end, err := daemon.TokenizerOf(ctx, cfg, spec, tok, log)
 	if err != nil {

@@ -64,8 +64,12 @@ func openGenerator(ctx context.Context, cfg config.Config, name string, few int,
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
+	s = g.Spec()
 	for _, note := range append(s.Notes, g.Notes()...) {
 		log.DebugContext(ctx, "model", "model", name, "note", note)
+	}
+	if depends := g.Dependence(); depends != "" {
+		log.WarnContext(ctx, depends, "model", name, "graph", s.Graph)
 	}
 	return &generator{g, s}, nil
 }

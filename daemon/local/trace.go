@@ -62,7 +62,7 @@ func Trace(ctx context.Context, cfg config.Config, o TraceOptions) (err error) {
 			g.Stop()
 			err = errors.Join(err, g.Close())
 		}()
-		m := trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer}
+		m := trace.Generation{Spec: g.spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer}
 		return errors.Join(m.Trace(ctx, record, raw, options, emit), out.Flush())
 	}
 	m, err := openModel(ctx, cfg, o.Model, true, o.Log)

@@ -130,35 +130,3 @@ func TestSmolLM2SpeaksAsInTransformers(t *testing.T) {
 		})
 	}
 }
-
-// The same row must give the same bits alone and beside others, or the same seed would not give the same text.
-func TestRowsDoNotDependOnTheirBatch(t *testing.T) {
-	prompts := golden.Values[prompt](t, "../generate/testdata/greedy.jsonl.gz")[:6]
-	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
-		bundle := importSmolLM2(t, precision).Dir
-		graphs := openSlots(t, bundle, 0, 1, 1).d.Graphs
-		for i, g := range graphs {
-			t.Run(precision+" "+g.Activations, func(t *testing.T) {
-				s := openSlots(t, bundle, i, len(prompts), 64)
-				var next [][]int64
-				for i, p := range prompts {
-					s.run(i, [][]int64{p.IDs}, false)
-					next = append(next, p.Generated[:1])
-				}
-				before := slices.Clone(s.used)
-				all := s.run(0, next, false)
-				for n := g.MinRows; n < len(prompts); n++ {
-					copy(s.used, before)
-					few := s.run(0, next[:n], false)
-					if !slices.Equal(few[0], all[0]) {
-						t.Errorf("logits differ by %g between %d rows and %d", far(few[0], all[0]), n, len(prompts))
-					}
-				}
-				copy(s.used, before)
-				if last := s.run(4, next[4:], false); !slices.Equal(last[1], all[5]) {
-					t.Errorf("logits differ by %g in another place of the batch", far(last[1], all[5]))
-				}
-			})
-		}
-	}
-}

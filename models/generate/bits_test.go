@@ -87,19 +87,71 @@ func checkCuts(t *testing.T, g *Generator, ids []int32, cuts []int) {
 	}
 }
 
-func TestCutsDoNotChangePrompts(t *testing.T) {
+// tinySources are small checkpoints and the precisions that are imported of them: what the kinds of matrices and of heads need
+// of a run differs.
+var tinySources = []struct {
+	source     string
+	precisions []string
+}{
+	{"tiny/llama", []string{checkpoint.FP32, checkpoint.Q8, checkpoint.Q4}},
+	{"tiny/qwen3", []string{checkpoint.FP32, checkpoint.Q8, checkpoint.Q4}},
+	{"llama.gguf", []string{checkpoint.AsIs}},
+	{"tiny/llama3", []string{checkpoint.FP32}},
+	{"tiny/qwen2", []string{checkpoint.FP32}},
+	{"tiny/mistral", []string{checkpoint.FP32}},
+	{"tiny/smollm3", []string{checkpoint.FP32}},
+}
+
+func TestCutsAndCompanyDoNotChangeTinyModels(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, name := range []string{"llama", "llama3", "qwen2", "qwen3", "mistral", "smollm3"} {
-		for layout, g := range loopless(t, filepath.Join("../checkpoint/testdata/tiny", name), checkpoint.FP32, 2, 64) {
-			t.Run(name+" "+layout, func(t *testing.T) {
-				for n := 11; n < 62; n++ {
-					ids, cuts := someIDs(r, n, g.spec.Decoder.VocabSize), []int{}
-					for cut := 1; cut <= n-1; cut++ {
-						cuts = append(cuts, cut)
+	for _, tiny := range tinySources {
+		for _, precision := range tiny.precisions {
+			for layout, g := range loopless(t, filepath.Join("../checkpoint/testdata", tiny.source), precision, 40, 64) {
+				t.Run(tiny.source+" "+layout, func(t *testing.T) {
+					for _, n := range []int{2, 3, 11, 16, 17, 31, 32, 33, 34, 48, 59, 60} {
+						ids, cuts := someIDs(r, n, g.spec.Decoder.VocabSize), []int{}
+						for cut := 1; cut < n; cut += 1 + cut/7 {
+							cuts = append(cuts, cut, n-cut)
+						}
+						checkCuts(t, g, ids, cuts)
 					}
-					checkCuts(t, g, ids, cuts)
-				}
-			})
+					checkCompany(t, g, r)
+				})
+			}
+		}
+	}
+}
+
+// checkCompany holds each row of a decode to the same logits in few and in many, here and there.
+func checkCompany(t *testing.T, g *Generator, r *rand.Rand) {
+	t.Helper()
+	rows := make([]row, g.o.Slots)
+	for i := range rows {
+		ids := someIDs(r, 2+i%7, g.spec.Decoder.VocabSize)
+		if _, err := g.run.prefill(t.Context(), i, 0, ids); err != nil {
+			t.Fatal(err)
+		}
+		rows[i] = row{used: len(ids), id: ids[0]}
+	}
+	decode := func(first, n int) [][]float32 {
+		logits, err := g.run.decode(t.Context(), first, rows[first:first+n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return logits
+	}
+	var want [][]float32
+	for _, l := range decode(0, len(rows)) {
+		want = append(want, slices.Clone(l))
+	}
+	for _, n := range []int{1, 2, 3, 5, 8, 13, 16, 17, 31, 32, 33, len(rows) - 1} {
+		n = g.company.Runs.Fit(n)
+		first := r.IntN(len(rows) - n + 1)
+		for i, l := range decode(first, n) {
+			if !slices.Equal(l, want[first+i]) {
+				t.Errorf("%d rows: row %d comes to other bits than among %d", n, i, len(rows))
+				break
+			}
 		}
 	}
 }
@@ -114,43 +166,14 @@ func TestCutsAndCompanyDoNotChangeSmolLM2(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := filepath.Join(got.Path, "SmolLM2-135M-Instruct.Q4_1.gguf")
-	const slots = 48
 	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
-		for layout, g := range loopless(t, source, precision, slots, 320) {
+		for layout, g := range loopless(t, source, precision, 48, 320) {
 			t.Run(layout, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(3, 4))
 				checkCuts(t, g, someIDs(r, 37, 40_000), []int{8, 26, 34})
 				checkCuts(t, g, someIDs(r, 129, 40_000), []int{100, 126})
 				checkCuts(t, g, someIDs(r, 258, 40_000), []int{129, 254})
-				rows := make([]row, slots)
-				for i := range rows {
-					ids := someIDs(r, 2+i%7, 40_000)
-					if _, err := g.run.prefill(t.Context(), i, 0, ids); err != nil {
-						t.Fatal(err)
-					}
-					rows[i] = row{used: len(ids), id: int32(100 + i)}
-				}
-				decode := func(first, n int) [][]float32 {
-					logits, err := g.run.decode(t.Context(), first, rows[first:first+n])
-					if err != nil {
-						t.Fatal(err)
-					}
-					return logits
-				}
-				var want [][]float32
-				for _, l := range decode(0, slots) {
-					want = append(want, slices.Clone(l))
-				}
-				for _, n := range []int{1, 2, 3, 5, 8, 13, 16, 17, 31, 32, 33, 47} {
-					n = g.company.Runs.Fit(n)
-					first := r.IntN(slots - n + 1)
-					for i, l := range decode(first, n) {
-						if !slices.Equal(l, want[first+i]) {
-							t.Errorf("%d rows: row %d comes to other bits than among %d", n, i, slots)
-							break
-						}
-					}
-				}
+				checkCompany(t, g, r)
 			})
 		}
 	}

@@ -134,11 +134,31 @@ type Generator struct {
 	loop
 }
 
-// Open checks the bundle's files against their recorded hashes and loads the model.
+// Open checks the bundle's files against their recorded hashes and loads the model. Where texts would depend on their company
+// with the graph of spec, and the bundle has one with the same weights and exact arithmetic that keeps them apart, that one
+// runs: Spec tells which, and Notes say so.
 func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error) {
 	if spec.Task != models.TaskGenerate {
 		return nil, fmt.Errorf("%w: %s was made to %s, not to generate", models.ErrBundle, spec.Name, spec.Task)
 	}
+	g, err := load(ctx, spec, o)
+	if err != nil {
+		return nil, err
+	}
+	if why := g.Dependence(); why != "" {
+		if g, err = g.exact(ctx, o, why); err != nil {
+			return nil, err
+		}
+	}
+	g.in, g.later = make(chan *sequence, g.o.Slots), make(chan *sequence, g.o.Slots)
+	g.running, g.stop = context.WithCancelCause(context.Background())
+	g.begin()
+	go g.serve()
+	return g, nil
+}
+
+// load makes a generator that does not run yet.
+func load(ctx context.Context, spec *models.Spec, o Options) (*Generator, error) {
 	if err := spec.Verify(ctx); err != nil {
 		return nil, err
 	}
@@ -162,11 +182,43 @@ func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 	if err := g.settleShapes(ctx); err != nil {
 		return nil, errors.Join(err, g.run.close())
 	}
-	g.in, g.later = make(chan *sequence, g.o.Slots), make(chan *sequence, g.o.Slots)
-	g.running, g.stop = context.WithCancelCause(context.Background())
-	g.begin()
-	go g.serve()
 	return g, nil
+}
+
+// exact takes the place of a generator whose texts depend on their company, if the bundle has a graph whose texts do not.
+func (g *Generator) exact(ctx context.Context, o Options, why string) (*Generator, error) {
+	first := g.spec.Decoder.Graphs[0]
+	if first.File == g.spec.Graph || first.Activations != "float32" {
+		return g, nil
+	}
+	spec, err := models.OpenGraph(g.spec.Dir, first.File)
+	if err != nil {
+		return nil, errors.Join(err, g.run.close())
+	}
+	spec.Name = g.spec.Name
+	other, err := load(ctx, spec, o)
+	if err != nil {
+		return nil, errors.Join(err, g.run.close())
+	}
+	if other.Dependence() != "" {
+		return g, other.run.close()
+	}
+	other.notes = append(other.notes, fmt.Sprintf("%s runs instead of %s, with which %s", first.File, g.spec.Graph, why))
+	return other, g.run.close()
+}
+
+// settleShapes finds out how runs must look, and makes room for them.
+func (g *Generator) settleShapes(ctx context.Context) error {
+	if err := g.settleCompany(ctx); err != nil {
+		return err
+	}
+	g.o.Slots = g.company.Runs.Fit(g.o.Slots)
+	beyond := 0 // the longest prompt, which leaves room for a token
+	if g.shares {
+		beyond = max(g.company.Prefill.Most()-1, 0)
+	}
+	g.length = min(g.length, max(g.spec.Decoder.MaxPositions-beyond, 2))
+	return g.run.reserve(g.o.Slots, g.length+beyond)
 }
 
 // settleSizes turns what is asked for into what the model and the memory allow.
@@ -210,19 +262,8 @@ func (g *Generator) settleSizes(o Options) (err error) {
 	return nil
 }
 
-// settleShapes finds out how runs must look, and makes room for them.
-func (g *Generator) settleShapes(ctx context.Context) error {
-	if err := g.settleCompany(ctx); err != nil {
-		return err
-	}
-	g.o.Slots = g.company.Runs.Fit(g.o.Slots)
-	beyond := 0 // the longest prompt, which leaves room for a token
-	if g.shares {
-		beyond = max(g.company.Prefill.Most()-1, 0)
-	}
-	g.length = min(g.length, max(g.spec.Decoder.MaxPositions-beyond, 2))
-	return g.run.reserve(g.o.Slots, g.length+beyond)
-}
+// Spec is the model that runs.
+func (g *Generator) Spec() *models.Spec { return g.spec }
 
 // MaxLength is how many tokens prompt and text of one request may have together.
 func (g *Generator) MaxLength() int { return g.length }

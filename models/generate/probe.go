@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	probeRows   = 64  // texts of the decode that others are measured by
-	probePrompt = 256 // tokens of the prompt, as many as a run takes
-	rateRows    = 16  // texts of the decode whose speed is taken
+	probeRows   = 64       // texts of the decode that others are measured by
+	probePrompt = 256      // tokens of the prompt, as many as a run takes
+	rateRows    = 16       // texts of the decode whose speed is taken
+	enoughBytes = 16 << 10 // what tokens of as many prompts as are tried leave in the cache: less could agree by chance
 )
 
 var (
@@ -57,7 +58,7 @@ func (g *Generator) Dependence() string {
 }
 
 func (g *Generator) probe(ctx context.Context) (c models.Company, err error) {
-	p := prober{run: g.run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)), length: min(g.length, probePrompt+1)}
+	p := prober{run: g.run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)), length: min(g.length, probePrompt+1), prompts: map[int]bool{}}
 	if err := g.run.reserve(probeRows, p.length); err != nil {
 		return c, err
 	}
@@ -68,8 +69,15 @@ func (g *Generator) probe(ctx context.Context) (c models.Company, err error) {
 	} else {
 		p.c.Runs = models.Any // each text has runs of its own
 	}
-	if err := p.prefills(ctx); err != nil {
-		return c, err
+	for rounds := min(max(enoughBytes/p.d.KVBytes(), 1), 16); rounds > 0; rounds-- {
+		if err := p.prefills(ctx); err != nil {
+			return c, err
+		}
+	}
+	if p.c.Prefill = models.FindShape(p.prompts); p.c.Prefill.Holds() {
+		if err := p.fitted(ctx); err != nil {
+			return c, err
+		}
 	}
 	if p.c.Runs.Holds() {
 		p.c.Apart = 0
@@ -84,6 +92,10 @@ type prober struct {
 	r      *rand.Rand
 	length int // of a slot
 	c      models.Company
+
+	prompt  []int32
+	logits  []float32    // behind the whole prompt
+	prompts map[int]bool // sizes of a run that came to the same bits
 }
 
 func (p *prober) ids(n int) []int32 {
@@ -143,65 +155,74 @@ func (p *prober) decodes(ctx context.Context, s *slotted) error {
 	return nil
 }
 
+const whole, cut = 0, 1 // slots of prefills
+
 // prefills runs a prompt at once, then cuts it in two parts at many places, and compares what the cache holds, and the logits
 // at the end.
 func (p *prober) prefills(ctx context.Context) error {
-	const whole, cut = 0, 1 // slots
-	prompt := p.ids(p.length - 1)
-	logits, err := p.run.prefill(ctx, whole, 0, prompt)
+	p.prompt = p.ids(p.length - 1)
+	logits, err := p.run.prefill(ctx, whole, 0, p.prompt)
 	if err != nil {
 		return err
 	}
-	want := slices.Clone(logits)
+	p.logits = append(p.logits[:0], logits...)
 	sizes := append(slices.Clone(probePrefills), 2*p.d.HeadSize, 2*p.d.HeadSize+1) // attention takes so many queries at a time
 	slices.Sort(sizes)
-	same := map[int]bool{}
 	for _, n := range slices.Compact(sizes) {
-		if n > len(prompt) {
+		if n > len(p.prompt) {
 			break
 		}
-		first := len(prompt) - n
-		p.run.move(cut, whole, first)
-		got, err := p.run.prefill(ctx, cut, first, prompt[first:])
+		same, err := p.part(ctx, len(p.prompt)-n, len(p.prompt))
 		if err != nil {
 			return err
 		}
-		same[n] = p.alike(got, want) && p.run.same(whole, cut, first, len(prompt))
-		if n > 20 { // what begins a prompt is of another kind only for few tokens
-			continue
+		if n <= 20 { // what begins a prompt is of another kind only for few tokens
+			begins, err := p.part(ctx, 0, n)
+			if err != nil {
+				return err
+			}
+			same = same && begins
 		}
-		if _, err := p.run.prefill(ctx, cut, 0, prompt[:n]); err != nil {
-			return err
+		if known, ok := p.prompts[n]; ok {
+			same = same && known
 		}
-		same[n] = p.run.same(whole, cut, 0, n) && same[n]
+		p.prompts[n] = same
 	}
-	p.c.Prefill = models.FindShape(same)
-	if !p.c.Prefill.Holds() {
-		return nil
-	}
-	return p.fitted(ctx, prompt, want)
+	return nil
 }
 
-// fitted takes parts of the prompt once more, filled up as they are from now on.
-func (p *prober) fitted(ctx context.Context, prompt []int32, want []float32) error {
-	const whole, cut = 0, 1
+// part runs a part of the prompt behind what came before, and tells whether it came to the same bits as in the whole.
+func (p *prober) part(ctx context.Context, from, to int) (bool, error) {
+	p.run.move(cut, whole, from)
+	logits, err := p.run.prefill(ctx, cut, from, p.prompt[from:to])
+	if err != nil {
+		return false, err
+	}
+	if to == len(p.prompt) && !p.alike(logits, p.logits) {
+		return false, nil
+	}
+	return p.run.same(whole, cut, from, to), nil
+}
+
+// fitted runs parts of the prompt once more, filled up as they are from now on.
+func (p *prober) fitted(ctx context.Context) error {
 	if !p.run.fill(p.c.Prefill) {
 		return nil
 	}
 	defer p.run.fill(models.Any)
-	n := len(prompt)
+	n := len(p.prompt)
 	for _, part := range [][2]int{{0, 1}, {1, n / 8}, {n / 2, n/2 + 7}, {n - 1, n}} {
 		from, to := part[0], min(part[1], n)
 		if from >= to || from+p.c.Prefill.Fit(to-from) > p.length {
 			continue
 		}
-		p.run.move(cut, whole, from)
-		got, err := p.run.prefill(ctx, cut, from, prompt[from:to])
+		same, err := p.part(ctx, from, to)
 		if err != nil {
 			return err
 		}
-		if !p.run.same(whole, cut, from, to) || to == n && !p.alike(got, want) {
+		if !same {
 			p.c.Prefill = models.Shape{}
+			return nil
 		}
 	}
 	return nil

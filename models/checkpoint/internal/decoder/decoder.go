@@ -129,7 +129,7 @@ func (m *Model) Quantized() bool {
 	return slices.ContainsFunc(m.matrices(), (*weights.Matrix).Quantized)
 }
 
-// MinRows is how many rows a graph with fp32 activations must run with for a row's result not to depend on the others.
+// MinRows is what decoder.json says of a graph with fp32 activations for earlier versions' sake: see models.DecoderGraph.
 func (m *Model) MinRows() int {
 	if slices.ContainsFunc(m.matrices(), func(w *weights.Matrix) bool { return w.Form.Bits == 4 }) {
 		return 2
