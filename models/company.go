@@ -69,7 +69,11 @@ func FindShape(same map[int]bool) Shape {
 				}
 			}
 		}
-		if s.Least <= mostLeast && agree > 0 && agree >= min(tried, 2) {
+		enough := 2
+		if multiple <= 2 { // the longest text may be short
+			enough = min(max(tried, 1), 2)
+		}
+		if s.Least <= mostLeast && agree >= enough {
 			return s
 		}
 	}

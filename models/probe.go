@@ -151,9 +151,6 @@ func (e *Embedder) fit(rows []Row) (run []Row, width int) {
 			run = append(run, Row{IDs: slices.Repeat(rows[0].IDs[:1], n)})
 			missing -= n
 		}
-		if padded := s.Fit(width); padded <= e.spec.MaxLength {
-			width = padded
-		}
 		return run, width
 	}
 	return rows, width
