@@ -6,37 +6,20 @@ import (
 	"testing"
 
 	"textmill/models"
-	"textmill/models/checkpoint"
-	"textmill/models/fetch"
 	"textmill/models/internal/onnx"
 )
 
 // BenchmarkRun measures single runs of the graphs: a decode of so many rows, a part of a prompt of so many tokens.
 func BenchmarkRun(b *testing.B) {
-	home, err := models.Home()
+	o, err := models.SessionOptions{}.WithDefaults()
 	if err != nil {
 		b.Fatal(err)
 	}
-	got, err := fetch.Checkpoint(b.Context(), fetch.Options{Home: home}, "SmolLM2-135M-Instruct")
-	if err != nil {
-		b.Fatal(err)
-	}
-	dir := b.TempDir()
-	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
-		_, err := checkpoint.Import(b.Context(), checkpoint.Options{Source: filepath.Join(got.Path, "SmolLM2-135M-Instruct.Q4_1.gguf"), Dir: dir, Name: precision, Precision: precision})
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := onnx.Load(models.LibraryPath(home)); err != nil {
+	if err := onnx.Load(o.Library); err != nil {
 		b.Fatal(err)
 	}
 	for _, c := range []struct{ name, graph string }{{"fp32", ""}, {"as-is", "model.onnx"}, {"as-is", "model_int8.onnx"}} {
-		spec, err := models.OpenGraph(filepath.Join(dir, c.name), c.graph)
-		if err != nil {
-			b.Fatal(err)
-		}
-		o, err := models.SessionOptions{}.WithDefaults()
+		spec, err := models.OpenGraph(SmolLM2(b, c.name), c.graph)
 		if err != nil {
 			b.Fatal(err)
 		}

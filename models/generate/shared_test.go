@@ -1,0 +1,63 @@
+package generate
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"textmill/models"
+	"textmill/models/checkpoint"
+	"textmill/models/fetch"
+)
+
+// bundles are imported once for all tests of the package.
+var bundles struct {
+	sync.Mutex
+	dir string
+}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "textmill-generate-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	bundles.dir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// SmolLM2 is the folder of the real model in a precision: in fp32 the one that set-up imported.
+func SmolLM2(t testing.TB, precision string) string {
+	t.Helper()
+	const name = "SmolLM2-135M-Instruct"
+	home, err := models.Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir := models.BundleDir(home, name); precision == checkpoint.FP32 {
+		if _, err := os.Stat(dir); err != nil {
+			t.Fatalf("%v: run textmill setup", err)
+		}
+		return dir
+	}
+	bundles.Lock()
+	defer bundles.Unlock()
+	dir := filepath.Join(bundles.dir, name+"-"+precision)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		got, err := fetch.Checkpoint(t.Context(), fetch.Options{Home: home}, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := filepath.Join(got.Path, name+".Q4_1.gguf")
+		if _, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: bundles.dir, Name: filepath.Base(dir), Precision: precision}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
