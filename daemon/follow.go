@@ -107,8 +107,9 @@ func (d *Daemon) follow(ctx context.Context) {
 // daemon may do the same; the event is the same one.
 func (d *Daemon) announce(ctx context.Context) {
 	for _, job := range d.tracker.Settled() {
+		task, model, dataset := job.Sole()
 		e := jobs.Event{Type: jobs.EventDone, Job: job.Job, Shards: job.Shards, Rows: job.Rows, Errors: job.Errors,
-			Task: job.Task, Model: job.Model, Dataset: job.Dataset, Table: job.Table, Version: job.Version, Time: time.Now()}
+			Task: task, Model: model, Dataset: dataset, Table: job.Table, Version: job.Version, Time: time.Now()}
 		if err := d.queue.PublishEvent(ctx, e); err != nil && ctx.Err() == nil {
 			d.log.WarnContext(ctx, "done event not published", "job", job.Job, "error", err.Error())
 		}

@@ -26,6 +26,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitSignal = 128 // and the signal's number
 )
 
 func main() {
@@ -47,6 +48,14 @@ func main() {
 type interrupted struct{ signal os.Signal }
 
 func (i interrupted) Error() string { return "ended by " + i.signal.String() }
+
+// code is what a shell gives a process that the signal ended.
+func (i interrupted) code() int {
+	if n, ok := i.signal.(syscall.Signal); ok {
+		return exitSignal + int(n)
+	}
+	return exitFailed
+}
 
 // untilSignal gives a context that the first SIGINT or SIGTERM ends; the second ends the process at once.
 func untilSignal() (context.Context, func()) {
@@ -77,6 +86,9 @@ func exitCode(stderr io.Writer, err error) int {
 		return exitUsage
 	}
 	fmt.Fprintln(stderr, "textmill:", indented(err))
+	if i := (interrupted{}); errors.Is(err, client.ErrInterrupted) && errors.As(err, &i) {
+		return i.code()
+	}
 	return exitFailed
 }
 

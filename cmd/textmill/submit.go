@@ -12,15 +12,21 @@ import (
 func submitCommand(s *settings) *cobra.Command {
 	var o client.SubmitOptions
 	cmd := &cobra.Command{
-		Use:   "submit --task embed --model M --dataset D [--param k=v]... FILE...|-",
+		Use:   "submit --model M --dataset D [--param k=v]... FILE...|-",
 		Short: "Publish files of texts as one job, and wait until its rows are committed",
 		Long: `Reads JSONL, CSV, TSV, Parquet, text lines or OpenAI-batch JSONL from FILEs, also .gz and .zst, or from standard input (-),
 in constant memory; cuts them into shards and publishes those that are not in the table yet. The job's name is derived
-from dataset, task, model, params and each file's path, size and time, so running it again after a crash repeats nothing.
-A line of a text file has the id FILE:LINE and the attributes file and line; of a stream, the number that its shard gives it.
-Standard input can only be resumed with --job. Ctrl-C ends the waiting, not the job.`,
+from the content of the FILEs, which are read once for it, dataset, task, model and params, so running it again after a
+crash repeats nothing. Standard input can only be resumed with --job. The task is that of the model. A line of a text
+file has the id FILE:LINE and the attributes file and line; of a stream, the number that its shard gives it.
+
+It waits for the verdict on each shard and ends with one line: rows, of them errors, texts cut and tokens dropped, shards
+dead and why. Exit 0: every record is a row and at least one is no error row. Exit 1: a shard is dead, cancelled or
+unanswered, all rows are errors, or more than --max-errors. Where none of the first 200 records can be used, nothing is
+published. Ctrl-C ends the waiting, not the job, with exit 130.`,
 		Example: `  textmill submit --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
-  textmill submit --model all-MiniLM-L6-v2 --dataset reviews --text-column body --id-column key reviews.csv
+  textmill submit --model all-MiniLM-L6-v2 --dataset reviews --text-column body --id-column key --max-errors 1% reviews.csv
+  textmill submit --model SmolLM2-135M-Instruct --dataset answers --param max_new_tokens=64 prompts.jsonl
   zcat texts.gz | textmill submit --model all-MiniLM-L6-v2 --dataset notes --format text --job notes-1 -
   textmill submit --dataset batch requests.jsonl    # OpenAI-batch requests name their model`,
 		Args: cobra.MinimumNArgs(1),
@@ -43,7 +49,7 @@ Standard input can only be resumed with --job. Ctrl-C ends the waiting, not the 
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Task, "task", "embed", "embed")
+	flags.StringVar(&o.Task, "task", "", "embed or generate; default: the model's")
 	flags.StringVarP(&o.Model, "model", "m", "", "`NAME` of a model that a daemon serves")
 	flags.StringVarP(&o.Dataset, "dataset", "d", "", "`NAME` of the table; default: default")
 	flags.StringVar(&o.Job, "job", "", "`NAME` of the job; default: derived from everything else")
@@ -51,9 +57,10 @@ Standard input can only be resumed with --job. Ctrl-C ends the waiting, not the 
 	flags.StringVar(&o.Input.Format, "format", "", "jsonl, csv, tsv, parquet, text or openai-batch; default: by name and content")
 	flags.StringVar(&o.Input.TextColumn, "text-column", "", "`NAME` of the column or key that holds the text; default: text")
 	flags.StringVar(&o.Input.IDColumn, "id-column", "", "`NAME` of the column or key that holds the id; default: id")
+	flags.StringVar(&o.MaxErrors, "max-errors", "", "fail where more rows are errors, `N` of them or N%; default: only where all are")
 	flags.BoolVar(&o.NoWait, "no-wait", false, "end when everything is published")
-	flags.BoolVar(&o.DryRun, "dry-run", false, "count records and show problems; publish nothing")
-	flags.BoolVar(&o.Force, "force", false, "publish for a model that neither a daemon nor the cache knows")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "count records and show problems, with the exit code that they would bring; publish nothing")
+	flags.BoolVar(&o.Force, "force", false, "publish for a model that neither a daemon nor the cache knows, and records that cannot be used")
 	natsFlag(cmd)
 	jsonFlag(cmd, &o.JSON)
 	return cmd

@@ -61,7 +61,7 @@ func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation,
 	}
 	defer tracker.Close()
 	status, known := tracker.Job(o.Job)
-	if status.State == queue.StateDone {
+	if status.State == queue.StateDone || status.State == queue.StateFailed {
 		return c, fmt.Errorf("%w: %s", ErrDone, o.Job)
 	}
 	waiting, err := q.UnservedSubjects(ctx, func(string, string) bool { return false })

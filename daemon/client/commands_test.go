@@ -40,7 +40,7 @@ func TestStatus(t *testing.T) {
 	if err := Status(t.Context(), q, StatusOptions{JSON: true, Stdout: &out, Stderr: &errs}); err != nil {
 		t.Fatal(err)
 	}
-	keys := []string{"dead", "errors", "eta_s", "job", "rows", "shards", "shards_done", "state"}
+	keys := []string{"dataset", "dead", "errors", "eta_s", "job", "model", "n_dropped", "rows", "shards", "shards_done", "state", "task", "truncated"}
 	got := map[string]map[string]any{}
 	for line := range strings.Lines(out.String()) {
 		var s map[string]any

@@ -36,10 +36,16 @@ type shard struct {
 
 func (s shard) id() string { return strconv.Itoa(s.number) }
 
-// msgID names the shard's bytes, so that the server drops what is published twice in a short time.
-func (s shard) msgID(task, model, job string) string {
-	sum := sha256.Sum256(s.payload)
-	return strings.Join([]string{task, model, job, s.id(), hex.EncodeToString(sum[:8])}, "/")
+func (s shard) sum() [sha256.Size]byte { return sha256.Sum256(s.payload) }
+
+// content is the hash of all in the payload but the job's name.
+func (s shard) content(job string) [sha256.Size]byte {
+	return sha256.Sum256(s.payload[len(`{"job":""`)+len(job):])
+}
+
+// msgID names the shard's bytes and whom they are for, so that the server drops what is published twice in a short time.
+func (c *cutter) msgID(s shard, sum [sha256.Size]byte) string {
+	return strings.Join([]string{c.job, s.id(), hex.EncodeToString(sum[:8]), c.task, c.model}, "/")
 }
 
 // cutter fills shards with records. The same records in the same order, with the same job and params, give
@@ -95,6 +101,24 @@ func (c *cutter) setDimensions(n int) error {
 	return err
 }
 
+// judge sets the error of a record that is none for this job, as far as that can be told without the model.
+func (c *cutter) judge(it *input.Item) {
+	rec := &it.Record
+	if it.Task != "" && it.Task != c.task && rec.Err == nil {
+		rec.Err = &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf(
+			"line %d: the request is for the task %s, the job's task is %s; submit it with a model of that task", it.Line, it.Task, c.task)}
+	}
+	if it.Model != "" && !c.anyModel && rec.Err == nil && !sameModel(it.Model, c.model) {
+		rec.Err = &jobs.RecordError{Class: jobs.InvalidParam, Message: fmt.Sprintf(
+			"line %d: body.model is %q, the job's model is %q; use --force to send it all the same", it.Line, it.Model, c.model)}
+	}
+	rec.Check(c.task, c.limits)
+	c.line = rec.AppendJSON(c.line[:0])
+	if len(c.line)+c.frame() > c.most {
+		c.line = c.cannotCarry(rec, it.Line)
+	}
+}
+
 // add puts one record into the shard at hand, after closing that where the record does not fit. A record
 // that no message can carry is put in as an error.
 func (c *cutter) add(it *input.Item) error {
@@ -106,20 +130,7 @@ func (c *cutter) add(it *input.Item) error {
 			return fmt.Errorf("line %d: %w", it.Line, err)
 		}
 	}
-	rec := &it.Record
-	if it.Task != "" && it.Task != c.task && rec.Err == nil {
-		rec.Err = &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf(
-			"line %d: the request is for the task %s, the job's task is %s; submit it with --task %s", it.Line, it.Task, c.task, it.Task)}
-	}
-	if it.Model != "" && !c.anyModel && rec.Err == nil && !sameModel(it.Model, c.model) {
-		rec.Err = &jobs.RecordError{Class: jobs.InvalidParam, Message: fmt.Sprintf(
-			"line %d: body.model is %q, the job's model is %q; use --force to send it all the same", it.Line, it.Model, c.model)}
-	}
-	rec.Check(c.task, c.limits)
-	c.line = rec.AppendJSON(c.line[:0])
-	if len(c.line)+c.frame() > c.most {
-		c.line = c.cannotCarry(rec, it.Line)
-	}
+	c.judge(it)
 	if c.open.records > 0 && (len(c.open.payload)+1+len(c.line)+2 > c.target || c.open.records == c.records) {
 		if err := c.flush(); err != nil {
 			return err
@@ -132,7 +143,7 @@ func (c *cutter) add(it *input.Item) error {
 	}
 	c.open.payload = append(c.open.payload, c.line...)
 	c.open.records++
-	if rec.Err != nil {
+	if it.Record.Err != nil {
 		c.open.errors++
 	}
 	return nil

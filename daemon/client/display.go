@@ -27,8 +27,7 @@ type display struct {
 	stop   chan struct{}
 	ended  sync.WaitGroup
 
-	pace  pace
-	made  pace // of tokens
+	mu    sync.Mutex // of out
 	last  string
 	bars  *mpb.Progress
 	bar   *mpb.Bar
@@ -64,11 +63,9 @@ func (d *display) run(every time.Duration) {
 
 func (d *display) draw() {
 	c := d.now()
-	d.pace.note(time.Now(), c.shown(d.noWait))
-	d.made.note(time.Now(), c.tokens)
 	if d.bar != nil {
-		d.label.Store(" " + c.text(d.noWait, &d.pace, &d.made))
-		d.bar.SetTotal(c.cut, false)
+		d.label.Store(" " + c.text(d.noWait))
+		d.bar.SetTotal(c.expected, false)
 		d.bar.SetCurrent(c.shown(d.noWait))
 		return
 	}
@@ -77,12 +74,25 @@ func (d *display) draw() {
 
 // line writes a line if there is something new to say.
 func (d *display) line(c counted) {
-	key := fmt.Sprint(c)
+	key := fmt.Sprint(c.sums, c.held)
 	if key == d.last || c.cut == 0 {
 		return
 	}
 	d.last = key
-	fmt.Fprintln(d.out, c.text(d.noWait, &d.pace, &d.made))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fmt.Fprintln(d.out, c.text(d.noWait))
+}
+
+// say writes a line of its own, above the bar.
+func (d *display) say(line string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	to := d.out
+	if d.bars != nil {
+		to = d.bars
+	}
+	fmt.Fprintln(to, line)
 }
 
 // close draws the last state and lets the terminal go.
@@ -104,32 +114,37 @@ func (c counted) shown(noWait bool) int64 {
 	return c.done
 }
 
-func (c counted) text(noWait bool, p, made *pace) string {
+func (c counted) text(noWait bool) string {
 	var b strings.Builder
 	if noWait {
-		fmt.Fprintf(&b, "%d records published", c.cut)
+		fmt.Fprintf(&b, "%d records published", c.cut-c.doneBefore)
 	} else {
-		fmt.Fprintf(&b, "%d of %d", c.done, c.cut)
+		fmt.Fprintf(&b, "%d of %d", c.done, c.expected)
 		if !c.whole {
 			b.WriteByte('+')
 		}
-		b.WriteString(" records committed")
+		b.WriteString(" records settled")
 	}
-	rate := p.perSecond()
-	if rate > 0 {
-		fmt.Fprintf(&b, ", %.0f/s", rate)
+	if c.doneBefore > 0 {
+		fmt.Fprintf(&b, " (%d before)", c.doneBefore)
 	}
-	if tokens := made.perSecond(); tokens > 0 {
-		fmt.Fprintf(&b, ", %.0f tokens/s", tokens)
+	if c.held > 0 && !noWait {
+		fmt.Fprintf(&b, ", %d shards in work", c.held)
 	}
-	if left := c.cut - c.done; rate > 0 && c.whole && !noWait && left > 0 {
-		fmt.Fprintf(&b, ", %s left", (time.Duration(float64(left) / rate * float64(time.Second))).Round(time.Second))
+	if c.rate > 0 {
+		fmt.Fprintf(&b, ", %.0f/s", c.rate)
+	}
+	if c.made > 0 {
+		fmt.Fprintf(&b, ", %.0f tokens/s", c.made)
+	}
+	if c.eta != nil && c.expected > c.done && !noWait {
+		fmt.Fprintf(&b, ", %s left", time.Duration(*c.eta*float64(time.Second)).Round(time.Second))
 	}
 	if c.errors > 0 {
 		fmt.Fprintf(&b, ", %d error rows", c.errors)
 	}
-	if c.dead > 0 {
-		fmt.Fprintf(&b, ", %d dead shards", c.dead)
+	if n := c.shards[dead]; n > 0 {
+		fmt.Fprintf(&b, ", %d dead shards", n)
 	}
 	return b.String()
 }

@@ -1,94 +1,187 @@
 package client
 
 import (
-	"context"
-	"fmt"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"textmill/jobs"
+	"textmill/jobs/queue"
 )
 
-// progress joins what was cut with what the events say became of it.
+// progress joins the shards that were cut with what the tracker knows became of each.
 type progress struct {
+	tracker     atomic.Pointer[queue.Tracker]
+	task, model string
+
 	mu        sync.Mutex
-	counts    []int32             // records of each shard that was cut
-	settled   map[string]struct{} // shards that are committed or dead
-	own       int                 // of the shards that were cut, those settled
-	cut, done int64               // records cut, and those of settled shards
-	rows      int64
-	errors    int64
-	tokens    int64
-	dead      int
+	own       []ownShard
+	dead      map[int]queue.Fate // those of own that are dead
+	sums      sums
+	expected  int64 // records in all; 0 while nobody knows
+	held      uint64
+	allIsCut  bool
 	cancelled bool
-	isOver    bool // a `done` event was seen
-	total     int  // shards in all, 0 while cutting
 	over      chan struct{}
 	ended     bool
+	rate      queue.Rate // of records
+	made      queue.Rate // of tokens
 
 	show *display
 }
 
+// ownShard is a shard of this submission.
+type ownShard struct {
+	records int32
+	untold  int32 // verdicts on its name that named no payload when it was cut
+	sum     [sha256.Size]byte
+	state   ownState
+	there   bool // an older daemon said that rows of its name were committed
+}
+
+type ownState uint8
+
+const (
+	pending ownState = iota
+	committed
+	dead
+	untold // an older daemon has settled it and does not say with which payload
+	ownStates
+)
+
+// sums are what the verdicts come to.
+type sums struct {
+	shards                             [ownStates]int
+	cut                                int64 // records
+	done, doneBefore                   int64 // records of settled shards, and of those that were settled when they were cut
+	committed, already                 int64 // rows
+	errors, truncated, dropped, tokens int64
+	uncounted                          int64 // rows whose errors and cuts nobody knows
+	missing                            int64 // records of committed shards without a row
+	table                              string
+	changes                            int
+}
+
 func newProgress(o SubmitOptions) *progress {
-	p := &progress{settled: make(map[string]struct{}), over: make(chan struct{})}
+	p := &progress{task: o.Task, model: o.Model, dead: map[int]queue.Fate{}, over: make(chan struct{})}
 	p.show = newDisplay(o, p.now)
 	return p
 }
 
-// event takes an event of the job, stored or live; repeats do no harm.
+// expect says how many records there will be.
+func (p *progress) expect(records int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expected = int64(records)
+}
+
+// event takes an event of the job, stored or live, once the tracker has counted it.
 func (p *progress) event(e jobs.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch e.Type {
-	case jobs.EventCancelled:
+	if e.Type == jobs.EventCancelled {
 		p.cancelled = true
-	case jobs.EventDone:
-		p.isOver = true
-		p.rows, p.errors = max(p.rows, e.Rows), max(p.errors, e.Errors)
-	case jobs.EventCommitted, jobs.EventDead:
-		if _, again := p.settled[e.Shard]; again {
-			return
-		}
-		p.settled[e.Shard] = struct{}{}
-		p.rows += e.Rows
-		p.errors += e.Errors
-		p.tokens += e.Tokens
-		if e.Type == jobs.EventDead {
-			p.dead++
-		}
-		if n, err := strconv.Atoi(e.Shard); err == nil && n >= 0 && n < len(p.counts) {
-			p.own++
-			p.done += int64(p.counts[n])
-		}
+	}
+	base, _, _ := strings.Cut(e.Shard, "/r")
+	if n, err := strconv.Atoi(base); err == nil && n >= 0 && n < len(p.own) {
+		p.look(n, false)
 	}
 	p.check()
 }
 
 // add notes a shard that was cut and says whether it is settled already.
-func (p *progress) add(one shard) (settled bool) {
+func (p *progress) add(one shard, sum [sha256.Size]byte) (settled bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.counts = append(p.counts, int32(one.records))
-	p.cut += int64(one.records)
-	if _, settled = p.settled[one.id()]; settled {
-		p.own++
-		p.done += int64(one.records)
-	}
-	return settled
+	n := len(p.own)
+	p.own = append(p.own, ownShard{records: int32(one.records), sum: sum})
+	p.sums.cut += int64(one.records)
+	p.sums.shards[pending]++
+	_, told := p.fate(n)
+	p.own[n].untold, p.own[n].there = int32(told.Times), told.Rows
+	p.look(n, true)
+	return p.own[n].state != pending
 }
 
-// published says that all shards are cut.
-func (p *progress) published(s Summary) {
+func (p *progress) fate(n int) (queue.Fate, queue.Untold) {
+	return p.tracker.Load().Fate(queue.Piece{Task: p.task, Model: p.model, Shard: strconv.Itoa(n), SHA256: hex.EncodeToString(p.own[n].sum[:])})
+}
+
+// look takes over what the tracker knows of a shard; mu is held. before says that it was just cut: what is known now
+// was so already.
+func (p *progress) look(n int, before bool) {
+	one, s := &p.own[n], &p.sums
+	fate, told := p.fate(n)
+	state := pending
+	switch {
+	case fate.State == queue.StateDone:
+		state = committed
+	case fate.State == queue.StateFailed:
+		state = dead
+	case told.Times > int(one.untold):
+		state = untold
+	}
+	if state == one.state {
+		return
+	}
+	s.shards[one.state]--
+	s.shards[state]++
+	s.changes++
+	if one.state == pending {
+		s.done += int64(one.records)
+		if before {
+			s.doneBefore += int64(one.records)
+		} else {
+			p.rate.Note(now(), s.done)
+		}
+	}
+	if one.state = state; state == committed {
+		p.count(one, fate, before || one.there || fate.Repeat)
+	}
+	if delete(p.dead, n); state == dead {
+		p.dead[n] = fate
+	}
+}
+
+// count takes in the rows of a shard.
+func (p *progress) count(one *ownShard, f queue.Fate, before bool) {
+	s := &p.sums
+	if before {
+		s.already += f.Rows
+		if s.table == "" {
+			s.table = f.Table
+		}
+	} else {
+		s.committed += f.Rows
+	}
+	if f.Repeat {
+		s.uncounted += f.Rows
+	}
+	s.errors += f.Errors
+	s.truncated += f.Truncated
+	s.dropped += f.Dropped
+	s.missing += max(int64(one.records)-f.Rows, 0)
+	if s.tokens += f.Tokens; f.Tokens > 0 && !before {
+		p.made.Note(now(), s.tokens)
+	}
+}
+
+// allCut says that there are no more shards.
+func (p *progress) allCut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.total = s.Shards
+	p.allIsCut = true
 	p.check()
 }
 
 // check closes over once nothing more can happen; mu is held.
 func (p *progress) check() {
-	if !p.ended && (p.cancelled || (p.total > 0 && p.own >= p.total)) {
+	if !p.ended && (p.cancelled || p.allIsCut && p.sums.shards[pending] == 0) {
 		p.ended = true
 		close(p.over)
 	}
@@ -100,79 +193,69 @@ func (p *progress) isCancelled() bool {
 	return p.cancelled
 }
 
-// isDone says that all shards of the job were settled before; the events of some may be gone.
-func (p *progress) isDone() bool {
+// lostTable is the table that rows are said to be in and that this process, which can see where it would be, does not
+// find there.
+func (p *progress) lostTable(tables string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.isOver && !p.cancelled
-}
-
-// wait returns when every shard is settled or the job is cancelled.
-func (p *progress) wait(ctx context.Context) error {
-	select {
-	case <-p.over:
-	case <-ctx.Done():
-		return fmt.Errorf("%w: the job goes on; see it with textmill watch, end it with textmill cancel", ErrInterrupted)
+	at := p.sums.table
+	if tables == "" || at == "" || filepath.Dir(at) != filepath.Clean(tables) {
+		return ""
 	}
-	return p.verdict()
-}
-
-// verdict is what a job that is over comes to.
-func (p *progress) verdict() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.cancelled:
-		return ErrCancelled
-	case p.dead > 0:
-		return fmt.Errorf("%w: %d; see textmill dead list", ErrDeadLetters, p.dead)
+	if _, err := os.Stat(filepath.Join(at, "_delta_log")); !os.IsNotExist(err) {
+		return ""
 	}
-	return nil
+	return at
 }
 
+// fill takes the verdicts over into a summary.
 func (p *progress) fill(s *Summary) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.Rows, s.Errors, s.Dead = p.rows, p.errors, p.dead
+	n := p.sums
+	s.Committed, s.Already, s.Rows = n.committed, n.already, n.committed+n.already
+	s.Errors, s.Truncated, s.Dropped, s.Uncounted, s.Missing = n.errors, n.truncated, n.dropped, n.uncounted, n.missing
+	s.Dead, s.Untold, s.Pending, s.Cancelled = n.shards[dead], n.shards[untold], n.shards[pending], 0
+	if p.cancelled {
+		s.Pending, s.Cancelled = 0, n.shards[pending]
+	}
+	s.DeadReasons = nil
+	for i := range p.own {
+		if f, ok := p.dead[i]; ok {
+			s.died(f)
+		}
+	}
 }
 
 // counted is the state of a progress at one moment.
 type counted struct {
-	cut, done, rows, errors, tokens int64
-	dead                            int
-	whole                           bool // cut is all there is
+	sums
+	expected int64
+	held     uint64
+	whole    bool // cut is all there is
+	rate     float64
+	made     float64
+	eta      *float64
 }
 
 func (p *progress) now() counted {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return counted{cut: p.cut, done: p.done, rows: p.rows, errors: p.errors, tokens: p.tokens, dead: p.dead, whole: p.total > 0}
+	at := now()
+	c := counted{sums: p.sums, expected: max(p.expected, p.sums.cut), held: p.held, whole: p.allIsCut || p.expected > 0}
+	c.rate, c.made = p.rate.PerSecond(at), p.made.PerSecond(at)
+	if c.whole {
+		c.eta = p.rate.ETA(at, c.expected)
+	}
+	return c
 }
 
+// holds notes how many shards daemons have in work.
+func (p *progress) holds(n uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = n
+}
+
+// close shows the last state.
 func (p *progress) close() { p.show.close() }
-
-// pace measures a rate over the last half minute.
-type pace struct {
-	at   []time.Time
-	done []int64
-}
-
-func (p *pace) note(now time.Time, done int64) {
-	p.at, p.done = append(p.at, now), append(p.done, done)
-	for len(p.at) > 2 && now.Sub(p.at[0]) > 30*time.Second {
-		p.at, p.done = p.at[1:], p.done[1:]
-	}
-}
-
-// perSecond is 0 until something was done.
-func (p *pace) perSecond() float64 {
-	last := len(p.at) - 1
-	if last < 1 {
-		return 0
-	}
-	took := p.at[last].Sub(p.at[0]).Seconds()
-	if took <= 0 {
-		return 0
-	}
-	return float64(p.done[last]-p.done[0]) / took
-}

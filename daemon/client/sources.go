@@ -1,14 +1,11 @@
 package client
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,7 +24,22 @@ type sources struct {
 
 	at    int
 	open  *input.Reader
-	first *input.Item // read ahead by peek
+	ahead []input.Item // read by peek, the next one first
+}
+
+// again are the same inputs from their start; what is left out of them was said.
+func (s *sources) again() *sources {
+	return &sources{files: s.files, stdin: s.stdin, o: s.o, warn: func(string) {}}
+}
+
+// repeatable says that every input can be read twice: pipes cannot.
+func (s *sources) repeatable() bool {
+	for _, f := range s.files {
+		if st, err := os.Stat(f); f == stdinName || err != nil || !st.Mode().IsRegular() {
+			return false
+		}
+	}
+	return true
 }
 
 // checkFiles finds what is wrong with a list of inputs before anything is done with them.
@@ -57,10 +69,15 @@ func checkFiles(files []string) error {
 
 // next fills it with the next record of any input; the end of the last is io.EOF.
 func (s *sources) next(it *input.Item) error {
-	if s.first != nil {
-		*it, s.first = *s.first, nil
+	if len(s.ahead) > 0 {
+		*it = s.ahead[0]
+		s.ahead = s.ahead[1:]
 		return nil
 	}
+	return s.read(it)
+}
+
+func (s *sources) read(it *input.Item) error {
 	for {
 		if s.open == nil {
 			if s.at == len(s.files) {
@@ -99,6 +116,23 @@ func (s *sources) openNext() (*input.Reader, error) {
 	return input.Open(s.files[s.at], s.o)
 }
 
+// each calls f for all records that are left, and then end.
+func (s *sources) each(f func(*input.Item) error, end func() error) error {
+	var it input.Item
+	for {
+		err := s.next(&it)
+		if errors.Is(err, io.EOF) {
+			return end()
+		}
+		if err == nil {
+			err = f(&it)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // name is the input being read, as the user wrote it.
 func (s *sources) name() string {
 	if s.at >= len(s.files) {
@@ -110,16 +144,18 @@ func (s *sources) name() string {
 	return s.files[s.at]
 }
 
-// peek reads the first record without taking it; nil when there is none.
-func (s *sources) peek() (*input.Item, error) {
-	var it input.Item
-	if err := s.next(&it); errors.Is(err, io.EOF) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
+// peek gives the nth record from here on without taking it; nil when there are not so many.
+func (s *sources) peek(n int) (*input.Item, error) {
+	for len(s.ahead) <= n {
+		var it input.Item
+		if err := s.read(&it); errors.Is(err, io.EOF) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		s.ahead = append(s.ahead, it)
 	}
-	s.first = &it
-	return s.first, nil
+	return &s.ahead[n], nil
 }
 
 func (s *sources) close() error {
@@ -129,32 +165,6 @@ func (s *sources) close() error {
 	err := s.open.Close()
 	s.open = nil
 	return err
-}
-
-// jobName is the default name of a job: the same inputs, unchanged, with the same task, model, dataset and
-// params are the same job. ok is false where standard input makes that impossible to say.
-func jobName(o SubmitOptions, paramsJSON []byte) (name string, ok bool, err error) {
-	h := sha256.New()
-	part := func(s string) { fmt.Fprintf(h, "%d:%s\n", len(s), s) }
-	for _, s := range []string{o.Dataset, o.Task, o.Model, string(paramsJSON), o.Input.Format, o.Input.TextColumn, o.Input.IDColumn} {
-		part(s)
-	}
-	for _, f := range o.Files {
-		if f == stdinName {
-			return "", false, nil
-		}
-		abs, err := filepath.Abs(f)
-		if err != nil {
-			return "", false, err
-		}
-		st, err := os.Stat(abs)
-		if err != nil {
-			return "", false, err
-		}
-		part(abs)
-		part(fmt.Sprintf("%d %d", st.Size(), st.ModTime().UnixNano()))
-	}
-	return o.Dataset + "-" + hex.EncodeToString(h.Sum(nil)[:8]), true, nil
 }
 
 // sameModel compares the model that an OpenAI-batch line names with the job's; a hub's owner before the name

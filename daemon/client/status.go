@@ -19,7 +19,7 @@ var ErrUnknownJob = errors.New("no such job")
 // StatusOptions say which jobs to list and where to.
 type StatusOptions struct {
 	Job    string // "" = all
-	JSON   bool   // one object a line: job, state, shards, shards_done, rows, errors, dead, eta_s
+	JSON   bool   // one queue.JobStatus a line
 	Stdout io.Writer
 	Stderr io.Writer // subjects with messages that no daemon serves
 }
@@ -47,7 +47,7 @@ func Status(ctx context.Context, q *queue.Queue, o StatusOptions) error {
 	for _, w := range waiting {
 		if w.Job != "" && !known[w.Job] && (o.Job == "" || o.Job == w.Job) {
 			known[w.Job] = true
-			list = append(list, queue.JobStatus{Job: w.Job, State: queue.StateQueued})
+			list = append(list, queue.JobStatus{Job: w.Job, State: queue.StateQueued, Task: w.Task, Model: w.Model})
 		}
 	}
 	if o.Job != "" && len(list) == 0 {
@@ -73,7 +73,7 @@ func writeStatus(o StatusOptions, list []queue.JobStatus) error {
 		return nil
 	}
 	t := tabwriter.NewWriter(o.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "JOB\tSTATE\tSHARDS\tROWS\tERRORS\tDEAD\tETA")
+	fmt.Fprintln(t, "JOB\tSTATE\tDATASET\tMODEL\tSHARDS\tROWS\tERRORS\tCUT\tDEAD\tETA")
 	for _, s := range list {
 		shards := strconv.Itoa(s.ShardsDone) + "/"
 		if s.Shards > 0 {
@@ -81,11 +81,20 @@ func writeStatus(o StatusOptions, list []queue.JobStatus) error {
 		} else {
 			shards += "?"
 		}
-		if err := plain.Row(t, s.Job, s.State, shards, s.Rows, s.Errors, s.Dead, eta(s.ETASeconds)); err != nil {
+		err := plain.Row(t, s.Job, s.State, orDash(s.Dataset), orDash(s.Model), shards, s.Rows, s.Errors, s.Truncated, s.Dead, eta(s.ETASeconds))
+		if err != nil {
 			return err
 		}
 	}
 	return t.Flush()
+}
+
+// orDash shows what is not known.
+func orDash(name string) string {
+	if name == "" {
+		return "-"
+	}
+	return name
 }
 
 func eta(seconds *float64) string {

@@ -9,9 +9,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -20,7 +18,7 @@ import (
 func TestSubmitWaitsForTheRowsAndRepeatsNothing(t *testing.T) {
 	q := openQueue(t)
 	o, out, errs := options(writeFile(t, 1200))
-	prepared, err := prepare(o)
+	prepared, err := prepare(t.Context(), nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +29,7 @@ func TestSubmitWaitsForTheRowsAndRepeatsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err, errs)
 	}
-	want := Summary{Job: job, Task: "embed", Model: "m", Dataset: "d", Records: 1200, Shards: 3, Bytes: s.Bytes, Rows: 1200}
+	want := Summary{Job: job, Task: "embed", Model: "m", Dataset: "d", Records: 1200, Shards: 3, Bytes: s.Bytes, Rows: 1200, Committed: 1200}
 	if !reflect.DeepEqual(s, want) || s.Bytes < 1200*20 {
 		t.Errorf("summary %+v", s)
 	}
@@ -40,7 +38,7 @@ func TestSubmitWaitsForTheRowsAndRepeatsNothing(t *testing.T) {
 	}
 	out.Reset()
 	o.JSON = true
-	if s, err = Submit(t.Context(), q, o); err != nil || s.Rows != 1200 {
+	if s, err = Submit(t.Context(), q, o); err != nil || s.Rows != 1200 || s.Committed != 0 || s.Already != 1200 {
 		t.Errorf("second run: %+v, %v", s, err)
 	}
 	var answer map[string]any
@@ -62,29 +60,27 @@ func TestSubmitDrawsABarOnATerminal(t *testing.T) {
 	if _, err := Submit(t.Context(), q, o); err != nil {
 		t.Fatal(err)
 	}
-	if out.String() != "drawn\n" || !strings.Contains(errs.String(), "600 rows are committed, 0 of them errors") {
+	if out.String() != "drawn\n" || !strings.Contains(errs.String(), "600 rows: 600 committed now, 0 already there, 0 of them errors; 0 texts cut, 0 tokens dropped; 0 shards dead\n") {
 		t.Errorf("stdout %q, stderr %q", out, errs)
 	}
 }
 
 func TestProgressSaysRateAndTimeLeft(t *testing.T) {
-	var p pace
-	for i := range 4 {
-		p.note(modified.Add(time.Duration(i)*time.Second), int64(i)*50)
-	}
-	c := counted{cut: 400, done: 150, errors: 2, dead: 1, whole: true}
-	if got, want := c.text(false, &p, new(pace)), "150 of 400 records committed, 50/s, 5s left, 2 error rows, 1 dead shards"; got != want {
+	left := 5.0
+	c := counted{sums: sums{cut: 400, done: 150, doneBefore: 50, errors: 2}, expected: 400, whole: true, rate: 50, held: 3, eta: &left}
+	c.shards[dead] = 1
+	if got, want := c.text(false), "150 of 400 records settled (50 before), 3 shards in work, 50/s, 5s left, 2 error rows, 1 dead shards"; got != want {
 		t.Errorf("got %q", got)
 	}
-	c.whole = false
-	if got, want := c.text(false, &p, &p), "150 of 400+ records committed, 50/s, 50 tokens/s, 2 error rows, 1 dead shards"; got != want {
+	c.whole, c.eta, c.made, c.doneBefore = false, nil, 70, 0
+	if got, want := c.text(false), "150 of 400+ records settled, 3 shards in work, 50/s, 70 tokens/s, 2 error rows, 1 dead shards"; got != want {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestSubmitAfterACrashSendsOnlyWhatIsNotSettled(t *testing.T) {
 	q := openQueue(t)
-	o, _, _ := options(writeFile(t, 2600)) // 6 shards
+	o, _, errs := options(writeFile(t, 2600)) // 6 shards
 	o.NoWait = true
 	s, err := Submit(t.Context(), q, o)
 	if err != nil {
@@ -92,37 +88,17 @@ func TestSubmitAfterACrashSendsOnlyWhatIsNotSettled(t *testing.T) {
 	}
 	w := newWorker(t, q, s.Job)
 	w.settle(t.Context(), 4)
+	there := int64(len(w.records))
 	if _, err := q.PurgeJob(t.Context(), s.Job, 0); err != nil { // the other two were never sent
 		t.Fatal(err)
 	}
-	src, err := prepare(o)
-	if err != nil {
-		t.Fatal(err)
+	purged := waiting(t, q, s.Job)
+	again, err := Submit(t.Context(), q, o)
+	if err != nil || again.Job != s.Job || again.Already != there || !strings.Contains(errs.String(), "2 shards are published") {
+		t.Errorf("the second run: %+v, %v, stderr %q", again, err, errs)
 	}
-	src.progress = newProgress(o)
-	defer src.progress.close()
-	tracker, err := q.Track(t.Context(), queue.TrackOptions{Job: s.Job, OnEvent: src.progress.event})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tracker.Close()
-	var sent []string
-	err = src.cut(t.Context(), q.MaxPayload(), func(one shard) error {
-		if !src.progress.add(one) {
-			sent = append(sent, one.id())
-		}
-		return nil
-	})
-	if err != nil || len(sent) != 2 {
-		t.Errorf("the second run would send %q: %v", sent, err)
-	}
-	for _, id := range sent {
-		if w.seen[id] > 0 {
-			t.Errorf("the second run would send shard %s, which is settled", id)
-		}
-	}
-	if done := src.progress.now().done; done != int64(len(w.records)) {
-		t.Errorf("%d records are done, the second run counts %d", len(w.records), done)
+	if n := waiting(t, q, s.Job); purged != 0 || n != 0 { // the server drops what it had two minutes ago
+		t.Errorf("%d and %d messages wait", purged, n)
 	}
 }
 
@@ -186,44 +162,58 @@ func TestErrorRowsAndDeadShards(t *testing.T) {
 }
 
 func TestInterruptedWaitLetsTheJobGoOn(t *testing.T) {
-	o, _, _ := options()
-	p := newProgress(o)
-	defer p.close()
-	p.add(shard{records: 3})
-	p.published(Summary{Shards: 1})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := p.wait(ctx); !errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "goes on") {
-		t.Errorf("%v", err)
+	q := openQueue(t)
+	o, out, errs := options(writeFile(t, 3))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("by the test")
+	tracker, err := q.Track(t.Context(), queue.TrackOptions{OnEvent: func(jobs.Event) { cancel(why) }}) // all is published then
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tracker.Close()
+	o.JSON = true
+	s, err := Submit(ctx, q, o)
+	if !errors.Is(err, ErrInterrupted) || !errors.Is(err, why) || s.Pending != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if !strings.Contains(errs.String(), "0 rows: 0 committed now") || !strings.Contains(errs.String(), "1 shards without a verdict") || !strings.Contains(out.String(), `"pending":1`) {
+		t.Errorf("stdout %q, stderr %q", out, errs)
 	}
 }
 
 func TestInterruptedSendingSaysHowToGoOn(t *testing.T) {
 	q := openQueue(t)
-	o, _, _ := options(writeFile(t, 3))
+	o, _, errs := options(writeFile(t, 600))
 	ctx, cancel := context.WithCancel(t.Context())
-	tracker, err := q.Track(t.Context(), queue.TrackOptions{OnEvent: func(jobs.Event) { cancel() }})
+	tracker, err := q.Track(t.Context(), queue.TrackOptions{OnEvent: func(jobs.Event) { cancel() }}) // that the first shard was submitted
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tracker.Close()
 	o.Files, o.Job = append(o.Files, "-"), "halves"
-	stdin, writer := io.Pipe()
+	stdin, writer := io.Pipe() // nothing comes, and it does not end
+	defer writer.Close()
 	o.Stdin = stdin
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		<-ctx.Done()
-		if _, err := io.WriteString(writer, lines(501, `{"text":"%d"}`)); err != nil && !errors.Is(err, io.ErrClosedPipe) {
-			t.Error(err)
-		}
-	})
-	if _, err := Submit(ctx, q, o); !errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "--job halves again") {
+	s, err := Submit(ctx, q, o)
+	if !errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "after 1 shards were published") || !strings.Contains(err.Error(), "--job halves again") {
 		t.Errorf("%v", err)
 	}
-	if err := stdin.Close(); err != nil {
-		t.Error(err)
+	if s.Shards != 1 || s.Pending != 1 || !strings.Contains(errs.String(), "1 shards without a verdict") {
+		t.Errorf("%+v, stderr %q", s, errs)
 	}
-	ended.Wait()
+}
+
+func TestInterruptedBeforeAnythingIsPublished(t *testing.T) {
+	q := openQueue(t)
+	o, _, _ := options("-")
+	stdin, writer := io.Pipe()
+	defer writer.Close()
+	o.Stdin = stdin
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Submit(ctx, q, o); !errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "before anything was published") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestSubmitRefuses(t *testing.T) {
@@ -315,44 +305,5 @@ func TestColumnsThatAreLeftOutAreNamed(t *testing.T) {
 	o.DryRun = true
 	if s, err := Submit(t.Context(), nil, o); err != nil || s.Records != 6 || s.Invalid != 2 || !strings.Contains(errs.String(), "left out: tags") {
 		t.Errorf("%+v, %v, stderr %q", s, err, errs)
-	}
-}
-
-func TestJobNamesStandForTheirContent(t *testing.T) {
-	path := writeFile(t, 3)
-	name := func(change func(*SubmitOptions)) string {
-		t.Helper()
-		o, _, _ := options(path)
-		o.Stderr = io.Discard
-		change(&o)
-		s, err := prepare(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s.o.Job
-	}
-	same := name(func(*SubmitOptions) {})
-	if again := name(func(*SubmitOptions) {}); again != same || !jobs.ValidJob(same) {
-		t.Errorf("%q and %q", same, again)
-	}
-	names := map[string]string{same: "as it is"}
-	for what, change := range map[string]func(*SubmitOptions){
-		"dataset": func(o *SubmitOptions) { o.Dataset = "e" },
-		"model":   func(o *SubmitOptions) { o.Model = "n" },
-		"task":    func(o *SubmitOptions) { o.Task = jobs.TaskGenerate },
-		"params":  func(o *SubmitOptions) { o.Params = map[string]string{"pooling": "cls"} },
-		"columns": func(o *SubmitOptions) { o.Input.TextColumn = "body" },
-		"files":   func(o *SubmitOptions) { o.Files = []string{path, writeFile(t, 1)} },
-		"time": func(*SubmitOptions) {
-			if err := os.Chtimes(path, modified, modified); err != nil {
-				t.Fatal(err)
-			}
-		},
-	} {
-		n := name(change)
-		if other, taken := names[n]; taken {
-			t.Errorf("another %s gives the same job as %s", what, other)
-		}
-		names[n] = what
 	}
 }

@@ -53,12 +53,12 @@ func Watch(ctx context.Context, q *queue.Queue, o WatchOptions) error {
 		switch status.State {
 		case queue.StateCancelled:
 			return fmt.Errorf("%w: %s", ErrCancelled, o.Job)
-		case queue.StateDone:
+		case queue.StateDone, queue.StateFailed:
 			return w.finish(ctx, status)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: the job goes on", ErrInterrupted)
+			return fmt.Errorf("%w: the job goes on", interruption(ctx))
 		case <-changed:
 		}
 	}
@@ -112,9 +112,10 @@ func (w *watcher) finish(ctx context.Context, s queue.JobStatus) error {
 	case <-late.C:
 	case <-ctx.Done():
 	}
-	fmt.Fprintf(w.o.Stderr, "job %s is done: %d shards, %d rows, %d of them errors\n", s.Job, s.ShardsDone, s.Rows, s.Errors)
+	fmt.Fprintf(w.o.Stderr, "job %s is %s: %d shards, %d rows, %d of them errors; %d texts cut, %d tokens dropped; %d shards dead\n",
+		s.Job, s.State, s.ShardsDone, s.Rows, s.Errors, s.Truncated, s.CutTokens, s.Dead)
 	if s.Dead > 0 {
-		return fmt.Errorf("%w: %d; see textmill dead list", ErrDeadLetters, s.Dead)
+		return fmt.Errorf("%w: %d; see textmill dead list --job %s", ErrDeadLetters, s.Dead, s.Job)
 	}
 	return w.failed()
 }
@@ -129,9 +130,10 @@ func eventLine(e jobs.Event) string {
 		}
 		return fmt.Sprintf("%s submitted: %d shards", at, e.Shards)
 	case jobs.EventCommitted:
-		return fmt.Sprintf("%s committed shard %s: %d rows, %d of them errors, version %d of %s", at, e.Shard, e.Rows, e.Errors, e.Version, e.Table)
+		return fmt.Sprintf("%s committed shard %s: %d rows, %d of them errors, %d texts cut, version %d of %s", at, e.Shard, e.Rows, e.Errors,
+			e.Truncated, e.Version, e.Table)
 	case jobs.EventDead:
-		return fmt.Sprintf("%s dead shard %s", at, e.Shard)
+		return fmt.Sprintf("%s dead shard %s: %s (%s)", at, e.Shard, orUnknown(e.Class), e.Reason)
 	case jobs.EventCancelled:
 		if e.Table == "" {
 			return at + " cancelled: asked for"

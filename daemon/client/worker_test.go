@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,7 +42,10 @@ func openQueue(t *testing.T) *queue.Queue {
 	return q
 }
 
-// worker settles the shards of one job as a daemon does, without the model: event, then ack.
+// cutAt is how many bytes of a text the worker's model takes.
+const cutAt = 100
+
+// worker settles the shards of one job as a daemon does, without the model and with a map for a table: event, then ack.
 type worker struct {
 	t       *testing.T
 	q       *queue.Queue
@@ -49,11 +54,15 @@ type worker struct {
 	mu      sync.Mutex
 	seen    map[string]int // shard → how often it came
 	records []jobs.Record
-	dead    map[string]bool // shards to end as dead letters
+	table   map[string]string // shard → hash of its payload
+	dead    map[string]bool   // shards to end as dead letters
+	old     bool              // tell of no payloads, as earlier versions did
+	silent  bool              // tell nothing
+	path    string            // of the table
 }
 
 func newWorker(t *testing.T, q *queue.Queue, job string) *worker {
-	return &worker{t: t, q: q, subject: "textmill.jobs.embed.m." + job, seen: map[string]int{}, dead: map[string]bool{}}
+	return &worker{t: t, q: q, subject: "textmill.jobs.embed.m." + job, path: "/t", seen: map[string]int{}, table: map[string]string{}, dead: map[string]bool{}}
 }
 
 // settle works off what waits until it has settled n shards; n < 0 means until ctx ends.
@@ -101,22 +110,43 @@ func (w *worker) one(ctx context.Context, d *queue.Delivery) {
 	w.records = append(w.records, s.Records...)
 	dead := w.dead[s.EventID()]
 	w.mu.Unlock()
-	e := jobs.Event{Type: jobs.EventCommitted, Job: s.Job, Shard: s.EventID(), Table: "/t", Time: time.Now()}
+	e := jobs.Event{Type: jobs.EventCommitted, Job: s.Job, Shard: s.EventID(), Table: w.path, Time: time.Now()}
 	for _, r := range s.Records {
 		e.Rows++
 		if r.Err != nil {
 			e.Errors++
 		}
+		if n := len(r.Text) - cutAt; n > 0 {
+			e.Truncated, e.Dropped = e.Truncated+1, e.Dropped+int64(n)
+		}
 	}
-	if dead {
-		e = jobs.Event{Type: jobs.EventDead, Job: s.Job, Shard: s.EventID(), Time: time.Now()}
-		letter := queue.DeadLetter{Delivery: d, Payload: d.Data, Key: s.Job + "/" + s.EventID(), Class: jobs.Schema, Reason: "as the test wants it", ModelSHA256: "sha"}
+	sum := sha256.Sum256(d.Data)
+	hash := hex.EncodeToString(sum[:])
+	class := ""
+	switch known := w.table[s.EventID()]; {
+	case dead:
+		class = jobs.Schema
+	case known == "":
+		w.table[s.EventID()] = hash
+	case known != hash:
+		class = jobs.IdentityConflict
+	default:
+		e.Uncounted, e.Errors, e.Truncated, e.Dropped = true, 0, 0, 0
+	}
+	if class != "" {
+		e = jobs.Event{Type: jobs.EventDead, Job: s.Job, Shard: s.EventID(), Class: class, Reason: "as the test wants it", Time: time.Now()}
+		letter := queue.DeadLetter{Delivery: d, Payload: d.Data, Key: s.Job + "/" + s.EventID() + hash, Class: class, Reason: "as the test wants it", ModelSHA256: "sha"}
 		if err := w.q.PublishDead(ctx, letter); err != nil {
 			w.t.Error(err)
 		}
 	}
-	if err := w.q.PublishEvent(ctx, e); err != nil {
-		w.t.Error(err)
+	if e.PayloadSHA256, e.Task, e.Model, e.Dataset = hash, s.Task, s.Model, s.Dataset; w.old {
+		e = jobs.Event{Type: e.Type, Job: e.Job, Shard: e.Shard, Rows: e.Rows, Errors: e.Errors, Table: e.Table, Time: e.Time}
+	}
+	if !w.silent {
+		if err := w.q.PublishEvent(ctx, e); err != nil {
+			w.t.Error(err)
+		}
 	}
 	if err := d.Ack(ctx); err != nil {
 		w.t.Error(err)
@@ -146,7 +176,7 @@ func writeFile(t *testing.T, n int) string {
 
 func options(files ...string) (SubmitOptions, *strings.Builder, *strings.Builder) {
 	var out, errs strings.Builder
-	return SubmitOptions{Model: "m", Dataset: "d", Files: files, LocalModels: []string{"m"}, Stdout: &out, Stderr: &errs}, &out, &errs
+	return SubmitOptions{Model: "m", Dataset: "d", Files: files, Local: []LocalModel{{Name: "m", Task: jobs.TaskEmbed, SHA256: "sha"}}, Stdout: &out, Stderr: &errs}, &out, &errs
 }
 
 // waiting counts the messages of a job that nobody has settled.

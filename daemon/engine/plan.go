@@ -49,6 +49,15 @@ func (p *Plan) vectors(spec *models.Spec) export.Vectors {
 	}
 }
 
+// Check says what vectors params ask of a model, or why it has none such, to those who do not run it.
+func Check(p jobs.EmbedParams, spec *models.Spec) (export.Vectors, error) {
+	plan := &Plan{pooling: spec.Pooling, maxLength: spec.MaxLength, vector: models.VectorParams{Precision: p.Precision}}
+	if err := plan.apply(p, spec, 0); err != nil {
+		return export.Vectors{}, err
+	}
+	return plan.vectors(spec), nil
+}
+
 // Work is the work of a shard's records.
 func (e *Engine) Work(s *jobs.Shard, o rows.Origin) rows.Work {
 	if s.ParamsErr != nil {

@@ -3,6 +3,8 @@ package queue
 import (
 	"cmp"
 	"hash/maphash"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +16,9 @@ import (
 const (
 	StateQueued    = "queued"
 	StateRunning   = "running"
-	StateDone      = "done"
+	StateOpen      = "open"   // at work, and nobody has said how many shards there will be
+	StateDone      = "done"   // the rows of all shards are in the table
+	StateFailed    = "failed" // all shards are settled, some as dead letters
 	StateCancelled = "cancelled"
 )
 
@@ -22,51 +26,67 @@ const (
 type JobStatus struct {
 	Job        string   `json:"job"`
 	State      string   `json:"state"`
+	Task       string   `json:"task"`  // this and the next two: "" = not known, joined by commas where the job's name
+	Model      string   `json:"model"` // stands for several
+	Dataset    string   `json:"dataset"`
 	Shards     int      `json:"shards"` // 0 = not known yet
 	ShardsDone int      `json:"shards_done"`
 	Rows       int64    `json:"rows"`
 	Errors     int64    `json:"errors"`
+	Truncated  int64    `json:"truncated"`         // rows whose text was cut
+	CutTokens  int64    `json:"n_dropped"`         // cut off in them
 	Dead       int      `json:"dead"`              // shards
 	Dropped    int64    `json:"dropped,omitempty"` // messages that a cancel dropped
 	ETASeconds *float64 `json:"eta_s"`
-
-	// As the latest event that names them says.
-	Task, Model, Dataset string `json:"-"`
 
 	Table   string    `json:"-"`
 	Version int64     `json:"-"` // highest of the table that an event named
 	Updated time.Time `json:"-"` // of the latest event
 }
 
-// progress gathers a job's events. Repeated events and events in another order
-// give the same counts.
+// Sole are the task, model and dataset, each "" where the job's name stands for several.
+func (s JobStatus) Sole() (task, model, dataset string) {
+	sole := func(name string) string {
+		if strings.Contains(name, ",") {
+			return ""
+		}
+		return name
+	}
+	return sole(s.Task), sole(s.Model), sole(s.Dataset)
+}
+
+// progress is what the events of one job come to, the only place where they are added up. Repeated events, and
+// events in another order, give the same counts.
+//
+// A job's name may be used again, for another model or with other records. Within a lane the table holds one payload
+// under each shard's name, so there rows are counted once a name. A dead letter is counted for its payload, until a
+// retry of that payload is committed.
 type progress struct {
 	status    JobStatus
-	settled   spans // shards whose names are numbers
-	named     map[uint64]struct{}
-	attempts  map[string]attempt // the latest known of shards that ended as dead letters or were retried
+	lanes     map[laneName]*lane
+	attempts  map[string][]attempt // of shards that ended as dead letters or were retried
+	dropped   names                // messages, by shard and payload
 	cancelled bool
-	announced bool // a `done` event was seen
-	rate      rate
+	submitted bool // somebody says, or will say, how many shards there are
+	announced int  // shards that the latest `done` event speaks of
+	rate      Rate
 }
 
-// attempt is how the nth retry of a shard ended; 0 is its first delivery.
-type attempt struct {
-	n    int
-	dead bool
+// laneName is "" in all for events of daemons and publishers that do not say.
+type laneName struct{ task, model, dataset string }
+
+type lane struct {
+	shards  int   // how many there are, 0 = not known
+	settled names // ended in one way or another
+	counted names // those whose rows are counted
 }
-
-const mostNamed = 1 << 20
-
-var nameSeed = maphash.MakeSeed()
 
 func newProgress(job string) *progress {
-	return &progress{status: JobStatus{Job: job}, named: make(map[uint64]struct{}), attempts: make(map[string]attempt)}
+	return &progress{status: JobStatus{Job: job}, lanes: make(map[laneName]*lane), attempts: make(map[string][]attempt)}
 }
 
 func (p *progress) apply(e jobs.Event) {
 	s := &p.status
-	s.Shards = max(s.Shards, e.Shards)
 	if e.Table != "" {
 		s.Table, s.Version = e.Table, max(s.Version, e.Version)
 	}
@@ -75,164 +95,296 @@ func (p *progress) apply(e jobs.Event) {
 		s.Updated = e.Time
 	}
 	switch e.Type {
-	case jobs.EventCommitted:
-		p.committed(e)
-	case jobs.EventDead:
-		base, n := attemptOf(e.Shard)
-		p.ended(base, attempt{n, true})
-		p.settle(base, e.Time)
+	case jobs.EventSubmitted:
+		p.submitted = true
+		p.expect(laneOf(e), e.Shards)
+	case jobs.EventCommitted, jobs.EventDead:
+		p.expect(laneOf(e), e.Shards)
+		p.ended(e)
 	case jobs.EventDropped:
-		if e.Shard == "" || p.addName("dropped/"+e.Shard+"/"+e.PayloadSHA256) {
+		if e.Shard == "" || p.dropped.add(e.Shard+"/"+e.PayloadSHA256) {
 			s.Dropped += max(e.Messages, 1)
 		}
 	case jobs.EventCancelled:
 		p.cancelled = true
+		p.expect(laneName{}, e.Shards)
 	case jobs.EventDone:
 		p.announce(e)
 	}
 }
 
-func (p *progress) committed(e jobs.Event) {
-	s := &p.status
-	base, n := attemptOf(e.Shard)
-	fresh := p.settle(base, e.Time)
-	if n > 0 {
-		fresh = p.ended(base, attempt{n, false})
+// ended takes in how a shard ended.
+func (p *progress) ended(e jobs.Event) {
+	at, shard := laneOf(e), nameOf(e)
+	if p.add(at, shard.base, func(l *lane) *names { return &l.settled }) {
+		p.status.ShardsDone++
+		p.rate.Note(e.Time, int64(p.status.ShardsDone))
+	}
+	a := attempt{lane: at, payload: e.PayloadSHA256, n: shard.retry, dead: e.Type == jobs.EventDead}
+	fresh := p.attempted(shard.base, a)
+	if a.dead {
+		return
+	}
+	if a.n == 0 {
+		fresh = p.add(at, shard.base, func(l *lane) *names { return &l.counted })
 	}
 	if fresh {
+		s := &p.status
 		s.Rows += e.Rows
 		s.Errors += e.Errors
+		s.Truncated += e.Truncated
+		s.CutTokens += e.Dropped
 	}
 }
 
-// attemptOf takes a shard's name and the number of its retry apart.
-func attemptOf(shard string) (base string, n int) {
-	base, retry, retried := strings.Cut(shard, "/r")
-	if !retried {
-		return base, 0
-	}
-	n, _ = strconv.Atoi(retry)
-	return base, max(n, 1)
-}
-
-// ended takes in how an attempt at a shard ended and reports whether it is the latest: an earlier one may be told again.
-func (p *progress) ended(shard string, a attempt) bool {
-	last, known := p.attempts[shard]
-	if known && a.n <= last.n || !known && len(p.attempts) >= mostNamed {
-		return false
-	}
-	p.attempts[shard] = a
-	if a.dead != last.dead {
-		if a.dead {
-			p.status.Dead++
-		} else {
-			p.status.Dead--
+// add puts a shard into one of its lane's sets and reports whether it was new there. What an older daemon tells
+// belongs to no lane: it is taken for what others tell of the same name.
+func (p *progress) add(at laneName, shard string, set func(*lane) *names) bool {
+	if at == (laneName{}) || p.lanes[laneName{}] != nil {
+		for name, l := range p.lanes {
+			if name != at && (name == laneName{} || at == laneName{}) && set(l).has(shard) {
+				return false
+			}
 		}
 	}
-	return true
+	return set(p.lane(at)).add(shard)
 }
 
-// settle counts a shard once and reports whether this was the time.
-func (p *progress) settle(shard string, at time.Time) bool {
-	if p.announced {
-		return false
+func (p *progress) lane(name laneName) *lane {
+	l := p.lanes[name]
+	if l == nil {
+		if len(p.lanes) >= mostLanes {
+			name = laneName{}
+			if l = p.lanes[name]; l != nil {
+				return l
+			}
+		}
+		l = &lane{}
+		p.lanes[name] = l
 	}
-	fresh := false
-	if n, err := strconv.ParseUint(shard, 10, 64); err == nil && strconv.FormatUint(n, 10) == shard && n < 1<<63 {
-		fresh = p.settled.add(n)
-	} else {
-		fresh = p.addName(shard)
-	}
-	if fresh {
-		p.status.ShardsDone++
-		p.rate.add(at, p.status.ShardsDone)
-	}
-	return fresh
+	return l
 }
 
-func (p *progress) addName(shard string) bool {
-	h := maphash.String(nameSeed, shard)
-	if _, known := p.named[h]; known || len(p.named) >= mostNamed {
-		return false
+// mostLanes bounds the memory of one job's name.
+const mostLanes = 256
+
+// expect takes in how many shards are said to be.
+func (p *progress) expect(at laneName, shards int) {
+	if shards > 0 {
+		l := p.lane(at)
+		l.shards = max(l.shards, shards)
 	}
-	p.named[h] = struct{}{}
-	return true
 }
 
-// announce shrinks a job that is done to its counts. Those of the `done` event
-// hold where older events are gone from the stream.
+// total is how many shards there are, 0 while nobody says.
+func (p *progress) total() int {
+	sum, unnamed := 0, 0
+	for name, l := range p.lanes {
+		if name == (laneName{}) {
+			unnamed = l.shards
+		} else {
+			sum += l.shards
+		}
+	}
+	return max(sum, unnamed)
+}
+
+// announce takes in that all was settled once. Its counts hold where older events are gone from the stream.
 func (p *progress) announce(e jobs.Event) {
 	s := &p.status
-	p.announced = true
-	s.Shards = max(s.Shards, e.Shards)
+	p.announced = max(p.announced, e.Shards)
+	at := laneOf(e)
+	if _, known := p.lanes[at]; !known { // it speaks of the only one, or of several
+		at = laneName{}
+		if len(p.lanes) == 1 {
+			for at = range p.lanes {
+			}
+		}
+	}
+	p.expect(at, e.Shards)
+	if l := p.lane(at); len(p.lanes) == 1 && l.settled.size() < e.Shards {
+		s.ShardsDone += l.settled.fill(e.Shards)
+		l.counted.fill(e.Shards)
+	}
 	s.ShardsDone = max(s.ShardsDone, e.Shards)
 	s.Rows, s.Errors = max(s.Rows, e.Rows), max(s.Errors, e.Errors)
-	p.settled, p.named, p.rate = spans{}, make(map[uint64]struct{}), rate{}
+	for _, l := range p.lanes {
+		l.settled.close()
+		l.counted.close()
+	}
 }
 
 // complete says that every shard of a job whose size is known is settled.
 func (p *progress) complete() bool {
-	return p.announced || p.status.Shards > 0 && p.status.ShardsDone >= p.status.Shards
+	total := p.total()
+	return total > 0 && p.status.ShardsDone >= total
 }
+
+// isAnnounced says that a `done` event speaks of all that there is.
+func (p *progress) isAnnounced() bool { return p.announced > 0 && p.announced >= p.total() }
 
 func (p *progress) report(now time.Time) JobStatus {
 	s := p.status
-	switch {
-	case p.complete():
-		s.State = StateDone
-	case p.cancelled:
-		s.State = StateCancelled
-	case s.ShardsDone > 0:
-		s.State = StateRunning
-	default:
-		s.State = StateQueued
-	}
-	if p.cancelled && !p.announced {
-		s.State = StateCancelled
-	}
+	s.Shards = p.total()
+	s.State = p.state()
+	s.Task, s.Model, s.Dataset = p.names()
 	if s.State == StateRunning && s.Shards > 0 {
-		s.ETASeconds = p.rate.eta(now, s.Shards)
+		s.ETASeconds = p.rate.ETA(now, int64(s.Shards))
 	}
 	return s
 }
 
-// rate remembers a job's latest progress, one sample a second.
-type rate struct {
-	samples []sample
+func (p *progress) state() string {
+	s := &p.status
+	switch {
+	case p.cancelled && !p.isAnnounced():
+		return StateCancelled
+	case p.complete() && s.Dead > 0:
+		return StateFailed
+	case p.complete():
+		return StateDone
+	case s.ShardsDone == 0:
+		return StateQueued
+	case p.total() == 0 && !p.submitted:
+		return StateOpen
+	}
+	return StateRunning
 }
 
-type sample struct {
-	at   time.Time
-	done int
+// names joins what the lanes are called; a table of an older daemon's event tells the dataset.
+func (p *progress) names() (task, model, dataset string) {
+	var tasks, models, datasets []string
+	for l := range p.lanes {
+		tasks, models, datasets = append(tasks, l.task), append(models, l.model), append(datasets, l.dataset)
+	}
+	task, model, dataset = joined(tasks), joined(models), joined(datasets)
+	if table := strings.TrimRight(p.status.Table, "/"); dataset == "" && table != "" {
+		dataset = path.Base(table)
+	}
+	return task, model, dataset
 }
 
-const mostSamples = 120
-
-func (r *rate) add(at time.Time, done int) {
-	if n := len(r.samples); n > 1 && at.Sub(r.samples[n-2].at) < time.Second {
-		r.samples[n-1] = sample{at, done}
-		return
-	}
-	if len(r.samples) == mostSamples {
-		copy(r.samples, r.samples[1:])
-		r.samples = r.samples[:mostSamples-1]
-	}
-	r.samples = append(r.samples, sample{at, done})
+func joined(all []string) string {
+	slices.Sort(all)
+	all = slices.DeleteFunc(slices.Compact(all), func(s string) bool { return s == "" })
+	return strings.Join(all, ",")
 }
 
-// eta is how many seconds the rest takes at the pace of the samples; nil when
-// they show none.
-func (r *rate) eta(now time.Time, shards int) *float64 {
-	n := len(r.samples)
-	if n < 2 {
-		return nil
-	}
-	first, last := r.samples[0], r.samples[n-1]
-	took := last.at.Sub(first.at).Seconds()
-	if took <= 0 || last.done <= first.done {
-		return nil
-	}
-	left := float64(shards-last.done) * took / float64(last.done-first.done)
-	left = max(left-max(now.Sub(last.at).Seconds(), 0), 0)
-	return &left
+// attempt is how the nth retry of a payload under a shard's name ended; 0 is its first delivery.
+type attempt struct {
+	lane    laneName
+	payload string // SHA-256, "" where an older daemon does not say
+	n       int
+	dead    bool
 }
+
+// of says that two attempts are at the same work, as far as anybody can tell.
+func (a attempt) of(b attempt) bool {
+	same := func(x, y string) bool { return x == y || x == "" || y == "" }
+	return same(a.payload, b.payload) && same(a.lane.task, b.lane.task) && same(a.lane.model, b.lane.model) && same(a.lane.dataset, b.lane.dataset)
+}
+
+// after says that a is the later news. What was judged dead is committed only by a retry, or where the verdict did
+// not go into the table's log: then the rows are there.
+func (a attempt) after(b attempt) bool {
+	return a.n > b.n || a.n == b.n && b.dead && !a.dead && a.payload != "" && a.payload == b.payload
+}
+
+// attempted takes in how an attempt at a shard ended, if it is a retry or a failure, and reports whether that is news:
+// an earlier one may be told again.
+func (p *progress) attempted(shard string, a attempt) bool {
+	known := p.attempts[shard]
+	for i, b := range known {
+		if !a.of(b) {
+			continue
+		}
+		if !a.after(b) {
+			return false
+		}
+		a.payload, a.lane = cmp.Or(a.payload, b.payload), b.lane
+		known[i] = a
+		if b.dead && !a.dead {
+			p.status.Dead--
+		} else if a.dead && !b.dead {
+			p.status.Dead++
+		}
+		return true
+	}
+	if a.n == 0 && !a.dead || len(p.attempts) >= mostNamed || len(known) >= mostLanes {
+		return false
+	}
+	p.attempts[shard] = append(known, a)
+	if a.dead {
+		p.status.Dead++
+	}
+	return true
+}
+
+// shardName is a shard's name in events, taken apart.
+type shardName struct {
+	base  string
+	retry int // 0 = none
+}
+
+func nameOf(e jobs.Event) shardName {
+	base, retry, retried := strings.Cut(e.Shard, "/r")
+	if !retried {
+		return shardName{base: base}
+	}
+	n, _ := strconv.Atoi(retry)
+	return shardName{base, max(n, 1)}
+}
+
+func laneOf(e jobs.Event) laneName { return laneName{e.Task, e.Model, e.Dataset} }
+
+// names is a set of shards' names, of which most are numbers.
+type names struct {
+	numbers spans
+	others  map[uint64]struct{}
+	closed  bool // no more others: they are many, and a done job's are all known
+}
+
+const mostNamed = 1 << 20
+
+var nameSeed = maphash.MakeSeed()
+
+func number(name string) (uint64, bool) {
+	n, err := strconv.ParseUint(name, 10, 64)
+	return n, err == nil && n < 1<<63 && strconv.FormatUint(n, 10) == name
+}
+
+func (s *names) has(name string) bool {
+	if n, ok := number(name); ok {
+		return s.numbers.has(n)
+	}
+	_, known := s.others[maphash.String(nameSeed, name)]
+	return known || s.closed
+}
+
+func (s *names) add(name string) bool {
+	if n, ok := number(name); ok {
+		return s.numbers.add(n)
+	}
+	if s.has(name) || len(s.others) >= mostNamed {
+		return false
+	}
+	if s.others == nil {
+		s.others = make(map[uint64]struct{})
+	}
+	s.others[maphash.String(nameSeed, name)] = struct{}{}
+	return true
+}
+
+func (s *names) size() int { return s.numbers.size + len(s.others) }
+
+// fill adds the numbers below n, which publishers give to the shards of a job of n, and says how many were new.
+func (s *names) fill(n int) int {
+	if len(s.others) > 0 {
+		return 0
+	}
+	before := s.numbers.size
+	s.numbers.fill(uint64(n))
+	return s.numbers.size - before
+}
+
+func (s *names) close() { s.others, s.closed = nil, true }

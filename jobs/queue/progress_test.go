@@ -2,6 +2,8 @@ package queue
 
 import (
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -61,10 +63,10 @@ func TestProgress(t *testing.T) {
 		want   JobStatus
 	}{
 		{"only submitted", []jobs.Event{total}, JobStatus{State: StateQueued, Shards: 3}},
-		{"of unknown size", []jobs.Event{committed("j", "0", 10)}, JobStatus{State: StateRunning, ShardsDone: 1, Rows: 10}},
+		{"of unknown size", []jobs.Event{committed("j", "0", 10)}, JobStatus{State: StateOpen, ShardsDone: 1, Rows: 10}},
 		{"repeated events count once", []jobs.Event{total, committed("j", "0", 10), committed("j", "0", 10), committed("j", "a b", 5), committed("j", "a b", 5)},
 			JobStatus{State: StateRunning, Shards: 3, ShardsDone: 2, Rows: 15}},
-		{"all settled", []jobs.Event{committed("j", "2", 1), committed("j", "0", 10), dead("1"), total}, JobStatus{State: StateDone, Shards: 3, ShardsDone: 3, Rows: 11, Dead: 1}},
+		{"all settled", []jobs.Event{committed("j", "2", 1), committed("j", "0", 10), dead("1"), total}, JobStatus{State: StateFailed, Shards: 3, ShardsDone: 3, Rows: 11, Dead: 1}},
 		{"repeated after done", []jobs.Event{total, committed("j", "0", 10), committed("j", "1", 10), committed("j", "2", 5), done, committed("j", "1", 10)},
 			JobStatus{State: StateDone, Shards: 3, ShardsDone: 3, Rows: 25}},
 		{"only done is left of it", []jobs.Event{done}, JobStatus{State: StateDone, Shards: 3, ShardsDone: 3, Rows: 25}},
@@ -84,12 +86,117 @@ func TestProgress(t *testing.T) {
 				p.apply(e)
 			}
 			got := p.report(time.Now())
+			tt.want.Dataset = got.Dataset
 			tt.want.Job, tt.want.ETASeconds, tt.want.Table, tt.want.Version, tt.want.Updated = "j", got.ETASeconds, got.Table, got.Version, got.Updated
 			if got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
 	}
+}
+
+// of is an event of a lane, told by a daemon that says all.
+func of(kind, model, shard, payload string, rows int64) jobs.Event {
+	return jobs.Event{Type: kind, Job: "j", Shard: shard, Rows: rows, PayloadSHA256: payload, Task: "embed", Model: model, Dataset: "d", Time: time.Now()}
+}
+
+func TestProgressTellsPayloadsAndModelsApart(t *testing.T) {
+	total := func(model string, n int) jobs.Event {
+		return jobs.Event{Type: jobs.EventSubmitted, Job: "j", Shards: n, Task: "embed", Model: model, Dataset: "d"}
+	}
+	done := jobs.Event{Type: jobs.EventDone, Job: "j", Shards: 1, Rows: 5}
+	for _, tt := range []struct {
+		name   string
+		events []jobs.Event
+		want   JobStatus
+	}{
+		{"a name used again for another model is more work", []jobs.Event{total("m", 1), of("committed", "m", "0", "a", 5), done, total("n", 1)},
+			JobStatus{State: StateRunning, Model: "m,n", Shards: 2, ShardsDone: 1, Rows: 5}},
+		{"whose rows are counted too", []jobs.Event{total("m", 1), of("committed", "m", "0", "a", 5), done, total("n", 1), of("committed", "n", "0", "a", 5)},
+			JobStatus{State: StateDone, Model: "m,n", Shards: 2, ShardsDone: 2, Rows: 10}},
+		{"a name used again with other records is dead", []jobs.Event{total("m", 1), of("committed", "m", "0", "a", 5), done, total("m", 1), of("dead", "m", "0", "b", 0)},
+			JobStatus{State: StateFailed, Model: "m", Shards: 1, ShardsDone: 1, Rows: 5, Dead: 1}},
+		{"and stays so when the first is told again", []jobs.Event{total("m", 1), of("dead", "m", "0", "b", 0), of("committed", "m", "0", "a", 5), of("committed", "m", "0", "a", 5)},
+			JobStatus{State: StateFailed, Model: "m", Shards: 1, ShardsDone: 1, Rows: 5, Dead: 1}},
+		{"until its retry is committed", []jobs.Event{total("m", 1), of("committed", "m", "0", "a", 5), of("dead", "m", "0", "b", 0), of("committed", "m", "0/r1", "b", 3)},
+			JobStatus{State: StateDone, Model: "m", Shards: 1, ShardsDone: 1, Rows: 8}},
+		{"each payload is dead for itself", []jobs.Event{total("m", 1), of("dead", "m", "0", "a", 0), of("dead", "m", "0", "b", 0), of("committed", "m", "0/r1", "b", 3)},
+			JobStatus{State: StateFailed, Model: "m", Shards: 1, ShardsDone: 1, Rows: 3, Dead: 1}},
+		{"a job that was done grows", []jobs.Event{total("m", 1), of("committed", "m", "0", "a", 5), done, total("m", 3), of("committed", "m", "1", "c", 5)},
+			JobStatus{State: StateRunning, Model: "m", Shards: 3, ShardsDone: 2, Rows: 10}},
+		{"though only its end is known", []jobs.Event{done, total("m", 2), of("committed", "m", "0", "a", 5), of("committed", "m", "1", "c", 5)},
+			JobStatus{State: StateDone, Model: "m", Shards: 2, ShardsDone: 2, Rows: 10}},
+		{"an older daemon tells of the same shards", []jobs.Event{total("m", 2), committed("j", "0", 5), of("committed", "m", "0", "a", 5), of("committed", "m", "1", "c", 5), committed("j", "1", 5)},
+			JobStatus{State: StateDone, Model: "m", Shards: 2, ShardsDone: 2, Rows: 10}},
+		{"an older publisher said how many there are", []jobs.Event{{Type: jobs.EventSubmitted, Job: "j", Shards: 2}, of("committed", "m", "0", "a", 5)},
+			JobStatus{State: StateRunning, Model: "m", Shards: 2, ShardsDone: 1, Rows: 5}},
+		{"an older daemon's dead letter, retried by a newer one", []jobs.Event{total("m", 1), {Type: jobs.EventDead, Job: "j", Shard: "0"}, of("committed", "m", "0/r1", "a", 5)},
+			JobStatus{State: StateDone, Model: "m", Shards: 1, ShardsDone: 1, Rows: 5}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newProgress("j")
+			for _, e := range tt.events {
+				p.apply(e)
+			}
+			got := p.report(time.Now())
+			tt.want.Job, tt.want.Task, tt.want.Dataset = "j", "embed", "d"
+			got.ETASeconds, got.Table, got.Version, got.Updated = nil, "", 0, time.Time{}
+			if got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestProgressDoesNotDependOnOrderOrRepeats tells a random history of a few shards in random orders, parts of it twice.
+func TestProgressDoesNotDependOnOrderOrRepeats(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 10))
+	for range 300 {
+		events := []jobs.Event{{Type: jobs.EventSubmitted, Job: "j", Shards: 4, Task: "embed", Model: "m", Dataset: "d"}}
+		for shard := range 4 {
+			name, payload := strconv.Itoa(shard), "p"+strconv.Itoa(shard)
+			for n := range r.IntN(3) { // dead so often
+				events = append(events, of("dead", "m", retried(name, n), payload, 0))
+			}
+			if deaths := len(events); r.IntN(4) > 0 {
+				n := 0
+				for _, e := range events[:deaths] {
+					if base := nameOf(e); base.base == name && e.Type == jobs.EventDead {
+						n = base.retry + 1
+					}
+				}
+				events = append(events, of("committed", "m", retried(name, n), payload, int64(1+r.IntN(9))))
+			}
+			if r.IntN(3) == 0 {
+				events = append(events, of("dead", "m", name, "another", 0))
+			}
+		}
+		var first JobStatus
+		for i := range 4 {
+			told := append(slices.Clone(events), events[r.IntN(len(events)):]...)
+			if i > 0 {
+				r.Shuffle(len(told), func(a, b int) { told[a], told[b] = told[b], told[a] })
+			}
+			p := newProgress("j")
+			for _, e := range told {
+				p.apply(e)
+			}
+			s := p.report(time.Now())
+			s.ETASeconds, s.Updated = nil, time.Time{}
+			if i == 0 {
+				first = s
+			} else if s != first {
+				t.Fatalf("in one order %+v, in another %+v: %v", first, s, told)
+			}
+		}
+	}
+}
+
+func retried(shard string, n int) string {
+	if n == 0 {
+		return shard
+	}
+	return shard + "/r" + strconv.Itoa(n)
 }
 
 func TestETA(t *testing.T) {
@@ -106,7 +213,7 @@ func TestETA(t *testing.T) {
 	if eta == nil || *eta < 49 || *eta > 51 {
 		t.Errorf("eta %v, want about 50", eta)
 	}
-	if eta := p.report(at.Add(time.Hour)).ETASeconds; eta == nil || *eta != 0 {
+	if eta := p.report(at.Add(time.Hour)).ETASeconds; eta == nil || *eta < 3000 {
 		t.Errorf("eta after an hour of silence %v", eta)
 	}
 	if n := len(p.rate.samples); n > mostSamples {

@@ -42,6 +42,11 @@ func (q *Queue) Announce(serves func() []Served) (stop func() error, err error) 
 // Serving asks all daemons what they serve and returns what has been answered
 // within wait, each task, model and weights once; at once if nobody listens.
 func (q *Queue) Serving(ctx context.Context, wait time.Duration) ([]Served, error) {
+	return q.ServingUntil(ctx, wait, func(Served) bool { return false })
+}
+
+// ServingUntil is Serving that waits no longer once an answer is enough.
+func (q *Queue) ServingUntil(ctx context.Context, wait time.Duration, enough func(Served) bool) ([]Served, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	inbox := q.nc.NewInbox()
@@ -68,8 +73,13 @@ func (q *Queue) Serving(ctx context.Context, wait time.Duration) ([]Served, erro
 		if err := json.Unmarshal(m.Data, &answer); err != nil {
 			continue // not a daemon's
 		}
+		found := false
 		for _, s := range answer {
 			seen[s] = true
+			found = found || enough(s)
+		}
+		if found {
+			return sortServed(seen), nil
 		}
 	}
 }

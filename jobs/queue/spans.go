@@ -14,9 +14,9 @@ type span struct{ lo, hi uint64 } // both within
 // as settled, where a late shard is least likely.
 const mostSpans = 1 << 20
 
-// add reports whether n was not in the set.
-func (s *spans) add(n uint64) bool {
-	i, found := slices.BinarySearchFunc(s.list, n, func(p span, n uint64) int {
+// find says where n is or would be.
+func (s *spans) find(n uint64) (at int, found bool) {
+	return slices.BinarySearchFunc(s.list, n, func(p span, n uint64) int {
 		switch {
 		case p.hi < n:
 			return -1
@@ -25,6 +25,17 @@ func (s *spans) add(n uint64) bool {
 		}
 		return 0
 	})
+}
+
+// has says whether n is in the set.
+func (s *spans) has(n uint64) bool {
+	_, found := s.find(n)
+	return found
+}
+
+// add reports whether n was not in the set.
+func (s *spans) add(n uint64) bool {
+	i, found := s.find(n)
 	if found {
 		return false
 	}
@@ -47,4 +58,24 @@ func (s *spans) add(n uint64) bool {
 		s.list = slices.Delete(s.list, 0, 1)
 	}
 	return true
+}
+
+// fill adds all numbers below n.
+func (s *spans) fill(n uint64) {
+	if n == 0 {
+		return
+	}
+	end, kept := n-1, s.list[:0:0]
+	for _, p := range s.list {
+		if p.lo <= n { // within, or touching
+			end = max(end, p.hi)
+		} else {
+			kept = append(kept, p)
+		}
+	}
+	s.list = append([]span{{0, end}}, kept...)
+	s.size = 0
+	for _, p := range s.list {
+		s.size += int(p.hi - p.lo + 1)
+	}
 }

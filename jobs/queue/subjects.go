@@ -71,6 +71,36 @@ func (q *Queue) subjects(ctx context.Context, filter string) ([]SubjectState, er
 	return out, nil
 }
 
+// Waiting says how many messages of a subject nobody has settled yet, and how many of them a daemon holds.
+func (q *Queue) Waiting(ctx context.Context, subject string) (messages, held uint64, err error) {
+	all, err := q.subjects(ctx, subject)
+	if err != nil || len(all) == 0 {
+		return 0, 0, err
+	}
+	c := Consumer{q: q, subject: subject, name: consumerName(subject)}
+	if _, held, err = c.Pending(ctx); errors.Is(err, ErrConsumerGone) { // nobody has asked for them yet
+		held, err = 0, nil
+	}
+	return all[0].Messages, held, err
+}
+
+// Knows says whether there are events or waiting messages of a job.
+func (q *Queue) Knows(ctx context.Context, job string) (bool, error) {
+	waiting, err := q.subjects(ctx, "textmill.jobs.*.*."+job)
+	if err != nil || len(waiting) > 0 {
+		return len(waiting) > 0, err
+	}
+	s, err := q.js.Stream(ctx, EventStream)
+	if err != nil {
+		return false, q.streamError("look up", EventStream, err)
+	}
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(jobs.EventSubject(job)))
+	if err != nil {
+		return false, q.streamError("look for events in", EventStream, err)
+	}
+	return len(info.State.Subjects) > 0, nil
+}
+
 // streamCreated is when the job stream was made: a stream made anew uses its
 // sequences again.
 func (q *Queue) streamCreated(ctx context.Context) (time.Time, error) {

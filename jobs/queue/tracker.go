@@ -16,7 +16,8 @@ import (
 // TrackOptions choose what a Tracker follows.
 type TrackOptions struct {
 	Job     string           // "" = all jobs
-	OnEvent func(jobs.Event) // called for each event in order, from one goroutine; nil = none
+	OnEvent func(jobs.Event) // called for each event in order, from one goroutine, once it is counted; nil = none
+	Pieces  bool             // keep what became of each piece of the job, for Fate; wants a Job
 }
 
 // Tracker follows the events of jobs and keeps how far each is.
@@ -26,6 +27,7 @@ type Tracker struct {
 
 	mu      sync.Mutex
 	jobs    map[string]*progress
+	pieces  *pieces              // nil unless asked for
 	settled map[string]*progress // those whose shards are all settled and that nobody has announced: looked through with each event
 	changed chan struct{}
 
@@ -48,7 +50,13 @@ func (q *Queue) Track(ctx context.Context, o TrackOptions) (*Tracker, error) {
 		}
 		f.filter = jobs.EventSubject(o.Job)
 	}
+	if o.Pieces && o.Job == "" {
+		return nil, errors.New("track: the pieces of all jobs are too many")
+	}
 	t := &Tracker{q: q, onEvent: o.OnEvent, jobs: make(map[string]*progress), settled: make(map[string]*progress), changed: make(chan struct{}), ended: make(chan struct{})}
+	if o.Pieces {
+		t.pieces = newPieces()
+	}
 	for again := true; again; again = f.pending > 0 {
 		if err := f.read(ctx, followBatch, 0, t.see); err != nil && !errors.Is(err, errGap) {
 			f.close()
@@ -99,6 +107,9 @@ func (t *Tracker) see(msg *nats.Msg, a ackSubject) error {
 	t.mu.Lock()
 	p := t.progress(e.Job)
 	p.apply(e)
+	if t.pieces != nil {
+		t.pieces.see(e)
+	}
 	t.file(p)
 	t.signal()
 	t.mu.Unlock()
@@ -133,7 +144,7 @@ func (t *Tracker) progress(job string) *progress {
 
 // file keeps settled in step with a job that changed.
 func (t *Tracker) file(p *progress) {
-	if p.complete() && !p.announced && !p.cancelled {
+	if p.complete() && !p.isAnnounced() && !p.cancelled {
 		t.settled[p.status.Job] = p
 	} else {
 		delete(t.settled, p.status.Job)
@@ -180,8 +191,8 @@ func (t *Tracker) Expect(job string, shards int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.progress(job)
-	if shards > p.status.Shards {
-		p.status.Shards = shards
+	if shards > p.total() {
+		p.expect(laneName{}, shards)
 		t.file(p)
 		t.signal()
 	}
@@ -196,6 +207,13 @@ func (t *Tracker) Job(job string) (JobStatus, bool) {
 		return JobStatus{}, false
 	}
 	return p.report(time.Now()), true
+}
+
+// Fate is what became of a piece of the job that is tracked with Pieces.
+func (t *Tracker) Fate(of Piece) (Fate, Untold) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.pieces.fates[of], t.pieces.untold[of.Shard]
 }
 
 // Jobs lists all jobs, the one with the latest event first.

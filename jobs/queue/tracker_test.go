@@ -71,8 +71,8 @@ func TestTrackerCatchesUpAndFollows(t *testing.T) {
 		t.Errorf("settled too early: %v", s)
 	}
 	publishEvents(t, q, jobs.Event{Type: jobs.EventDead, Job: "j", Shard: "2", Time: time.Now()})
-	until(t, one, "j", func(s JobStatus) bool { return s.State == StateDone && s.Dead == 1 && s.Rows == 20 })
-	until(t, all, "j", func(s JobStatus) bool { return s.State == StateDone })
+	until(t, one, "j", func(s JobStatus) bool { return s.State == StateFailed && s.Dead == 1 && s.Rows == 20 })
+	until(t, all, "j", func(s JobStatus) bool { return s.State == StateFailed })
 	if s := all.Settled(); len(s) != 1 || s[0].Job != "j" {
 		t.Errorf("settled: %v", s)
 	}
@@ -122,7 +122,9 @@ func TestTrackerForgetsTheOldestDone(t *testing.T) {
 	for i := range mostJobs {
 		p := tr.progress(strconv.Itoa(i))
 		p.status.Updated = start.Add(time.Duration(i) * time.Second)
-		p.announced = i != 0
+		if i != 0 {
+			p.apply(jobs.Event{Type: jobs.EventDone, Job: strconv.Itoa(i), Shards: 1, Time: p.status.Updated})
+		}
 	}
 	tr.Expect("one more", 1)
 	if n := len(tr.jobs); n > mostJobs-mostJobs/20 {
