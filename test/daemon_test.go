@@ -162,10 +162,15 @@ func rows(t testing.TB, dir string) map[string]row {
 type status struct {
 	Job        string `json:"job"`
 	State      string `json:"state"`
+	Task       string `json:"task"`
+	Model      string `json:"model"`
+	Dataset    string `json:"dataset"`
 	Shards     int    `json:"shards"`
 	ShardsDone int    `json:"shards_done"`
 	Rows       int    `json:"rows"`
 	Errors     int    `json:"errors"`
+	Truncated  int    `json:"truncated"`
+	Dropped    int    `json:"n_dropped"`
 	Dead       int    `json:"dead"`
 	ETA        *int   `json:"eta_s"`
 }

@@ -2,7 +2,6 @@ package client
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -150,20 +149,17 @@ func fillTable(t *testing.T, tables, dataset string, v export.Vectors) {
 	}
 }
 
-// TestAPipeAmongTheFilesIsReadOnce: it has no content to name the job by.
-func TestAPipeAmongTheFilesIsReadOnce(t *testing.T) {
+// TestAPipeAmongTheFilesIsRefused: it has no content to name the job by, and is no regular file.
+func TestAPipeAmongTheFilesIsRefused(t *testing.T) {
 	q := openQueue(t)
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	written := make(chan error, 1)
-	go func() { written <- os.WriteFile(pipe, []byte(`{"text":"x"}`), 0o600) }()
-	o, _, errs := options(pipe)
+	o, _, _ := options(pipe)
 	o.NoWait, o.Input.Format = true, "jsonl"
-	s, err := Submit(t.Context(), q, o)
-	if err := errors.Join(err, <-written); err != nil || s.Records != 1 || !strings.Contains(errs.String(), "cannot be resumed") {
-		t.Errorf("%+v, %v, %q", s, err, errs)
+	if s, err := Submit(t.Context(), q, o); err == nil || s.Records != 0 || !strings.Contains(err.Error(), pipe) {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
