@@ -28,5 +28,8 @@ func (s *submission) checkFit(ctx context.Context, params []byte) error {
 		fmt.Fprintf(s.o.Stderr, "the table of dataset %s cannot be looked at: %v\n", s.o.Dataset, err)
 		return nil
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("dataset %s cannot take %s: %w (choose another --dataset, or other params)", s.o.Dataset, vectors, err)
+	}
+	return nil
 }

@@ -88,8 +88,8 @@ func TestWhatCannotFitIsRefusedBeforeItIsPublished(t *testing.T) {
 	}{
 		{"new", map[string]string{"precision": "int8"}, ""},
 		{"floats", nil, ""},
-		{"floats", map[string]string{"precision": "int8"}, "holds float32 vectors of 384 dimensions, the job makes int8 vectors"},
-		{"bytes", nil, "holds int8 vectors of 384 dimensions, the job makes float32"},
+		{"floats", map[string]string{"precision": "int8"}, "has list<float>, the rows have list<byte>"},
+		{"bytes", nil, "has list<byte>, the rows have list<float>"},
 		{"bytes", map[string]string{"precision": "binary"}, "the job makes binary"},
 		{"bytes", map[string]string{"precision": "int8"}, ""},
 		{"floats", map[string]string{"dimensions": "128"}, "of 128 dimensions"},
