@@ -15,7 +15,7 @@ import (
 var ErrKind = errors.New("it is no regular file")
 
 // MostBytes is what ReadFile reads of a file at most: far more than any configuration or tokenizer has.
-const MostBytes = 1 << 30
+const MostBytes = 256 << 20
 
 // Open opens the regular file at path, or follows links to one. It never waits: a named pipe without a writer is ErrKind too.
 // Descriptors that the process was given are opened whatever they are, by their names /dev/stdin and /dev/fd/N.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -88,5 +89,14 @@ func TestTemplatesAreBounded(t *testing.T) {
 			}
 			t.Log(took, (after.TotalAlloc-before.TotalAlloc)>>20, "MiB", err)
 		})
+	}
+}
+
+func TestLongTemplatesAreRefused(t *testing.T) {
+	for size, refused := range map[int]bool{mostSource - 8: false, mostSource + 8: true} {
+		_, err := ParseTemplate(strings.Repeat("{{ 1 }} ", size/8), &Config{})
+		if refused != errors.Is(err, ErrTemplate) || !refused && err != nil {
+			t.Errorf("%d bytes: %v", size, err)
+		}
 	}
 }

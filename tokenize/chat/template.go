@@ -45,8 +45,15 @@ func (c *Config) Template(name string) (*Template, error) {
 	return ParseTemplate(source, c)
 }
 
+// mostSource is how long a template may be, which takes some 150 times as much while it is parsed. Real ones have up to some
+// ten thousand bytes.
+const mostSource = 1 << 20
+
 // ParseTemplate reads a template of one's own for the model of c.
 func ParseTemplate(source string, c *Config) (*Template, error) {
+	if len(source) > mostSource {
+		return nil, fmt.Errorf("%w: it has %d bytes, more than the %d that are read", ErrTemplate, len(source), mostSource)
+	}
 	t, err := jinja.Parse(source)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTemplate, err)
