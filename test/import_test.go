@@ -131,7 +131,8 @@ func TestImportedDecoderIsInspected(t *testing.T) {
 	}
 }
 
-// TestImportNamesWhatIsNotHonoured: what generation_config.json asks for is done, or named when the model is imported and after.
+// TestImportNamesWhatIsNotHonoured: what generation_config.json asks for is done, or named when the model is imported and after. What
+// requests may ask for is bounded by the configuration.
 func TestImportNamesWhatIsNotHonoured(t *testing.T) {
 	home := newHome(t)
 	if err := os.Remove(filepath.Join(home, "models")); err != nil {
@@ -170,5 +171,11 @@ func TestImportNamesWhatIsNotHonoured(t *testing.T) {
 	}
 	if len(answer.IDs) != 5 || answer.IDs[4] != 2 || answer.Finish != "eos" {
 		t.Errorf("%+v", answer)
+	}
+	for key, params := range map[string]string{"max_new_tokens": `{"max_new_tokens":3}`, "n": `{"n":3}`, "top_logprobs": `{"top_logprobs":3}`, "stop": `{"stop":["a","b","c"]}`} {
+		c.stdin = `{"id":"a","text":"t5","params":` + params + "}\n"
+		if said := c.run(t, "generate", "--model", "tiny", "--set", "limits."+key+"=2").stdout; !strings.Contains(said, "(limits."+key+")") {
+			t.Errorf("limits.%s: %s", key, said)
+		}
 	}
 }

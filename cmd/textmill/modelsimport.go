@@ -18,6 +18,9 @@ To embed with: BERT, MiniLM, RoBERTa, XLM-R, CamemBERT, DistilBERT, ModernBERT (
 To generate with: Llama, Mistral, Qwen2, Qwen3, SmolLM (from directories and GGUF files, whose types F32, F16, BF16, Q4_0,
 Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K are read).
 
+generation_config.json is honoured key by key; keys that would change texts and are not honoured are named on standard error, and
+by: textmill models inspect NAME. Texts of a GGUF file begin and end as llama.cpp has it.
+
 --precision says how the weights are stored:
   fp32   every weight as a float: the most exact, 4 bytes a weight
   q8     matrices in blocks of 32 with 8 bits, rounded here
