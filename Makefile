@@ -9,6 +9,9 @@ stamp  := $(venv)/.requirements-$(shell cksum < test/requirements.txt | tr -d ' 
 
 s3_server := .cache/bin/versitygw
 
+# Chat templates of real models, and what transformers renders of them.
+templates := .cache/templates/rendered.jsonl.gz
+
 # The release before this one, which the tests run beside it.
 previous := .cache/previous/$(shell cat test/testdata/previous)
 
@@ -40,11 +43,11 @@ setup: build ## libonnxruntime and the default models, into the cache, verified 
 demo: setup ## the main job end to end on the documentation of Go's standard library
 	$(bin) demo
 
-test: setup $(stamp) $(s3_server) $(previous) ## every test, the ones with foreign readers and clients too
+test: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test, the ones with foreign readers and clients too
 	$(GO) vet ./...
 	$(GO) test -timeout 18m ./...
 
-race: setup $(stamp) $(s3_server) $(previous) ## every test under the race detector
+race: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test under the race detector
 	$(GO) test -race -timeout 40m ./...
 
 lint: require $(golangci) ## formatting, go vet, staticcheck, gosec and a dozen more, as .golangci.yml says
@@ -55,12 +58,14 @@ lint: require $(golangci) ## formatting, go vet, staticcheck, gosec and a dozen 
 vuln: require $(govulncheck) ## known vulnerabilities in the code that textmill calls, where their database can be reached
 	@deploy/vuln $(govulncheck)
 
-conformance: setup $(stamp) ## tokens against Hugging Face's: 14 tokenizers, random ones, damaged ones, and the command
+conformance: setup $(stamp) ## tokens against Hugging Face's (14 tokenizers, random ones, damaged ones, the command), templates against jinja2
 	$(venv)/bin/python tokenize/conformance/compare.py
 	$(venv)/bin/python tokenize/conformance/parts.py
 	$(venv)/bin/python tokenize/conformance/compose.py
 	$(venv)/bin/python tokenize/conformance/mutate.py
 	$(venv)/bin/python tokenize/conformance/command.py
+	$(venv)/bin/python tokenize/chat/testdata/differential.py --seed $$(date +%s) --count 100000 --out .cache/differential.jsonl.gz
+	$(GO) test -count=1 -run TestEveryExpressionAsInJinja2 ./tokenize/chat -cases $(abspath .cache/differential.jsonl.gz)
 
 bench: setup $(stamp) ## throughput against a bare ONNX Runtime loop, and memory over 100,000 texts
 	bench/run
@@ -105,6 +110,9 @@ $(stamp): test/requirements.txt
 	$(venv)/bin/python -m pip install --quiet --disable-pip-version-check -r test/requirements.txt
 	@rm -f $(venv)/.requirements-*
 	@touch $@
+
+$(templates): $(stamp) $(addprefix tokenize/chat/testdata/,templates.py environment.py golden.py)
+	$(venv)/bin/python tokenize/chat/testdata/templates.py
 
 # The S3 server of the tests has requirements of its own, which are not textmill's.
 $(s3_server): test/s3/go.mod test/s3/go.sum

@@ -84,6 +84,17 @@ func (t *Template) Render(c Conversation) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%w: %s: %w", ErrTemplate, name, err)
 		}
+		switch name {
+		case "messages":
+			v, err = normalized(v)
+		case "tools", "documents":
+			if v != nil {
+				err = objects(name, v)
+			}
+		}
+		if err != nil {
+			return "", err
+		}
 		names[name] = v
 	}
 	prompt, err := t.template.Render(names, now)

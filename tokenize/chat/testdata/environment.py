@@ -1,4 +1,5 @@
-"""The environment that transformers 5.24 compiles chat templates in, without transformers: its filters, globals and tags."""
+"""How transformers 5.24 renders chat templates, without transformers: its environment's filters, globals and tags, and what it
+makes of messages beforehand."""
 import datetime
 import json
 
@@ -65,3 +66,27 @@ def environment():
     e.filters["tojson"] = tojson
     e.globals.update(raise_exception=raise_exception, strftime_now=strftime_now, dict=Dict(), namespace=Namespace)
     return e
+
+
+REASONING = ("reasoning_content", "thinking", "reasoning")
+
+
+def normalize(messages):
+    out = []
+    for message in messages:
+        if not isinstance(message, dict):
+            raise TypeError(f"messages should be dicts, but got {message!r}")
+        message = {k: v for k, v in message.items() if v is not None}
+        reasoning = next((message[k] for k in REASONING if message.get(k) is not None), None)
+        if reasoning is not None:
+            message = {"thinking": reasoning, **message, "reasoning_content": reasoning}
+        out.append(message)
+    return out
+
+
+def render(template, messages, **names):
+    for name in ("tools", "documents"):
+        for item in names.get(name) or ():
+            if not isinstance(item, dict):
+                raise TypeError(f"{name} should be dicts, but got {item!r}")
+    return template.render(messages=normalize(messages), **names)

@@ -5,46 +5,15 @@
 
 The real templates come with the packages that fetch.py pins; FEATURES are small ones, each about one thing.
 """
-import datetime
 import gzip
 import json
 import os
 import sys
 
-import jinja2
-import jinja2.ext
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from environment import environment, render
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-NOW = datetime.datetime(2026, 3, 7, 9, 5, 2)
-
-
-class Generation(jinja2.ext.Extension):
-    """{% generation %}: transformers only tracks what it holds."""
-    tags = {"generation"}
-
-    def parse(self, parser):
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
-        return jinja2.nodes.CallBlock(self.call_method("same"), [], [], body).set_lineno(line)
-
-    def same(self, caller):
-        return caller()
-
-
-def environment():
-    def raise_exception(message):
-        raise jinja2.exceptions.TemplateError(message)
-
-    def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-        return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-    e = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols])
-    e.filters["tojson"] = tojson
-    e.globals["raise_exception"] = raise_exception
-    e.globals["strftime_now"] = NOW.strftime
-    return e
 
 
 def user(text):
@@ -186,9 +155,9 @@ def main():
                 names = {"tools": None, "documents": None, "add_generation_prompt": False, **variation}
                 case = {"names": {"messages": messages, **names}}
                 try:
-                    case["want"] = e.from_string(source).render(messages=messages, **names, **(tokens or {}))
+                    case["want"] = render(e.from_string(source), messages, **names, **(tokens or {}))
                 except Exception as problem:
-                    case["error"] = f"{type(problem).__name__}: {problem}"
+                    case["error"] = type(problem).__name__
                     failures += 1
                 row["cases"].append(case)
                 rows += 1
