@@ -15,7 +15,7 @@ func TestTemplatesThatPeopleBrought(t *testing.T) {
 	for source, want := range map[string]string{
 		"{{ none|map('upper')|list }}":                                   "[]",
 		"{% if tools %}{{ tools|from_json }}{% endif %}ok":               "ok",
-		"{% for m in [] %}{{ m|from_json }}{% endfor %}ok": "",
+		"{% for m in [] %}{{ m|from_json }}{% endfor %}ok":               "",
 		"{{ 'a' if true else messages|from_json }}":                      "a",
 		"{% if tools is defined and false %}{{ 1 is json }}{% endif %}o": "o",
 		"{{ '{}-{:02d}'.format('a', 7) }}":                               "a-07",

@@ -17,6 +17,11 @@ func FuzzTemplate(f *testing.F) {
 		"{{ 'a' * 99999999 }}{{ 9223372036854775807 + 1 }}{{ [1][::-1] | tojson(indent=2) }}",
 		"{% raw %}{{ x }}{% endraw %}{# c #}{{ (((((1))))) if x else y[1:2:-1] }}",
 		"{{ messages | map(attribute='content') | select('string') | join('\\u00e9') }}",
+		"{{ '{:>{}.2f}|{!r}'.format(1.5, 9, 'x') }}{{ '%-5d|%(a)s' % {'a': 1} }}{{ '%*.*f' % (3, 2, 1) }}{{ 7 ** 99 // 3 }}",
+		"{% block a %}{{ self.a }}{% endblock %}{% call(x) f(*[1], **{'a': 2}) %}{{ x }}{% endcall %}{% filter upper|indent(2) %}a{% endfilter %}",
+		"{{ messages|groupby('role')|list }}{{ 'a-b c'|wordwrap(3)|title|urlize }}{{ messages|pprint }}{{ 'a'|e ~ '<'|batch(2)|list }}",
+		"{% set ns.a, b = 1, 2 %}{{ strftime_now('%-d %5Y') }}{{ 'x'.translate({120: 'y'}).center(9, '*') }}{{ 0x1f|int(0, 16)|round(-1) }}",
+		"{% autoescape true %}{{ messages }}{% endautoescape %}{{ true or 1|nofilter }}{{ (10)[1:] }}{{ '\\N{DASH}'.maketrans('a', 'b') }}",
 	} {
 		f.Add(s)
 	}
