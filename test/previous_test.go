@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -59,6 +60,7 @@ func TestPreviousVersionBeside(t *testing.T) {
 				t.Fatalf("%d of %d records after both clients submitted", n, wants)
 			}
 			second := daemon(order[1])
+			second.signal(syscall.SIGSTOP) // so that the first one has work to leave behind
 			done := strings.Count(first.text(), logged("committed"))
 			if r := submit(order[0], "c", part(600), "--no-wait"); r.code != 0 {
 				t.Fatal(r.stderr)
@@ -68,6 +70,7 @@ func TestPreviousVersionBeside(t *testing.T) {
 			}
 			first.await(logged("committed"), done+1)
 			first.kill() // with what it holds on its way
+			second.signal(syscall.SIGCONT)
 			for _, job := range []string{"c", "d"} {
 				client(order[1], "").ok(t, "watch", job)
 			}
