@@ -1,7 +1,6 @@
 package split
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,17 +16,18 @@ func (p *parser) brackets(o options) ([]rune, error) {
 	start := p.at
 	p.at++
 	negated := p.take("^")
-	if p.has("]") {
-		return nil, p.refuse("']' first in brackets must be escaped")
-	}
 	var sets [][]rune // what && separates
 	var current []rune
-	for {
+	first := p.has("]") // a literal, where the brackets have another end
+	if first && !strings.Contains(p.pattern[p.at+1:], "]") {
+		return nil, p.refuse("brackets with nothing in them")
+	}
+	for ; ; first = false {
 		switch {
 		case !p.more():
 			p.at = start
 			return nil, p.refuse("brackets have no end")
-		case p.take("]"):
+		case !first && p.take("]"):
 			for _, s := range sets {
 				current = intersect(current, s)
 			}
@@ -63,29 +63,29 @@ func (p *parser) member(o options) ([]rune, error) {
 			if !known {
 				return nil, p.refuse("POSIX class %q is not known", name)
 			}
-			if o.fold {
-				return nil, p.refuse("[:%s:] in any case is not supported", name)
-			}
 			if bare != name {
 				ranges = complement(ranges)
 			}
 			p.at += len(name) + 4
-			return ranges, nil
+			return ranges, p.noRange()
 		}
 	}
 	if p.has("[") {
 		return p.brackets(o)
 	}
 	ranges, first, err := p.rangeEnd(o)
-	if err != nil || first < 0 {
-		return ranges, err
+	if err != nil {
+		return nil, err
 	}
-	if !p.has("-") || strings.HasPrefix(p.pattern[p.at:], "-]") {
+	if first < 0 {
+		return ranges, p.noRange()
+	}
+	if !p.has("-") || p.has("-]") {
 		return []rune{first, first}, nil
 	}
 	p.at++
-	if p.has("[") || p.has("&&") {
-		return nil, p.refuse("'-' before a nested class must be escaped")
+	if p.has("&&") || p.has("[") {
+		return nil, p.refuse("'-' before && or '[' must be escaped")
 	}
 	_, last, err := p.rangeEnd(o)
 	switch {
@@ -97,6 +97,14 @@ func (p *parser) member(o options) ([]rune, error) {
 		return nil, p.refuse("range %q-%q runs backwards", first, last)
 	}
 	return []rune{first, last}, nil
+}
+
+// noRange refuses a '-' behind a class.
+func (p *parser) noRange() error {
+	if p.has("-") && !p.has("-]") {
+		return p.refuse("a class cannot begin a range")
+	}
+	return nil
 }
 
 // rangeEnd parses a character (ranges is nil) or a class by escape (the character is −1).
@@ -114,43 +122,30 @@ func (p *parser) rangeEnd(o options) (ranges []rune, r rune, err error) {
 	return nil, p.next(), nil
 }
 
-// literal returns what a character matches: itself, and in any case its other cases.
-func (p *parser) literal(r rune, o options) ([]rune, error) {
+// literal is what a character matches: itself, and in any case its other cases.
+func (p *parser) literal(r rune, o options) (*node, error) {
+	ranges := []rune{r, r}
 	if !o.fold {
-		return []rune{r, r}, nil
+		return setNode(ranges), nil
 	}
-	return p.foldSet([]rune{r, r})
+	if r >= utf8.RuneSelf && ucd.FoldsWithOthers(r) {
+		return nil, p.refuse("%q in any case can be one with its neighbours, or two letters, which is not supported", r)
+	}
+	ranges, err := p.foldSet(ranges)
+	n := setNode(ranges)
+	if err == nil && r < utf8.RuneSelf && asciiLetter(byte(r)) {
+		n.letters = string(rune(byte(r) | 0x20))
+	}
+	return n, err
 }
 
-// foldSet adds the other cases of ASCII letters, among them the long s and the Kelvin sign.
+// foldSet adds the other cases of what a set holds.
 func (p *parser) foldSet(ranges []rune) ([]rune, error) {
-	if slices.ContainsFunc(ranges, func(r rune) bool { return r >= utf8.RuneSelf }) {
-		return nil, p.refuse("characters beyond ASCII in any case are not supported")
+	out, one := ucd.Fold(ranges)
+	if !one {
+		return nil, p.refuse("characters that in any case are several letters, such as ß, are not supported")
 	}
-	lists := [][]rune{ranges}
-	for r := 'a'; r <= 'z'; r++ {
-		upper := r - 'a' + 'A'
-		if !inRanges(ranges, r) && !inRanges(ranges, upper) {
-			continue
-		}
-		lists = append(lists, []rune{r, r}, []rune{upper, upper})
-		switch r {
-		case 's':
-			lists = append(lists, []rune{'ſ', 'ſ'})
-		case 'k':
-			lists = append(lists, []rune{0x212A, 0x212A})
-		}
-	}
-	return union(lists...), nil
-}
-
-// foldedTail keeps the last letters of a run of literals, in lower case.
-func foldedTail(tail string, literal rune) string {
-	if literal == 0 || literal >= utf8.RuneSelf || !asciiLetter(byte(literal)) {
-		return ""
-	}
-	tail += string(rune(byte(literal) | 0x20))
-	return tail[max(0, len(tail)-2):]
+	return union(ranges, out), nil
 }
 
 // foldsTogether tells whether two letters in any case also match one character, such as ß or ﬁ.

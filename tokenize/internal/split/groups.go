@@ -1,6 +1,8 @@
 package split
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,18 +12,38 @@ func (p *parser) group(o options) (*node, error) {
 	start := p.at
 	p.at++
 	n := &node{}
+	outer := p.behind
+	defer func() { p.behind = outer }()
 	switch {
 	case p.take("?:"):
+		body, err := p.choice(o)
+		if err == nil && !p.take(")") {
+			p.at = start
+			err = p.refuse("group has no end")
+		}
+		return body, err
+	case p.behind != notBehind && (p.has("?=") || p.has("?!")):
+		return nil, p.refuse("look-ahead in look-behind")
+	case p.behind == positiveBehind && p.has("?<!"):
+		return nil, p.refuse("negative look-behind in positive")
 	case p.take("?="):
 		n.kind = kindLook
 	case p.take("?!"):
 		n.kind, n.negated = kindLook, true
 	case p.take("?<="):
-		n.kind, n.behind = kindLook, true
+		n.kind, n.behind, p.behind = kindLook, true, positiveBehind
 	case p.take("?<!"):
-		n.kind, n.behind, n.negated = kindLook, true, true
+		n.kind, n.behind, n.negated, p.behind = kindLook, true, true, negativeBehind
 	case p.take("?>"):
 		n.kind = kindAtomic
+	case p.has("?#"):
+		return nil, p.refuse("comment has no end")
+	case p.has("?~"):
+		return nil, p.refuse("absence operators are not supported")
+	case p.has("?("):
+		return nil, p.refuse("conditions are not supported")
+	case p.has("?{"):
+		return nil, p.refuse("callouts are not supported")
 	case p.has("?<"), p.has("?'"):
 		if err := p.groupName(); err != nil {
 			return nil, err
@@ -30,6 +52,14 @@ func (p *parser) group(o options) (*node, error) {
 		return p.optionGroup(o)
 	case p.has("*"):
 		return nil, p.refuse("callouts and backtracking verbs are not supported")
+	}
+	if n.kind == kindEmpty && outer == negativeBehind {
+		p.at = start
+		return nil, p.refuse("group that captures in negative look-behind")
+	}
+	if n.kind != kindEmpty {
+		p.inside++
+		defer func() { p.inside-- }()
 	}
 	body, err := p.choice(o)
 	if err != nil {
@@ -40,14 +70,17 @@ func (p *parser) group(o options) (*node, error) {
 		return nil, p.refuse("group has no end")
 	}
 	if n.kind == kindEmpty {
-		return &node{kind: kindSequence, children: []*node{body}}, nil
+		return &node{kind: kindSequence, children: []*node{body}, letters: body.letters}, nil
 	}
 	n.children = []*node{body}
 	if n.behind {
 		length, ok := fixedLength(body)
 		if !ok {
+			length = -1
+		}
+		if !ok && !reversible(body) {
 			p.at = start
-			return nil, p.refuse("look-behind of varying length is not supported")
+			return nil, p.refuse("look-behind of varying length with an atomic group, a possessive repeat, \\R or \\X in it is not supported")
 		}
 		n.characters = length
 	}
@@ -67,7 +100,8 @@ func (p *parser) groupName() error {
 	return nil
 }
 
-// optionGroup parses (?i:…), (?-m:…) and the like, and (?i) where nothing but the whole rest of its group is meant.
+// optionGroup parses (?i:…), (?-m:…) and the like, and (?i), which is for all of its group that follows, further alternatives
+// among it.
 func (p *parser) optionGroup(o options) (*node, error) {
 	start := p.at
 	p.at++
@@ -80,18 +114,23 @@ func (p *parser) optionGroup(o options) (*node, error) {
 			o.fold = on
 		case 'm':
 			o.dotAll = on
+		case 'x':
+			o.extended = on
 		case ':':
 			body, err := p.choice(o)
 			if err == nil && !p.take(")") {
 				err = p.refuse("group has no end")
 			}
-			return body, err
-		case ')':
-			if start != 1 {
-				p.at = start
-				return nil, p.refuse("options are supported at the start of the pattern and as (?i:…) only")
+			if err != nil {
+				return nil, err
 			}
-			return p.choice(o)
+			return &node{kind: kindSequence, children: []*node{body}, letters: body.letters}, nil
+		case ')':
+			body, err := p.choice(o)
+			if err != nil {
+				return nil, err
+			}
+			return &node{kind: kindSequence, children: []*node{body}}, nil
 		default:
 			p.at = start
 			return nil, p.refuse("group (%.3s is not supported", p.pattern[start:])
@@ -101,11 +140,11 @@ func (p *parser) optionGroup(o options) (*node, error) {
 }
 
 // repeats parses what follows an atom: * + ? {n,m}, lazy or possessive.
-func (p *parser) repeats(n *node) (*node, error) {
-	for p.more() {
+func (p *parser) repeats(n *node, o options) (*node, error) {
+	for p.skip(o); p.more(); p.skip(o) {
 		at := p.at
 		r := &node{kind: kindRepeat, max: -1, children: []*node{n}}
-		interval := false
+		fixed, interval := false, false
 		switch {
 		case p.take("*"):
 		case p.take("+"):
@@ -117,19 +156,21 @@ func (p *parser) repeats(n *node) (*node, error) {
 			if err != nil || !ok {
 				return n, err
 			}
-			interval = true
+			interval, fixed = true, r.min == r.max
 		default:
 			return n, nil
 		}
-		if err := p.repeatable(n, r, at); err != nil {
-			return nil, err
+		if asserts(n) {
+			p.at = at
+			return nil, p.refuse("an assertion cannot be repeated")
 		}
 		switch {
-		case interval && (p.has("?") || p.has("+")):
-			return nil, p.refuse("an interval followed by '?' or '+' is not supported")
-		case p.take("?"):
+		case !fixed && p.take("?"): // behind a fixed count it is one more repeat: there is nothing to choose
 			r.lazy = true
-		case p.take("+"):
+		case !interval && p.take("+"): // behind an interval it is one more repeat
+			if holdsKeep(n) {
+				return nil, p.refuse(`\K in a possessive repeat is not supported`)
+			}
 			r = &node{kind: kindAtomic, children: []*node{r}}
 		}
 		n = r
@@ -137,28 +178,41 @@ func (p *parser) repeats(n *node) (*node, error) {
 	return n, nil
 }
 
-func (p *parser) repeatable(n, r *node, at int) error {
-	switch {
-	case n.kind == kindAnchor || n.kind == kindLook:
-		p.at = at
-		return p.refuse("an assertion cannot be repeated")
-	case n.kind == kindRepeat:
-		p.at = at
-		return p.refuse("a repeat of a repeat is not supported; put a group around the inner one")
-	case r.max != 1 && canBeEmpty(n):
-		p.at = at
-		return p.refuse("a repeat of something that can match nothing is not supported")
+// asserts tells whether n, or an alternative of it, is nothing but an assertion.
+func asserts(n *node) bool {
+	switch n.kind {
+	case kindAnchor, kindLook, kindKeep:
+		return true
+	case kindChoice:
+		return slices.ContainsFunc(n.children, asserts)
 	}
-	return nil
+	return false
 }
 
-// interval parses {n}, {n,}, {,m} and {n,m}; a brace that is none of them is a literal.
-func (p *parser) interval(r *node) (bool, error) {
-	inner, _, ok := strings.Cut(p.pattern[p.at+1:], "}")
-	low, high, ranged := strings.Cut(inner, ",")
-	if !ok || low == "" && high == "" || strings.Trim(low+high, "0123456789") != "" {
-		return false, p.refuse("a brace that is no interval must be escaped")
+func holdsKeep(n *node) bool {
+	return n.kind == kindKeep || slices.ContainsFunc(n.children, holdsKeep)
+}
+
+// reversible tells whether a match of n can be looked for from its end.
+func reversible(n *node) bool {
+	switch n.kind {
+	case kindAtomic, kindGrapheme:
+		return false
+	case kindLook: // it is met in its own direction
+		return true
 	}
+	return !slices.ContainsFunc(n.children, func(c *node) bool { return !reversible(c) })
+}
+
+var intervalForm = regexp.MustCompile(`^\{([0-9]*)(,?)([0-9]*)\}`)
+
+// interval parses {n}, {n,}, {,m} and {n,m}; a brace that begins none of them is a literal.
+func (p *parser) interval(r *node) (bool, error) {
+	parts := intervalForm.FindStringSubmatch(p.pattern[p.at:])
+	if parts == nil || parts[1] == "" && parts[3] == "" {
+		return false, nil
+	}
+	low, ranged, high := parts[1], parts[2] != "", parts[3]
 	var err error
 	if low != "" {
 		r.min, err = strconv.Atoi(low)
@@ -170,15 +224,15 @@ func (p *parser) interval(r *node) (bool, error) {
 		r.max = r.min
 	}
 	if err != nil || r.min > maxRepeat || r.max > maxRepeat || r.max >= 0 && r.max < r.min {
-		return false, p.refuse("interval {%s} is not supported", inner)
+		return false, p.refuse("interval %s is not supported", parts[0])
 	}
-	p.at += len(inner) + 2
+	p.at += len(parts[0])
 	return true, nil
 }
 
 func canBeEmpty(n *node) bool {
 	switch n.kind {
-	case kindSet:
+	case kindSet, kindGrapheme:
 		return false
 	case kindSequence:
 		for _, c := range n.children {
@@ -229,8 +283,10 @@ func fixedLength(n *node) (int, bool) {
 		return l * n.min, ok && n.min == n.max
 	case kindAtomic:
 		return fixedLength(n.children[0])
-	case kindAnchor, kindLook:
-		return 0, n.kind == kindAnchor
+	case kindAnchor:
+		return 0, true
+	case kindLook, kindGrapheme:
+		return 0, false
 	}
 	return 0, true
 }

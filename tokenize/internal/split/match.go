@@ -10,6 +10,7 @@ import (
 type state struct {
 	pc, at int
 	depth  int // how many states led here: they are still open while this one is tried
+	keep   int // where the match is said to begin
 }
 
 // matcher finds matches in one text. It begins without memory; when it has taken more steps than a plain search should,
@@ -17,6 +18,9 @@ type state struct {
 type matcher struct {
 	program *program
 	s       string
+	from    int // where the search began
+	keep    int // where the match is said to begin
+	segment segmenter
 	steps   int
 	failed  []uint64 // a bit for each state, nil at first
 	stack   []state
@@ -27,14 +31,20 @@ const stepsPerByte = 64
 
 // search finds the first match that begins at or after from.
 func (m *matcher) search(from int) (Range, bool) {
+	m.from = from
+	if m.program.fromSearch {
+		clear(m.failed)
+	}
 	for start := from; start <= len(m.s); start += charSize(m.s, start) {
+		m.keep = start
 		end, ok := m.run(m.program.start, start)
 		if !ok { // out of steps
 			m.failed = make([]uint64, (len(m.program.code)*(len(m.s)+1)+63)/64)
+			m.keep = start
 			end, _ = m.run(m.program.start, start)
 		}
 		if end >= 0 {
-			return Range{start, end}, true
+			return Range{m.keep, end}, true
 		}
 	}
 	return Range{}, false
@@ -44,11 +54,12 @@ func (m *matcher) search(from int) (Range, bool) {
 // out, which they cannot once failures are remembered. Bodies of look-around and atomic groups run by themselves.
 func (m *matcher) run(pc, at int) (end int, ok bool) {
 	base, path := len(m.stack), len(m.path)
-	m.stack = append(m.stack, state{pc, at, path})
+	m.stack = append(m.stack, state{pc, at, path, m.keep})
 	for len(m.stack) > base {
 		top := m.stack[len(m.stack)-1]
 		m.stack = m.stack[:len(m.stack)-1]
 		m.path = m.path[:top.depth]
+		m.keep = top.keep
 		end, ok = m.follow(top.pc, top.at)
 		if !ok || end >= 0 {
 			m.forget(path)
@@ -106,8 +117,24 @@ func (m *matcher) follow(pc, at int) (end int, ok bool) {
 			}
 			at += size
 			pc = i.x
+		case opBack:
+			r, size := utf8.DecodeLastRuneInString(m.s[:at])
+			if size == 0 || !i.set.has(r) {
+				return -1, true
+			}
+			at -= size
+			pc = i.x
+		case opGrapheme:
+			if at == len(m.s) {
+				return -1, true
+			}
+			at = m.segment.end(m.s, at)
+			pc = i.x
+		case opKeep:
+			m.keep = at
+			pc = i.x
 		case opSplit:
-			m.stack = append(m.stack, state{i.y, at, len(m.path)})
+			m.stack = append(m.stack, state{i.y, at, len(m.path), m.keep})
 			pc = i.x
 		case opAnchor:
 			if !m.holds(i.anchor, at) {
@@ -115,10 +142,13 @@ func (m *matcher) follow(pc, at int) (end int, ok bool) {
 			}
 			pc = i.x
 		case opAtomic:
+			begun := at
 			if at, ok = m.run(i.x, at); !ok || at < 0 {
 				return -1, ok
 			}
-			pc = i.y
+			if pc = i.y; at == begun {
+				pc = i.empty
+			}
 		case opLook:
 			found, ok := m.look(i, at)
 			if !ok || found == i.negated {
@@ -130,7 +160,8 @@ func (m *matcher) follow(pc, at int) (end int, ok bool) {
 }
 
 func (m *matcher) look(i *instruction, at int) (found, ok bool) {
-	from := at
+	from, keep := at, m.keep
+	defer func() { m.keep = keep }()
 	for range max(i.behind, 0) {
 		if from == 0 {
 			return false, true
@@ -156,6 +187,10 @@ func (m *matcher) holds(a anchor, at int) bool {
 		return at == 0 || afterNewline && at < len(s)
 	case lineEnd:
 		return at == len(s) || s[at] == '\n'
+	case searchStart:
+		return at == m.from
+	case segmentEdge, noSegmentEdge:
+		return m.segment.breaks(s, at) == (a == segmentEdge)
 	}
 	before, _ := utf8.DecodeLastRuneInString(s[:at])
 	after, _ := utf8.DecodeRuneInString(s[at:])

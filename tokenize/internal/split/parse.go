@@ -2,11 +2,9 @@ package split
 
 import (
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"textmill/tokenize/internal/ucd"
 )
 
 type kind int
@@ -20,6 +18,8 @@ const (
 	kindAtomic
 	kindLook
 	kindAnchor
+	kindGrapheme
+	kindKeep
 )
 
 // node is a piece of a pattern. Groups leave no node: nothing here asks what they captured.
@@ -28,26 +28,39 @@ type node struct {
 	set      *set
 	children []*node
 
-	min, max   int // kindRepeat; max −1 is without end
+	letters    string // what a plain string of letters is in lower case, for folds of two letters
+	min, max   int    // kindRepeat; max −1 is without end
 	lazy       bool
+	any        bool   // kindSet: any character
 	negated    bool   // kindLook
 	behind     bool   // kindLook
 	anchor     anchor // kindAnchor
-	characters int    // kindLook behind: how many its body takes
+	characters int    // kindLook behind: how many its body takes; −1: it varies, and the body is met from its end
 }
 
 type parser struct {
 	pattern string
 	at      int
 	depth   int
+	inside  int // how many look-around and atomic groups are open
+	behind  behind
 }
 
-// options are what (?i) and (?m) switch.
-type options struct{ fold, dotAll bool }
+// options are what (?i), (?m) and (?x) switch.
+type options struct{ fold, dotAll, extended bool }
 
 const (
 	maxDepth  = 100  // of nested groups and brackets
 	maxRepeat = 1000 // as a count of a repeat
+)
+
+// behind is the look-behind that is open, if any: Oniguruma has its own idea of what may stand in one.
+type behind int
+
+const (
+	notBehind behind = iota
+	positiveBehind
+	negativeBehind
 )
 
 // refuse says what cannot be honoured and where.
@@ -82,10 +95,43 @@ func parse(pattern string) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if anyAfterAssertion(n, false) {
+		p.at = 0
+		return nil, p.refuse("an assertion and then .* under (?m) at the start is not supported")
+	}
 	if p.more() {
 		return nil, p.refuse("unmatched ')'")
 	}
 	return n, nil
+}
+
+// anyAfterAssertion tells whether a pattern begins with an assertion and then as many of any character as there are: Oniguruma
+// takes that for a pattern that can match only where the search begins.
+func anyAfterAssertion(n *node, asserted bool) bool {
+	switch n.kind {
+	case kindRepeat:
+		for unbounded := n.max < 0; n.kind == kindRepeat; n = n.children[0] {
+			if asserted && unbounded && n.children[0].any {
+				return true
+			}
+		}
+		return anyAfterAssertion(n, asserted)
+	case kindChoice:
+		return slices.ContainsFunc(n.children, func(c *node) bool { return anyAfterAssertion(c, asserted) })
+	case kindAtomic:
+		return anyAfterAssertion(n.children[0], asserted)
+	case kindSequence:
+		for _, c := range n.children {
+			if anyAfterAssertion(c, asserted) {
+				return true
+			}
+			if !asserts(c) {
+				return false
+			}
+			asserted = true
+		}
+	}
+	return false
 }
 
 func (p *parser) choice(o options) (*node, error) {
@@ -112,24 +158,37 @@ func (p *parser) choice(o options) (*node, error) {
 
 func (p *parser) sequence(o options) (*node, error) {
 	s := &node{kind: kindSequence}
-	var folded string // the literals just read, for folds of two letters
-	for p.more() && !p.has("|") && !p.has(")") {
+	var folded string // the letters just read, for folds of two letters
+	plain := true
+	for p.skip(o); p.more() && !p.has("|") && !p.has(")"); p.skip(o) {
 		from := p.at
-		n, literal, err := p.atom(o)
+		n, err := p.atom(o)
 		if err != nil {
 			return nil, err
 		}
 		if o.fold {
-			folded = foldedTail(folded, literal)
-			if foldsTogether(folded) {
+			if folded += n.letters; foldsTogether(folded) {
 				p.at = from
 				return nil, p.refuse("%q matched in any case is also one ligature or letter, which is not supported", folded)
 			}
+			folded = folded[max(0, len(folded)-1):]
+			if n.letters == "" {
+				folded = ""
+			}
 		}
-		if n, err = p.repeats(n); err != nil {
+		atom := n
+		if n, err = p.repeats(n, o); err != nil {
 			return nil, err
 		}
+		if n != atom || n.letters == "" {
+			plain = false
+		} else {
+			s.letters += n.letters
+		}
 		s.children = append(s.children, n)
+	}
+	if !plain {
+		s.letters = ""
 	}
 	if len(s.children) == 1 {
 		return s.children[0], nil
@@ -137,160 +196,66 @@ func (p *parser) sequence(o options) (*node, error) {
 	return s, nil
 }
 
-// atom parses one thing that a repeat may follow; literal is the character it stands for, 0 if it is no literal.
-func (p *parser) atom(o options) (n *node, literal rune, err error) {
+// skip steps over comments, and with (?x) over white space.
+func (p *parser) skip(o options) {
+	for p.more() {
+		switch c := p.pattern[p.at]; {
+		case p.has("(?#"):
+			end := p.at + 3
+			for end < len(p.pattern) && p.pattern[end] != ')' {
+				if p.pattern[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			if end >= len(p.pattern) {
+				return // group says that it has no end
+			}
+			p.at = end + 1
+		case o.extended && strings.IndexByte(" \t\n\r\f", c) >= 0:
+			p.at++
+		case o.extended && c == '#':
+			_, rest, _ := strings.Cut(p.pattern[p.at:], "\n")
+			p.at = len(p.pattern) - len(rest)
+		default:
+			return
+		}
+	}
+}
+
+// atom parses one thing that a repeat may follow.
+func (p *parser) atom(o options) (*node, error) {
 	switch {
 	case p.has("("):
-		n, err = p.group(o)
-		return n, 0, err
+		return p.group(o)
 	case p.has("["):
 		ranges, err := p.brackets(o)
-		return &node{kind: kindSet, set: newSet(ranges)}, 0, err
+		return setNode(ranges), err
 	case p.take("."):
-		return &node{kind: kindSet, set: newSet(dot(o))}, 0, nil
+		n := setNode(dot(o))
+		n.any = o.dotAll
+		return n, nil
 	case p.take("^"):
-		return &node{kind: kindAnchor, anchor: lineStart}, 0, nil
+		return &node{kind: kindAnchor, anchor: lineStart}, nil
 	case p.take("$"):
-		return &node{kind: kindAnchor, anchor: lineEnd}, 0, nil
+		return &node{kind: kindAnchor, anchor: lineEnd}, nil
 	case p.has(`\`):
 		return p.escape(o)
 	case p.has("*"), p.has("+"), p.has("?"):
-		return nil, 0, p.refuse("nothing before the repeat")
+		return nil, p.refuse("nothing before the repeat")
+	case p.has("{"):
+		if ok, err := p.interval(&node{}); ok || err != nil {
+			return nil, p.refuse("nothing before the repeat")
+		}
 	}
-	r := p.next()
-	ranges, err := p.literal(r, o)
-	return &node{kind: kindSet, set: newSet(ranges)}, r, err
+	return p.literal(p.next(), o)
 }
+
+func setNode(ranges []rune) *node { return &node{kind: kindSet, set: newSet(ranges)} }
 
 func dot(o options) []rune {
 	if o.dotAll {
 		return []rune{0, utf8.MaxRune}
 	}
 	return complement([]rune{'\n', '\n'})
-}
-
-func (p *parser) escape(o options) (*node, rune, error) {
-	for text, a := range map[string]anchor{`\A`: textStart, `\z`: textEnd, `\Z`: lastLineEnd, `\b`: wordEdge, `\B`: noWordEdge} {
-		if p.take(text) {
-			return &node{kind: kindAnchor, anchor: a}, 0, nil
-		}
-	}
-	ranges, literal, err := p.escaped(o, "%s")
-	if err != nil {
-		return nil, 0, err
-	}
-	if literal >= 0 {
-		ranges, err = p.literal(literal, o)
-	}
-	return &node{kind: kindSet, set: newSet(ranges)}, max(literal, 0), err
-}
-
-// class is the set of an escaped letter.
-func (p *parser) class(context, letter string) ([]rune, error) {
-	ranges, known := ucd.Property(fmt.Sprintf(context, `\`+letter))
-	if !known {
-		return nil, p.refuse(`class \%s is not known here`, letter)
-	}
-	return ranges, nil
-}
-
-// escaped parses what a backslash means: a class, or one character (else −1). Brackets have their own idea of the
-// classes: context is "[%s]" there and "%s" outside.
-func (p *parser) escaped(o options, context string) (ranges []rune, literal rune, err error) {
-	from := p.at
-	p.at++
-	if !p.more() {
-		return nil, 0, p.refuse("pattern ends in a backslash")
-	}
-	r := p.next()
-	switch r {
-	case 'w', 'd', 's', 'h':
-		ranges, err = p.class(context, string(r))
-		return ranges, -1, err
-	case 'W', 'D', 'S', 'H':
-		ranges, err = p.class(context, strings.ToLower(string(r)))
-		return complement(ranges), -1, err
-	case 'p', 'P':
-		ranges, err = p.property(r == 'P', o)
-		return ranges, -1, err
-	case 'n':
-		return nil, '\n', nil
-	case 'r':
-		return nil, '\r', nil
-	case 't':
-		return nil, '\t', nil
-	case 'f':
-		return nil, '\f', nil
-	case 'v':
-		return nil, '\v', nil
-	case 'a':
-		return nil, '\a', nil
-	case 'e':
-		return nil, 0x1b, nil
-	case 'x', 'u':
-		literal, err = p.hex(r)
-		return nil, literal, err
-	}
-	if r >= utf8.RuneSelf || !isWordByte(byte(r)) {
-		return nil, r, nil
-	}
-	p.at = from
-	return nil, 0, p.refuse(`\%c is not supported`, r)
-}
-
-func isWordByte(b byte) bool {
-	return b >= '0' && b <= '9' || asciiLetter(b) || b == '_'
-}
-
-// hex parses the digits of \xHH, \x{H…} and \uHHHH.
-func (p *parser) hex(letter rune) (rune, error) {
-	digits, braced := "", false
-	switch rest := p.pattern[p.at:]; {
-	case letter == 'x' && strings.HasPrefix(rest, "{"):
-		inner, _, ok := strings.Cut(rest[1:], "}")
-		if !ok {
-			return 0, p.refuse(`\x{ has no end`)
-		}
-		digits, braced = inner, true
-		p.at += len(inner) + 2
-	case letter == 'u' && len(rest) >= 4:
-		digits = rest[:4]
-		p.at += 4
-	case letter == 'x' && len(rest) >= 2:
-		digits = rest[:2]
-		p.at += 2
-	}
-	n, err := strconv.ParseUint(digits, 16, 32)
-	switch {
-	case err != nil:
-		return 0, p.refuse(`\%c wants hexadecimal digits`, letter)
-	case !utf8.ValidRune(rune(n)) || n > utf8.MaxRune:
-		return 0, p.refuse(`\%c%s is no character`, letter, digits)
-	case letter == 'x' && !braced && n >= utf8.RuneSelf:
-		return 0, p.refuse(`\x%s would be a single byte of UTF-8, which is not supported`, digits)
-	}
-	return rune(n), nil
-}
-
-func (p *parser) property(negated bool, o options) ([]rune, error) {
-	name, _, ok := strings.Cut(p.pattern[p.at:], "}")
-	if !ok || !strings.HasPrefix(name, "{") {
-		return nil, p.refuse(`\p wants a name in braces`)
-	}
-	inner := strings.TrimPrefix(name[1:], "^")
-	if inner != name[1:] {
-		negated = !negated
-	}
-	ranges, known := ucd.Property(inner)
-	if !known || strings.HasPrefix(inner, "[") || strings.HasPrefix(inner, `\`) {
-		return nil, p.refuse("property %q is not known", inner)
-	}
-	if o.fold {
-		return nil, p.refuse(`\p{%s} in any case is not supported`, inner)
-	}
-	p.at += len(name) + 1
-	if negated {
-		ranges = complement(ranges)
-	}
-	return ranges, nil
 }

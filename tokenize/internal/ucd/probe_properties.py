@@ -43,6 +43,7 @@ Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Todhri Tot
 Vithkuqi Wancho Warang_Citi Yezidi Yi Zanabazar_Square""".split()
 
 
+
 def ranges(pattern):
     """Inclusive ranges of code points that the one-character pattern matches."""
     split = pre_tokenizers.Split(Regex(pattern + "+"), behavior="removed", invert=True)
@@ -120,8 +121,79 @@ def scripts():
     return struct.pack("<I", len(blocks)) + pages + blocks
 
 
+def folds():
+    """What (?i) lets a character match beside itself: for each, 1 if several letters too, 2 if together with others one
+    character, and the other characters."""
+    cased = {chr(c) for first, last in ranges(r"\p{Cased}") for c in range(first, last + 1)}
+    cased |= {c for c in ALL if c.casefold() != c or c.lower() != c or c.upper() != c}
+    several = {c: c.casefold() for c in ALL if len(c.casefold()) > 1}
+    cased = sorted(cased | set("".join(several.values())))
+    singles, groups = "\n".join(cased), "\n".join(sorted(set(several.values())))
+
+    def matches(pattern, text):
+        split = pre_tokenizers.Split(Regex("(?i)" + pattern), behavior="removed", invert=True)
+        return [piece for piece, _ in split.pre_tokenize_str(text)]
+
+    def escaped(text):
+        return "".join("\\x{%x}" % ord(c) for c in text)
+
+    parts = {c for group in set(several.values()) for c in group if any(len(m) == 1 for m in matches(escaped(group), singles))}
+    entries = []
+    for c in cased:
+        others = sorted({o for m in matches(escaped(c), singles) for o in m} - {c})
+        flags = any(len(m) > 1 for m in matches(escaped(c), groups)) | 2 * (c in parts)
+        if others or flags:
+            entries.append((ord(c), flags, [ord(o) for o in others]))
+    out, last = varint(len(entries)), 0
+    for c, flags, others in entries:
+        out += varint(c - last) + varint(flags) + varint(len(others)) + b"".join(map(varint, others))
+        last = c
+    print(len(entries), "characters with other cases,", len(out), "bytes")
+    return out
+
+
+def segments():
+    """The class by which \\y finds the borders of grapheme clusters, and 128 for what joins behind a pictograph and U+200D."""
+    lines = {}
+
+    def joined(before, after):
+        """The characters that have no border before them behind `before`, where `after` follows without one."""
+        key = before, after
+        if key not in lines:
+            text = "".join("\n" + before + c + after for c in ALL)
+            pattern = r"(?<=\n%s)%s\O" % (before, r"\Y" if before else "") + (r"(?=%s\n)" % "".join(r"\Y" + c for c in after) if after else r"(?=\n|\z)")
+            split = pre_tokenizers.Split(Regex(pattern), behavior="removed", invert=True)
+            lines[key] = {ord(piece) for piece, _ in split.pre_tokenize_str(text) if len(piece) == 1}
+        return lines[key]
+
+    mark, zwj, l, v, t, lv, regional, person = "\u0301", "\u200d", "\u1100", "\u1161", "\u11a8", "\uac00", "\U0001F1EB", "\U0001F469"
+    behind, plain = joined("a", ""), joined("", mark)  # nothing joins behind a control
+    extend = behind & joined(person, zwj + person)
+    sets = [
+        set(),
+        {0x0D}, {0x0A},
+        set(CODE_POINTS) - plain - {0x0D, 0x0A},
+        extend - {0x200D}, {0x200D},
+        joined(regional, "") - behind,
+        joined("", "a") - behind,
+        behind - extend - {0x200D},
+        joined("", l), joined("", v) & joined(v, "") - behind, joined("", t) & joined(t, "") - behind,
+        joined("", v) - joined("", l) - joined(v, ""), joined("", t) - joined("", v) - joined(t, ""),
+    ]
+    prepend = sets[7]
+    values = [0] * 0x110000
+    for number, members in enumerate(sets):
+        for c in members - (prepend if number > 8 else set()):
+            values[c] = number
+    for c in joined(person + zwj, "") - behind:
+        values[c] |= 128
+    print([len(s) for s in sets], len(joined(person + zwj, "") - behind))
+    pages, blocks = two_level(values)
+    return struct.pack("<I", len(blocks)) + pages + blocks
+
+
 def main():
-    for name, build in (("scripts.bin", scripts), ("properties.bin", properties)):
+    for name, build in (("scripts.bin", scripts), ("properties.bin", properties), ("folds.bin", folds), ("segments.bin", segments)):
         path = os.path.join(HERE, name)
         with open(path + ".new", "wb") as f:
             f.write(build())
