@@ -94,10 +94,8 @@ func TestBodiesAreRefused(t *testing.T) {
 	before := descriptors(t)
 	const clients = 500
 	begun := time.Now()
-	var conns []net.Conn
 	for n := range clients {
 		conn := r.dialPages()
-		conns = append(conns, conn)
 		length := []string{"Content-Length: 1000000", "Transfer-Encoding: chunked"}[n%2]
 		path := []string{"GET /trace?model=" + model + "&text=x", "POST /trace", "GET /healthz", "PUT /nothing"}[n/2%4]
 		if _, err := fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n5\r\nab", path, length); err != nil {

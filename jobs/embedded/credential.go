@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -22,7 +23,9 @@ var ErrOpen = errors.New("without a credential the embedded NATS server listens 
 func checkOpen(host string) error {
 	names := []string{host}
 	if _, err := netip.ParseAddr(host); err != nil && host != "" {
-		if names, err = net.LookupHost(host); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+		defer cancel()
+		if names, err = new(net.Resolver).LookupHost(ctx, host); err != nil {
 			return fmt.Errorf("nats.embedded.addr: %w", err)
 		}
 	}
