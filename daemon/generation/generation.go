@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"textmill/daemon/rows"
 	"textmill/export"
@@ -64,6 +65,9 @@ func (e *Engine) Work(s *jobs.Shard, o rows.Origin) rows.Work {
 	if w.failure == nil {
 		w.failure = e.checkShard(s)
 	}
+	if s.Input != nil && e.o.Limits != nil {
+		w.spent = new(atomic.Int64)
+	}
 	return w
 }
 
@@ -78,6 +82,7 @@ type work struct {
 	params  jobs.GenerateParams
 	failure *jobs.RecordError
 	origin  rows.Origin
+	spent   *atomic.Int64 // tokens that the records so far may come to; nil where nothing counts them
 }
 
 // Vectors are none.
@@ -110,6 +115,9 @@ func (w work) prepare(r *jobs.Record) (*completions, *jobs.RecordError) {
 		}
 	}
 	if failure := w.e.o.Limits.check(params); failure != nil {
+		return nil, failure
+	}
+	if failure := w.spend(params); failure != nil {
 		return nil, failure
 	}
 	c := &completions{e: w.e, params: params, record: r, origin: w.origin}

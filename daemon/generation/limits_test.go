@@ -96,3 +96,22 @@ func TestAMessageMayNotAskForTooMuch(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Of a message that points to its records those are refused that go beyond, and the same ones when it comes again.
+func TestAMessageThatPointsElsewhereMayNotAskForTooMuch(t *testing.T) {
+	e, g := limited(t, &Limits{N: 128, TopLogprobs: 20, Stop: 64, TokensPerShard: 250})
+	params, err := jobs.ParseGenerateParams([]byte(`{"max_new_tokens":1000000000}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		work := e.Work(&jobs.Shard{Generate: params, Input: &jobs.Input{}}, rows.Origin{})
+		for i, want := range []string{"", "", "limits.tokens_per_shard", "limits.tokens_per_shard"} {
+			said, before := "", g.asked
+			_ = work.Do(t.Context(), jobs.Record{ID: fmt.Sprint(i), Text: "x"}, func(rows []export.Row) { said = rows[0].Error })
+			if !strings.Contains(said, want) || (want == "") != (g.asked > before) {
+				t.Errorf("record %d: %q", i, said)
+			}
+		}
+	}
+}
