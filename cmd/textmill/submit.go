@@ -32,7 +32,7 @@ published. Ctrl-C ends the waiting, not the job, with exit 130.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Files, o.Stdin, o.Stdout, o.Stderr = args, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-			o.Terminal = onTerminal()
+			o.Terminal, o.Quiet = onTerminal(), s.mute
 			submit := func(ctx context.Context, cfg config.Config, q *client.Queue) error {
 				o.Configure(cfg)
 				_, err := client.Submit(ctx, q, o)

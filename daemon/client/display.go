@@ -22,12 +22,13 @@ const (
 // display shows a progress on a terminal as a bar, elsewhere as a line now and then.
 type display struct {
 	out    io.Writer
+	warn   io.Writer // of what say is told
 	noWait bool
 	now    func() counted
 	stop   chan struct{}
 	ended  sync.WaitGroup
 
-	mu    sync.Mutex // of out
+	mu    sync.Mutex // of out and warn
 	last  string
 	bars  *mpb.Progress
 	bar   *mpb.Bar
@@ -35,9 +36,9 @@ type display struct {
 }
 
 func newDisplay(o SubmitOptions, now func() counted) *display {
-	d := &display{out: o.Stderr, noWait: o.NoWait, now: now, stop: make(chan struct{})}
+	d := &display{out: o.progress(), warn: o.Stderr, noWait: o.NoWait, now: now, stop: make(chan struct{})}
 	every := lineEvery
-	if o.Terminal {
+	if o.Terminal && !o.Quiet {
 		every = drawEvery
 		d.label.Store("")
 		d.bars = mpb.New(mpb.WithOutput(plain.Raw(o.Stderr)), mpb.WithWidth(60), mpb.WithRefreshRate(drawEvery))
@@ -88,7 +89,7 @@ func (d *display) line(c counted) {
 func (d *display) say(line string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	to := d.out
+	to := d.warn
 	if d.bars != nil {
 		to = d.bars
 	}

@@ -79,7 +79,7 @@ func (s *submission) nameByContent(ctx context.Context, maxPayload int64) error 
 		w.prints = append(w.prints, fingerprint(sum[:8]))
 		if now().Sub(told) > lineEvery {
 			told = now()
-			fmt.Fprintf(s.o.Stderr, "%d records read to name the job by its content; --job NAME would spare that\n", w.records)
+			fmt.Fprintf(s.o.progress(), "%d records read to name the job by its content; --job NAME would spare that\n", w.records)
 		}
 		return context.Cause(ctx)
 	}
@@ -108,6 +108,9 @@ func (s *submission) resumeOld(ctx context.Context, q *queue.Queue, params []byt
 	if err == nil && known {
 		fmt.Fprintf(s.o.Stderr, "this job was begun under the name %s, which an earlier version derived from its files' times; it goes on under that name\n", old)
 		s.o.Job = old
+		if s.src.placed { // its shards hold lines without ids, and may be cut elsewhere
+			s.src.bare, s.whole = true, nil
+		}
 	}
 	return err
 }

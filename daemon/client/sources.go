@@ -21,15 +21,17 @@ type sources struct {
 	stdin io.Reader
 	o     input.Options
 	warn  func(string) // of what is left out of an input
+	bare  bool         // lines of text have no ids, as an earlier version published them
 
-	at    int
-	open  *input.Reader
-	ahead []input.Item // read by peek, the next one first
+	placed bool // lines of text were given ids
+	at     int
+	open   *input.Reader
+	ahead  []input.Item // read by peek, the next one first
 }
 
 // again are the same inputs from their start; what is left out of them was said.
 func (s *sources) again() *sources {
-	return &sources{files: s.files, stdin: s.stdin, o: s.o, warn: func(string) {}}
+	return &sources{files: s.files, stdin: s.stdin, o: s.o, warn: func(string) {}, placed: s.placed}
 }
 
 // repeatable says that every input can be read twice: pipes cannot.
@@ -93,8 +95,8 @@ func (s *sources) read(it *input.Item) error {
 			}
 		}
 		err := s.open.Next(it)
-		if err == nil && s.open.Format() == input.Text {
-			place(it, s.files[s.at])
+		if err == nil && s.open.Format() == input.Text && !s.bare {
+			s.placed = place(it, s.files[s.at]) || s.placed
 		}
 		if err == nil {
 			return nil

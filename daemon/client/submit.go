@@ -56,6 +56,15 @@ type SubmitOptions struct {
 	Stdout   io.Writer // the result
 	Stderr   io.Writer // progress
 	Terminal bool      // Stderr is a terminal: draw a bar
+	Quiet    bool      // no progress
+}
+
+// progress is where it is told how far the work is.
+func (o *SubmitOptions) progress() io.Writer {
+	if o.Quiet {
+		return io.Discard
+	}
+	return o.Stderr
 }
 
 // Submit cuts the inputs into shards, publishes those that are not settled yet, and waits until each has its verdict:
@@ -73,7 +82,7 @@ func Submit(ctx context.Context, q *queue.Queue, o SubmitOptions) (Summary, erro
 	if o.DryRun {
 		return s.dryRun(ctx)
 	}
-	fmt.Fprintf(o.Stderr, "job %s: %s with %s into dataset %s\n", s.o.Job, s.o.Task, s.o.Model, s.o.Dataset)
+	fmt.Fprintf(o.progress(), "job %s: %s with %s into dataset %s\n", s.o.Job, s.o.Task, s.o.Model, s.o.Dataset)
 	err = s.run(ctx, q)
 	if s.summary.Records > 0 {
 		fmt.Fprintln(o.Stderr, s.summary.line(s.o.NoWait, s.published))

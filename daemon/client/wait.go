@@ -81,6 +81,8 @@ func (v *vigil) speak(ctx context.Context, q *queue.Queue, left, held uint64) {
 	}
 	if now().Sub(v.said) >= sayEvery {
 		v.said = now()
-		v.s.progress.show.say(fmt.Sprintf("waiting: %d shards are in the queue, daemons work on %d of them", left, held))
+		if !v.s.o.Quiet {
+			v.s.progress.show.say(fmt.Sprintf("waiting: %d shards are in the queue, daemons work on %d of them", left, held))
+		}
 	}
 }
