@@ -105,10 +105,10 @@ func TestBodiesAreRefused(t *testing.T) {
 			t.Fatalf("client %d: %q, %v", n, answer, err)
 		}
 	}
-	if took := time.Since(begun); took > requestTime {
+	if took := time.Since(begun); took > time.Minute { // waiting for each would take an hour
 		t.Errorf("to turn away %d clients took %v", clients, took)
 	}
-	for deadline := time.Now().Add(requestTime / 2); descriptors(t) > before+clients+5; { // our ends are open still
+	for deadline := time.Now().Add(time.Minute); descriptors(t) > before+clients+5; { // our ends are open still
 		if time.Now().After(deadline) {
 			t.Fatalf("%d descriptors are open, %d before %d clients came", descriptors(t), before, clients)
 		}
