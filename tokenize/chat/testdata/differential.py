@@ -326,6 +326,8 @@ def outcome(env, source, names):
         return {"error": type(e).__name__}
     except TimeoutError:
         return None
+    except KeyError as e:  # a slice of a dict: since Python 3.12 a slice can be a key, and an error all the same
+        return {"error": "TypeError" if e.args and isinstance(e.args[0], slice) else "KeyError"}
     except Exception as e:
         return {"error": type(e).__name__}
 
