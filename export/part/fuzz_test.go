@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -64,6 +65,34 @@ func FuzzOpen(f *testing.F) {
 		}
 		if sum != int64(rows) {
 			t.Errorf("%d rows, counted %d", rows, sum)
+		}
+	})
+}
+
+// A schema that we can write to stays one, with its other columns, when the type of its vectors is bound.
+func FuzzSchema(f *testing.F) {
+	for kind := Float32; kind <= Int16; kind++ {
+		f.Add(SchemaString(kind))
+	}
+	f.Add(strings.Replace(SchemaString(Float32), `"fields":[`, `"fields":[{"name":"x","type":{"type":"struct","fields":[]},"nullable":true,"metadata":{"comment":"y"}},`, 1))
+	f.Add(`{"type":"struct","fields":[null,{"name":5}]}`)
+	f.Fuzz(func(t *testing.T, schema string) {
+		if _, err := KindOf(schema); err != nil {
+			return
+		}
+		bound, err := WithEmbedding(schema, Int8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind, err := KindOf(bound); err != nil || kind != Int8 {
+			t.Errorf("%s becomes %s: %v, %v", schema, bound, kind, err)
+		}
+		before, err := fieldsOf(schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after, err := fieldsOf(bound); err != nil || len(after) != len(before) {
+			t.Errorf("%d columns become %d, %v", len(before), len(after), err)
 		}
 	})
 }
