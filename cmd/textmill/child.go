@@ -1,7 +1,7 @@
 package main
 
 import (
-	"os"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +15,16 @@ func childCommand() *cobra.Command {
 		Short:  "Answer the process that started this one",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
-		Run:    func(_ *cobra.Command, args []string) { os.Exit(local.ServeChild(args[0])) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			if status := local.ServeChild(args[0]); status != exitDone {
+				return exited(status)
+			}
+			return nil
+		},
 	}
 }
+
+// exited is a child's end, whose reason it has told itself.
+type exited int
+
+func (e exited) Error() string { return fmt.Sprintf("ended with %d", int(e)) }

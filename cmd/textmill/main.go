@@ -77,7 +77,10 @@ func exitCode(stderr io.Writer, err error) int {
 		return exitDone
 	}
 	var usage usageError
+	var child exited
 	switch {
+	case errors.As(err, &child):
+		return int(child)
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "textmill: %s\nRun '%s --help' for usage.\n", indented(err), usage.command)
 		return exitUsage
