@@ -120,10 +120,6 @@ func (p *parser) escaped(o options, context string) (ranges []rune, literal rune
 	return nil, r, nil
 }
 
-func isWordByte(b byte) bool {
-	return b >= '0' && b <= '9' || asciiLetter(b) || b == '_'
-}
-
 // code parses the digits of \xHH, \x{H…}, \uHHHH, \o{O…} and \0OO.
 func (p *parser) code(letter rune) (rune, error) {
 	digits, braced, base := "", false, 16
