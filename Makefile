@@ -26,13 +26,16 @@ govulncheck  := $(tools)/govulncheck-v1.9.0
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
+# What make test-avx2 runs: bits in every batch and cut, and what is held to transformers' numbers.
+AVX2_TESTS ?= Batch|Company|Kernels|Layout|Probe|Transformers|Cuts|Processors
+
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom vuln require
+.PHONY: help build setup demo test test-avx2 race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom vuln require
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: require ## bin/textmill
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-X main.version=$(version)" -o $(bin) ./cmd/textmill
@@ -46,6 +49,12 @@ demo: setup ## the main job end to end on the documentation of Go's standard lib
 test: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test, the ones with foreign readers and clients too
 	$(GO) vet ./...
 	$(GO) test -timeout 18m ./...
+	@echo 'the same bits in every batch, by kind of processor:'
+	@$(GO) test -v -run '^TestProcessors$$' ./models/generate | sed -n 's/^ *[a-z_]*\.go:[0-9]*:/ /p'
+
+test-avx2: setup ## the tests of bits and of models on an emulated processor with AVX2 and without AVX-512 (about an hour)
+	@deploy/require emulator
+	$(GO) test -exec 'qemu-x86_64 -cpu max' -timeout 120m -v -run '$(AVX2_TESTS)' ./models ./models/generate ./models/checkpoint ./models/sample
 
 race: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test under the race detector
 	$(GO) test -race -timeout 40m ./...

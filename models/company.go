@@ -93,6 +93,26 @@ type Company struct {
 	RateRows int     `json:"rate_rows,omitempty"`
 }
 
+// String says it in words, for a person.
+func (c Company) String() string {
+	words := "the same bits in every batch"
+	if !c.Runs.Holds() {
+		words = fmt.Sprintf("BITS DEPEND ON THE BATCH, values by up to %.2g of the greatest", c.Apart)
+	} else if c.Runs != Any {
+		words += ", " + c.Runs.String()
+	}
+	if c.RateRows == 0 {
+		return words
+	}
+	prompts := ", prompts cut anywhere"
+	if !c.Prefill.Holds() {
+		prompts = ", prompts whole"
+	} else if c.Prefill != Any {
+		prompts += ", " + c.Prefill.String()
+	}
+	return words + prompts + fmt.Sprintf("; %.0f tokens/s in decodes of %d", c.Rate, c.RateRows)
+}
+
 // companyBook is the file under home that keeps what was measured. Another way of measuring needs another name.
 const companyBook = "run-shapes-1.json"
 

@@ -160,6 +160,9 @@ func (e *Embedder) Workers() int { return e.tuning.workers }
 // BatchTokens is the padded size, rows times the longest, that runs fastest here.
 func (e *Embedder) BatchTokens() int { return e.budget }
 
+// Company is what other texts of a batch do to a text's bits here.
+func (e *Embedder) Company() Company { return e.company }
+
 // Device is cpu or cuda:N.
 func (e *Embedder) Device() string { return e.device }
 

@@ -40,7 +40,7 @@ func modelsInspectCommand(s *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "inspect NAME",
-		Short:   "Show what a model's own files say about it",
+		Short:   "Show what a model's own files say about it, and what was measured of it here",
 		Example: `  textmill models inspect all-MiniLM-L6-v2`,
 		Args:    cobra.ExactArgs(1),
 
@@ -63,6 +63,9 @@ func modelsVerifyCommand(s *settings) *cobra.Command {
 		Use:   "verify [NAME...]",
 		Short: "Compare every file of the models with the hashes that were recorded, and their graphs with exact ones",
 		Long: `Reads all files of the models and compares their SHA-256 with what was recorded when they arrived.
+
+Each graph is opened, and what it was measured to need on this machine for the same bits in every batch is printed; for models
+to generate with also how fast it is.
 
 Of a model to generate with that was imported, the graphs with 8-bit activations are run beside the most exact one over a
 fixed set of texts: the divergence (KL) of the next token's distribution, the error of the logits, and how often both find

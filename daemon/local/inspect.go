@@ -31,6 +31,8 @@ type modelAnswer struct {
 	*embedModel
 	*decoderModel
 	BatchDependent bool          `json:"batch_dependent"`
+	Sets           string        `json:"instruction_sets"`
+	Measured       []measured    `json:"measured,omitempty"`
 	Notes          []string      `json:"notes,omitempty"`
 	Bytes          int64         `json:"bytes"`
 	Files          []models.File `json:"files"`
@@ -107,6 +109,15 @@ func InspectModel(cfg config.Config, name string, out io.Writer, asJSON bool) er
 		return err
 	}
 	a := answerOf(s)
+	a.Sets = models.InstructionSets()
+	if a.Measured, err = remembered(cfg, s); err != nil {
+		a.Notes = append(a.Notes, fmt.Sprintf("what was measured of it cannot be read: %v", err))
+	}
+	for _, m := range a.Measured {
+		if m.Graph == s.Graph && m.Company != nil {
+			a.BatchDependent = !m.Runs.Holds()
+		}
+	}
 	if asJSON {
 		return writeJSON(out, a)
 	}
@@ -120,7 +131,11 @@ func InspectModel(cfg config.Config, name string, out io.Writer, asJSON bool) er
 	} else {
 		lines = append(lines, a.decoderModel.lines()...)
 	}
-	for _, line := range append(lines, [2]any{"batch_dependent", a.BatchDependent}) {
+	lines = append(lines, [2]any{"batch_dependent", a.BatchDependent}, [2]any{"processor", a.Sets})
+	for _, m := range a.Measured {
+		lines = append(lines, [2]any{"measured", m})
+	}
+	for _, line := range lines {
 		err = errors.Join(err, plain.Row(w, line[0], line[1]))
 	}
 	for _, note := range a.Notes {

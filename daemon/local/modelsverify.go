@@ -71,16 +71,27 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 			return err
 		}
 	}
+	found, err := measure(ctx, cfg, s)
+	if errors.Is(err, models.ErrRuntime) { // files can be verified without the library
+		fmt.Fprintf(o.Progress, "%s was not measured: %v\n", s.Name, err)
+	} else if err != nil {
+		return err
+	}
 	results, err := o.compare(ctx, cfg, s)
 	if err != nil {
 		return fmt.Errorf("compare model %s: %w", s.Name, err)
 	}
 	if o.JSON {
-		answer := map[string]any{"name": s.Name, "model_sha256": s.SHA256, "files": len(s.Files), "ok": true}
+		answer := map[string]any{"name": s.Name, "model_sha256": s.SHA256, "files": len(s.Files), "ok": true, "measured": found}
 		if len(results) > 0 {
 			answer["graphs"] = results
 		}
 		return writeJSON(o.Out, answer)
+	}
+	for _, m := range found {
+		if _, err := fmt.Fprintf(o.Out, "%s: %s\n", s.Name, m); err != nil {
+			return err
+		}
 	}
 	for _, r := range results {
 		_, err := fmt.Fprintf(o.Out, "%s: %s against %s: KL %.3g (at most %.3g), logits off by %.3g (at most %.3g), the same likeliest token at %.1f %% of %d positions\n",

@@ -112,6 +112,20 @@ func imported(t *testing.T, cfg config.Config, model, file, precision string) *m
 	return spec
 }
 
+// smolLM2 is the real model to generate with: in fp32 the bundle that set-up imported.
+func smolLM2(t *testing.T, cfg config.Config, precision string) *models.Spec {
+	t.Helper()
+	const name = "SmolLM2-135M-Instruct"
+	if precision != checkpoint.FP32 {
+		return imported(t, cfg, name, name+".Q4_1.gguf", precision)
+	}
+	spec, err := models.OpenBundle(models.BundleDir(cfg.Home, name))
+	if err != nil {
+		t.Fatalf("%v: run textmill setup", err)
+	}
+	return spec
+}
+
 func openEmbedding(t *testing.T, cfg config.Config, spec *models.Spec) trace.Embedding {
 	t.Helper()
 	o := daemon.SessionOptions(cfg, spec.Name)

@@ -2,9 +2,7 @@ package checkpoint_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,6 +11,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"textmill/models"
+	"textmill/models/internal/onnx"
 )
 
 type value = ort.Value
@@ -22,11 +21,7 @@ var loadLibrary = sync.OnceValue(func() error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(models.LibraryPath(home)); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: run textmill setup", err)
-	}
-	ort.SetSharedLibraryPath(models.LibraryPath(home))
-	return ort.InitializeEnvironment(ort.WithLogLevelError())
+	return onnx.Load(models.LibraryPath(home))
 })
 
 func openSession(t *testing.T, path string, inputs, outputs []string) *ort.DynamicAdvancedSession {

@@ -104,8 +104,13 @@ func compareGreedy(t *testing.T, how string, prompts []prompt, out [][]int64) {
 	}
 }
 
+// What the texts are to their ends package generate holds; here it is the graphs, in the least loop that can run them. Logits may
+// be off by 2e-4, since torch adds in another order than ONNX Runtime, and each of them in another on each kind of processor.
 func TestSmolLM2SpeaksAsInTransformers(t *testing.T) {
 	prompts := golden.Values[prompt](t, "../generate/testdata/greedy.jsonl.gz")
+	for i, p := range prompts {
+		prompts[i].Generated = p.Generated[:min(len(p.Generated), 12)]
+	}
 	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
 		t.Run(precision, func(t *testing.T) {
 			s := openSlots(t, importSmolLM2(t, precision).Dir, 0, len(prompts), 512)

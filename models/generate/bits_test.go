@@ -17,13 +17,19 @@ func loopless(t *testing.T, bundle string, slots, length int) map[string]*Genera
 	if err != nil {
 		t.Fatal(err)
 	}
+	home, err := models.Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A home of its own, since what an earlier session remembers is what shall be tested.
+	o := Options{SessionOptions: models.SessionOptions{Home: t.TempDir(), Library: models.LibraryPath(home)}, Slots: slots, MaxLength: length}
 	all := map[string]*Generator{}
 	for _, graph := range spec.Decoder.Graphs {
 		spec, err := models.OpenGraph(bundle, graph.File)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, err := load(t.Context(), spec, Options{Slots: slots, MaxLength: length})
+		g, err := load(t.Context(), spec, o)
 		if err != nil {
 			t.Fatal(err)
 		}

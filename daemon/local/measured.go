@@ -1,0 +1,102 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"textmill/config"
+	"textmill/daemon"
+	"textmill/models"
+	"textmill/models/generate"
+)
+
+// measured is what sessions found of a graph on this machine.
+type measured struct {
+	Graph string `json:"onnx_file"`
+	*models.Company
+}
+
+func (m measured) String() string {
+	if m.Company == nil {
+		return m.Graph + ": not measured on this machine; textmill models verify does it, and so does the first session"
+	}
+	return m.Graph + ": " + m.Company.String()
+}
+
+// graphsOf opens every graph of a bundle that shares its weights with the one that runs.
+func graphsOf(s *models.Spec) ([]*models.Spec, error) {
+	if s.Decoder == nil {
+		return []*models.Spec{s}, nil
+	}
+	var all []*models.Spec
+	for _, g := range s.Decoder.Graphs {
+		one, err := models.OpenGraph(s.Dir, g.File)
+		if err != nil {
+			return nil, err
+		}
+		one.Name = s.Name
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// remembered is what earlier sessions found of a model's graphs.
+func remembered(cfg config.Config, s *models.Spec) ([]measured, error) {
+	o := daemon.SessionOptions(cfg, s.Name)
+	device := "cpu"
+	if strings.HasPrefix(o.Device, "cuda") && s.Decoder == nil {
+		device = o.Device
+	}
+	graphs, err := graphsOf(s)
+	if err != nil {
+		return nil, err
+	}
+	var all []measured
+	for _, g := range graphs {
+		m := measured{Graph: g.Graph}
+		c, ok, err := g.Remembered(o, device)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			m.Company = &c
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// measure opens every graph of a model, so that what its sessions find is there.
+func measure(ctx context.Context, cfg config.Config, s *models.Spec) ([]measured, error) {
+	o := daemon.SessionOptions(cfg, s.Name)
+	graphs, err := graphsOf(s)
+	if err != nil {
+		return nil, err
+	}
+	var all []measured
+	for _, g := range graphs {
+		var c models.Company
+		if s.Decoder != nil {
+			c, err = generate.Measure(ctx, g, o)
+		} else {
+			c, err = measureEmbedder(ctx, g, o)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("measure %s of model %s: %w", g.Graph, s.Name, err)
+		}
+		all = append(all, measured{g.Graph, &c})
+	}
+	return all, nil
+}
+
+func measureEmbedder(ctx context.Context, s *models.Spec, o models.SessionOptions) (models.Company, error) {
+	o.BatchTokens = max(o.BatchTokens, fewBatchTokens) // the batch size is another measurement
+	e, err := models.OpenEmbedder(ctx, s, o)
+	if err != nil {
+		return models.Company{}, err
+	}
+	c := e.Company()
+	return c, errors.Join(e.Close())
+}
