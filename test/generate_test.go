@@ -34,7 +34,8 @@ type written struct {
 	InputIDs    []int32   `json:"input_ids"`
 }
 
-// said is what transformers makes of a conversation in fp32, greedily.
+// said is what transformers makes of a conversation in fp32, greedily. Of the first six no decision is closer than 0.0126, and
+// logits are within 2e-4 of transformers' on every processor, so that these texts are the same everywhere.
 type said struct {
 	ID        int             `json:"id"`
 	Messages  json.RawMessage `json:"messages"`
