@@ -1,8 +1,6 @@
 package queue
 
 import (
-	"cmp"
-	"hash/maphash"
 	"path"
 	"slices"
 	"strconv"
@@ -90,7 +88,6 @@ func (p *progress) apply(e jobs.Event) {
 	if e.Table != "" {
 		s.Table, s.Version = e.Table, max(s.Version, e.Version)
 	}
-	s.Task, s.Model, s.Dataset = cmp.Or(e.Task, s.Task), cmp.Or(e.Model, s.Model), cmp.Or(e.Dataset, s.Dataset)
 	if e.Time.After(s.Updated) {
 		s.Updated = e.Time
 	}
@@ -270,56 +267,6 @@ func joined(all []string) string {
 	return strings.Join(all, ",")
 }
 
-// attempt is how the nth retry of a payload under a shard's name ended; 0 is its first delivery.
-type attempt struct {
-	lane    laneName
-	payload string // SHA-256, "" where an older daemon does not say
-	n       int
-	dead    bool
-}
-
-// of says that two attempts are at the same work, as far as anybody can tell.
-func (a attempt) of(b attempt) bool {
-	same := func(x, y string) bool { return x == y || x == "" || y == "" }
-	return same(a.payload, b.payload) && same(a.lane.task, b.lane.task) && same(a.lane.model, b.lane.model) && same(a.lane.dataset, b.lane.dataset)
-}
-
-// after says that a is the later news. What was judged dead is committed only by a retry, or where the verdict did
-// not go into the table's log: then the rows are there.
-func (a attempt) after(b attempt) bool {
-	return a.n > b.n || a.n == b.n && b.dead && !a.dead && a.payload != "" && a.payload == b.payload
-}
-
-// attempted takes in how an attempt at a shard ended, if it is a retry or a failure, and reports whether that is news:
-// an earlier one may be told again.
-func (p *progress) attempted(shard string, a attempt) bool {
-	known := p.attempts[shard]
-	for i, b := range known {
-		if !a.of(b) {
-			continue
-		}
-		if !a.after(b) {
-			return false
-		}
-		a.payload, a.lane = cmp.Or(a.payload, b.payload), b.lane
-		known[i] = a
-		if b.dead && !a.dead {
-			p.status.Dead--
-		} else if a.dead && !b.dead {
-			p.status.Dead++
-		}
-		return true
-	}
-	if a.n == 0 && !a.dead || len(p.attempts) >= mostNamed || len(known) >= mostLanes {
-		return false
-	}
-	p.attempts[shard] = append(known, a)
-	if a.dead {
-		p.status.Dead++
-	}
-	return true
-}
-
 // shardName is a shard's name in events, taken apart.
 type shardName struct {
 	base  string
@@ -336,55 +283,3 @@ func nameOf(e jobs.Event) shardName {
 }
 
 func laneOf(e jobs.Event) laneName { return laneName{e.Task, e.Model, e.Dataset} }
-
-// names is a set of shards' names, of which most are numbers.
-type names struct {
-	numbers spans
-	others  map[uint64]struct{}
-	closed  bool // no more others: they are many, and a done job's are all known
-}
-
-const mostNamed = 1 << 20
-
-var nameSeed = maphash.MakeSeed()
-
-func number(name string) (uint64, bool) {
-	n, err := strconv.ParseUint(name, 10, 64)
-	return n, err == nil && n < 1<<63 && strconv.FormatUint(n, 10) == name
-}
-
-func (s *names) has(name string) bool {
-	if n, ok := number(name); ok {
-		return s.numbers.has(n)
-	}
-	_, known := s.others[maphash.String(nameSeed, name)]
-	return known || s.closed
-}
-
-func (s *names) add(name string) bool {
-	if n, ok := number(name); ok {
-		return s.numbers.add(n)
-	}
-	if s.has(name) || len(s.others) >= mostNamed {
-		return false
-	}
-	if s.others == nil {
-		s.others = make(map[uint64]struct{})
-	}
-	s.others[maphash.String(nameSeed, name)] = struct{}{}
-	return true
-}
-
-func (s *names) size() int { return s.numbers.size + len(s.others) }
-
-// fill adds the numbers below n, which publishers give to the shards of a job of n, and says how many were new.
-func (s *names) fill(n int) int {
-	if len(s.others) > 0 {
-		return 0
-	}
-	before := s.numbers.size
-	s.numbers.fill(uint64(n))
-	return s.numbers.size - before
-}
-
-func (s *names) close() { s.others, s.closed = nil, true }
