@@ -17,6 +17,7 @@ import jinja2
 import jinja2.filters
 import jinja2.tests
 from environment import environment
+from exact import Exact
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONTEXTS = [
@@ -307,6 +308,13 @@ class Maker:
     def namespaced(self, depth):
         return "{% set ns = namespace(a=" + self.atom() + ", c=0) %}{% for q in " + self.pick(["l", "w", "range(3)"]) + " %}{% set ns.a = " + self.pick(["q", "ns.a ~ q", "ns.a + 1", "[ns.a]", "loop.index"]) + " %}{% endfor %}{{ ns.a }}{{ ns }}"
 
+    def soup(self):
+        """Pieces of templates in any order, mostly tags that match, for the lexer and its white space."""
+        pieces = ["{%- if 1 %}", "{% if 1 -%}", "{% if 1 %}", "{%+ if 0 +%}", "{% endif %}", "{%- endif -%}", "{% endif +%}", "{{ s }}", "{{- i -}}", "{{+1}}", "{#- c -#}", "{# c #}", "{#+ c +#}", "{% raw %}",
+                  "{%- raw -%}", "{% endraw %}", "{%- endraw -%}", "{%+ endraw +%}", " ", "\n", "\n\n", "\t", "  ", "x", "y", "\r\n", "\r", "{", "}", "%", "#", "{{", "}}", "{%", "%}", "{#", "-", "\u00a0", "\x0b", "é"]
+        weights = [3] * 18 + [4] * 9 + [1] * (len(pieces) - 27)
+        return "".join(self.r.choices(pieces, weights, k=self.r.randint(2, 9)))
+
     def odd(self, depth):
         return self.pick([
             "{% raw %}{{ x }} {% if %}{% endraw %}", "{# comment {{ x }} #}", "{#- trimmed -#}", "{% generation %}{{ s }}{% endgeneration %}", "{% block a %}{{ s }}{{ q }}{% endblock %}{{ self.a() }}", "{% print s, i %}",
@@ -348,13 +356,14 @@ def main():
     for kind in (jinja2.utils.Joiner, jinja2.utils.Cycler):  # addresses that never repeat, to tell the templates that show one
         kind.__repr__ = lambda self: f"<jinja2.utils.{type(self).__name__} object at 0x{random.randrange(2**44, 2**45):x}>"
     env.cache = None
+    exact = Exact(maker.r)
     rendered = errors = 0
     seen = set()
     with gzip.GzipFile(args.out, "wb", compresslevel=9, mtime=0) as f:
         f.write(json.dumps({"contexts": CONTEXTS}, ensure_ascii=False).encode() + b"\n")
         while rendered + errors < args.count:
             n = maker.r.random()
-            source = maker.output(maker.r.randint(1, 3)) if n < 0.6 else maker.statement(2) if n < 0.8 else maker.body(3)
+            source = maker.soup() if n < 0.06 else exact.case() if n < 0.2 else maker.output(maker.r.randint(1, 3)) if n < 0.6 else maker.statement(2) if n < 0.8 else maker.body(3)
             which = maker.r.randrange(len(CONTEXTS))
             if source in seen:
                 continue

@@ -165,6 +165,9 @@ func (l *lexer) finish(next int) {
 }
 
 func (l *lexer) comment(from int) error {
+	if l.at == len(l.source) { // jinja2 misses the end only where something follows
+		return nil
+	}
 	for i := l.at; i < len(l.source); i++ {
 		if next, ok := l.tagEnd(i, "#}"); ok {
 			l.finish(next)
@@ -195,6 +198,10 @@ func (l *lexer) rawTag(at int, name string) (next int, ok bool) {
 }
 
 func (l *lexer) raw(from int) error {
+	if from == len(l.source) {
+		l.at = from
+		return nil
+	}
 	for i := from; i+1 < len(l.source); i++ {
 		if l.source[i] != '{' || l.source[i+1] != '%' {
 			continue
