@@ -24,6 +24,11 @@ const (
 // classCrash is of dead letters of records that killed every process that ran them.
 const classCrash = "crash"
 
+// settledMeanwhile ends a flight that another daemon settled before it ran.
+type settledMeanwhile struct{ verdict verdict }
+
+func (s *settledMeanwhile) Error() string { return "settled meanwhile: " + s.verdict.name() }
+
 // doRecord sends one record through an engine; done is called once with its rows.
 type doRecord func(record jobs.Record, done func([]export.Row)) error
 
@@ -68,6 +73,19 @@ func (f *flight) feedOne(record jobs.Record, err error, running *sync.WaitGroup,
 func (s *server) suspected(work context.Context, f *flight, shard *jobs.Shard, do doRecord) {
 	s.alone.Lock()
 	defer s.alone.Unlock()
+	// Another daemon may have had it since, while this one waited for its own.
+	v, settled, err := lookUp(work, f.lane.table, f)
+	if settled {
+		s.recount(work, f.lane.table, f, shard, v)
+		if v.skipped {
+			err = s.recall(work, f, shard)
+		}
+		err = errors.Join(err, &settledMeanwhile{v})
+	}
+	if err != nil {
+		f.halt(err)
+		return
+	}
 	trial, err := s.openTrial(work, f, shard)
 	if err != nil {
 		f.halt(err)
@@ -85,7 +103,7 @@ func (s *server) suspected(work context.Context, f *flight, shard *jobs.Shard, d
 	for record, err := range s.source.records(work, shard) {
 		if next := slices.Index(trial.Ranges, at); err == nil && next >= 0 && next < len(trial.Ranges)-1 && !slices.Contains(trial.Guilty, at) {
 			running.Wait()
-			trial.Running = next
+			trial.Running, trial.Waits = next, false
 			if err = f.lane.table.SaveTrial(work, f.key, f.vectors.Kind(), trial); err != nil {
 				err = fmt.Errorf("mark a delivery that runs alone: %w", err)
 			}
@@ -99,7 +117,7 @@ func (s *server) suspected(work context.Context, f *flight, shard *jobs.Shard, d
 		at++
 	}
 	running.Wait()
-	trial.Running, trial.Deaths = -1, 0 // what kills the process from now on is not this delivery's run
+	trial.Running, trial.Deaths, trial.Waits = -1, 0, true // what kills the process from now on is not this delivery's run
 	if err := f.lane.table.SaveTrial(context.WithoutCancel(work), f.key, f.vectors.Kind(), trial); err != nil {
 		f.halt(fmt.Errorf("mark a delivery that ran alone: %w", err))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -244,7 +245,10 @@ func (c *committer) refuse(ctx context.Context, f *flight, err error) {
 // giveUp is the verdict on a delivery whose rows will not be committed here.
 func giveUp(err error) verdict {
 	var invalid *jobs.Invalid
+	var settled *settledMeanwhile
 	switch {
+	case errors.As(err, &settled):
+		return settled.verdict
 	case errors.As(err, &invalid):
 		return verdict{dead: invalid}
 	case errors.Is(err, export.ErrSchema):
@@ -253,6 +257,8 @@ func giveUp(err error) verdict {
 		return verdict{outcome: export.Cancelled}
 	case errors.Is(err, errDraining):
 		return verdict{cause: err}
+	case errors.Is(err, export.ErrOnTrial): // not for long, and never for as long as another daemon
+		return verdict{delay: handBackDelay/20 + rand.N(handBackDelay/5), cause: err}
 	}
 	return verdict{delay: handBackDelay, cause: err}
 }

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ type ledger struct {
 	metrics *metrics
 
 	mu      sync.Mutex
+	held    map[*queue.Delivery]struct{} // fetched, and no flight yet
 	flights map[*flight]struct{}
 	leaders map[string]*flight   // by AppID
 	parked  map[string][]*flight // duplicates that wait for their leader
@@ -23,8 +26,24 @@ type ledger struct {
 }
 
 func newLedger(log *slog.Logger, m *metrics) *ledger {
-	return &ledger{log: log, metrics: m, flights: map[*flight]struct{}{}, leaders: map[string]*flight{},
+	return &ledger{log: log, metrics: m, held: map[*queue.Delivery]struct{}{}, flights: map[*flight]struct{}{}, leaders: map[string]*flight{},
 		parked: map[string][]*flight{}, empty: make(chan struct{})}
+}
+
+// hold keeps the leases of deliveries that wait their turn, until enter or drop: the ones before them may take longer than a lease.
+func (l *ledger) hold(deliveries []*queue.Delivery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range deliveries {
+		l.held[d] = struct{}{}
+	}
+}
+
+// drop lets go of a delivery that is handed back.
+func (l *ledger) drop(d *queue.Delivery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.held, d)
 }
 
 // enter takes a flight in. It reports false when another one of the same
@@ -32,6 +51,7 @@ func newLedger(log *slog.Logger, m *metrics) *ledger {
 func (l *ledger) enter(f *flight) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	delete(l.held, f.delivery)
 	l.flights[f] = struct{}{}
 	l.metrics.inFlight.Set(float64(len(l.flights)))
 	if l.leaders[f.key.AppID] != nil {
@@ -60,6 +80,7 @@ func (l *ledger) release(f *flight) []*flight {
 	delete(l.parked, f.key.AppID)
 	for _, w := range waiting {
 		delete(l.flights, w)
+		l.held[w.delivery] = struct{}{}
 	}
 	return waiting
 }
@@ -116,10 +137,12 @@ func (l *ledger) heartbeat(ctx context.Context, ackWait time.Duration) {
 }
 
 func (l *ledger) renew() {
-	var deliveries []*queue.Delivery
-	for _, f := range l.all(func(*flight) bool { return true }) {
+	l.mu.Lock()
+	deliveries := slices.Collect(maps.Keys(l.held))
+	for f := range l.flights {
 		deliveries = append(deliveries, f.delivery)
 	}
+	l.mu.Unlock()
 	var failed int
 	var last error
 	for _, d := range deliveries {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -113,7 +114,9 @@ func (s *server) round(ctx, work context.Context) bool {
 		if ctx.Err() != nil {
 			break
 		}
-		for _, d := range s.turn(ctx, state.Subject) {
+		deliveries := s.turn(ctx, state.Subject)
+		s.ledger.hold(deliveries)
+		for _, d := range suspectsLast(deliveries) {
 			took = true
 			if ctx.Err() != nil {
 				s.handBack(work, d)
@@ -124,6 +127,21 @@ func (s *server) round(ctx, work context.Context) bool {
 		s.takeAgain(work)
 	}
 	return took
+}
+
+// suspectsLast puts what must run alone after the rest, in an order that no other daemon has: two that hold the same suspects, as
+// when both were stopped for longer than a lease, then do not run the same ones at the same time.
+func suspectsLast(deliveries []*queue.Delivery) []*queue.Delivery {
+	var rest, suspects []*queue.Delivery
+	for _, d := range deliveries {
+		if d.Delivered > suspectAfter {
+			suspects = append(suspects, d)
+		} else {
+			rest = append(rest, d)
+		}
+	}
+	rand.Shuffle(len(suspects), func(i, j int) { suspects[i], suspects[j] = suspects[j], suspects[i] })
+	return append(rest, suspects...)
 }
 
 func (s *server) takeAgain(work context.Context) {
@@ -217,6 +235,7 @@ func (s *server) drop(ctx context.Context, name string) {
 }
 
 func (s *server) handBack(ctx context.Context, d *queue.Delivery) {
+	s.ledger.drop(d)
 	f := &flight{delivery: d, job: d.Job}
 	s.settler.settle(ctx, f, verdict{cause: errDraining})
 }

@@ -21,6 +21,8 @@ type Trial struct {
 	Ranges []int `json:"ranges"`
 	// Running is the range that runs alone in the owner's process, -1 for none.
 	Running int `json:"running"`
+	// Waits says that it ran and that its owner has its rows, to be committed with others.
+	Waits bool `json:"waits,omitempty"`
 	// Deaths is how many processes died while the record Accused ran alone.
 	Deaths  int `json:"deaths,omitempty"`
 	Accused int `json:"accused,omitempty"`
@@ -29,11 +31,13 @@ type Trial struct {
 	Owner  string `json:"owner"`
 }
 
-// ErrOnTrial says that a process that lives is running the delivery alone.
+// ErrOnTrial says that a process that lives is running the delivery alone, or has its rows.
 var ErrOnTrial = errors.New("another process is running the delivery alone")
 
 const (
 	maxTrial = 1 << 20
+	// waitsFor is how long the rows of what ran may wait for their commit; an owner that is stopped holds up nobody for longer.
+	waitsFor = 30 * time.Second
 	// trialAge is how long a trial is kept of a delivery that never came again.
 	trialAge = 30 * 24 * time.Hour
 )
@@ -58,6 +62,13 @@ func (t *Table) Trial(ctx context.Context, k Key, kind EmbeddingKind) (trial *Tr
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxTrial))
+	var st disk.Stat
+	if err == nil {
+		st, err = h.aux.Stat(trialName(k))
+	}
+	if errors.Is(err, os.ErrNotExist) { // over since
+		return nil, false, nil
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", f.Name(), err)
 	}
@@ -66,7 +77,10 @@ func (t *Table) Trial(ctx context.Context, k Key, kind EmbeddingKind) (trial *Tr
 		t.log.Warn("what was known of a suspect delivery cannot be read; it is tried anew", "file", f.Name(), "error", err)
 		return nil, false, nil
 	}
-	if trial.Running < 0 || trial.Owner == h.id {
+	if trial.Waits && t.store.o.Now().Sub(st.ModTime) > waitsFor {
+		trial.Waits = false
+	}
+	if trial.Running < 0 && !trial.Waits || trial.Owner == h.id {
 		return trial, false, nil
 	}
 	lock, err := h.aux.Lock(trial.Owner + ".lock")
@@ -76,7 +90,7 @@ func (t *Table) Trial(ctx context.Context, k Key, kind EmbeddingKind) (trial *Tr
 	if err != nil {
 		return nil, false, err
 	}
-	return trial, true, lock.Drop() // the lock's file stays for the sweep of what its owner left
+	return trial, trial.Running >= 0, lock.Drop() // the lock's file stays for the sweep of what its owner left
 }
 
 func parseTrial(data []byte) (*Trial, error) {

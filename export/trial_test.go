@@ -43,6 +43,25 @@ func TestTrialIsKnownToWhoComesNext(t *testing.T) {
 	if got, died, err := look(third); !reflect.DeepEqual(got, want) || died || err != nil {
 		t.Errorf("when nothing runs: %+v, %v, %v", got, died, err)
 	}
+	want.Waits = true
+	save(third, want)
+	if got, died, err := look(third); !reflect.DeepEqual(got, want) || died || err != nil {
+		t.Errorf("its rows wait in the same process: %+v, %v, %v", got, died, err)
+	}
+	late := time.Now().Add(2 * waitsFor)
+	fourth := table(t, openStore(t, dir, func(o *Options) { o.Now = func() time.Time { return late } }))
+	if _, _, err := look(other); !errors.Is(err, ErrOnTrial) {
+		t.Errorf("its rows wait elsewhere: %v", err)
+	}
+	if got, died, err := look(fourth); got == nil || got.Waits || died || err != nil {
+		t.Errorf("its rows have waited for long: %+v, %v, %v", got, died, err)
+	}
+	if err := third.h.lock.Drop(); err != nil {
+		t.Fatal(err)
+	}
+	if got, died, err := look(other); got == nil || died || err != nil { // it died of something else
+		t.Errorf("the process with its rows died: %+v, %v, %v", got, died, err)
+	}
 	if err := third.EndTrial(t.Context(), key("a"), EmbeddingFloat32); err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type Spec struct {
 	Bucket  bool          // the tables lie in a bucket
 	Room    string        // on it; "" = 24m
 	Poison  bool          // some records crash native code
+	Twin    bool          // every shard of texts to embed goes to two models, as it is
 	Traps   bool          // some records take too long or too much memory
 	NoDead  bool          // publishes nothing that becomes a dead letter
 	Writes  bool          // texts are continued, not embedded

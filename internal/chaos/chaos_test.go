@@ -69,6 +69,7 @@ func TestEachRecordOnce(t *testing.T) {
 		{Name: "traps", Daemons: 2, Kinds: []string{quiet, freeze}, Traps: true},
 		{Name: "queue", Daemons: 1, Kinds: []string{republish, remakeStream, restoreStore, dropStream, dropEvents}},
 		{Name: "table", Daemons: 2, Kinds: []string{remakeTable, optimized, cleaned, kill}, Jumps: true},
+		{Name: "models", Daemons: 2, Kinds: []string{rerun, crash, freezeAll}, Armed: true, Twin: true},
 		{Name: "places", Daemons: 1, Kinds: []string{loseRoot, manyDatasets}, Files: 192, NoDead: true},
 		{Name: "bucket", Daemons: 2, Kinds: []string{kill, freeze, refuseBucket, loseCommit, lateCommit}, Bucket: true},
 		{Name: "poison", Daemons: 1, Kinds: []string{quiet}, Poison: true},

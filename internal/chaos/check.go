@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"textmill/export"
+	"textmill/jobs"
 )
 
 // tolerance is how far a value of a vector may be from the reference, which is computed in another order.
@@ -67,12 +68,15 @@ func (c *cell) judge(id string, w *want) {
 	case buried, crasher:
 		rows, dead = 0, 1
 	}
+	if w.rerun {
+		dead++
+	}
 	c.res.Dead += w.dead
 	switch {
-	case w.rows+w.dead == 0:
+	case w.rows+w.dead < rows+dead:
 		c.res.Lost++
-		c.problem("record %s is lost", id)
-	case w.rows > rows || w.dead > dead || w.rows+w.dead > 1:
+		c.problem("record %s is lost: it is in %d rows and %d dead letters", id, w.rows, w.dead)
+	case w.rows > rows || w.dead > dead:
 		c.res.Doubled++
 		c.problem("record %s is in %d rows and %d dead letters", id, w.rows, w.dead)
 	}
@@ -141,7 +145,7 @@ func (c *cell) leftovers(path string) error {
 
 // see compares a row with its record.
 func (c *cell) see(place string, r *export.Row) {
-	w := c.wants[r.RecordID]
+	w := c.wants[wanted(r.Model, r.RecordID)]
 	if w == nil || w.dataset != place {
 		c.problem("%s holds a row of record %q, which nobody sent there", place, r.RecordID)
 		return
@@ -197,13 +201,13 @@ func (c *cell) checkLetters(ctx context.Context) error {
 			continue
 		}
 		for _, r := range m.Records {
-			w := c.wants[r.ID]
+			w := c.wants[wanted(l.model, r.ID)]
 			if w == nil {
 				c.problem("a dead letter holds record %q, which nobody sent", r.ID)
 				continue
 			}
 			w.dead++
-			if w.fate == row || w.fate == failed {
+			if (w.fate == row || w.fate == failed) && !(w.rerun && l.class == jobs.IdentityConflict) {
 				c.problem("record %s is in a dead letter of class %s", r.ID, l.class)
 			}
 		}

@@ -18,6 +18,8 @@ const (
 	kill         = "kill -9 of a daemon"
 	crash        = "crash point: any"
 	freeze       = "SIGSTOP past ack_wait, SIGCONT"
+	freezeAll    = "SIGSTOP of all past ack_wait, SIGCONT, three times"
+	rerun        = "publisher rerun with other params"
 	killBroker   = "kill -9 of nats-server"
 	cutNetwork   = "network: cut"
 	slowNetwork  = "network: slow"
@@ -61,6 +63,10 @@ func (c *cell) inject(ctx context.Context, kind string) error {
 		c.anyKeeper().kill()
 	case freeze:
 		return c.freeze(ctx)
+	case freezeAll:
+		return c.freezeAll(ctx)
+	case rerun:
+		return c.rerun(ctx)
 	case drain:
 		c.drain()
 	case hang:
@@ -163,6 +169,25 @@ func (c *cell) freeze(ctx context.Context) error {
 	p.signal(syscall.SIGSTOP)
 	err := pause(ctx, ackWait+100*time.Millisecond+c.upTo(1500*time.Millisecond))
 	p.signal(syscall.SIGCONT)
+	return err
+}
+
+// freezeAll stops all daemons at once, so that each holds what the others do, again and again.
+func (c *cell) freezeAll(ctx context.Context) (err error) {
+	for range 3 {
+		var all []*process
+		for _, k := range c.keepers {
+			all = append(all, k.current())
+		}
+		for _, p := range all {
+			p.signal(syscall.SIGSTOP)
+		}
+		err = errors.Join(err, pause(ctx, ackWait+100*time.Millisecond))
+		for _, p := range all {
+			p.signal(syscall.SIGCONT)
+		}
+		err = errors.Join(err, pause(ctx, c.upTo(300*time.Millisecond)))
+	}
 	return err
 }
 

@@ -17,6 +17,9 @@ import (
 // imported to, so that hundreds of thousands of records are cheap.
 const Model = "chaos"
 
+// Twin is the same model under another name, for cells that give the same job to two.
+const Twin = "twin"
+
 const (
 	poolSize   = 512
 	vocabulary = 64 // tokens t0 (padding) to t63
@@ -83,6 +86,9 @@ func MakeModel(ctx context.Context, root, dir, python string) (*References, erro
 	}
 	r, err := checkpoint.Import(ctx, checkpoint.Options{Source: source, Dir: filepath.Join(dir, "models"), Name: Model})
 	if err != nil {
+		return nil, err
+	}
+	if err := os.CopyFS(filepath.Join(dir, "models", Twin), os.DirFS(r.Dir)); err != nil {
 		return nil, err
 	}
 	return references(ctx, filepath.Join(r.Dir, "onnx", "model.onnx"), python)

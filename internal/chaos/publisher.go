@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -143,6 +144,7 @@ func (p *publisher) drop(ctx context.Context, name string) error {
 // letter is a dead letter as it lies in the stream.
 type letter struct {
 	class   string
+	model   string
 	payload []byte
 }
 
@@ -162,7 +164,7 @@ func (p *publisher) letters(ctx context.Context) ([]letter, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, letter{class: m.Header.Get("Textmill-Class"), payload: bytes.Clone(m.Data)})
+		all = append(all, letter{class: m.Header.Get("Textmill-Class"), model: strings.Split(m.Subject, ".")[3], payload: bytes.Clone(m.Data)})
 	}
 	return all, nil
 }

@@ -1,9 +1,11 @@
 package chaos
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"textmill/jobs"
 )
@@ -31,6 +33,7 @@ type want struct {
 	fate    fate
 	class   string // of the error, where failed
 	dataset string
+	rerun   bool // its shard was published again with other params: it is in a dead letter too
 	rows    int
 	dead    int
 }
@@ -88,6 +91,9 @@ func (c *cell) waveFor(dataset string, dead bool) []message {
 		}
 		all = append(all, message{subject: subject, data: encode(m)})
 	}
+	if c.Twin {
+		all = append(all, c.twins(w, all)...)
+	}
 	if c.Plain {
 		for i := range 3 {
 			id := fmt.Sprintf("plain-%d-%d", w, i)
@@ -100,6 +106,64 @@ func (c *cell) waveFor(dataset string, dead bool) []message {
 	}
 	c.recent, c.all = append(c.recent, all...), append(c.all, all...)
 	return all
+}
+
+// twins are a wave's shards for the other model.
+func (c *cell) twins(wave int, all []message) (twins []message) {
+	for s, m := range all {
+		twins = append(twins, message{subject: strings.Replace(m.subject, "."+Model+".", "."+Twin+".", 1), data: m.data})
+		for i := range recordsPerShard {
+			id := fmt.Sprintf("%d-%d-%d", wave, s, i)
+			one := *c.wants[id]
+			c.wants[wanted(Twin, id)] = &one
+		}
+	}
+	return twins
+}
+
+// wanted is where the want of a model's record is.
+func wanted(model, id string) string {
+	if model == Twin {
+		return Twin + "/" + id
+	}
+	return id
+}
+
+// rerun is a publisher that was killed and is run again with other params: a shard of before comes under its name with another
+// payload. Which of the two is committed is open, but one is, and the other is a dead letter.
+func (c *cell) rerun(ctx context.Context) error {
+	c.making.Lock()
+	m, ok := c.otherParams()
+	c.making.Unlock()
+	if !ok {
+		return nil
+	}
+	return c.publish(ctx, []message{m})
+}
+
+func (c *cell) otherParams() (message, bool) {
+	if len(c.recent) == 0 {
+		return message{}, false
+	}
+	m := c.recent[c.random.IntN(len(c.recent))]
+	var shard shardMessage
+	if json.Unmarshal(m.data, &shard) != nil || shard.Params["store_token_ids"] != nil {
+		return message{}, false
+	}
+	if shard.Params == nil {
+		shard.Params = map[string]any{}
+	}
+	shard.Params["store_token_ids"] = true
+	m.data = encode(shard)
+	subject, err := jobs.ParseSubject(m.subject)
+	if err != nil {
+		return message{}, false
+	}
+	for i := range recordsPerShard {
+		c.wants[wanted(subject.Model, fmt.Sprintf("%s-%d-%d", strings.TrimPrefix(shard.Job, "w"), shard.Shard, i))].rerun = true
+	}
+	c.recent = append(c.recent, m)
+	return m, true
 }
 
 // add notes that a record is published.

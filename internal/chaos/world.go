@@ -114,6 +114,9 @@ func (c *cell) command(n int, arms *rand.Rand) *exec.Cmd {
 		cmd.Env = append(cmd.Env, "TEXTMILL_MODELS_WRITER_SLOTS="+slots, "TEXTMILL_MODELS_TRAPWRITER_SLOTS="+slots)
 	} else {
 		cmd.Env = append(cmd.Env, "TEXTMILL_MODELS_CHAOS_BATCH_TOKENS=1024", "TEXTMILL_MODELS_TRAP_BATCH_TOKENS=1024")
+		if c.Twin {
+			cmd.Env = append(cmd.Env, "TEXTMILL_MODELS_TWIN_BATCH_TOKENS=1024")
+		}
 	}
 	if c.Armed {
 		cmd.Env = append(cmd.Env, "CRASH_POINT="+c.arm(arms))
