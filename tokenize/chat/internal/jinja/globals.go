@@ -31,7 +31,7 @@ func init() {
 		}
 	}
 	globals = map[string]func(r *run) any{"dict": func(*run) any { return dictType{} }}
-	function("range(*args)", func(r *run, a *python.Args, _ []any) (any, error) { return safeRange(r, a.Pos) })
+	function("range(*args)", func(_ *run, a *python.Args, _ []any) (any, error) { return safeRange(a.Pos) })
 	function("namespace(*args, **kwargs)", func(r *run, a *python.Args, _ []any) (any, error) { return newNamespace(a) })
 	function("cycler(*items)", func(_ *run, a *python.Args, _ []any) (any, error) {
 		if len(a.Pos) == 0 {
@@ -61,7 +61,7 @@ func init() {
 }
 
 // safeRange is range, which the sandbox keeps short.
-func safeRange(r *run, args []any) (any, error) {
+func safeRange(args []any) (any, error) {
 	bounds := make([]int64, len(args))
 	for i, a := range args {
 		n, err := python.Index(a)

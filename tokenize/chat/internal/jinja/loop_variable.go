@@ -16,7 +16,7 @@ type loop struct {
 	length         *int
 	index0, depth0 int
 	after          any // peeked at
-	hasAfter, end  bool
+	hasAfter       bool
 	before         any
 	current        any
 	last           any // what changed was called with

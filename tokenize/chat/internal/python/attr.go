@@ -221,7 +221,6 @@ func hexFloat(f float64) string {
 	fraction, exponent := math.Frexp(math.Abs(f))
 	switch {
 	case f == 0:
-		exponent = 0
 		return signOf(f) + "0x0.0p+0"
 	case exponent < -1021: // subnormal
 		fraction = math.Ldexp(fraction, exponent+1021)

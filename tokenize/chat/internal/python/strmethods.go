@@ -9,7 +9,6 @@ type strMethod struct {
 	sig     *Signature
 	call    func(m *Meter, s string, a []any) (any, error)
 	escapes int // the argument that Markup escapes; -1: none
-	plain   bool
 }
 
 var strMethods = map[string]strMethod{}
