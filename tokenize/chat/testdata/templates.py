@@ -48,7 +48,9 @@ def package(requirement, kind, file, digest):
     path = os.path.join(folder, file)
     if not os.path.exists(path):
         with tempfile.TemporaryDirectory(dir=folder) as into:
-            subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", kind, ":all:", "-d", into, requirement], check=True)
+            # kind speaks of this package alone: what pip builds it with should come as wheels.
+            name = requirement.partition("==")[0]
+            subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", kind, name, "-d", into, requirement], check=True)
             os.replace(os.path.join(into, file), path)
     with open(path, "rb") as f:
         found = hashlib.file_digest(f, "sha256").hexdigest()
