@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -94,16 +95,35 @@ func (c call) ok(t testing.TB, args ...string) result {
 	return r
 }
 
-// newHome is a TEXTMILL_HOME of the test's own that shares the library and the models that `textmill setup` obtained.
-func newHome(t testing.TB) string {
-	t.Helper()
-	shared := os.Getenv("TEXTMILL_HOME")
-	if shared == "" {
+// sharedHome is where `textmill setup` put the library and the models. What sessions measure of them is measured there once, so
+// that not every home has to.
+var sharedHome = sync.OnceValues(func() (string, error) {
+	home := os.Getenv("TEXTMILL_HOME")
+	if home == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
-			t.Fatal(err)
+			return "", err
 		}
-		shared = filepath.Join(cache, "textmill")
+		home = filepath.Join(cache, "textmill")
+	}
+	for _, args := range [][]string{{"models", "verify", "all-MiniLM-L6-v2", "SmolLM2-135M-Instruct"}, {"embed", "--model", "all-MiniLM-L6-v2"}} {
+		cmd := exec.Command(binary, args...)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TEXTMILL_HOME=" + home}
+		cmd.Stdin = strings.NewReader(`{"id":"a","text":"a"}`)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("textmill %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return home, nil
+})
+
+// newHome is a TEXTMILL_HOME of the test's own that shares the library and the models that `textmill setup` obtained, and knows
+// what was measured of them.
+func newHome(t testing.TB) string {
+	t.Helper()
+	shared, err := sharedHome()
+	if err != nil {
+		t.Fatalf("%v; run make test, which sets up what tests need", err)
 	}
 	home := t.TempDir()
 	for _, name := range []string{"lib", "models"} {
@@ -112,6 +132,15 @@ func newHome(t testing.TB) string {
 			t.Fatalf("%v; run make test, which sets up what tests need", err)
 		}
 		if err := os.Symlink(from, filepath.Join(home, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, book := range []string{"run-shapes-1.json", "batch-tokens.json"} {
+		data, err := os.ReadFile(filepath.Join(shared, book))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(home, book), data, 0o644)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

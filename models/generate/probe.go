@@ -196,7 +196,7 @@ func (p *prober) prefills(ctx context.Context) error {
 		return err
 	}
 	p.logits = append(p.logits[:0], logits...)
-	sizes := append(slices.Clone(probePrefills), 2*p.d.HeadSize, 2*p.d.HeadSize+1) // attention takes so many queries at a time
+	sizes := append(slices.Clone(probePrefills), 2*p.d.HeadSize+1) // attention takes so many queries at a time
 	slices.Sort(sizes)
 	for _, n := range slices.Compact(sizes) {
 		if n > len(p.prompt) {
