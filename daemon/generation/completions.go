@@ -38,7 +38,7 @@ func (c *completions) run(ctx context.Context, done func([]export.Row)) error {
 	for i := range n {
 		p := c.request
 		p.Seed = uint64(c.seed) + uint64(i)
-		err := c.e.o.Generator.Do(ctx, generate.Request{Prompt: c.prompt, Params: p, Unwanted: c.unwanted, Done: func(r generate.Result) { c.settle(i, r, done) }})
+		err := c.e.o.Generator.Do(ctx, generate.Request{Prompt: c.prompt, Job: c.origin.Job, Params: p, Unwanted: c.unwanted, Done: func(r generate.Result) { c.settle(i, r, done) }})
 		if err == nil {
 			continue
 		}

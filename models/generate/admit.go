@@ -1,80 +1,78 @@
 package generate
 
+import "slices"
+
 // admit gives free slots to requests. It waits for one when nothing runs, and reports false when none will come.
 func (g *Generator) admit() bool {
 	for {
 		if g.running.Err() != nil {
 			g.abandon()
 		}
-		s := g.receive()
-		if s == nil {
-			return g.live > 0
-		}
-		if g.running.Err() != nil || s.unwanted() {
-			s.conclude(ErrStopped)
-			continue
-		}
-		if g.live == len(g.slots) || g.live > 0 && g.held+s.need() > g.tokens {
-			if s.Later {
-				g.putOff = s
-			} else {
-				g.waiting = s
+		s := g.turns.next()
+		switch {
+		case s == nil && g.live > 0:
+			return true
+		case s == nil:
+			if !g.turns.some() {
+				return false
 			}
+		case g.running.Err() != nil || s.unwanted():
+			g.turns.take(s)
+			s.conclude(ErrStopped)
+		case g.fits(s, g.live, g.held) || g.makeRoom(s):
+			g.turns.enter(s)
+			g.enter(s)
+		default:
 			return true
 		}
-		g.enter(s)
 	}
 }
 
-// receive gives the next request, nil when there is none now and something runs, or when there will be none. Those that others
-// come before are looked at only when no other waits.
-func (g *Generator) receive() *sequence {
-	if s := g.waiting; s != nil {
-		g.waiting = nil
-		return s
-	}
-	if s := poll(g.in, &g.open); s != nil {
-		return s
-	}
-	if s := g.putOff; s != nil {
-		g.putOff = nil
-		return s
-	}
-	if s := poll(g.later, &g.more); s != nil {
-		return s
-	}
-	for g.live == 0 && (g.open || g.more) {
-		in, later := g.in, g.later
-		if !g.open {
-			in = nil
-		}
-		if !g.more {
-			later = nil
-		}
-		var s *sequence
-		select {
-		case s, g.open = <-in:
-		case s, g.more = <-later:
-		}
-		if s != nil {
-			return s
-		}
-	}
-	return nil
+// fits tells whether there is room for a request beside so many texts, which may come to so many tokens.
+func (g *Generator) fits(s *sequence, live, held int) bool {
+	return live == 0 || live < len(g.slots) && held+s.need() <= g.tokens
 }
 
-// poll takes what is there now; open becomes false when there will be nothing any more.
-func poll(from <-chan *sequence, open *bool) *sequence {
-	if !*open {
-		return nil
+// makeRoom has others' texts wait again, for a job with fewer texts in slots than one that waits has a right to. They are taken
+// from jobs that keep no fewer than it will have. What was made of them is made again, token for token. Nobody's last text is
+// taken, so every job gets on.
+func (g *Generator) makeRoom(s *sequence) bool {
+	if s.Later || s.job.live >= g.turns.least {
+		return false
 	}
-	select {
-	case s, ok := <-from:
-		*open = ok
-		return s
-	default:
-		return nil
+	var slots []int
+	lost := map[*job]struct{ texts, tokens int }{}
+	for live, held := g.live, g.held; !g.fits(s, live, held); live-- {
+		from := -1
+		for i, t := range g.slots {
+			if t == nil || slices.Contains(slots, i) || t.job.live-lost[t.job].texts < s.job.live+2 {
+				continue
+			}
+			if from < 0 || g.spare(t, lost[t.job].tokens, g.slots[from], lost[g.slots[from].job].tokens) {
+				from = i
+			}
+		}
+		if from < 0 {
+			return false
+		}
+		t := g.slots[from]
+		l := lost[t.job]
+		l.texts, l.tokens = l.texts+1, l.tokens+t.need()
+		slots, lost[t.job], held = append(slots, from), l, held-t.need()
 	}
+	for _, i := range slots {
+		g.putBack(i)
+	}
+	return true
+}
+
+// spare tells whether a had better wait again than b: of the job that holds more tokens, now that it has lost some, the text with
+// the least work in it.
+func (g *Generator) spare(a *sequence, lostA int, b *sequence, lostB int) bool {
+	if x, y := a.job.held-lostA, b.job.held-lostB; a.job != b.job && x != y {
+		return x > y
+	}
+	return a.used < b.used
 }
 
 // enter puts a sequence into the free slot that already holds most of its prompt's start.

@@ -77,10 +77,12 @@ type Params struct {
 	IgnoreEOS    bool
 }
 
-// A Request is one prompt. Step, when set, sees each token as it is chosen. Done is called once, after the last Step,
+// A Request is one prompt. Step, when set, sees each token once, as it is chosen. Done is called once, after the last Step,
 // and not at all if Do fails. Both are called from goroutines of the generator, which waits for them.
 type Request struct {
 	Prompt []int32
+	// Job is who asks. Those of one job enter slots in their order, and jobs take turns, by the tokens that their texts may come to.
+	Job string
 	// Unwanted, when set, tells that nobody waits for the text any more: it ends with ErrStopped at its next token.
 	Unwanted func() bool
 	// Later is a request that enters a slot only when no other one waits for it.
@@ -123,13 +125,11 @@ type Generator struct {
 	company models.Company // what it does to bits
 	shares  bool           // a prompt may begin with what another one left
 
-	in      chan *sequence
-	later   chan *sequence // those that others come before
+	turns   *turns
 	running context.Context
 	stop    context.CancelCauseFunc
-	feeding sync.RWMutex // held for reading while Do sends on in
-	closed  bool
 	ended   chan struct{}
+	freed   sync.Once
 
 	loop
 }
@@ -150,7 +150,7 @@ func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 			return nil, err
 		}
 	}
-	g.in, g.later = make(chan *sequence, g.o.Slots), make(chan *sequence, g.o.Slots)
+	g.turns = g.newTurns()
 	g.running, g.stop = context.WithCancelCause(context.Background())
 	g.begin()
 	go g.serve()
@@ -309,7 +309,8 @@ func refuse(kind error, format string, args ...any) error {
 func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.kind }
 
-// Do accepts a request, waiting while as many as there are slots wait already. An error means that Done will not be called.
+// Do accepts a request, waiting while as many of its job as there are slots wait already, or others whose prompts have as many
+// tokens as the KV cache. An error means that Done will not be called.
 func (g *Generator) Do(ctx context.Context, r Request) error {
 	if err := g.Check(len(r.Prompt)); err != nil {
 		return err
@@ -320,22 +321,7 @@ func (g *Generator) Do(ctx context.Context, r Request) error {
 		}
 	}
 	r.Params.MaxNewTokens = min(max(r.Params.MaxNewTokens, 1), g.length-len(r.Prompt))
-	s := g.newSequence(r)
-	g.feeding.RLock()
-	defer g.feeding.RUnlock()
-	if g.closed {
-		return ErrClosed
-	}
-	in := g.in
-	if r.Later {
-		in = g.later
-	}
-	select {
-	case in <- s:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return g.turns.wait(ctx, g.newSequence(r))
 }
 
 // Stop ends runs in progress. Requests that were not through, and all that follow, end with ErrStopped; Close is still owed.
@@ -346,20 +332,14 @@ func (g *Generator) Stopped() <-chan struct{} { return g.running.Done() }
 
 // Close refuses further requests, finishes those accepted, and frees the model when all their Done calls have returned.
 func (g *Generator) Close() error {
-	g.feeding.Lock()
-	first := !g.closed
-	if first {
-		g.closed = true
-		close(g.in)
-		close(g.later)
-	}
-	g.feeding.Unlock()
+	g.turns.close()
 	<-g.ended
-	if !first {
-		return nil
-	}
-	g.stop(ErrStopped)
-	return g.run.close()
+	var err error
+	g.freed.Do(func() {
+		g.stop(ErrStopped)
+		err = g.run.close()
+	})
+	return err
 }
 
 // stops tells whether an id ends a text.

@@ -23,15 +23,12 @@ const (
 type loop struct {
 	slots   []*sequence // nil where free
 	kept    [][]int32   // by slot, the tokens that it holds, whoever they are of
-	waiting *sequence   // taken from the queue and too long for the room there is
-	putOff  *sequence   // the same, of those that others come before
 	held    int         // tokens that live sequences may come to
 	live    int
 	scratch []*sample.Scratch
 	rows    []row
 	arrived int
-	open    bool // the queue may give more
-	more    bool // so may that of those that others come before
+	parts   int // of prompts that were run
 }
 
 func (g *Generator) begin() {
@@ -39,7 +36,6 @@ func (g *Generator) begin() {
 	for range g.o.Threads {
 		g.scratch = append(g.scratch, new(sample.Scratch))
 	}
-	g.open, g.more = true, true
 }
 
 // serve runs until the queue is closed and every sequence is done.
@@ -53,18 +49,20 @@ func (g *Generator) serve() {
 	}
 }
 
-// prefill runs prompts in the order of their arrival, about turnTokens tokens of them.
+// prefill runs about turnTokens tokens of prompts: jobs take turns, and within a job prompts are run in the order of their arrival.
 func (g *Generator) prefill() {
 	for budget := turnTokens; budget > 0; {
 		slot := -1
 		for i, s := range g.slots {
-			if s != nil && !s.prefilled() && (slot < 0 || s.arrival < g.slots[slot].arrival) {
+			if s != nil && !s.prefilled() && (slot < 0 || s.sooner(g.slots[slot])) {
 				slot = i
 			}
 		}
 		if slot < 0 {
 			return
 		}
+		g.parts++
+		g.slots[slot].job.ran = g.parts
 		budget -= g.prefillChunk(slot, g.slots[slot])
 	}
 }
@@ -103,21 +101,38 @@ func (g *Generator) settle(slot int, s *sequence, scratch *sample.Scratch, logit
 	}
 }
 
-// leave ends the sequence of a slot, which keeps the start of what it holds.
+// leave ends the sequence of a slot.
 func (g *Generator) leave(slot int, err error) {
 	s := g.slots[slot]
 	if g.running.Err() != nil && errors.Is(err, context.Canceled) {
 		err = ErrStopped
 	}
+	err = errors.Join(err, g.vacate(slot))
+	g.turns.leave(s)
+	s.conclude(err)
+}
+
+// putBack has the text of a slot wait again. When it enters another it is made again from the start: run by run as before, so
+// that its bits are the same, but with the tokens that were chosen.
+func (g *Generator) putBack(slot int) {
+	s := g.slots[slot]
+	_ = g.vacate(slot) // an error is the system's refusal to take memory back
+	g.turns.putBack(s)
+	s.used, s.begun = 0, false
+}
+
+// vacate frees a slot, which keeps the start of what it holds.
+func (g *Generator) vacate(slot int) error {
+	s := g.slots[slot]
 	g.slots[slot] = nil
 	g.live--
 	g.held -= s.need()
 	kept := min(len(g.kept[slot]), keptTokens, g.length-2) // an idle row needs a place behind it
 	g.kept[slot] = g.kept[slot][:kept]
 	if s.used > keptTokens {
-		err = errors.Join(err, g.run.release(slot, kept))
+		return g.run.release(slot, kept)
 	}
-	s.conclude(err)
+	return nil
 }
 
 func (g *Generator) dropUnwanted() {
@@ -140,7 +155,7 @@ func (g *Generator) abandon() {
 // compact moves the last sequence into a hole when nothing waits to fill it: a run takes the first slots, up to the last
 // one in use.
 func (g *Generator) compact() {
-	if g.waiting != nil || len(g.in) > 0 {
+	if s := g.turns.next(); s != nil && !s.Later {
 		return
 	}
 	for last := len(g.slots) - 1; last >= g.live; last-- {
@@ -190,17 +205,20 @@ func (g *Generator) step() {
 // decode runs the slots from first to end. A run that fails is halved until the failure is down to single texts, so that
 // the others are unharmed.
 func (g *Generator) decode(first, end int) {
-	rows := 0
-	for _, r := range g.rows[first:end] {
+	rows, fresh := 0, 0
+	for i, r := range g.rows[first:end] {
 		if !r.idle {
 			rows++
+			if g.slots[first+i].made(r.used+1) < 0 {
+				fresh++
+			}
 		}
 	}
 	if rows == 0 {
 		return
 	}
 	var logits [][]float32
-	err := g.timed(RunStats{Rows: rows, Tokens: rows, Padded: end - first, New: rows}, func(ctx context.Context) (err error) {
+	err := g.timed(RunStats{Rows: rows, Tokens: rows, Padded: end - first, New: fresh}, func(ctx context.Context) (err error) {
 		logits, err = g.run.decode(ctx, first, g.rows[first:end])
 		return err
 	})

@@ -15,6 +15,7 @@ type sequence struct {
 	stream  *tokenize.Stream
 	stopper *sample.Stopper
 	eos     []int32
+	job     *job
 
 	arrival int
 	begun   bool // some of the prompt was run
@@ -43,8 +44,28 @@ func (s *sequence) need() int { return len(s.Prompt) + s.Params.MaxNewTokens }
 // prefilled tells whether the slot holds the whole prompt.
 func (s *sequence) prefilled() bool { return s.used >= len(s.Prompt) }
 
+// sooner tells whether a part of its prompt is to be run before one of another's.
+func (s *sequence) sooner(than *sequence) bool {
+	if s.job.ran != than.job.ran {
+		return s.job.ran < than.job.ran
+	}
+	return s.arrival < than.arrival
+}
+
+// made is the token that was chosen behind so many ones when the text was in a slot before, or negative.
+func (s *sequence) made(used int) int32 {
+	if n := used - len(s.Prompt); n < len(s.out.IDs) {
+		return s.out.IDs[n]
+	}
+	return -1
+}
+
 // choose takes the next token from logits. It reports whether the text has ended.
 func (s *sequence) choose(scratch *sample.Scratch, logits []float32) (ended bool, err error) {
+	if id := s.made(s.used); id >= 0 {
+		s.next = id
+		return false, nil
+	}
 	var step Step
 	if s.Step != nil && s.Explain > 0 {
 		if step.Candidates, step.Kept, err = s.sampler.Trace(scratch, logits, s.Explain); err != nil {
