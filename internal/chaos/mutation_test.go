@@ -27,7 +27,7 @@ type edit struct{ file, old, new string }
 var mutations = []mutation{
 	{
 		name: "a prompt goes on from what another one left in its slot", wrong: true,
-		edits: []edit{{"models/generate/admit.go", "	for n < len(prompt)-2 && n < len(held) && prompt[n] == held[n] {\n", "	for n < len(prompt)-2 && n < len(held) {\n"}},
+		edits: []edit{{"models/generate/admit.go", "	for g.shares && n < len(prompt)-1 && n < len(held) && prompt[n] == held[n] {\n", "	for g.shares && n < len(prompt)-1 && n < len(held) {\n"}},
 		spec:  Spec{Name: "mistake", Daemons: 1, Kinds: []string{quiet}, Writes: true},
 	},
 	{
