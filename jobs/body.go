@@ -142,7 +142,7 @@ func (b *bodyReader) field(name string, v jsontext.Value) error {
 			return invalidf("dataset: want a string, have %s", kindName(v.Kind()))
 		}
 		if s.Dataset = unquote(v); !ValidDataset(s.Dataset) {
-			return invalidf("dataset: %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", s.Dataset)
+			return invalidf("dataset: %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", clip(s.Dataset))
 		}
 	case "records":
 		return invalidf("records: want an array, have %s", kindName(v.Kind()))
@@ -167,7 +167,7 @@ func (b *bodyReader) job(v jsontext.Value) error {
 	}
 	job := unquote(v)
 	if !ValidJob(job) {
-		return invalidf("job: %q does not match [A-Za-z0-9_-]{1,128}", job)
+		return invalidf("job: %q does not match [A-Za-z0-9_-]{1,128}", clip(job))
 	}
 	if err := b.shard.setJob(job, "job"); err != nil {
 		return err
@@ -201,7 +201,7 @@ func shardID(v jsontext.Value) (string, error) {
 	case '"':
 		id := unquote(v)
 		if !ValidShard(id) {
-			return "", invalidf("shard: %q is not 1 to 128 bytes of printable text without \"/\"", id)
+			return "", invalidf("shard: %q is not 1 to 128 bytes of printable text without \"/\"", clip(id))
 		}
 		return id, nil
 	case '0':

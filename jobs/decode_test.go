@@ -56,6 +56,30 @@ func TestDecodeNamesWhatIsNotNamed(t *testing.T) {
 	}
 }
 
+// What is wrong may be long; what is said of it goes into logs, letters and events.
+func TestReasonsAreShort(t *testing.T) {
+	long := strings.Repeat("\x01", 60_000)
+	for name, m := range map[string]Message{
+		"dataset in a header": {Header: Header{HeaderDataset: {long}}},
+		"job in a header":     {Header: Header{HeaderJob: {long}}},
+		"text":                {Data: []byte(long)},
+		"key":                 {Data: []byte(`{"` + strings.Repeat("k", 60_000) + `":1}`)},
+		"key twice":           {Data: []byte(`{"records":[{"` + strings.Repeat("k", 60_000) + `":1}`)},
+		"dataset":             {Data: []byte(`{"dataset":"` + strings.Repeat("d", 60_000) + `","records":[1]}`)},
+		"job":                 {Data: []byte(`{"job":"` + strings.Repeat("j", 60_000) + `","records":[1]}`)},
+		"shard":               {Data: []byte(`{"shard":"` + strings.Repeat("s", 60_000) + `","records":[1]}`)},
+		"shards":              {Data: []byte(`{"shards":` + strings.Repeat("9", 60_000) + `,"records":[1]}`)},
+		"uri":                 {Data: []byte(`{"input":{"uri":"` + strings.Repeat("u", 60_000) + `"}}`)},
+		"format":              {Data: []byte(`{"input":{"uri":"file:///d","format":"` + strings.Repeat("u", 60_000) + `"}}`)},
+	} {
+		m.Subject = embedSubject
+		var invalid *Invalid
+		if _, err := Decode(m, Limits{}); !errors.As(err, &invalid) || len(invalid.Reason) > 1<<10 {
+			t.Errorf("%s: %.300v", name, err)
+		}
+	}
+}
+
 func TestDecodeRefusesWhatIsNoJob(t *testing.T) {
 	in := func(s string) string {
 		return `{"input":{"uri":"file:///d/c.jsonl","format":"jsonl","size":100,"mtime":"2026-01-02T03:04:05Z"` + s + `}}`

@@ -94,9 +94,19 @@ func (e *Event) appendPresent(dst []byte) []byte {
 	return dst
 }
 
+// What an event may be at most: far more than any that a daemon publishes. Daemons keep what events say, so nobody may have them
+// keep more.
+const (
+	mostEventBytes = 64 << 10
+	mostEventName  = 256 // of a shard, with the number of its retry
+)
+
 // ParseEvent reads an event. Types and keys that it does not know are no errors,
 // so that a newer daemon may add some.
 func ParseEvent(raw []byte) (Event, error) {
+	if len(raw) > mostEventBytes {
+		return Event{}, fmt.Errorf("event has %d bytes, more than %d", len(raw), mostEventBytes)
+	}
 	if !jsontext.Value(raw).IsValid() {
 		return Event{}, errors.New("event is not valid JSON")
 	}
@@ -114,6 +124,12 @@ func ParseEvent(raw []byte) (Event, error) {
 	}
 	if e.Type == "" || !ValidJob(e.Job) {
 		return Event{}, errors.New("event has no type or no valid job")
+	}
+	for name, text := range map[string]string{"shard": e.Shard, "payload_sha256": e.PayloadSHA256, "class": e.Class, "task": e.Task,
+		"model": e.Model, "dataset": e.Dataset} {
+		if len(text) > mostEventName {
+			return Event{}, fmt.Errorf("event: %s has %d bytes, more than %d", name, len(text), mostEventName)
+		}
 	}
 	e.Uncounted = e.Type == EventCommitted && e.PayloadSHA256 != "" && !counted
 	return e, nil

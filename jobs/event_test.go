@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -43,6 +44,29 @@ func TestEventOfLaterVersionsIsRead(t *testing.T) {
 	for _, bad := range []string{``, `[]`, `{"type":"done"}`, `{"job":"j"}`, `{"type":"done","job":"a.b"}`, `{"type":"done","job":"j","rows":"5"}`, `{"type":"done","job":"j","time":"now"}`} {
 		if e, err := ParseEvent([]byte(bad)); err == nil {
 			t.Errorf("%s gives %+v", bad, e)
+		}
+	}
+}
+
+// Daemons keep what events say, and on an open server anybody may publish one.
+func TestEventsThatAreTooLongAreNone(t *testing.T) {
+	e := Event{Type: EventDead, Job: "j", Shard: strings.Repeat("s", 128) + "/r1073741824", Task: TaskEmbed, Model: strings.Repeat("m", 128),
+		Dataset: strings.Repeat("d", 64), Class: IdentityConflict, Reason: strings.Repeat("\x01", 1<<10), Table: "/" + strings.Repeat("ä", 2047)}
+	if got, err := ParseEvent(e.AppendJSON(nil)); err != nil || got.Shard != e.Shard || got.Reason != e.Reason {
+		t.Errorf("the longest is refused: %v", err)
+	}
+	long := strings.Repeat("x", 300)
+	for want, raw := range map[string]string{
+		"event has":   `{"type":"dead","job":"j","unknown":"` + strings.Repeat("x", 64<<10) + `"}`,
+		"shard has":   `{"type":"dead","job":"j","shard":"` + long + `"}`,
+		"model has":   `{"type":"dead","job":"j","model":"` + long + `"}`,
+		"task has":    `{"type":"dead","job":"j","task":"` + long + `"}`,
+		"dataset has": `{"type":"dead","job":"j","dataset":"` + long + `"}`,
+		"class has":   `{"type":"dead","job":"j","class":"` + long + `"}`,
+		"sha256 has":  `{"type":"dead","job":"j","payload_sha256":"` + long + `"}`,
+	} {
+		if _, err := ParseEvent([]byte(raw)); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 200 {
+			t.Errorf("%s: %v", want, err)
 		}
 	}
 }

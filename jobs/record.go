@@ -162,7 +162,7 @@ func (f *recordFields) addExtra(name string, v jsontext.Value) error {
 func (f *recordFields) finish(r *Record) error {
 	for name, v := range f.extra {
 		if _, taken := r.Attributes[name]; taken {
-			return recordErrorf(InvalidRecord, "%q is given twice: as a key of the record and in attributes", name)
+			return recordErrorf(InvalidRecord, "%q is given twice: as a key of the record and in attributes", clip(name))
 		}
 		if r.Attributes == nil {
 			r.Attributes = make(map[string]string, len(f.extra))

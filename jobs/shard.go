@@ -110,7 +110,7 @@ func asInvalid(err error) *Invalid {
 func (s *Shard) readHeader(h Header) *Invalid {
 	if d := h.Get(HeaderDataset); d != "" {
 		if !ValidDataset(d) {
-			return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", HeaderDataset, d)
+			return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", HeaderDataset, clip(d))
 		}
 		s.Dataset = d
 	}
@@ -119,7 +119,7 @@ func (s *Shard) readHeader(h Header) *Invalid {
 		return nil
 	}
 	if !ValidJob(job) {
-		return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,128}", HeaderJob, job)
+		return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,128}", HeaderJob, clip(job))
 	}
 	return s.setJob(job, "header "+HeaderJob)
 }
@@ -147,7 +147,7 @@ func (s *Shard) plain(m Message, sequence uint64, charset string) {
 	}
 	switch {
 	case charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii":
-		r.Err, r.Text = recordErrorf(BadUTF8, "charset %q is not supported; send UTF-8", charset), ""
+		r.Err, r.Text = recordErrorf(BadUTF8, "charset %q is not supported; send UTF-8", clip(charset)), ""
 	case !utf8.ValidString(r.Text):
 		r.Err, r.Text = recordErrorf(BadUTF8, "the text is not valid UTF-8"), ""
 	}

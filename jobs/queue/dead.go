@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type DeadLetter struct {
 const (
 	headerTail  = "Textmill-Tail" // how many bytes of the body lie under <subject>.tail
 	reasonBytes = 1 << 10
+	headerBytes = 60 << 10 // of a letter; JetStream refuses what comes to 64 KiB
 	marginBytes = 64
 )
 
@@ -106,7 +108,37 @@ func (l *DeadLetter) header() nats.Header {
 	if d.Retry > 0 {
 		set(jobs.HeaderRetry, strconv.Itoa(d.Retry))
 	}
-	return h
+	return cutHeader(h)
+}
+
+// cutHeader makes room for what a letter says beside a message's own headers, which may be as many bytes as the server takes:
+// long values are cut, which leaves a name that is too long one, and where that is not enough headers go, last those that textmill reads.
+func cutHeader(h nats.Header) nats.Header {
+	if headerSize(h) <= headerBytes {
+		return h
+	}
+	cut, names := make(nats.Header, len(h)), []string(nil)
+	for name, values := range h {
+		v := values[0]
+		if len(v) > reasonBytes {
+			v = strings.ToValidUTF8(v[:reasonBytes], "")
+		}
+		cut[name] = []string{v}
+		if !slices.Contains(ofLetters, name) {
+			names = append(names, name)
+		}
+	}
+	read := []string{jobs.HeaderContentType, jobs.HeaderJob, jobs.HeaderDataset}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(slices.Index(read, a)-slices.Index(read, b), strings.Compare(a, b))
+	})
+	for _, name := range names {
+		if headerSize(cut) <= headerBytes {
+			break
+		}
+		delete(cut, name)
+	}
+	return cut
 }
 
 // DeadEntry is a dead letter as it lies in the stream.

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"textmill/jobs"
 )
@@ -148,6 +151,47 @@ func TestDeadLetterOfThePayloadLimit(t *testing.T) {
 	}
 	if _, err := q.RetryDead(within(t), list[0].ID); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a retry that cannot be carried: %v", err)
+	}
+}
+
+// A message may bring as many headers as the server takes: its letter, and the letter's retry, find room all the same.
+func TestDeadLetterOfAMessageFullOfHeaders(t *testing.T) {
+	q := dial(t, Options{URL: embeddedURL(t)})
+	c := consumer(t, q, subjectM)
+	many, likeOurs := nats.Header{}, nats.Header{}
+	for i := range 3500 {
+		many.Set(fmt.Sprintf("X-%05d", i), "0123456")
+	}
+	for i := range 60 {
+		likeOurs.Set(fmt.Sprintf("Textmill-%d", i), strings.Repeat("x", 1050))
+	}
+	for what, h := range map[string]nats.Header{
+		"one that is long": {"X": {strings.Repeat("x", 65_000)}},
+		"a dataset":        {jobs.HeaderDataset: {strings.Repeat("\x01", 65_000)}},
+		"an id":            {jobs.HeaderMsgID: {strings.Repeat("é", 32_500)}},
+		"many":             many,
+		"like textmill's":  likeOurs,
+	} {
+		msg := &nats.Msg{Subject: subjectM, Header: h, Data: []byte("not json")}
+		if n := headerSize(h); n > 1<<16-1 || n < 60<<10 {
+			t.Fatalf("%s: %d bytes try nothing", what, n)
+		}
+		if _, err := q.js.PublishMsg(within(t), msg); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		bury(t, q, fetchSoon(t, c), what)
+		letter, err := q.RetryDead(within(t), jobs.KeyHash(what))
+		if err != nil || string(letter.Payload) != "not json" || letter.Class != jobs.InvalidJob || letter.Reason != "two lines" {
+			t.Errorf("%s: retried %.200q, %v", what, letter.Payload, err)
+			continue
+		}
+		again := fetchSoon(t, c)
+		if d := again.Header.Get(jobs.HeaderDataset); again.Retry != 1 || what == "a dataset" && (d == "" || jobs.ValidDataset(d)) {
+			t.Errorf("%s: retry %d for the dataset %.80q", what, again.Retry, d)
+		}
+		if err := again.Ack(within(t)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -94,6 +94,52 @@ func TestPermissionsOfAPublisher(t *testing.T) {
 	}
 }
 
+// Who asks what is served says where the answer goes: never where only a daemon may publish.
+func TestAnswersGoToInboxesAlone(t *testing.T) {
+	url := shared(t)
+	daemon := dial(t, Options{URL: url, User: "textmill", Password: secret, InboxPrefix: "_INBOX_textmill"})
+	put(t, daemon, subjectM+".theirs", "theirs")
+	asked := make(chan struct{}, 1)
+	stop, err := daemon.Announce(func() []Served { asked <- struct{}{}; return []Served{{Task: "embed", Model: "m"}} })
+	if err == nil {
+		err = daemon.nc.FlushWithContext(within(t))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	q := dial(t, Options{URL: url, User: "team_a", Password: secret, InboxPrefix: "_INBOX_team_a"})
+	for _, reply := range []string{subjectM + ".theirs", jobs.EventSubject("theirs"), "textmill.dead.embed.m.0", servingSubject,
+		"$JS.API.STREAM.PURGE.TEXTMILL_JOBS"} {
+		if err := q.nc.PublishRequest(servingSubject, reply, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if served, err := q.Serving(within(t), time.Second); err != nil || len(served) != 1 {
+		t.Errorf("served: %v, %v", served, err)
+	}
+	if err := daemon.nc.FlushWithContext(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	<-asked // of the inbox
+	if len(asked) > 0 {
+		t.Error("other questions are answered")
+	}
+	for stream, want := range map[string]uint64{JobStream: 1, EventStream: 0, DeadStream: 0} {
+		s, err := daemon.js.Stream(within(t), stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.CachedInfo().State.Msgs; got != want {
+			t.Errorf("%s holds %d messages, want %d", stream, got, want)
+		}
+	}
+}
+
 // denied checks that the server refuses what do asks of it.
 func denied(t *testing.T, q *Queue, do func() error, what string) {
 	t.Helper()

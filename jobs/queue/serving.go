@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,6 +26,9 @@ type Served struct {
 // Close.
 func (q *Queue) Announce(serves func() []Served) (stop func() error, err error) {
 	sub, err := q.nc.Subscribe(servingSubject, func(m *nats.Msg) {
+		if !isInbox(m.Reply) {
+			return
+		}
 		answer, err := json.Marshal(serves())
 		if err == nil {
 			err = m.Respond(answer)
@@ -37,6 +41,16 @@ func (q *Queue) Announce(serves func() []Served) (stop func() error, err error) 
 		return nil, fmt.Errorf("announce what is served: %w", lost(err))
 	}
 	return sub.Unsubscribe, nil
+}
+
+// isInbox says whether an answer may go to a subject. Whoever asks names it, also one to which only daemons may publish.
+func isInbox(reply string) bool {
+	for _, ours := range []string{jobSubjects, deadSubjects, eventSubjects} {
+		if strings.HasPrefix(reply, strings.TrimSuffix(ours, ">")) {
+			return false
+		}
+	}
+	return reply != "" && reply != servingSubject && !strings.HasPrefix(reply, "$")
 }
 
 // Serving asks all daemons what they serve and returns what has been answered
