@@ -45,7 +45,7 @@ var only = map[string]string{
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.
-var testOnly = []string{module + "/internal/golden", module + "/internal/s3"}
+var testOnly = []string{module + "/internal/golden", module + "/internal/s3", module + "/internal/users"}
 
 type source struct {
 	path string // slash-separated, from the root

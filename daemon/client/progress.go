@@ -109,7 +109,11 @@ func (p *progress) add(one shard, sum [sha256.Size]byte) (settled bool) {
 }
 
 func (p *progress) fate(n int) (queue.Fate, queue.Untold) {
-	return p.tracker.Load().Fate(queue.Piece{Task: p.task, Model: p.model, Shard: strconv.Itoa(n), SHA256: hex.EncodeToString(p.own[n].sum[:])})
+	t := p.tracker.Load()
+	if t == nil { // nobody tells
+		return queue.Fate{}, queue.Untold{}
+	}
+	return t.Fate(queue.Piece{Task: p.task, Model: p.model, Shard: strconv.Itoa(n), SHA256: hex.EncodeToString(p.own[n].sum[:])})
 }
 
 // look takes over what the tracker knows of a shard; mu is held. before says that it was just cut: what is known now

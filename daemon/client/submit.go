@@ -114,12 +114,14 @@ func (s *submission) run(ctx context.Context, q *queue.Queue) (err error) {
 	if s.whole != nil {
 		s.progress.expect(s.whole.records)
 	}
-	tracker, err := q.Track(ctx, queue.TrackOptions{Job: s.o.Job, OnEvent: s.progress.event, Pieces: true})
+	tracker, err := s.track(ctx, q)
 	if err != nil {
 		return err
 	}
-	defer tracker.Close()
-	s.progress.tracker.Store(tracker)
+	if tracker != nil {
+		defer tracker.Close()
+		s.progress.tracker.Store(tracker)
+	}
 	if s.progress.isCancelled() {
 		return fmt.Errorf("%w: %s; give another --job to submit it anew", ErrCancelled, s.o.Job)
 	}
@@ -135,6 +137,20 @@ func (s *submission) run(ctx context.Context, q *queue.Queue) (err error) {
 	return err
 }
 
+// track follows the job's events. A user who may publish and not read them gets none, if he does not mean to wait.
+func (s *submission) track(ctx context.Context, q *queue.Queue) (*queue.Tracker, error) {
+	t, err := q.Track(ctx, queue.TrackOptions{Job: s.o.Job, OnEvent: s.progress.event, Pieces: true})
+	switch {
+	case err == nil || !errors.Is(err, queue.ErrRefused):
+		return t, err
+	case !s.o.NoWait:
+		return nil, fmt.Errorf("nothing is published, since what becomes of it could not be told (--no-wait does without): %w", err)
+	}
+	s.summary.Unfollowed = true
+	fmt.Fprintf(s.o.Stderr, "this user may not read the events of job %s: all of it is sent, and daemons leave out what the table has already\n", s.o.Job)
+	return nil, nil
+}
+
 // publish cuts the inputs and sends what is not settled. That the job was submitted is told once its first shard is
 // accepted, so that a submission that gets nowhere leaves nothing behind.
 func (s *submission) publish(ctx context.Context, q *queue.Queue) error {
@@ -145,6 +161,9 @@ func (s *submission) publish(ctx context.Context, q *queue.Queue) error {
 	}
 	tell := func() error {
 		told = total
+		if s.summary.Unfollowed { // who may not read events may not write them
+			return nil
+		}
 		return q.PublishEvent(ctx, s.submitted(total))
 	}
 	changed := s.whole.compare()

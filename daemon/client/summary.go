@@ -43,6 +43,8 @@ type Summary struct {
 	Cancelled   int          `json:"cancelled"`
 	Untold      int          `json:"untold"`  // an older daemon settled them, and does not say with which payload
 	Pending     int          `json:"pending"` // no verdict came
+	// Unfollowed: the user may not read events, so that nothing is known of what the table has.
+	Unfollowed bool `json:"unfollowed,omitempty"`
 }
 
 // DeadReason is why shards are dead letters.
@@ -80,7 +82,11 @@ func (s *Summary) died(f queue.Fate) {
 func (s *Summary) line(noWait bool, published int) string {
 	var b strings.Builder
 	if noWait {
-		fmt.Fprintf(&b, "%d records in %d shards, %s: %d shards are published, %d rows were there already", s.Records, s.Shards, inBytes(s.Bytes), published, s.Already)
+		there := fmt.Sprintf("%d rows were there already", s.Already)
+		if s.Unfollowed {
+			there = "what was there already is not known"
+		}
+		fmt.Fprintf(&b, "%d records in %d shards, %s: %d shards are published, %s", s.Records, s.Shards, inBytes(s.Bytes), published, there)
 	} else {
 		fmt.Fprintf(&b, "%d rows: %d committed now, %d already there, %d of them errors; %d texts cut, %d tokens dropped",
 			s.Rows, s.Committed, s.Already, s.Errors, s.Truncated, s.Dropped)

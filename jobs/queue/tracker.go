@@ -41,7 +41,8 @@ const (
 )
 
 // Track reads the events that there are and then follows new ones, through lost
-// connections, until Close. It returns when it has caught up.
+// connections, until Close. It returns when it has caught up. Where the user may not
+// read them, that is ErrRefused.
 func (q *Queue) Track(ctx context.Context, o TrackOptions) (*Tracker, error) {
 	f := &follower{q: q, stream: EventStream, filter: eventSubjects}
 	if o.Job != "" {
@@ -58,8 +59,12 @@ func (q *Queue) Track(ctx context.Context, o TrackOptions) (*Tracker, error) {
 		t.pieces = newPieces()
 	}
 	for again := true; again; again = f.pending > 0 {
+		denied := q.denied.Load()
 		if err := f.read(ctx, followBatch, 0, t.see); err != nil && !errors.Is(err, errGap) {
 			f.close()
+			if q.denied.Load() != denied {
+				err = fmt.Errorf("follow %s: %w: the user lacks a permission", f.filter, ErrRefused)
+			}
 			return nil, err
 		}
 	}
