@@ -82,6 +82,9 @@ func Submit(ctx context.Context, q *queue.Queue, o SubmitOptions) (Summary, erro
 	if o.DryRun {
 		return s.dryRun(ctx)
 	}
+	if err := q.EnsureStreams(ctx, s.o.Streams); err != nil {
+		return s.summary, errors.Join(err, s.src.close())
+	}
 	fmt.Fprintf(o.progress(), "job %s: %s with %s into dataset %s\n", s.o.Job, s.o.Task, s.o.Model, s.o.Dataset)
 	err = s.run(ctx, q)
 	if s.summary.Records > 0 {
@@ -106,9 +109,6 @@ type submission struct {
 
 func (s *submission) run(ctx context.Context, q *queue.Queue) (err error) {
 	defer func() { err = errors.Join(err, s.src.close()) }()
-	if err := q.EnsureStreams(ctx, s.o.Streams); err != nil {
-		return err
-	}
 	s.progress = newProgress(s.o)
 	defer s.progress.close()
 	if s.whole != nil {
