@@ -62,9 +62,23 @@ func (p *recordParser) parse(raw []byte) Record {
 	return Record{ID: p.rescueID(raw), Err: bad}
 }
 
+// otherThanObject tells JSON of another kind from a text that only begins like it.
+func (p *recordParser) otherThanObject(kind jsontext.Kind) error {
+	_, err := p.dec.ReadValue()
+	if err == nil {
+		if _, err = p.dec.ReadToken(); err == nil {
+			return recordErrorf(InvalidRecord, "not JSON: it goes on after %s", kindName(kind))
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return recordErrorf(InvalidRecord, "want an object, have %s", kindName(kind))
+}
+
 func (p *recordParser) object(r *Record) error {
 	if kind := p.dec.PeekKind(); kind != '{' && kind != 0 {
-		return recordErrorf(InvalidRecord, "want an object, have %s", kindName(kind))
+		return p.otherThanObject(kind)
 	}
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err

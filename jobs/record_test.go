@@ -104,6 +104,14 @@ func TestRecordErrorNamesTheField(t *testing.T) {
 		`{"text":"a","text":"b"}`: `invalid_record: a key occurs twice at /text`,
 		`{"messages":[{"role":"user","content":null}]}`: "invalid_record: messages[0].content: want a string, have null",
 		`{"messages":[{"x":"y"}]}`:                      `invalid_record: messages[0]: unknown key "x"; a message has role and content`,
+		`not JSON`:                                      "invalid_record: not JSON: invalid character 'o' in literal null (expecting 'u') at byte 1",
+		`true stories`:                                  "invalid_record: not JSON: invalid character 's' at start of value at byte 5",
+		`"quoted", he said`:                             "invalid_record: not JSON: invalid character ',' at start of value at byte 8",
+		`42 43`:                                         "invalid_record: not JSON: it goes on after a number",
+		`[INFO] started`:                                "invalid_record: not JSON: at /0: invalid character 'I' at start of value at byte 1",
+		`NaN`:                                           "invalid_record: not JSON: NaN is no JSON number; write null or a string",
+		` null `:                                        "invalid_record: want an object, have null",
+		`[1,"x"]`:                                       "invalid_record: want an object, have an array",
 	} {
 		if got := ParseRecord([]byte(raw)).Err; got == nil || got.String() != want {
 			t.Errorf("%s: %v, want %s", raw, got, want)
