@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -10,7 +11,7 @@ import (
 type maxErrors struct {
 	given   bool
 	rows    int64
-	percent float64 // instead of rows, where text ends in %
+	percent *big.Rat // instead of rows, where text ends in %; 0.57% of 10,000 rows are 57, which floats miss
 	text    string
 }
 
@@ -22,10 +23,11 @@ func parseMaxErrors(s string) (m maxErrors, err error) {
 	m = maxErrors{given: true, text: s}
 	number, isPercent := strings.CutSuffix(s, "%")
 	if isPercent {
-		m.percent, err = strconv.ParseFloat(number, 64)
-		if err != nil || !(m.percent >= 0 && m.percent <= 100) {
+		percent, err := strconv.ParseFloat(number, 64)
+		if err != nil || !(percent >= 0 && percent <= 100) {
 			return m, fmt.Errorf("--max-errors %s: a percentage is between 0%% and 100%%", s)
 		}
+		m.percent, _ = new(big.Rat).SetString(strconv.FormatFloat(percent, 'g', -1, 64))
 		return m, nil
 	}
 	if m.rows, err = strconv.ParseInt(number, 10, 64); err != nil || m.rows < 0 {
@@ -37,8 +39,9 @@ func parseMaxErrors(s string) (m maxErrors, err error) {
 // check says whether rows, of which some are errors, will do.
 func (m maxErrors) check(rows, errors int64) error {
 	most := m.rows
-	if strings.HasSuffix(m.text, "%") {
-		most = int64(float64(rows) * m.percent / 100)
+	if m.percent != nil {
+		of := new(big.Rat).Mul(m.percent, big.NewRat(rows, 100))
+		most = new(big.Int).Quo(of.Num(), of.Denom()).Int64()
 	}
 	switch {
 	case rows > 0 && errors >= rows:

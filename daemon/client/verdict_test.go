@@ -221,6 +221,24 @@ func TestAllErrorRowsAreNoSuccess(t *testing.T) {
 	}
 }
 
+func TestErrorRowsArePermittedExactly(t *testing.T) {
+	for _, c := range []struct {
+		allowed      string
+		rows, errors int64 // the most that will do
+	}{
+		{"0", 5, 0}, {"3", 5, 3}, {"5", 5, 4}, {"0%", 5, 0}, {"10%", 20, 2}, {"9.9%", 20, 1}, {"0.57%", 10_000, 57}, {"1.1%", 1_000, 11}, {"0.07%", 10_000, 7},
+		{"29%", 100, 29}, {"1e-3%", 100_000, 1}, {"100%", 7, 6}, {"", 7, 6},
+	} {
+		m, err := parseMaxErrors(c.allowed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.check(c.rows, c.errors) != nil || !errors.Is(m.check(c.rows, c.errors+1), ErrErrorRows) {
+			t.Errorf("%s of %d: %d errors give %v, one more %v", c.allowed, c.rows, c.errors, m.check(c.rows, c.errors), m.check(c.rows, c.errors+1))
+		}
+	}
+}
+
 // TestRecordsThatAllFailStopTheJob: nothing is published, and it is said how to go on.
 func TestRecordsThatAllFailStopTheJob(t *testing.T) {
 	q := openQueue(t)
