@@ -21,6 +21,7 @@ func (e *Embedder) settleCompany(ctx context.Context, o SessionOptions) error {
 		return err
 	}
 	if !ok {
+		o.Log.Info("runs of the model are probed, once on the like of this machine", "model", e.spec.Name)
 		begun := time.Now()
 		if known, err = e.probe(ctx); err != nil {
 			return fmt.Errorf("probe what company does to vectors of %s: %w", e.spec.Name, err)

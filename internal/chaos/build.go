@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"textmill/models"
 )
 
 // Build makes what a campaign needs in dir, and starts the S3 server, until Close: textmill with crash points, nats-server, the model and its references. root is
@@ -72,6 +74,24 @@ func (c *Campaign) openHome(ctx context.Context, root string) (err error) {
 	if c.Refs, err = MakeModel(ctx, root, c.Home, c.Python); err != nil {
 		return err
 	}
-	c.Texts, err = MakeWriter(ctx, root, c.Home, c.Python)
-	return err
+	if c.Texts, err = MakeWriter(ctx, root, c.Home, c.Python); err != nil {
+		return err
+	}
+	return errors.Join(c.spare(trapModel), c.spare(trapWriter))
+}
+
+// sessionThreads is how many threads a model of a daemon computes with.
+const sessionThreads = 1
+
+// spare keeps daemons from probing a model whose tokens are traps: its arithmetic is looking up, the same in every company.
+func (c *Campaign) spare(name string) error {
+	spec, err := models.OpenBundle(filepath.Join(c.Home, "models", name))
+	if err != nil {
+		return err
+	}
+	o := models.SessionOptions{Home: c.Home, Device: "cpu", Threads: sessionThreads}
+	if _, _, err := spec.Remembered(o, "cpu"); err != nil {
+		return err
+	}
+	return spec.Remember(o, "cpu", models.Company{Runs: models.Any, Prefill: models.Any})
 }

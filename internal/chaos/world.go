@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -103,7 +104,7 @@ func (c *cell) command(n int, arms *rand.Rand) *exec.Cmd {
 		"TEXTMILL_NATS_URL=" + c.dirty.url(), "TEXTMILL_NATS_ACK_WAIT=" + ackWait.String(),
 		"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables"), "TEXTMILL_EXPORT_COMMIT_INTERVAL=100ms",
 		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=" + cmp.Or(c.Drain, 20*time.Second).String(),
-		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runLimit.String(), "TEXTMILL_RUNTIME_THREADS=1", "TEXTMILL_RUNTIME_DEVICE=cpu",
+		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runLimit.String(), "TEXTMILL_RUNTIME_THREADS=" + strconv.Itoa(sessionThreads), "TEXTMILL_RUNTIME_DEVICE=cpu",
 	}
 	if c.Bucket {
 		cmd.Env = append(cmd.Env, c.camp.bucket.Env()...)

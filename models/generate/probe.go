@@ -31,6 +31,7 @@ func (g *Generator) settleCompany(ctx context.Context) error {
 		return err
 	}
 	if !ok {
+		g.o.Log.Info("runs of the model are probed, once on the like of this machine", "model", g.spec.Name)
 		begun := time.Now()
 		if known, err = g.probe(ctx); err != nil {
 			return fmt.Errorf("probe what company does to texts of %s: %w", g.spec.Name, err)
