@@ -220,3 +220,20 @@ func TestETA(t *testing.T) {
 		t.Errorf("%d samples", n)
 	}
 }
+
+// Shards of one commit end at one moment, which tells no pace.
+func TestOneCommitTellsNoPace(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var r Rate
+	for i := range 3 {
+		r.Note(start.Add(time.Duration(i)*time.Microsecond), int64(500*i))
+	}
+	soon := start.Add(10 * time.Millisecond)
+	if pace, eta := r.PerSecond(soon), r.ETA(soon, 3000); pace != 0 || eta != nil {
+		t.Errorf("%v a second, eta %v", pace, eta)
+	}
+	r.Note(start.Add(10*time.Second), 2000)
+	if pace := r.PerSecond(start.Add(10 * time.Second)); pace < 150 || pace > 250 {
+		t.Errorf("%v a second", pace)
+	}
+}

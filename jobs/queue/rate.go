@@ -17,6 +17,8 @@ const (
 	mostSamples = 120
 	// longestPause lies between two samples of one run; what was before a longer one says nothing of the pace now.
 	longestPause = 30 * time.Minute
+	// leastSpan is what samples must span to tell a pace: the shards of one commit end at one moment.
+	leastSpan = time.Second
 )
 
 // Note takes in how much was done at a time, which must not be before the latest one's.
@@ -54,11 +56,11 @@ func (r *Rate) pace(now time.Time) (perSecond float64, until time.Time) {
 	if now.Sub(until) > 2*until.Sub(first.at)/time.Duration(n-1) {
 		until = now
 	}
-	took := until.Sub(first.at).Seconds()
-	if took <= 0 || last.done <= first.done {
+	took := until.Sub(first.at)
+	if took < leastSpan || last.done <= first.done {
 		return 0, now
 	}
-	return float64(last.done-first.done) / took, until
+	return float64(last.done-first.done) / took.Seconds(), until
 }
 
 // ETA is how many seconds the rest takes at that pace; nil while none is known.
