@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -62,6 +61,7 @@ type server struct {
 	log        *slog.Logger
 
 	consumers map[string]*subject
+	turns     turns
 	again     chan *queue.Delivery // duplicates whose leader has been settled
 	stopped   chan struct{}        // closed when nothing more is taken
 }
@@ -109,6 +109,7 @@ func (s *server) round(ctx, work context.Context) bool {
 	for _, name := range surplus(s.consumers, states, maxConsumers) {
 		s.drop(ctx, name)
 	}
+	s.turns.order(states, s.consumers)
 	took := false
 	for _, state := range states {
 		if ctx.Err() != nil {
@@ -196,30 +197,6 @@ func (s *server) retire(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// surplus names consumers that must go before their time, those that were idle longest, so that every subject with messages
-// can have one.
-func surplus(consumers map[string]*subject, states []queue.SubjectState, most int) []string {
-	busy, fresh := map[string]bool{}, 0
-	for _, state := range states {
-		busy[state.Subject] = true
-		if consumers[state.Subject] == nil {
-			fresh++
-		}
-	}
-	over := len(consumers) + fresh - most
-	if over <= 0 {
-		return nil
-	}
-	var idle []string
-	for name := range consumers {
-		if !busy[name] {
-			idle = append(idle, name)
-		}
-	}
-	slices.SortFunc(idle, func(a, b string) int { return consumers[a].seen.Compare(consumers[b].seen) })
-	return idle[:min(over, len(idle))]
 }
 
 // drop gives a consumer up, and removes it unless another daemon's work is on it.

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +31,66 @@ func TestIdleConsumersMakeRoom(t *testing.T) {
 	} {
 		if got := surplus(consumers, states[:c.states], c.most); !slices.Equal(got, c.want) {
 			t.Errorf("%d subjects, at most %d consumers: %v goes, want %v", c.states, c.most, got, c.want)
+		}
+	}
+}
+
+// A job whose name comes late in the order has its turn though new ones before it never end.
+func TestLateNamesHaveTheirTurn(t *testing.T) {
+	const most = 4
+	waits, s := []string{"zzz"}, server{consumers: map[string]*subject{}}
+	for round := range 10 {
+		for i := range most { // as many as there may be consumers, again and again
+			waits = append(waits, fmt.Sprintf("a-%d-%d", round, i))
+		}
+		slices.Sort(waits)
+		var states []queue.SubjectState
+		for _, name := range waits {
+			states = append(states, queue.SubjectState{Subject: name})
+		}
+		for _, name := range surplus(s.consumers, states, most) {
+			delete(s.consumers, name)
+		}
+		s.turns.order(states, s.consumers)
+		for _, state := range states {
+			if s.consumers[state.Subject] == nil && len(s.consumers) >= most {
+				continue
+			}
+			s.consumers[state.Subject] = &subject{seen: time.Now()}
+			waits = slices.DeleteFunc(waits, func(n string) bool { return n == state.Subject })
+		}
+		if !slices.Contains(waits, "zzz") {
+			return
+		}
+	}
+	t.Error("it waits for ever")
+}
+
+func TestWhoHasWaitedLongestComesFirst(t *testing.T) {
+	var all turns
+	order := func(names ...string) string {
+		var states []queue.SubjectState
+		for _, name := range names {
+			states = append(states, queue.SubjectState{Subject: name})
+		}
+		all.order(states, map[string]*subject{"has one": {}})
+		names = names[:0]
+		for _, s := range states {
+			names = append(names, s.Subject)
+		}
+		return strings.Join(names, ", ")
+	}
+	for _, c := range []struct {
+		names []string
+		want  string
+	}{
+		{[]string{"c", "d", "has one"}, "has one, c, d"},
+		{[]string{"b", "c", "d", "has one"}, "has one, c, d, b"},
+		{[]string{"a", "b", "d"}, "d, b, a"}, // c was served
+		{[]string{"a", "c", "d"}, "d, a, c"},
+	} {
+		if got := order(slices.Clone(c.names)...); got != c.want {
+			t.Errorf("of %v: %s, want %s", c.names, got, c.want)
 		}
 	}
 }

@@ -361,22 +361,6 @@ func (d *Dir) SyncFile(name string) error {
 	return errors.Join(err, f.Close())
 }
 
-// Open opens a file for reading; the caller closes it.
-func (d *Dir) Open(name string) (*os.File, error) {
-	var f *os.File
-	err := d.at(OpOpen, name, "", func(fd int) error {
-		n, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-		if err == nil {
-			f = os.NewFile(uintptr(n), filepath.Join(d.path, name))
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
-}
-
 // CheckLinks reports an error when the file system of d has no hard links.
 func (d *Dir) CheckLinks(name string) error {
 	f, err := d.Create(name)

@@ -82,6 +82,25 @@ func TestEveryAcknowledgedMessageIsSynced(t *testing.T) {
 	}
 }
 
+// It listens where it is told to, and nowhere else: no monitoring, no profiler, no cluster, no other protocol. Nor does it tell of
+// itself by messages, except to whoever may publish which clients there are (CONNZ).
+func TestNoMonitoring(t *testing.T) {
+	s := start(t, t.TempDir())
+	nc, _ := client(t, s)
+	if s.ns.MonitorAddr() != nil || s.ns.ProfilerAddr() != nil || s.ns.ClusterAddr() != nil {
+		t.Errorf("it listens at %v, %v, %v", s.ns.MonitorAddr(), s.ns.ProfilerAddr(), s.ns.ClusterAddr())
+	}
+	opts, err := (&Options{Addr: "127.0.0.1:0", Dir: t.TempDir()}).serverOptions()
+	if err != nil || opts.HTTPPort != 0 || opts.HTTPSPort != 0 || opts.Websocket.Port != 0 || opts.MQTT.Port != 0 || opts.LeafNode.Port != 0 || opts.Gateway.Port != 0 {
+		t.Errorf("options %+v, %v", opts, err)
+	}
+	for _, ask := range []string{"$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.VARZ", "$SYS.REQ.SERVER.PING.JSZ", "$SYS.REQ.SERVER.PING.HEALTHZ"} {
+		if m, err := nc.Request(ask, nil, time.Minute); !errors.Is(err, nats.ErrNoResponders) {
+			t.Errorf("%s: %v, %v", ask, m, err)
+		}
+	}
+}
+
 func TestStoreIsServedOnce(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, dir)
