@@ -176,6 +176,27 @@ func TestBrowsersAreHungUpOn(t *testing.T) {
 	}
 }
 
+// Who has no credential holds no connection for long, whether he says nothing or begins and does not end.
+func TestStrangersAreHungUpOn(t *testing.T) {
+	s := startGuarded(t, "127.0.0.1:0", t.TempDir())
+	for _, says := range []string{"", `CONNECT {"verbose":`} {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "nats://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, says); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if said, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("after %q the server waits on, having said %q", says, said)
+		}
+		_ = conn.Close() // it was the server that ended it
+	}
+}
+
 func TestStoreIsItsOwnersAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "nats")
 	startGuarded(t, "127.0.0.1:0", dir)
