@@ -40,8 +40,8 @@ type worker interface {
 }
 
 // server fetches the deliveries of one model and feeds their records to its
-// engine. One goroutine fetches and feeds, so records of different jobs enter
-// the window in turns.
+// engine. One goroutine fetches. It also feeds, so records of different jobs
+// enter the window in turns, unless the model has a feeder.
 type server struct {
 	spec       *models.Spec
 	engine     worker
@@ -56,6 +56,7 @@ type server struct {
 	settler    *settler
 	cancels    *cancels
 	source     source
+	feeder     *feeder // of a model whose jobs take turns themselves; nil where records enter in the order in which they came
 	limits     jobs.Limits
 	alone      *sync.RWMutex // held for reading by who feeds among others, for writing by who must run alone; one for all models
 	log        *slog.Logger
@@ -78,6 +79,11 @@ func (s *server) serve(ctx, work context.Context) {
 	defer close(s.stopped)
 	idle := time.NewTicker(pollEvery)
 	defer idle.Stop()
+	var freed <-chan struct{}
+	if s.feeder != nil {
+		defer s.feeder.end()
+		freed = s.feeder.freed
+	}
 	for ctx.Err() == nil {
 		took := s.round(ctx, work)
 		s.retire(ctx)
@@ -88,6 +94,7 @@ func (s *server) serve(ctx, work context.Context) {
 		case <-ctx.Done():
 		case d := <-s.again:
 			s.take(work, d)
+		case <-freed:
 		case <-idle.C:
 		}
 	}
@@ -174,7 +181,7 @@ func (s *server) turn(ctx context.Context, name string) []*queue.Delivery {
 		s.consumers[name] = sub
 	}
 	sub.seen = time.Now()
-	if sub.refused {
+	if sub.refused || s.feeder != nil && s.feeder.full(name) {
 		return nil
 	}
 	deliveries, err := sub.consumer.Fetch(ctx, turnMessages, turnBytes)
@@ -261,7 +268,12 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 	if f.shards > 0 {
 		s.tracker.Expect(f.job, f.shards)
 	}
+	bytes := len(d.Data)
 	d.Data = nil // Payload reads it again, should it be needed
+	if s.feeder != nil {
+		s.feeder.add(f, shard, bytes)
+		return
+	}
 	s.feed(work, f, shard)
 }
 
@@ -308,6 +320,9 @@ func (s *server) recount(ctx context.Context, t *export.Table, f *flight, shard 
 // feed sends a shard's records through the engine.
 func (s *server) feed(work context.Context, f *flight, shard *jobs.Shard) {
 	defer f.finishFeeding()
+	if f.halting() != nil {
+		return
+	}
 	todo := s.engine.Work(shard, rows.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence, Unwanted: func() bool { return f.halting() != nil }})
 	f.vectors = todo.Vectors()
 	if err := f.lane.table.Accepts(work, f.vectors); err != nil {

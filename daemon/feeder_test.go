@@ -1,0 +1,154 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"textmill/config"
+	"textmill/jobs"
+	"textmill/jobs/queue"
+	"textmill/models/checkpoint"
+)
+
+// tinyWriter is a generation model that makes thousands of tokens a second, in texts of up to 1,024, with so many slots.
+func tinyWriter(t *testing.T, slots int) map[string]config.Model {
+	t.Helper()
+	source := filepath.Join(t.TempDir(), "tiny")
+	if err := os.CopyFS(source, os.DirFS("../models/checkpoint/testdata/tiny/llama")); err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := os.ReadFile("generation/testdata/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(source, "tokenizer.json"), tokenizer, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	architecture := filepath.Join(source, "config.json")
+	data, err := os.ReadFile(architecture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Replace(string(data), `"max_position_embeddings": 64`, `"max_position_embeddings": 1024`, 1)
+	if long == string(data) {
+		t.Fatalf("%s names no context of 64", data)
+	}
+	if err := os.WriteFile(architecture, []byte(long), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir(), Name: "tiny"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]config.Model{"tiny": {Path: got.Dir, Slots: slots}}
+}
+
+// Four messages that ask for 128 texts each, as long as may be, keep no job of four tokens waiting until one of them is done,
+// whether their jobs have subjects of their own or share one; and they can be cancelled.
+func TestBigTextsHoldUpNobody(t *testing.T) {
+	for name, own := range map[string]bool{"own subjects": true, "a shared subject": false} {
+		t.Run(name, func(t *testing.T) {
+			cfg := testConfig(t)
+			cfg.Models = tinyWriter(t, 2)
+			r := start(t, cfg)
+			publish := func(job, params string) {
+				subject := "textmill.jobs.generate.tiny"
+				if own {
+					subject += "." + job
+				}
+				r.publish(subject, nil, fmt.Sprintf(`{"job":%q,"shard":0,"shards":1,"dataset":"texts","params":%s,"records":[{"id":%q,"text":"a"}]}`, job, params, job))
+			}
+			for i := range 4 {
+				publish(fmt.Sprint("big-", i), `{"n":128,"max_new_tokens":1000000000,"ignore_eos":true,"temperature":1}`)
+			}
+			publish("small", `{"max_new_tokens":4,"ignore_eos":true}`)
+			if e := r.await(jobs.EventCommitted); e.Job != "small" || e.Rows != 1 || e.Errors != 0 || e.Tokens != 4 {
+				t.Errorf("first committed is %+v", e)
+			}
+			for i := range 4 {
+				if err := r.queue.PublishEvent(t.Context(), jobs.Event{Type: jobs.EventCancelled, Job: fmt.Sprint("big-", i)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			dropped := map[string]bool{}
+			for len(dropped) < 4 {
+				dropped[r.await(jobs.EventDropped).Job] = true
+			}
+			r.drain()
+			if rows := readTable(t, cfg, "texts"); len(rows) != 1 || rows[0]["job"] != "small" {
+				t.Errorf("%d rows, want the small job's", len(rows))
+			}
+		})
+	}
+}
+
+// A job whose feeding takes long holds up its own deliveries only, which stay in their order; its subject gets no further turn
+// meanwhile. What has not been begun when all ends is handed back.
+func TestJobsAreFedBesideEachOther(t *testing.T) {
+	var mu sync.Mutex
+	var order []string
+	release, fed := make(chan struct{}), make(chan string, 2*turnMessages)
+	q := newFeeder(func(f *flight, shard *jobs.Shard) {
+		if f.job == "slow" && shard.ID == "0" {
+			<-release
+		}
+		said := f.job + shard.ID
+		if f.halting() != nil {
+			said += " handed back"
+		}
+		mu.Lock()
+		order = append(order, said)
+		mu.Unlock()
+		fed <- said
+	})
+	add := func(job, subject, id string, bytes int) {
+		q.add(&flight{job: job, delivery: &queue.Delivery{Subject: subject}}, &jobs.Shard{ID: id}, bytes)
+	}
+	for i := range 3 {
+		add("slow", "shared", fmt.Sprint(i), turnBytes/4)
+	}
+	add("other", "shared", "0", 10)
+	if !q.full("shared") || q.full("its own") {
+		t.Errorf("shared is full: %v, its own: %v", q.full("shared"), q.full("its own"))
+	}
+	add("third", "its own", "0", maxUnfed)
+	for range 2 {
+		if got := <-fed; got != "other0" && got != "third0" {
+			t.Errorf("%s was fed", got)
+		}
+	}
+	<-q.freed // by the third job: there is room for all again
+	if q.full("its own") || q.full("a new one") {
+		t.Error("a slow job's deliveries keep those of other subjects waiting")
+	}
+	for i := range turnMessages {
+		add("slow", "small ones", fmt.Sprint(3+i), 1)
+	}
+	if !q.full("small ones") || q.full("a new one") {
+		t.Errorf("small ones are full: %v, a new one: %v", q.full("small ones"), q.full("a new one"))
+	}
+	ended := make(chan struct{})
+	go func() { q.end(); close(ended) }()
+	for ending := false; !ending; {
+		q.mu.Lock()
+		ending = q.ending
+		q.mu.Unlock()
+	}
+	close(release)
+	<-ended
+	want := []string{"slow0"}
+	for i := range 2 + turnMessages {
+		want = append(want, fmt.Sprintf("slow%d handed back", i+1))
+	}
+	if got := order[2:]; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if q.full("shared") || q.full("small ones") || q.all != (amount{}) || len(q.held) != 0 || len(q.waiting) != 0 {
+		t.Errorf("left: %v, %v, %v", q.all, q.held, q.waiting)
+	}
+}
