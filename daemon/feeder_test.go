@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"textmill/config"
 	"textmill/jobs"
@@ -150,5 +151,44 @@ func TestJobsAreFedBesideEachOther(t *testing.T) {
 	}
 	if q.full("shared") || q.full("small ones") || q.all != (amount{}) || len(q.held) != 0 || len(q.waiting) != 0 {
 		t.Errorf("left: %v, %v, %v", q.all, q.held, q.waiting)
+	}
+}
+
+// A daemon that is stopped amid texts hands back what it feeds and what waits to be fed, and the next one makes each text once.
+func TestDrainHandsBackWhatWaitsToBeFed(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Models, cfg.DrainTimeout = tinyWriter(t, 4), time.Second
+	r := start(t, cfg)
+	publish := func(job string, shard, n, tokens int) {
+		r.publish("textmill.jobs.generate.tiny."+job, nil, fmt.Sprintf(`{"job":%q,"shard":%d,"dataset":"texts","params":{"n":%d,"max_new_tokens":%d,"ignore_eos":true,"temperature":1},`+
+			`"records":[{"id":%q,"text":"a"}]}`, job, shard, n, tokens, fmt.Sprint(job, shard)))
+	}
+	for shard := range 3 {
+		publish("big-0", shard, 16, 1000)
+		publish("big-1", shard, 16, 1000)
+	}
+	publish("small", 0, 1, 4)
+	r.await(jobs.EventCommitted)
+	r.drain()
+	if !strings.Contains(r.log.String(), "verdict=handed_back") {
+		t.Error("it handed nothing back")
+	}
+	r = start(t, cfg)
+	for done := map[string]bool{}; len(done) < 7; {
+		e := r.await(jobs.EventCommitted)
+		done[e.Job+e.Shard] = true
+	}
+	r.drain()
+	seen := map[string]int{}
+	for _, row := range readTable(t, cfg, "texts") {
+		seen[fmt.Sprint(row["record_id"], "-", row["chunk"])]++
+	}
+	if len(seen) != 6*16+1 {
+		t.Errorf("%d texts, want %d", len(seen), 6*16+1)
+	}
+	for text, n := range seen {
+		if n != 1 {
+			t.Errorf("text %s is there %d times", text, n)
+		}
 	}
 }
