@@ -75,7 +75,7 @@ func (s *settler) conclude(ctx context.Context, f *flight, v verdict) error {
 		return s.bury(ctx, f, v.dead)
 	case v.outcome == export.Committed:
 		e := f.event(jobs.EventCommitted)
-		e.Version, e.Table = v.version, f.lane.table.Path()
+		e.Version, e.Table, e.DeadRecords = v.version, f.lane.table.Path(), int64(len(f.letters))
 		crash.Point("before-event")
 		if err := s.buryRecords(ctx, f); err != nil {
 			return err

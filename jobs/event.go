@@ -39,6 +39,7 @@ type Event struct {
 	Truncated     int64  // rows whose text was cut
 	Dropped       int64  // tokens that were cut off in all of them
 	Uncounted     bool   // the rows were in the table before, and nobody counted them: Rows are the message's records, the rest is not known
+	DeadRecords   int64  // of a committed shard: records without a row, since each became a dead letter of its own
 	Class, Reason string // of a dead shard
 	Task, Model   string // of the job
 	Dataset       string
@@ -82,6 +83,9 @@ func (e *Event) appendPresent(dst []byte) []byte {
 	if e.PayloadSHA256 != "" && e.Type == EventCommitted && !e.Uncounted {
 		dst = strconv.AppendInt(append(dst, `,"truncated":`...), e.Truncated, 10)
 		dst = strconv.AppendInt(append(dst, `,"n_dropped":`...), e.Dropped, 10)
+	}
+	if e.DeadRecords > 0 {
+		dst = strconv.AppendInt(append(dst, `,"dead_records":`...), e.DeadRecords, 10)
 	}
 	for _, one := range [...]struct{ key, text string }{
 		{`,"payload_sha256":`, e.PayloadSHA256}, {`,"class":`, e.Class}, {`,"reason":`, e.Reason},
@@ -140,7 +144,7 @@ func (e *Event) field(name string, v jsontext.Value) (err error) {
 		"payload_sha256": &e.PayloadSHA256, "class": &e.Class, "reason": &e.Reason,
 		"task": &e.Task, "model": &e.Model, "dataset": &e.Dataset}
 	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version, "messages": &e.Messages,
-		"truncated": &e.Truncated, "n_dropped": &e.Dropped}
+		"truncated": &e.Truncated, "n_dropped": &e.Dropped, "dead_records": &e.DeadRecords}
 	switch {
 	case texts[name] != nil:
 		if name == "shard" && v.Kind() == '0' {

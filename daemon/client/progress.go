@@ -169,7 +169,7 @@ func (p *progress) count(one *ownShard, f queue.Fate, before bool) {
 	s.errors += f.Errors
 	s.truncated += f.Truncated
 	s.dropped += f.Dropped
-	s.missing += max(int64(one.records)-f.Rows, 0)
+	s.missing += max(int64(one.records)-f.Rows, f.DeadRecords) // a record may have many rows; an older daemon does not count the dead
 	if s.tokens += f.Tokens; f.Tokens > 0 && !before {
 		p.made.Note(now(), s.tokens)
 	}

@@ -357,3 +357,21 @@ func TestCancelledShardsAreNotCommitted(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// A record that makes many rows must not stand for a neighbour that has none.
+func TestDeadRecordsDoNotHideBehindTheirNeighboursRows(t *testing.T) {
+	for name, c := range map[string]struct {
+		fate queue.Fate
+		want int64
+	}{
+		"three rows of one record, none of the other": {queue.Fate{Rows: 3, DeadRecords: 1}, 1},
+		"an older daemon does not say so":             {queue.Fate{Rows: 1}, 1},
+		"each is a row":                               {queue.Fate{Rows: 2}, 0},
+	} {
+		p := &progress{}
+		p.count(&ownShard{records: 2}, c.fate, false)
+		if p.sums.missing != c.want {
+			t.Errorf("%s: %d missing, want %d", name, p.sums.missing, c.want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ type Fate struct {
 	Retry              int    // which retry of a dead letter it was
 	Rows, Errors       int64
 	Truncated, Dropped int64
+	DeadRecords        int64 // that have no row
 	Tokens             int64
 	Repeat             bool   // the rows were there before, and nobody counted errors and cuts
 	Class, Reason      string // of StateFailed
@@ -55,7 +56,7 @@ func (p *pieces) see(e jobs.Event) {
 		return
 	}
 	f := Fate{State: StateDone, Retry: shard.retry, Rows: e.Rows, Errors: e.Errors, Truncated: e.Truncated, Dropped: e.Dropped,
-		Tokens: e.Tokens, Repeat: e.Uncounted, Table: e.Table}
+		DeadRecords: e.DeadRecords, Tokens: e.Tokens, Repeat: e.Uncounted, Table: e.Table}
 	if now.dead {
 		f = Fate{State: StateFailed, Retry: shard.retry, Class: e.Class, Reason: e.Reason}
 	}

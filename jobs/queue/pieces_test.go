@@ -11,14 +11,16 @@ func TestPiecesAreKnownByTheirPayload(t *testing.T) {
 	q := dial(t, Options{URL: embeddedURL(t)})
 	dead := of("dead", "m", "0", "b", 0)
 	dead.Class, dead.Reason = jobs.IdentityConflict, "why"
-	publishEvents(t, q, of("committed", "m", "0", "a", 5), dead, of("committed", "n", "1", "a", 5),
+	committed := of("committed", "m", "0", "a", 5)
+	committed.DeadRecords = 2
+	publishEvents(t, q, committed, dead, of("committed", "n", "1", "a", 5),
 		jobs.Event{Type: jobs.EventCommitted, Job: "j", Shard: "2", Rows: 5, Time: time.Now()})
 	tr := track(t, q, TrackOptions{Job: "j", Pieces: true})
 	at := func(model, shard, payload string) Piece {
 		return Piece{Task: "embed", Model: model, Shard: shard, SHA256: payload}
 	}
 	for of, want := range map[Piece]Fate{
-		at("m", "0", "a"): {State: StateDone, Rows: 5},
+		at("m", "0", "a"): {State: StateDone, Rows: 5, DeadRecords: 2},
 		at("m", "0", "b"): {State: StateFailed, Class: jobs.IdentityConflict, Reason: "why"},
 		at("m", "0", "c"): {},
 		at("m", "1", "a"): {}, // another model's
