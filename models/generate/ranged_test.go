@@ -128,7 +128,9 @@ func TestGraphsThatLetTextsDependOnEachOther(t *testing.T) {
 			}
 			defer g.Close() //nolint:errcheck // of a test
 			notes := strings.Join(g.Notes(), "\n")
-			if g.Spec().Graph != c.runs || !strings.Contains(notes, c.says) || c.says == "" && notes != "" {
+			// How fast the exact graph is may be known from an earlier test, or be said not to be.
+			told := len(g.Notes()) > 1 || notes != "" && !strings.HasPrefix(notes, "onnx/model.onnx is more exact")
+			if g.Spec().Graph != c.runs || !strings.Contains(notes, c.says) || c.says == "" && told {
 				t.Errorf("%s runs; notes %q", g.Spec().Graph, notes)
 			}
 			why := g.Dependence()
