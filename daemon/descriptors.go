@@ -26,10 +26,11 @@ type shares struct {
 // shareOut divides a limit of descriptors; tables is what the configuration wants.
 func shareOut(limit, tables int, embedded bool) shares {
 	s := shares{limit: limit, connections: min(max(limit/8, fewestConnections), mostConnections)}
+	turnedAway := 0 // clients beyond their number, whom the embedded server takes before it hangs up on them
 	if embedded {
-		s.clients = max(limit/4, fewestConnections)
+		s.clients, turnedAway = max(limit/8, fewestConnections), limit/4
 	}
-	left := limit - descriptorsAtRest - s.connections - s.clients
+	left := limit - descriptorsAtRest - s.connections - s.clients - turnedAway
 	s.tables = min(tables, max(left/descriptorsPerTable, fewestTables))
 	return s
 }

@@ -61,10 +61,20 @@ func TestMoreDatasetsAndClientsThanDescriptors(t *testing.T) {
 	}
 	for _, sign := range []string{"too many open files", `"verdict":"handed_back"`, `"verdict":"dead"`} {
 		if n := strings.Count(d.text(), sign); n > 0 {
-			t.Errorf("the log says %s %d times", sign, n)
+			t.Errorf("the log says %s %d times; first: %s", sign, n, lineWith(d.text(), sign))
 		}
 	}
 	if code, body := get(t, d.http+"/readyz", ""); code != 200 || body != "ready\n" {
 		t.Errorf("/readyz says %d %q", code, body)
 	}
+}
+
+// lineWith is the first line of a log that says so.
+func lineWith(log, sign string) string {
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, sign) {
+			return line
+		}
+	}
+	return ""
 }

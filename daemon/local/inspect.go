@@ -110,8 +110,9 @@ func InspectModel(cfg config.Config, name string, out io.Writer, asJSON bool) er
 	}
 	a := answerOf(s)
 	a.Sets = models.InstructionSets()
-	if a.Measured, err = remembered(cfg, s); err != nil {
-		a.Notes = append(a.Notes, fmt.Sprintf("what was measured of it cannot be read: %v", err))
+	var unread error // the rest can be told without it, as where the library is not set up yet
+	if a.Measured, unread = remembered(cfg, s); unread != nil {
+		a.Notes = append(a.Notes, fmt.Sprintf("what was measured of it cannot be read: %v", unread))
 	}
 	for _, m := range a.Measured {
 		if m.Graph == s.Graph && m.Company != nil {
