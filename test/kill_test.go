@@ -3,6 +3,7 @@ package test
 import (
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"testing"
 )
 
@@ -68,20 +69,7 @@ func TestPublisherKilled(t *testing.T) {
 	d := startDaemon(t, newHome(t))
 	all := corpus(records, 3)
 	args := []string{"submit", "--model", model, "--dataset", "again", "--job", "p", "-"}
-	c := d.client()
-	c.env = append(c.env, "TEXTMILL_LIMITS_RECORDS_PER_SHARD=20")
-	first := c.command(t, t.Context(), args...)
-	first.Stdin = nil
-	in, err := first.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := in.Write([]byte(all[:len(all)/2])); err != nil { // the end of it inside a record
-		t.Fatal(err)
-	}
+	c, first := d.halfway(t, all, args...)
 	d.await(logged("delivery settled"), 5)
 	if err := first.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -95,4 +83,25 @@ func TestPublisherKilled(t *testing.T) {
 	if s := lines[status](t, d.client().ok(t, "status", "p", "--json").stdout)[0]; s.Rows != records || s.Shards != records/20 || s.Dead != 0 {
 		t.Errorf("status: %+v", s)
 	}
+}
+
+// halfway starts a command that reads from standard input, in small shards, and gives it the first half of its input: the
+// end of that lies inside a record.
+func (d *daemon) halfway(t *testing.T, all string, args ...string) (call, *exec.Cmd) {
+	t.Helper()
+	c := d.client()
+	c.env = append(c.env, "TEXTMILL_LIMITS_RECORDS_PER_SHARD=20")
+	first := c.command(t, t.Context(), args...)
+	first.Stdin = nil
+	in, err := first.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write([]byte(all[:len(all)/2])); err != nil {
+		t.Fatal(err)
+	}
+	return c, first
 }

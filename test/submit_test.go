@@ -160,20 +160,7 @@ func TestPublisherKilledAndRunWithOtherParams(t *testing.T) {
 	d := startDaemon(t, newHome(t))
 	all := corpus(400, 3)
 	args := []string{"submit", "--json", "--model", model, "--dataset", "halves", "--job", "halves", "-"}
-	c := d.client()
-	c.env = append(c.env, "TEXTMILL_LIMITS_RECORDS_PER_SHARD=20")
-	first := c.command(t, t.Context(), args...)
-	first.Stdin = nil
-	in, err := first.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := in.Write([]byte(all[:len(all)/2])); err != nil {
-		t.Fatal(err)
-	}
+	c, first := d.halfway(t, all, args...)
 	d.await(logged("delivery settled"), 9)
 	if err := first.Process.Kill(); err != nil {
 		t.Fatal(err)
