@@ -83,6 +83,24 @@ func TestACancelEndsWhatWasPublishedBeforeIt(t *testing.T) {
 	}
 }
 
+// A confirmation comes after its request, and after what was published meanwhile, which is no part of what was cancelled.
+func TestAConfirmedCancelEndsWhatItsRequestEnds(t *testing.T) {
+	at := time.Now()
+	l := newLedger(slog.New(slog.DiscardHandler), newMetrics())
+	d := &Daemon{ledger: l, cancels: &cancels{requested: map[string]jobs.Event{}, ended: map[string]time.Time{}}}
+	flown := func(sequence uint64, published time.Time) *flight {
+		f := newFlight(&queue.Delivery{Sequence: sequence, Timestamp: published}, &jobs.Shard{Job: "notes", Dataset: "notes"})
+		l.enter(f)
+		return f
+	}
+	before, after := flown(1, at.Add(-time.Second)), flown(2, at.Add(time.Second))
+	d.heard(jobs.Event{Type: jobs.EventCancelled, Job: "notes", Time: at})
+	d.heard(jobs.Event{Type: jobs.EventCancelled, Job: "notes", Table: "/tables/notes", Time: at.Add(2 * time.Second)})
+	if before.halting() == nil || after.halting() != nil {
+		t.Errorf("published before: %v, after: %v", before.halting(), after.halting())
+	}
+}
+
 // What names no job belongs to everybody.
 func TestSharedJobsAreNotCancelled(t *testing.T) {
 	cfg := testConfig(t)

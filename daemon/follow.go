@@ -73,18 +73,21 @@ func (c *cancels) all() []jobs.Event {
 // each job is, and goes on reading.
 func (d *Daemon) openTracker(ctx context.Context) error {
 	d.cancels = &cancels{requested: map[string]jobs.Event{}, ended: map[string]time.Time{}}
-	tracker, err := d.queue.Track(ctx, queue.TrackOptions{OnEvent: func(e jobs.Event) {
-		d.cancels.see(e)
-		if e.Type == jobs.EventCancelled {
-			d.dropJob(e)
-		}
-	}})
+	tracker, err := d.queue.Track(ctx, queue.TrackOptions{OnEvent: d.heard})
 	if err != nil {
 		return fmt.Errorf("follow events: %w", err)
 	}
 	d.tracker = tracker
 	d.onClose("events", func() error { tracker.Close(); return nil })
 	return nil
+}
+
+// heard takes in an event. Only a request ends work: its confirmation is dated later, and what was published between the two lives.
+func (d *Daemon) heard(e jobs.Event) {
+	d.cancels.see(e)
+	if e.Type == jobs.EventCancelled && e.Table == "" {
+		d.dropJob(e)
+	}
 }
 
 // follow carries out cancels and announces jobs that are done, until ctx ends.
