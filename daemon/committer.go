@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"textmill/daemon/crash"
+	"textmill/crash"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"

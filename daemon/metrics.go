@@ -4,9 +4,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"textmill/daemon/engine"
 	"textmill/export"
 	"textmill/models/generate"
+	"textmill/work/embedding"
 )
 
 // metrics are what an operator can act on, in Prometheus' words.
@@ -77,10 +77,10 @@ func (m *metrics) committed(dataset string, r export.Result) {
 }
 
 // observe is told of a model's batches.
-func (m *metrics) observe(model string) func(engine.BatchStats) {
+func (m *metrics) observe(model string) func(embedding.BatchStats) {
 	tokens, padded := m.tokens.WithLabelValues(model), m.padded.WithLabelValues(model)
 	batches, seconds := m.batches.WithLabelValues(model), m.runSeconds.WithLabelValues(model)
-	return func(b engine.BatchStats) {
+	return func(b embedding.BatchStats) {
 		tokens.Add(float64(b.Tokens))
 		padded.Add(float64(b.PaddedTokens))
 		batches.Inc()
@@ -92,7 +92,7 @@ func (m *metrics) observe(model string) func(engine.BatchStats) {
 func (m *metrics) observeGeneration(model string) func(generate.RunStats) {
 	run, made := m.observe(model), m.made.WithLabelValues(model)
 	return func(r generate.RunStats) {
-		run(engine.BatchStats{Rows: r.Rows, Tokens: r.Tokens, PaddedTokens: r.Padded, Took: r.Took})
+		run(embedding.BatchStats{Rows: r.Rows, Tokens: r.Tokens, PaddedTokens: r.Padded, Took: r.Took})
 		made.Add(float64(r.New))
 	}
 }

@@ -13,18 +13,18 @@ import (
 	"time"
 
 	"textmill/config"
-	"textmill/daemon/crash"
-	"textmill/daemon/engine"
-	"textmill/daemon/generation"
-	"textmill/daemon/input"
-	"textmill/daemon/trace"
+	"textmill/crash"
 	"textmill/export"
+	"textmill/input"
 	"textmill/jobs"
 	"textmill/jobs/embedded"
 	"textmill/jobs/queue"
 	"textmill/models"
 	"textmill/models/generate"
 	"textmill/tokenize"
+	"textmill/work/embedding"
+	"textmill/work/generation"
+	"textmill/work/trace"
 )
 
 func (d *Daemon) openStore() error {
@@ -237,7 +237,7 @@ func (d *Daemon) openEmbedder(ctx context.Context, s *server) (notes []string, d
 		return nil, "", err
 	}
 	d.onClose("tokenizer of "+s.spec.Name, end)
-	e := engine.New(engine.Options{
+	e := embedding.New(embedding.Options{
 		Spec: s.spec, Embedder: embedder, Tokenizer: made, WindowTokens: d.cfg.Limits.WindowTokens,
 		RunTimeout: d.cfg.Limits.RunTimeout, Observe: d.metrics.observe(s.spec.Name),
 	})

@@ -8,12 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"textmill/daemon/crash"
-	"textmill/daemon/rows"
+	"textmill/crash"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 	"textmill/models"
+	"textmill/work/rows"
 )
 
 const (

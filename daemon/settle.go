@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"textmill/daemon/crash"
+	"textmill/crash"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"

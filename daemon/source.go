@@ -6,7 +6,7 @@ import (
 	"io"
 	"iter"
 
-	"textmill/daemon/input"
+	"textmill/input"
 	"textmill/jobs"
 )
 

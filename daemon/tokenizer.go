@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 
 	"textmill/config"
-	"textmill/daemon/engine"
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/tokenize"
 	"textmill/tokenize/sugarme"
+	"textmill/work/embedding"
 )
 
 // TokenizerOf is what models.<name>.tokenizer_engine makes of an embedding model's tokenizer; end gives back what it holds,
 // when nothing uses it any more.
-func TokenizerOf(ctx context.Context, cfg config.Config, spec *models.Spec, ours *tokenize.Tokenizer, log *slog.Logger) (t engine.Tokenizer, end func() error, err error) {
+func TokenizerOf(ctx context.Context, cfg config.Config, spec *models.Spec, ours *tokenize.Tokenizer, log *slog.Logger) (t embedding.Tokenizer, end func() error, err error) {
 	if cfg.Models[spec.Name].TokenizerEngine != config.EngineSugarme {
 		return ours, func() error { return nil }, nil
 	}
@@ -43,7 +43,7 @@ func (t libraryTokenizer) AppendBody(ids []int32, spans []tokenize.Span, text st
 	case err == nil:
 		return ids, spans, nil
 	case errors.Is(err, sugarme.ErrUnavailable):
-		return ids, spans, fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
+		return ids, spans, fmt.Errorf("%w: %w", embedding.ErrUnavailable, err)
 	case errors.Is(err, sugarme.ErrTimeout):
 		return ids, spans, &jobs.RecordError{Class: jobs.Timeout, Message: err.Error()}
 	}

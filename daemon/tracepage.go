@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"textmill/daemon/trace"
 	"textmill/jobs"
+	"textmill/work/trace"
 )
 
 // tracer tells what its model does with one text.

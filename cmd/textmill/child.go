@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"textmill/daemon/local"
+	"textmill/local"
 )
 
 // childCommand is what textmill starts of itself to have work done in a process of its own; nobody types it.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"textmill/client"
 	"textmill/config"
-	"textmill/daemon/client"
-	"textmill/daemon/local"
+	"textmill/local"
 )
 
 // completeWithin bounds what a shell waits for names that a daemon has to tell.

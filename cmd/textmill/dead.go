@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"textmill/client"
 	"textmill/config"
-	"textmill/daemon/client"
 )
 
 func deadCommand(s *settings) *cobra.Command {

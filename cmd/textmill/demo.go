@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"textmill/daemon/demo"
+	"textmill/cmd/textmill/demo"
 )
 
 func demoCommand(s *settings) *cobra.Command {

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"textmill/config"
-	"textmill/daemon/local"
+	"textmill/local"
 )
 
 func embedCommand(s *settings) *cobra.Command {

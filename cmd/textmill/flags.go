@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"textmill/client"
 	"textmill/config"
-	"textmill/daemon/client"
 )
 
 // require makes flags mandatory, as wrong usage rather than as a failure.

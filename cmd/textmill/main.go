@@ -12,10 +12,10 @@ import (
 	"strings"
 	"syscall"
 
+	"textmill/client"
 	"textmill/config"
-	"textmill/daemon/client"
-	"textmill/daemon/local"
-	"textmill/daemon/plain"
+	"textmill/local"
+	"textmill/plain"
 )
 
 // version is set by the linker.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"textmill/daemon/local"
+	"textmill/local"
 	"textmill/regular"
 )
 

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"textmill/daemon/local"
+	"textmill/local"
 )
 
 func modelsPullCommand(s *settings) *cobra.Command {

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"textmill/daemon/local"
+	"textmill/local"
 )
 
 func setupCommand(s *settings) *cobra.Command {

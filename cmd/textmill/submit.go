@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"textmill/client"
 	"textmill/config"
-	"textmill/daemon/client"
 )
 
 func submitCommand(s *settings) *cobra.Command {

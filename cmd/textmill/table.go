@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"textmill/daemon/local"
-	"textmill/daemon/plain"
+	"textmill/local"
+	"textmill/plain"
 )
 
 func tableCommand(s *settings) *cobra.Command {

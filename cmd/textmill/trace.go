@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"textmill/daemon/local"
+	"textmill/local"
 )
 
 func traceCommand(s *settings) *cobra.Command {

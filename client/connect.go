@@ -1,0 +1,94 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"textmill/config"
+	"textmill/daemon"
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/jobs/queue"
+	"textmill/models"
+	"textmill/work/embedding"
+)
+
+const (
+	connectWait = 5 * time.Second
+	// inFlightBytes bounds what a publisher holds of messages that the server has not confirmed.
+	inFlightBytes = 8 << 20
+)
+
+// Connect dials the server of nats.url, or of a daemon's embedded server when that is empty. A server that
+// does not answer within seconds is an error: unlike a daemon, a command does not wait for one.
+func Connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue.Queue, error) {
+	o, err := daemon.QueueOptions(cfg.NATS, log)
+	if err != nil {
+		return nil, err
+	}
+	o.Name, o.PublishBytes = "textmill client", inFlightBytes
+	remedy := "is nats.url right?"
+	if cfg.NATS.URL == "" {
+		remedy = "start textmill daemon, or set nats.url"
+	}
+	soon, cancel := context.WithTimeoutCause(ctx, connectWait, fmt.Errorf("no answer within %v; %s", connectWait, remedy))
+	defer cancel()
+	return queue.Connect(soon, o)
+}
+
+// Configure takes over what the configuration says about records, streams, models and tables.
+func (o *SubmitOptions) Configure(cfg config.Config) {
+	o.Limits = jobs.Limits{RecordsPerShard: cfg.Limits.RecordsPerShard, RecordBytes: int(cfg.Limits.RecordBytes)}
+	o.Input.MaxRecordBytes = int(cfg.Limits.RecordBytes)
+	o.Streams = queue.StreamOptions{MaxBytes: int64(cfg.NATS.JobsMaxBytes)}
+	for name := range cfg.Models {
+		spec, err := daemon.OpenBundle(cfg, name)
+		if err != nil { // the daemon says what is wrong with it
+			o.Local = append(o.Local, LocalModel{Name: name})
+			continue
+		}
+		o.Local = append(o.Local, localModel(name, spec))
+	}
+	bundles, _ := models.ListBundles(cfg.Home) // a bundle that cannot be opened is unknown here; `models list` says why
+	for _, b := range bundles {
+		o.Local = append(o.Local, localModel(b.Name, b))
+	}
+	if onThisMachine(cfg.NATS.URL) && !strings.Contains(cfg.Export.URI, "://") {
+		o.Tables = cfg.Export.URI
+	}
+}
+
+func localModel(name string, spec *models.Spec) LocalModel {
+	m := LocalModel{Name: name, Task: spec.Task, SHA256: spec.SHA256}
+	if spec.Task == jobs.TaskEmbed {
+		m.Check = func(params []byte) (export.Vectors, error) {
+			p, err := jobs.ParseEmbedParams(params)
+			if err != nil {
+				return export.Vectors{}, err
+			}
+			return embedding.Check(p, spec)
+		}
+	}
+	return m
+}
+
+// onThisMachine says that a server's daemons may well write to this machine's tables.
+func onThisMachine(natsURL string) bool {
+	if natsURL == "" {
+		return true
+	}
+	u, err := url.Parse(natsURL)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Queue is the connection that Connect makes, named here for commands.
+type Queue = queue.Queue

@@ -1,0 +1,140 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"textmill/input"
+	"textmill/jobs/queue"
+)
+
+// content is what inputs that can be read twice hold.
+type content struct {
+	shards, records int
+	prints          []fingerprint // of each shard
+}
+
+// fingerprint tells whether a shard is still the one that was read first.
+type fingerprint [8]byte
+
+var errChanged = errors.New("the input changes while it is read")
+
+// compare gives a function that takes the hashes of the shards as they are published, and refuses other ones.
+func (w *content) compare() func([sha256.Size]byte) error {
+	n := 0
+	return func(sum [sha256.Size]byte) error {
+		if w == nil {
+			return nil
+		}
+		if n >= len(w.prints) || w.prints[n] != fingerprint(sum[:8]) {
+			return errChanged
+		}
+		n++
+		return nil
+	}
+}
+
+// name gives the job its name, unless it has one.
+func (s *submission) name(ctx context.Context, q *queue.Queue, maxPayload int64, params []byte) error {
+	switch {
+	case s.o.Job != "":
+		return nil
+	case !s.src.repeatable():
+		s.o.Job = s.o.Dataset + "-" + strings.ReplaceAll(now().UTC().Format("20060102T150405.000000000Z"), ".", "-")
+		fmt.Fprintln(s.o.Stderr, "an input that cannot be read twice, without --job, cannot be resumed: run again, it would be another job")
+		return nil
+	}
+	if err := s.nameByContent(ctx, maxPayload); err != nil {
+		return fmt.Errorf("name the job: %w", err)
+	}
+	if q == nil {
+		return nil
+	}
+	return s.resumeOld(ctx, q, params)
+}
+
+// nameByContent reads the inputs once. Equal names stand for equal payloads in equal shards, for the same dataset and
+// params, which are in the payloads, and the same task and model.
+func (s *submission) nameByContent(ctx context.Context, maxPayload int64) error {
+	named := func(sum []byte) string { return s.o.Dataset + "-" + hex.EncodeToString(sum[:8]) }
+	c, err := s.cutter(named(make([]byte, sha256.Size)), maxPayload)
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "job 2\n%s\n%s\n%s\n", s.o.Task, s.o.Model, s.sha256)
+	w := &content{}
+	told := now()
+	c.emit = func(one shard) error {
+		sum := one.content(c.job)
+		h.Write(sum[:])
+		w.shards, w.records = w.shards+1, w.records+one.records
+		w.prints = append(w.prints, fingerprint(sum[:8]))
+		if now().Sub(told) > lineEvery {
+			told = now()
+			fmt.Fprintf(s.o.progress(), "%d records read to name the job by its content; --job NAME would spare that\n", w.records)
+		}
+		return context.Cause(ctx)
+	}
+	if err := errors.Join(s.src.each(func(it *input.Item) error { return c.add(it) }, c.flush), s.src.close()); err != nil {
+		return err
+	}
+	s.src = s.src.again()
+	s.whole, s.o.Job = w, named(h.Sum(nil))
+	return nil
+}
+
+// resumeOld goes on with a job that an earlier version has named, so that its rows are not made again. This is for one
+// version.
+func (s *submission) resumeOld(ctx context.Context, q *queue.Queue, params []byte) error {
+	if err := q.EnsureStreams(ctx, s.o.Streams); err != nil {
+		return err
+	}
+	if known, err := q.Knows(ctx, s.o.Job); err != nil || known {
+		return err
+	}
+	old, err := oldName(s.o, params)
+	if err != nil {
+		return fmt.Errorf("name the job as before: %w", err)
+	}
+	known, err := q.Knows(ctx, old)
+	if err == nil && known {
+		fmt.Fprintf(s.o.Stderr, "this job was begun under the name %s, which an earlier version derived from its files' times; it goes on under that name\n", old)
+		s.o.Job = old
+		if s.src.placed { // its shards hold lines without ids, and may be cut elsewhere
+			s.src.bare, s.whole = true, nil
+		}
+	}
+	return err
+}
+
+// oldName is the name before names depended on content: of the request and each file's path, size and time.
+func oldName(o SubmitOptions, paramsJSON []byte) (string, error) {
+	h := sha256.New()
+	part := func(s string) { fmt.Fprintf(h, "%d:%s\n", len(s), s) }
+	for _, s := range []string{o.Dataset, o.Task, o.Model, string(paramsJSON), o.Input.Format, o.Input.TextColumn, o.Input.IDColumn} {
+		part(s)
+	}
+	for _, f := range o.Files {
+		abs, err := filepath.Abs(f)
+		if err != nil {
+			return "", err
+		}
+		st, err := os.Stat(abs)
+		if err != nil {
+			return "", err
+		}
+		part(abs)
+		part(fmt.Sprintf("%d %d", st.Size(), st.ModTime().UnixNano()))
+	}
+	return o.Dataset + "-" + hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+func now() time.Time { return time.Now() }

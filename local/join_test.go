@@ -1,0 +1,192 @@
+package local
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"textmill/export"
+	"textmill/input"
+)
+
+// requestRows are the rows that the requests of an OpenAI-batch file come to, each chunk of a text a row of its own. The
+// vector tells text and chunk.
+func requestRows(t *testing.T, shard, file string, chunks int) []export.Row {
+	t.Helper()
+	r, err := input.NewReader(strings.NewReader(file), input.Options{Format: input.OpenAIBatch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []export.Row
+	for {
+		var it input.Item
+		if r.Next(&it) != nil {
+			return rows
+		}
+		row := export.Row{Job: "j", Shard: shard, RecordID: it.Record.ID, Task: "embed", Model: "m", Attributes: it.Record.Attributes}
+		if it.Record.Err != nil {
+			row.Error = it.Record.Err.String()
+			rows = append(rows, row)
+			continue
+		}
+		for c := range chunks {
+			row.Chunk, row.NTokens = export.Some(int32(c)), export.Some(int32(len(it.Record.Text)))
+			row.Embedding = []float32{float32(len(it.Record.Text)), float32(c)}
+			rows = append(rows, row)
+		}
+	}
+}
+
+func requestLine(id string, texts ...string) string {
+	list, err := json.Marshal(texts)
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Sprintf(`{"custom_id":%q,"method":"POST","url":"/v1/embeddings","body":{"input":%s}}`+"\n", id, list)
+}
+
+type embeddingAnswer struct {
+	ID       string
+	CustomID string `json:"custom_id"`
+	Response struct {
+		StatusCode int `json:"status_code"`
+		Body       struct {
+			Data []struct {
+				Index     int
+				Embedding []float32
+			}
+			Usage struct {
+				PromptTokens int `json:"prompt_tokens"`
+				TotalTokens  int `json:"total_tokens"`
+			}
+			Error struct{ Message, Code string }
+		}
+	}
+	Error *batchError
+}
+
+func embeddingAnswers(t *testing.T, dir string, budget int) []embeddingAnswer {
+	t.Helper()
+	var out bytes.Buffer
+	if err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, Out: &out, budget: budget}); err != nil {
+		t.Fatal(err)
+	}
+	var all []embeddingAnswer
+	ids := map[string]bool{}
+	for line := range strings.Lines(out.String()) {
+		var a embeddingAnswer
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			t.Fatal(err)
+		}
+		if ids[a.ID] {
+			t.Errorf("two lines have the id %s", a.ID)
+		}
+		ids[a.ID] = true
+		all = append(all, a)
+	}
+	slices.SortFunc(all, func(a, b embeddingAnswer) int { return strings.Compare(a.CustomID, b.CustomID) })
+	return all
+}
+
+// A request with a list of inputs has one answer, its data in the list's order, wherever in the table its rows lie and however
+// little memory there is.
+func TestExportJoinsListInputs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, chunks := range []int{1, 3} {
+		var file strings.Builder
+		for r := range 300 {
+			texts := make([]string, r%5+1)
+			for i := range texts {
+				texts[i] = strings.Repeat("x", 10*r+i+1)
+			}
+			file.WriteString(requestLine(fmt.Sprintf("r%03d", r), texts...))
+		}
+		rows := requestRows(t, "0", file.String(), chunks)
+		rng.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+		dir := makeTable(t, export.EmbeddingFloat32, rows[:100], rows[100:101], rows[101:])
+		for _, budget := range []int{0, 100_000, 20_000} {
+			answers := embeddingAnswers(t, dir, budget)
+			if len(answers) != 300 {
+				t.Fatalf("%d answers", len(answers))
+			}
+			for r, a := range answers {
+				n, tokens := r%5+1, 0
+				if a.CustomID != fmt.Sprintf("r%03d", r) || a.Error != nil || a.Response.StatusCode != 200 || len(a.Response.Body.Data) != n*chunks {
+					t.Fatalf("budget %d, %d chunks: %+v", budget, chunks, a)
+				}
+				for k, d := range a.Response.Body.Data {
+					i, c := k/chunks, k%chunks
+					want := i
+					if n == 1 {
+						want = c
+					}
+					if d.Index != want || d.Embedding[0] != float32(10*r+i+1) || d.Embedding[1] != float32(c) {
+						t.Errorf("budget %d, %s: data[%d] is %+v", budget, a.CustomID, k, d)
+					}
+					tokens += 10*r + i + 1
+				}
+				if a.Response.Body.Usage.PromptTokens != tokens || a.Response.Body.Usage.TotalTokens != tokens {
+					t.Errorf("%s: usage %+v, want %d", a.CustomID, a.Response.Body.Usage, tokens)
+				}
+			}
+		}
+	}
+}
+
+// As with OpenAI, a request fails whole when one of its inputs does.
+func TestExportOfAListThatFailedInPart(t *testing.T) {
+	rows := requestRows(t, "0", requestLine("bad", "a", "bb", "ccc")+requestLine("good", "a", "bb")+requestLine("gone", "a", "bb", "c")+requestLine("first gone", "a", "bb")+requestLine("end gone", "a", "bb"), 1)
+	rows[1] = export.Row{Job: "j", Shard: "0", RecordID: rows[1].RecordID, Attributes: rows[1].Attributes, Task: "embed", Model: "m", Error: "too_long: text: 9 tokens exceed"}
+	kept := slices.Concat(rows[:6], rows[7:8], rows[9:11]) // without gone's second, the first of "first gone", and the second of "end gone"
+	answers := embeddingAnswers(t, makeTable(t, export.EmbeddingFloat32, kept), 0)
+	want := map[string]string{"bad": "too_long 400 input[1]: text: 9 tokens exceed", "good": "", "gone": "incomplete 500 input[1] of 3 is not in the table",
+		"first gone": "incomplete 500 input[0] of 2 is not in the table", "end gone": "incomplete 500 input[1] of 2 is not in the table"}
+	if len(answers) != len(want) {
+		t.Fatalf("%+v", answers)
+	}
+	for _, a := range answers {
+		got := ""
+		if a.Error != nil {
+			got = fmt.Sprint(a.Error.Code, " ", a.Response.StatusCode, " ", a.Error.Message)
+			if b := a.Response.Body; len(b.Data) > 0 || b.Error.Code != a.Error.Code || b.Error.Message != a.Error.Message {
+				t.Errorf("%s: body %+v", a.CustomID, b)
+			}
+		}
+		if got != want[a.CustomID] {
+			t.Errorf("%s: %q, want %q", a.CustomID, got, want[a.CustomID])
+		}
+	}
+}
+
+// Two files may hold the same request at the same place, and a custom_id may look like the id of another one's input.
+func TestExportKeepsRequestsApart(t *testing.T) {
+	twice := requestLine("a", "x", "yy")
+	rows := slices.Concat(requestRows(t, "0", twice+requestLine("a#input[1]", "zzz"), 1), requestRows(t, "1", twice, 1), requestRows(t, "2", requestLine("a", "xxxx", "yyyyy"), 1))
+	plain := export.Row{Job: "j", Shard: "3", RecordID: "a#input[0]", Task: "embed", Model: "m", Embedding: []float32{7}, Chunk: export.Some[int32](0),
+		Attributes: map[string]string{input.PartAttribute: `{"custom_id":"b","index":0,"inputs":2,"request":"r"}`}}
+	answers := embeddingAnswers(t, makeTable(t, export.EmbeddingFloat32, append(rows, plain)), 0)
+	got := map[string][]int{}
+	for _, a := range answers {
+		got[a.CustomID] = append(got[a.CustomID], len(a.Response.Body.Data))
+	}
+	if len(answers) != 5 || fmt.Sprint(got) != "map[a:[2 2 2] a#input[0]:[1] a#input[1]:[1]]" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestExportLeavesNoFiles(t *testing.T) {
+	dir := makeTable(t, export.EmbeddingFloat32, requestRows(t, "0", requestLine("a", "x", "yy")+requestLine("b", "x"), 2))
+	file := filepath.Join(t.TempDir(), "out.jsonl")
+	if err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file, budget: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) != 1 {
+		t.Errorf("%v, %v", left, err)
+	}
+}

@@ -1,0 +1,112 @@
+package local
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"textmill/config"
+	"textmill/daemon"
+	"textmill/models"
+	"textmill/plain"
+)
+
+// known lists the models of the configuration and of the cache; what cannot be opened is an error beside them.
+func known(cfg config.Config) ([]*models.Spec, []error) {
+	specs, errs := models.ListBundles(cfg.Home)
+	inCache := map[string]bool{}
+	for _, s := range specs {
+		inCache[s.Name] = true
+	}
+	for name, m := range cfg.Models {
+		if m.Path == "" || inCache[name] && m.Path == models.BundleDir(cfg.Home, name) {
+			continue
+		}
+		s, err := daemon.OpenBundle(cfg, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		specs = append(slices.DeleteFunc(specs, func(o *models.Spec) bool { return o.Name == name }), s)
+	}
+	slices.SortFunc(specs, func(a, b *models.Spec) int { return strings.Compare(a.Name, b.Name) })
+	return specs, errs
+}
+
+// ModelNames are the names of the models of the configuration and of the cache, which need not be whole.
+func ModelNames(cfg config.Config) []string {
+	names := slices.Collect(maps.Keys(cfg.Models))
+	entries, err := os.ReadDir(filepath.Join(cfg.Home, "models"))
+	if err != nil {
+		return names // none yet
+	}
+	for _, e := range entries {
+		if name := e.Name(); models.ValidName(name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// bundle opens a model by name, and says what there is when it is not there.
+func bundle(cfg config.Config, name string) (*models.Spec, error) {
+	dir := cfg.Models[name].Path
+	if dir == "" {
+		dir = models.BundleDir(cfg.Home, name)
+	}
+	if _, err := os.Stat(dir); !models.ValidName(name) || errors.Is(err, fs.ErrNotExist) {
+		names := ModelNames(cfg)
+		meant := ""
+		if near := config.Nearest(name, names); near != "" {
+			meant = "; did you mean " + near + "?"
+		}
+		return nil, fmt.Errorf("there is no model %q%s (%s has: %s); run textmill setup, or textmill models pull",
+			name, meant, filepath.Join(cfg.Home, "models"), cmp.Or(strings.Join(names, ", "), "none"))
+	}
+	return daemon.OpenBundle(cfg, name)
+}
+
+// ListModels writes the models that can be run.
+func ListModels(cfg config.Config, out io.Writer, asJSON bool) error {
+	specs, errs := known(cfg)
+	if asJSON {
+		for _, s := range specs {
+			if err := writeJSON(out, answerOf(s)); err != nil {
+				return err
+			}
+		}
+		return errors.Join(errs...)
+	}
+	if len(specs) == 0 && len(errs) == 0 {
+		return fmt.Errorf("no models in %s; run textmill setup, or textmill models pull", filepath.Join(cfg.Home, "models"))
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tTASK\tDIM\tMAX LENGTH\tPOOLING\tSIZE\tMODEL SHA256")
+	for _, s := range specs {
+		a := answerOf(s)
+		dim, pooling := "-", "-"
+		if a.embedModel != nil {
+			dim, pooling = strconv.Itoa(a.Dim), a.Pooling
+		}
+		errs = append(errs, plain.Row(w, a.Name, a.Task, dim, a.MaxLength, pooling, fmt.Sprintf("%d MB", (a.Bytes+500_000)/1_000_000), a.SHA256[:min(12, len(a.SHA256))]))
+	}
+	return errors.Join(w.Flush(), errors.Join(errs...))
+}
+
+// writeJSON writes v as one line, without escapes that only HTML needs.
+func writeJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,208 @@
+// Package embedding turns records into rows with one embedding model: it
+// tokenizes them, gathers them into length-sorted batches, runs the batches
+// and assembles the rows.
+package embedding
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/models"
+	"textmill/tokenize"
+)
+
+// embedder runs one padded batch. Calls may overlap, up to Workers of them.
+type embedder interface {
+	Embed(ctx context.Context, rows []models.Row) ([]models.Vector, error)
+	Workers() int
+	BatchTokens() int
+}
+
+// A Tokenizer turns text into what the model runs. An error of AppendBody is the record's, and with a class of its own where
+// it is a *jobs.RecordError; ErrUnavailable is nobody's.
+type Tokenizer interface {
+	AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span, error)
+	AppendInput(ids, typeIDs, body []int32) ([]int32, []int32)
+	NumSpecial() int
+}
+
+// Options describes the model that an Engine runs.
+type Options struct {
+	Spec      *models.Spec
+	Embedder  embedder
+	Tokenizer Tokenizer
+	// WindowTokens bounds the tokens gathered for sorting; 0 means 64 batches.
+	WindowTokens int
+	// RunTimeout ends a model run that takes longer; 0 means never.
+	RunTimeout time.Duration
+	// Observe, when set, is told of every batch that ran.
+	Observe func(BatchStats)
+}
+
+// BatchStats describes one model run.
+type BatchStats struct {
+	Rows, Tokens, PaddedTokens int
+	Took                       time.Duration
+}
+
+// Task is one record and where its rows go. Done is called exactly once, from
+// a goroutine of the engine, with the record's rows in chunk order; a record
+// that failed gives one row whose Error is set. Done gets nil rows only when
+// the engine was stopped before the record was through.
+type Task struct {
+	Record jobs.Record
+	Plan   *Plan
+	Done   func(rows []export.Row)
+}
+
+// ErrClosed is returned by Do after Close.
+var ErrClosed = errors.New("engine is closed")
+
+// ErrUnavailable is the class of a Tokenizer's failures that no record is to blame for: records are handed back as by Stop.
+var ErrUnavailable = errors.New("the tokenizer is not available")
+
+// unavailable is what encode answers for a record that ErrUnavailable kept from being tokenized.
+var unavailable = &jobs.RecordError{Class: jobs.ModelFailed, Message: ErrUnavailable.Error()}
+
+// Engine runs one model. Its methods are safe for concurrent use.
+type Engine struct {
+	opts     Options
+	tok      Tokenizer
+	window   *window
+	capacity int64 // of space, in bytes of text
+	space    *semaphore.Weighted
+
+	in      chan *record
+	running context.Context
+	stop    context.CancelFunc
+	encoded sync.WaitGroup // tokenizing goroutines
+	ran     sync.WaitGroup // workers
+	feeding sync.RWMutex   // held for reading while Do sends on in
+	closed  bool
+}
+
+// record is a task on its way through the engine.
+type record struct {
+	task    Task
+	cost    int64
+	waiting int // items not yet in a batch that runs; under window order only workers touch it
+
+	mu      sync.Mutex
+	rows    []export.Row // by chunk
+	pending int          // rows still to come
+}
+
+// bytesPerToken turns a window measured in tokens into bytes of text, which is
+// what is known before tokenization.
+const bytesPerToken = 4
+
+// New starts the goroutines of an engine.
+func New(o Options) *Engine {
+	if o.WindowTokens == 0 {
+		o.WindowTokens = 64 * o.Embedder.BatchTokens()
+	}
+	e := &Engine{
+		opts:     o,
+		tok:      o.Tokenizer,
+		window:   newWindow(o.Embedder.BatchTokens()),
+		capacity: int64(o.WindowTokens) * bytesPerToken,
+		in:       make(chan *record, 256),
+	}
+	e.space = semaphore.NewWeighted(e.capacity)
+	e.running, e.stop = context.WithCancel(context.Background())
+	for range runtime.GOMAXPROCS(0) {
+		e.encoded.Go(e.encodeLoop)
+	}
+	for range max(o.Embedder.Workers(), 1) {
+		e.ran.Go(e.runLoop)
+	}
+	return e
+}
+
+// Do accepts a record, waiting while the window is full. An error means that
+// Done will not be called.
+func (e *Engine) Do(ctx context.Context, t Task) error {
+	r := &record{task: t, cost: min(cost(t.Record), e.capacity)}
+	if err := e.space.Acquire(ctx, r.cost); err != nil {
+		return err
+	}
+	e.feeding.RLock()
+	defer e.feeding.RUnlock()
+	if e.closed {
+		e.space.Release(r.cost)
+		return ErrClosed
+	}
+	e.in <- r
+	return nil
+}
+
+// Close refuses further records, finishes those accepted, and returns when all
+// their Done calls have returned.
+func (e *Engine) Close() {
+	e.feeding.Lock()
+	if !e.closed {
+		e.closed = true
+		close(e.in)
+	}
+	e.feeding.Unlock()
+	e.encoded.Wait()
+	e.window.close()
+	e.ran.Wait()
+	e.stop()
+}
+
+// Stop ends runs in progress. Records that were not through get Done(nil), as
+// do all that follow; Close is still owed.
+func (e *Engine) Stop() { e.stop() }
+
+func (e *Engine) encodeLoop() {
+	var s scratch
+	for r := range e.in {
+		if e.running.Err() != nil || r.task.Plan.about.Dropped() {
+			e.drop(r)
+			continue
+		}
+		items, failure := []*item(nil), lacksText(r.task.Record)
+		if failure == nil {
+			failure = r.task.Plan.failure
+		}
+		if failure == nil {
+			items, failure = e.encode(&s, r)
+		}
+		if failure == unavailable {
+			e.drop(r)
+			continue
+		}
+		if failure != nil {
+			e.space.Release(r.cost)
+			r.task.Done([]export.Row{e.errorRow(r, failure)})
+			continue
+		}
+		r.waiting, r.pending = len(items), len(items)
+		r.rows = make([]export.Row, len(items))
+		e.window.add(items...)
+		s.shrink()
+	}
+}
+
+// drop ends a record that the engine was stopped before.
+func (e *Engine) drop(r *record) {
+	e.space.Release(r.cost)
+	r.task.Done(nil)
+}
+
+// maxScratch bounds what one very long text leaves behind, in tokens.
+const maxScratch = 1 << 20
+
+func (s *scratch) shrink() {
+	if cap(s.ids) > maxScratch {
+		*s = scratch{}
+	}
+}

@@ -1,0 +1,58 @@
+package embedding
+
+import (
+	"strings"
+
+	"textmill/jobs"
+	"textmill/models"
+	"textmill/tokenize"
+)
+
+// An Input is a record as the model takes it.
+type Input struct {
+	Text    string // prompt and text, as they are tokenized
+	Row     models.Row
+	Spans   []tokenize.Span // of each token, in characters of Text; [0,0] for special tokens
+	Dropped int             // tokens of the text that were cut off
+	Vector  models.VectorParams
+}
+
+// Input prepares a record of one row, and does not run it.
+func (e *Engine) Input(r jobs.Record, p *Plan) (Input, *jobs.RecordError) {
+	if p.failure != nil {
+		return Input{}, p.failure
+	}
+	if err := lacksText(r); err != nil {
+		return Input{}, err
+	}
+	if p.chunkSize > 0 {
+		return Input{}, &jobs.RecordError{Class: jobs.InvalidParam, Message: "chunk_size: only one row can be looked at; leave it out"}
+	}
+	var s scratch
+	items, failure := e.encode(&s, &record{task: Task{Record: r, Plan: p}})
+	if failure != nil {
+		return Input{}, failure
+	}
+	it := items[0]
+	in := Input{Text: p.prompt + r.Text, Dropped: it.dropped, Vector: p.vector}
+	if e.opts.Spec.Lowercase {
+		in.Text = strings.ToLower(in.Text)
+	}
+	in.Row = models.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
+	spans := s.spans[:len(it.ids)-e.tok.NumSpecial()]
+	if p.truncate == truncateLeft {
+		spans = s.spans[it.dropped:]
+	}
+	in.Spans = make([]tokenize.Span, len(it.ids))
+	marks := make([]int32, len(spans))
+	for i := range marks {
+		marks[i] = int32(-1 - i) // no token has such an ID
+	}
+	placed, _ := e.tok.AppendInput(nil, nil, marks)
+	for i, mark := range placed {
+		if mark < 0 {
+			in.Spans[i] = spans[-1-mark]
+		}
+	}
+	return in, nil
+}

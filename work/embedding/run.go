@@ -1,0 +1,155 @@
+package embedding
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"textmill/crash"
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/models"
+)
+
+func (e *Engine) runLoop() {
+	for {
+		batch, ok := e.window.take()
+		if !ok {
+			return
+		}
+		e.free(batch)
+		e.runSplit(batch)
+	}
+}
+
+// free gives the space of records that have left the window to new ones.
+func (e *Engine) free(batch []*item) {
+	for _, it := range batch {
+		r := it.rec
+		r.mu.Lock()
+		r.waiting--
+		last := r.waiting == 0
+		r.mu.Unlock()
+		if last {
+			e.space.Release(r.cost)
+		}
+	}
+}
+
+// runSplit runs a batch. One that fails as a whole is halved until the failure
+// is down to single records, so that neighbours are unharmed. A single one that took too long is run once more: the whole
+// process may have been stopped meanwhile.
+func (e *Engine) runSplit(batch []*item) {
+	vectors, err := e.run(batch)
+	if len(batch) == 1 && errors.Is(err, context.DeadlineExceeded) && e.running.Err() == nil {
+		vectors, err = e.run(batch)
+	}
+	switch {
+	case err == nil:
+		for i, it := range batch {
+			e.finish(it, vectors[i])
+		}
+	case e.running.Err() != nil:
+		for _, it := range batch {
+			e.abandon(it)
+		}
+	case len(batch) > 1:
+		e.runSplit(batch[:len(batch)/2])
+		e.runSplit(batch[len(batch)/2:])
+	default:
+		e.settle(batch[0], e.errorRow(batch[0].rec, runFailure(err)))
+	}
+}
+
+func (e *Engine) run(batch []*item) ([]models.Vector, error) {
+	ctx := e.running
+	if e.opts.RunTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, e.opts.RunTimeout)
+		defer cancel()
+	}
+	rows := make([]models.Row, len(batch))
+	var tokens, longest int
+	for i, it := range batch {
+		p := it.rec.task.Plan
+		rows[i] = models.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
+		crash.Run(it.ids)
+		tokens += len(it.ids)
+		longest = max(longest, len(it.ids))
+	}
+	begun := time.Now()
+	vectors, err := e.opts.Embedder.Embed(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	if e.opts.Observe != nil {
+		e.opts.Observe(BatchStats{Rows: len(batch), Tokens: tokens, PaddedTokens: longest * len(batch), Took: time.Since(begun)})
+	}
+	return vectors, nil
+}
+
+// runFailure is the class under which a record that the model cannot run is
+// reported.
+func runFailure(err error) *jobs.RecordError {
+	class := jobs.ModelFailed
+	switch {
+	case errors.Is(err, models.ErrOutOfMemory):
+		class = jobs.OutOfMemory
+	case errors.Is(err, context.DeadlineExceeded):
+		class = jobs.Timeout
+	}
+	return &jobs.RecordError{Class: class, Message: err.Error()}
+}
+
+// finish makes the row of an item from its vector; no vector means that the
+// model gave numbers that are none.
+func (e *Engine) finish(it *item, v models.Vector) {
+	if v == nil {
+		e.settle(it, e.errorRow(it.rec, &jobs.RecordError{Class: jobs.NaN, Message: "the model gave NaN or infinity for this text"}))
+		return
+	}
+	row, err := e.row(it, v)
+	if err != nil {
+		row = e.errorRow(it.rec, &jobs.RecordError{Class: jobs.InvalidParam, Message: err.Error()})
+	}
+	e.settle(it, row)
+}
+
+// settle files one row of a record, and hands all of them over with the last.
+func (e *Engine) settle(it *item, row export.Row) {
+	r := it.rec
+	r.mu.Lock()
+	if r.rows != nil {
+		r.rows[it.chunk] = row
+	}
+	r.pending--
+	last, rows := r.pending == 0, r.rows
+	r.mu.Unlock()
+	if last {
+		r.task.Done(oneError(rows))
+	}
+}
+
+// abandon files an item whose run was ended by Abort: its record has no rows.
+func (e *Engine) abandon(it *item) {
+	r := it.rec
+	r.mu.Lock()
+	r.rows = nil
+	r.pending--
+	last := r.pending == 0
+	r.mu.Unlock()
+	if last {
+		r.task.Done(nil)
+	}
+}
+
+// oneError keeps a record that failed to one row: the first error among its
+// chunks.
+func oneError(rows []export.Row) []export.Row {
+	for i := range rows {
+		if rows[i].Error != "" {
+			return rows[i : i+1]
+		}
+	}
+	return rows
+}
