@@ -15,7 +15,7 @@ import (
 func TestAPublisherWhoMayNotReadEvents(t *testing.T) {
 	t.Setenv("TEXTMILL_NATS_PASSWORD", "one")
 	t.Setenv("TEAM_A_NATS_PASSWORD", "two")
-	url := users.Server(t, "../../deploy/nats-permissions.conf")
+	url := users.Server(t, "../deploy/nats-permissions.conf")
 	dial := func(user, password string) *queue.Queue {
 		q, err := queue.Connect(t.Context(), queue.Options{URL: url, User: user, Password: password,
 			InboxPrefix: "_INBOX_" + user, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})

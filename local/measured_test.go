@@ -23,7 +23,7 @@ func TestInspectShowsWhatWasMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"llama", "bert"} {
-		_, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join("../../models/checkpoint/testdata/tiny", name),
+		_, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join("../models/checkpoint/testdata/tiny", name),
 			Dir: filepath.Join(cfg.Home, "models"), Name: name, Precision: checkpoint.Q4})
 		if err != nil {
 			t.Fatal(err)
