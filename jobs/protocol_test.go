@@ -14,7 +14,7 @@ func schema(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	s, err := c.Compile("../docs/schema/" + name)
+	s, err := c.Compile("../docs/reference/schema/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func accepts(t *testing.T, s *jsonschema.Schema, raw string) error {
 // The schemas that foreign clients are given say what the decoder takes, and what events look like.
 func TestSchemasDescribeTheProtocol(t *testing.T) {
 	job, event := schema(t, "job.schema.json"), schema(t, "event.schema.json")
-	record, err := jsonschema.NewCompiler().Compile("../docs/schema/job.schema.json#/$defs/record")
+	record, err := jsonschema.NewCompiler().Compile("../docs/reference/schema/job.schema.json#/$defs/record")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestSchemasDescribeTheProtocol(t *testing.T) {
 
 // What the page on the protocol shows can be decoded.
 func TestExamplesOfTheProtocol(t *testing.T) {
-	page, err := os.ReadFile("../docs/protocol.md")
+	page, err := os.ReadFile("../docs/reference/protocol.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func (l *patternLine) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, &[2]any{&l.pattern, &l.cases})
 }
 
-// limits are what docs/limits.md says that patterns may not hold.
+// limits are what docs/reference/limits.md says that patterns may not hold.
 var limits = []string{"back-references", "calls of groups", "conditions are", "absence operators", "callouts", "look-behind of varying length with", `\K in`,
 	"also one ligature or letter", "several letters, such as", "one with its neighbours", "single byte of UTF-8", "is not supported here",
 	"before && or", "then .* under (?m)", "captures in negative look-behind", "property", "options", "too large once"}
