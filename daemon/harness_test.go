@@ -54,6 +54,12 @@ type running struct {
 
 func start(t *testing.T, cfg config.Config) *running {
 	t.Helper()
+	return startChanged(t, cfg, func(*Daemon) {})
+}
+
+// startChanged changes a daemon before it runs.
+func startChanged(t *testing.T, cfg config.Config, change func(*Daemon)) *running {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{t: t, stop: stop, ended: make(chan error, 1), events: make(chan jobs.Event, 10_000), log: &bytes.Buffer{}}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
@@ -61,6 +67,7 @@ func start(t *testing.T, cfg config.Config) *running {
 	if r.daemon, err = New(ctx, cfg, log, "test"); err != nil {
 		t.Fatal(err)
 	}
+	change(r.daemon)
 	go func() { r.ended <- r.daemon.Run(ctx) }()
 	if r.queue, err = queue.Connect(ctx, queue.Options{URL: r.daemon.NATSURL(), Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)

@@ -198,7 +198,7 @@ func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) 
 	s := &server{
 		spec: spec, queue: d.queue, tracker: d.tracker, ledger: d.ledger, committers: d.lanes, settler: d.settler, cancels: d.cancels,
 		source: src, log: d.log, alone: &d.alone, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
-		consumers: map[string]*subject{}, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
+		consumers: map[string]*subject{}, most: maxConsumers, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
 	}
 	open := d.openEmbedder
 	if spec.Task == models.TaskGenerate {

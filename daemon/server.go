@@ -24,7 +24,7 @@ const (
 	turnMessages = 128
 	// retireAfter is how long a subject without messages keeps its consumer.
 	retireAfter = time.Minute
-	// maxConsumers bounds the subjects that one model serves at a time.
+	// maxConsumers is how many subjects one model serves in a round; where more have messages, they come in turn.
 	maxConsumers = 512
 	// retireAtOnce bounds how many consumers go between two rounds, which wait meanwhile.
 	retireAtOnce = 16
@@ -62,6 +62,8 @@ type server struct {
 	log        *slog.Logger
 
 	consumers map[string]*subject
+	most      int // subjects that are served in a round
+	free      int // places in this one
 	turns     turns
 	again     chan *queue.Delivery // duplicates whose leader has been settled
 	stopped   chan struct{}        // closed when nothing more is taken
@@ -70,7 +72,8 @@ type server struct {
 // subject is one job's subject with its consumer.
 type subject struct {
 	consumer *queue.Consumer
-	seen     time.Time // when it last had messages
+	place    int       // the round since which it is served; 0 where it is not, and its consumer is only to be removed
+	seen     time.Time // when it last had a turn, or could not be removed
 	refused  bool      // another model's weights serve it
 }
 
@@ -113,10 +116,11 @@ func (s *server) round(ctx, work context.Context) bool {
 		}
 		return false
 	}
-	for _, name := range surplus(s.consumers, states, maxConsumers) {
+	for _, name := range surplus(s.consumers, states, s.most) {
 		s.drop(ctx, name)
 	}
 	s.turns.order(states, s.consumers)
+	s.free = s.most - places(s.consumers)
 	took := false
 	for _, state := range states {
 		if ctx.Err() != nil {
@@ -166,19 +170,13 @@ func (s *server) takeAgain(work context.Context) {
 // turn fetches what one subject may have in a round.
 func (s *server) turn(ctx context.Context, name string) []*queue.Delivery {
 	sub := s.consumers[name]
-	if sub == nil {
-		if len(s.consumers) >= maxConsumers {
+	if sub.waits() {
+		if s.free == 0 {
 			return nil
 		}
-		consumer, err := s.queue.Consumer(ctx, name, s.spec.SHA256)
-		if err != nil {
-			s.log.Error("subject not served", "subject", name, "error", err.Error())
-			if !errors.Is(err, queue.ErrOtherModel) {
-				return nil
-			}
+		if sub = s.open(ctx, name); sub == nil {
+			return nil
 		}
-		sub = &subject{consumer: consumer, refused: err != nil}
-		s.consumers[name] = sub
 	}
 	sub.seen = time.Now()
 	if sub.refused || s.feeder != nil && s.feeder.full(name) {
@@ -190,6 +188,24 @@ func (s *server) turn(ctx context.Context, name string) []*queue.Delivery {
 		delete(s.consumers, name)
 	}
 	return deliveries
+}
+
+// open gives a subject its consumer and a place; nil where there is no consumer.
+func (s *server) open(ctx context.Context, name string) *subject {
+	consumer, err := s.queue.Consumer(ctx, name, s.spec.SHA256)
+	if err != nil {
+		s.log.Error("subject not served", "subject", name, "error", err.Error())
+		if !errors.Is(err, queue.ErrOtherModel) {
+			return nil
+		}
+	}
+	sub := &subject{consumer: consumer, refused: err != nil}
+	if !sub.refused {
+		sub.place = s.turns.enter(name)
+		s.free--
+	}
+	s.consumers[name] = sub
+	return sub
 }
 
 // retire removes the consumers of subjects that have been empty for long.
@@ -206,16 +222,22 @@ func (s *server) retire(ctx context.Context) {
 	}
 }
 
-// drop gives a consumer up, and removes it unless another daemon's work is on it.
+// drop takes a subject's place, and removes its consumer unless work is on it, this daemon's or another's, or waits: then that is
+// tried again later.
 func (s *server) drop(ctx context.Context, name string) {
 	sub := s.consumers[name]
-	delete(s.consumers, name)
-	if sub.refused {
-		return
+	removed, err := sub.refused, error(nil)
+	if !removed {
+		removed, err = sub.consumer.Remove(ctx)
 	}
-	if _, err := sub.consumer.Remove(ctx); err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		s.log.Warn("remove idle consumer", "subject", name, "error", err.Error())
 	}
+	if removed {
+		delete(s.consumers, name)
+		return
+	}
+	sub.place, sub.seen = 0, time.Now()
 }
 
 func (s *server) handBack(ctx context.Context, d *queue.Delivery) {

@@ -4,16 +4,20 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/work/rows"
 )
 
 // More jobs than there may be consumers, one after the other, must not wait until the first consumers have been idle for long.
 func TestIdleConsumersMakeRoom(t *testing.T) {
 	now := time.Now()
-	consumers := map[string]*subject{"idle": {seen: now.Add(-2 * time.Second)}, "longest idle": {seen: now.Add(-3 * time.Second)}, "busy": {seen: now.Add(-9 * time.Second)}}
+	consumers := map[string]*subject{"idle": {place: 1, seen: now.Add(-2 * time.Second)}, "longest idle": {place: 2, seen: now.Add(-3 * time.Second)},
+		"busy": {place: 1, seen: now.Add(-9 * time.Second)}, "of another model": {refused: true}, "without a place": {seen: now}}
 	var states []queue.SubjectState
 	for _, name := range []string{"busy", "new", "newer", "newest"} {
 		states = append(states, queue.SubjectState{Subject: name})
@@ -27,7 +31,7 @@ func TestIdleConsumersMakeRoom(t *testing.T) {
 		{states: 2, most: 4, want: nil},
 		{states: 2, most: 3, want: []string{"longest idle"}},
 		{states: 3, most: 3, want: []string{"longest idle", "idle"}},
-		{states: 4, most: 3, want: []string{"longest idle", "idle"}},
+		{states: 4, most: 3, want: []string{"longest idle", "idle", "busy"}},
 	} {
 		if got := surplus(consumers, states[:c.states], c.most); !slices.Equal(got, c.want) {
 			t.Errorf("%d subjects, at most %d consumers: %v goes, want %v", c.states, c.most, got, c.want)
@@ -49,14 +53,14 @@ func TestLateNamesHaveTheirTurn(t *testing.T) {
 			states = append(states, queue.SubjectState{Subject: name})
 		}
 		for _, name := range surplus(s.consumers, states, most) {
-			delete(s.consumers, name)
+			s.consumers[name].place = 0
 		}
 		s.turns.order(states, s.consumers)
 		for _, state := range states {
-			if s.consumers[state.Subject] == nil && len(s.consumers) >= most {
+			if s.consumers[state.Subject].waits() && places(s.consumers) >= most {
 				continue
 			}
-			s.consumers[state.Subject] = &subject{seen: time.Now()}
+			s.consumers[state.Subject] = &subject{place: s.turns.enter(state.Subject), seen: time.Now()}
 			waits = slices.DeleteFunc(waits, func(n string) bool { return n == state.Subject })
 		}
 		if !slices.Contains(waits, "zzz") {
@@ -73,7 +77,7 @@ func TestWhoHasWaitedLongestComesFirst(t *testing.T) {
 		for _, name := range names {
 			states = append(states, queue.SubjectState{Subject: name})
 		}
-		all.order(states, map[string]*subject{"has one": {}})
+		all.order(states, map[string]*subject{"has one": {place: 1}})
 		names = names[:0]
 		for _, s := range states {
 			names = append(names, s.Subject)
@@ -91,6 +95,68 @@ func TestWhoHasWaitedLongestComesFirst(t *testing.T) {
 	} {
 		if got := order(slices.Clone(c.names)...); got != c.want {
 			t.Errorf("of %v: %s, want %s", c.names, got, c.want)
+		}
+	}
+}
+
+// recorder notes whose records reach a model, in their order.
+type recorder struct {
+	worker
+	mu   sync.Mutex
+	jobs []string
+}
+
+func (r *recorder) Work(s *jobs.Shard, o rows.Origin) rows.Work {
+	r.mu.Lock()
+	r.jobs = append(r.jobs, o.Job)
+	r.mu.Unlock()
+	return r.worker.Work(s, o)
+}
+
+// Where more jobs have long queues than there may be consumers, each has its turn before any has a second one, and nothing is lost or
+// left behind by those that make room.
+func TestLongQueuesMakeRoomForEachOther(t *testing.T) {
+	const most, long = 2, turnMessages + 8
+	cfg := testConfig(t)
+	before := beforehand(t, &cfg)
+	offer := func(job string, shard int) {
+		m := queue.JobMessage{Subject: embedSubject + "." + job, Data: fmt.Appendf(nil, `{"job":%q,"shard":%d,"dataset":"turns","records":[{"id":"%[1]s-%[2]d","text":"a"}]}`, job, shard)}
+		if err := before.queue.PublishJob(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for shard := range long {
+		for job := range 3*most - 1 {
+			offer(fmt.Sprint("long-", job), shard)
+		}
+	}
+	offer("small", 0)
+	if err := before.queue.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var seen recorder
+	r := startChanged(t, cfg, func(d *Daemon) {
+		s := d.servers[0]
+		seen.worker, s.most = s.engine, most
+		s.engine = &seen
+	})
+	committed := map[string]bool{}
+	for len(committed) < long*(3*most-1)+1 {
+		e := r.await(jobs.EventCommitted)
+		committed[e.Job+"/"+e.Shard] = true
+	}
+	r.drain()
+
+	turns := map[string]int{}
+	for i, job := range seen.jobs {
+		if turns[job]++; turns[job] > turnMessages && len(turns) < 3*most {
+			t.Fatalf("record %d is the second turn of %s; by then only %v had one", i, job, turns)
+		}
+	}
+	for job := range turns {
+		subject := embedSubject + "." + job
+		if _, err := before.queue.Consumer(t.Context(), subject, "of no model"); err != nil && r.daemon.servers[0].consumers[subject] == nil {
+			t.Errorf("the daemon has forgotten a consumer of %s, which nobody will remove: %v", job, err)
 		}
 	}
 }

@@ -14,13 +14,14 @@ type turns struct {
 	since map[string]int
 }
 
-// order sorts the subjects with messages: those that have a consumer, then the others, those that have waited longest first.
+// order sorts the subjects with messages: those that have a consumer's place or need none, then the others, those that have waited
+// longest first.
 func (t *turns) order(states []queue.SubjectState, consumers map[string]*subject) {
 	t.round++
 	was := t.since
 	t.since = make(map[string]int)
 	for _, state := range states {
-		if consumers[state.Subject] != nil {
+		if !consumers[state.Subject].waits() {
 			continue
 		}
 		since, waited := was[state.Subject]
@@ -32,26 +33,57 @@ func (t *turns) order(states []queue.SubjectState, consumers map[string]*subject
 	slices.SortStableFunc(states, func(a, b queue.SubjectState) int { return cmp.Compare(t.since[a.Subject], t.since[b.Subject]) })
 }
 
-// surplus names consumers that must go before their time, those that were idle longest, so that every subject with messages
-// can have one.
+// enter says that a subject waits no longer, and in which round.
+func (t *turns) enter(name string) (round int) {
+	delete(t.since, name)
+	return t.round
+}
+
+// waits tells whether a subject with messages has no turn for want of a place.
+func (s *subject) waits() bool { return s == nil || s.place == 0 && !s.refused }
+
+// surplus names who must make room, so that every subject with messages has a turn: first those without any, the one that was idle
+// longest before the others, then those that have had their place longest.
 func surplus(consumers map[string]*subject, states []queue.SubjectState, most int) []string {
-	busy, fresh := map[string]bool{}, 0
+	busy, over := map[string]bool{}, -most
 	for _, state := range states {
 		busy[state.Subject] = true
-		if consumers[state.Subject] == nil {
-			fresh++
+		if consumers[state.Subject].waits() {
+			over++
 		}
 	}
-	over := len(consumers) + fresh - most
+	var placed []string
+	for name, sub := range consumers {
+		if sub.place > 0 {
+			placed = append(placed, name)
+			over++
+		}
+	}
 	if over <= 0 {
 		return nil
 	}
-	var idle []string
-	for name := range consumers {
-		if !busy[name] {
-			idle = append(idle, name)
+	slices.SortFunc(placed, func(a, b string) int {
+		one, two := consumers[a], consumers[b]
+		switch {
+		case busy[a] != busy[b]:
+			if busy[a] {
+				return 1
+			}
+			return -1
+		case !busy[a]:
+			return one.seen.Compare(two.seen)
+		}
+		return cmp.Or(cmp.Compare(one.place, two.place), cmp.Compare(a, b))
+	})
+	return placed[:min(over, len(placed))]
+}
+
+// places is how many subjects have a consumer's place.
+func places(consumers map[string]*subject) (n int) {
+	for _, sub := range consumers {
+		if sub.place > 0 {
+			n++
 		}
 	}
-	slices.SortFunc(idle, func(a, b string) int { return consumers[a].seen.Compare(consumers[b].seen) })
-	return idle[:min(over, len(idle))]
+	return n
 }
