@@ -23,7 +23,7 @@ func tinyWriter(t *testing.T, slots int) map[string]config.Model {
 	if err := os.CopyFS(source, os.DirFS("../models/checkpoint/testdata/tiny/llama")); err != nil {
 		t.Fatal(err)
 	}
-	tokenizer, err := os.ReadFile("generation/testdata/tokenizer.json")
+	tokenizer, err := os.ReadFile("../work/generation/testdata/tokenizer.json")
 	if err != nil {
 		t.Fatal(err)
 	}
