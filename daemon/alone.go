@@ -24,11 +24,6 @@ const (
 // classCrash is of dead letters of records that killed every process that ran them.
 const classCrash = "crash"
 
-// settledMeanwhile ends a flight that another daemon settled before it ran.
-type settledMeanwhile struct{ verdict verdict }
-
-func (s *settledMeanwhile) Error() string { return "settled meanwhile: " + s.verdict.name() }
-
 // doRecord sends one record through an engine; done is called once with its rows.
 type doRecord func(record jobs.Record, done func([]export.Row)) error
 
@@ -74,13 +69,11 @@ func (s *server) suspected(work context.Context, f *flight, shard *jobs.Shard, d
 	s.alone.Lock()
 	defer s.alone.Unlock()
 	// Another daemon may have had it since, while this one waited for its own.
-	v, settled, err := lookUp(work, f.lane.table, f)
-	if settled {
-		s.recount(work, f.lane.table, f, shard, v)
-		if v.skipped {
-			err = s.recall(work, f, shard)
+	found, settled, err := lookUp(work, f.lane.table, f)
+	if settled && err == nil {
+		if err = s.recount(work, f, shard, found); err == nil {
+			err = &settledMeanwhile{found}
 		}
-		err = errors.Join(err, &settledMeanwhile{v})
 	}
 	if err != nil {
 		f.halt(err)

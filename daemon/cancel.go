@@ -62,13 +62,13 @@ func (d *Daemon) dropJob(request jobs.Event) {
 
 // ended carries out a cancel on a delivery whose table has not heard of it, as when its job shares a subject and its dataset
 // was unknown. The verdict goes into the table's log first, as for any other.
-func (s *server) ended(ctx context.Context, t *export.Table, f *flight) (verdict, bool, error) {
+func (s *server) ended(ctx context.Context, t *export.Table, f *flight) (finding, bool, error) {
 	at, ended := s.cancels.end(f.job)
 	if !ended || f.delivery.Timestamp.After(at) {
-		return verdict{}, false, nil
+		return finding{}, false, nil
 	}
 	result, err := t.Judge(ctx, []export.Verdict{export.CancelVerdict(f.job, at)})
-	return verdict{outcome: export.Cancelled, version: result.Version}, err == nil, err
+	return finding{logged: export.Cancelled, version: result.Version}, err == nil, err
 }
 
 func (d *Daemon) judgeCancelled(ctx context.Context, dataset string, request jobs.Event) (int64, error) {

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"textmill/crash"
 	"textmill/export"
-	"textmill/jobs"
 	"textmill/jobs/queue"
 )
 
@@ -101,7 +99,7 @@ func (c *committer) take(ctx context.Context, p piece) {
 		c.dropSpool(f)
 		if p.done {
 			delete(c.refused, f)
-			c.settleLater(ctx, f, giveUp(p.err))
+			c.settleLater(ctx, f, finding{failed: p.err})
 		}
 		return
 	}
@@ -208,7 +206,7 @@ func (c *committer) publish(ctx context.Context, batch *export.Batch, members []
 		c.metrics.commits.WithLabelValues(c.dataset, "failed").Inc()
 		c.log.ErrorContext(ctx, "commit failed, its deliveries are handed back", "dataset", c.dataset, "deliveries", len(members), "error", err.Error())
 		for _, f := range members {
-			c.settleLater(ctx, f, verdict{delay: handBackDelay, cause: err})
+			c.settleLater(ctx, f, finding{uncommitted: err})
 		}
 		return
 	}
@@ -216,7 +214,7 @@ func (c *committer) publish(ctx context.Context, batch *export.Batch, members []
 	c.metrics.committed(c.dataset, result)
 	c.log.InfoContext(ctx, "committed", "dataset", c.dataset, "version", result.Version, "deliveries", len(members), "rows", result.Rows, "errors", result.Errors, "took", time.Since(begun))
 	for _, f := range members {
-		c.settleLater(ctx, f, judge(result.Outcomes[f.key.AppID], result.Version))
+		c.settleLater(ctx, f, finding{logged: result.Outcomes[f.key.AppID], version: result.Version})
 	}
 }
 
@@ -238,29 +236,8 @@ func (c *committer) refuse(ctx context.Context, f *flight, err error) {
 	c.batch, c.members = nil, nil
 	batch.Abort()
 	for _, other := range members {
-		c.settleLater(ctx, other, verdict{delay: handBackDelay, cause: err})
+		c.settleLater(ctx, other, finding{uncommitted: err})
 	}
-}
-
-// giveUp is the verdict on a delivery whose rows will not be committed here.
-func giveUp(err error) verdict {
-	var invalid *jobs.Invalid
-	var settled *settledMeanwhile
-	switch {
-	case errors.As(err, &settled):
-		return settled.verdict
-	case errors.As(err, &invalid):
-		return verdict{dead: invalid}
-	case errors.Is(err, export.ErrSchema):
-		return verdict{dead: &jobs.Invalid{Class: jobs.Schema, Reason: err.Error()}}
-	case errors.Is(err, errCancelled):
-		return verdict{outcome: export.Cancelled}
-	case errors.Is(err, errDraining):
-		return verdict{cause: err}
-	case errors.Is(err, export.ErrOnTrial): // not for long, and never for as long as another daemon
-		return verdict{delay: handBackDelay/20 + rand.N(handBackDelay/5), cause: err}
-	}
-	return verdict{delay: handBackDelay, cause: err}
 }
 
 func (c *committer) dropSpool(f *flight) {
@@ -272,11 +249,11 @@ func (c *committer) dropSpool(f *flight) {
 
 // settleLater settles beside the committer's own work, a bounded number at a
 // time.
-func (c *committer) settleLater(ctx context.Context, f *flight, v verdict) {
+func (c *committer) settleLater(ctx context.Context, f *flight, found finding) {
 	c.settles.Go(func() {
 		c.turns <- struct{}{}
 		defer func() { <-c.turns }()
-		c.settler.settle(ctx, f, v)
+		c.settler.settle(ctx, f, f.decide(found))
 		f.release()
 	})
 }

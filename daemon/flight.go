@@ -184,3 +184,9 @@ func (f *flight) event(kind string) jobs.Event {
 	}
 	return e
 }
+
+// decide makes the flight's outcome of what was found out about it.
+func (f *flight) decide(found finding) outcome {
+	found.attempt = f.delivery.Delivered
+	return decide(found)
+}

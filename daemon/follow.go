@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,9 +11,6 @@ import (
 	"textmill/jobs"
 	"textmill/jobs/queue"
 )
-
-// errCancelled is why the deliveries of a cancelled job are dropped.
-var errCancelled = errors.New("the job was cancelled")
 
 // cancels are the requests to cancel that nobody has carried out yet, by job.
 type cancels struct {

@@ -63,10 +63,10 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) settled(v verdict) {
-	m.deliveries.WithLabelValues(v.name()).Inc()
-	if v.dead != nil {
-		m.dead.WithLabelValues(v.dead.Class).Inc()
+func (m *metrics) settled(o outcome) {
+	m.deliveries.WithLabelValues(o.kind.String()).Inc()
+	if o.kind == dead {
+		m.dead.WithLabelValues(o.class).Inc()
 	}
 }
 

@@ -243,7 +243,7 @@ func (s *server) drop(ctx context.Context, name string) {
 func (s *server) handBack(ctx context.Context, d *queue.Delivery) {
 	s.ledger.drop(d)
 	f := &flight{delivery: d, job: d.Job}
-	s.settler.settle(ctx, f, verdict{cause: errDraining})
+	s.settler.settle(ctx, f, f.decide(finding{failed: errDraining}))
 }
 
 // take sees a delivery from its message to its records in the engine.
@@ -257,34 +257,31 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 		return
 	}
 	if err != nil {
-		s.end(work, f, giveUp(err))
+		s.end(work, f, finding{failed: err})
 		return
 	}
 	lane, err := s.committers.open(work, f.dataset)
 	if err != nil {
-		s.end(work, f, giveUp(err))
+		s.end(work, f, finding{failed: err})
 		return
 	}
 	f.lane = lane
-	v, settled, err := lookUp(work, lane.table, f)
+	found, settled, err := lookUp(work, lane.table, f)
 	if err == nil && !settled {
-		v, settled, err = s.ended(work, lane.table, f)
+		found, settled, err = s.ended(work, lane.table, f)
 	}
 	if err == nil && !settled { // what cannot be written need not be computed
 		err = lane.table.Writable(work)
 		s.committers.refused.note(f.dataset, err)
 	}
+	if err == nil && settled {
+		err = s.recount(work, f, shard, found)
+	}
 	if err != nil {
-		v = giveUp(err)
+		found = finding{failed: err}
 	}
 	if err != nil || settled {
-		s.recount(work, lane.table, f, shard, v)
-		if v.skipped && d.Delivered > suspectAfter {
-			if err := s.recall(work, f, shard); err != nil {
-				v = giveUp(err)
-			}
-		}
-		s.end(work, f, v)
+		s.end(work, f, found)
 		return
 	}
 	if f.shards > 0 {
@@ -300,43 +297,46 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 }
 
 // lookUp asks the table's log whether a delivery was settled before it came.
-func lookUp(ctx context.Context, t *export.Table, f *flight) (verdict, bool, error) {
+func lookUp(ctx context.Context, t *export.Table, f *flight) (finding, bool, error) {
 	if f.delivery.Delivered > 1 {
 		if err := t.Refresh(ctx); err != nil {
-			return verdict{}, false, err
+			return finding{}, false, err
 		}
 	}
-	outcome, err := t.Lookup(ctx, f.key)
-	if err != nil || outcome == export.Absent {
-		return verdict{}, false, err
+	logged, err := t.Lookup(ctx, f.key)
+	if err != nil || logged == export.Absent {
+		return finding{}, false, err
 	}
-	v := judge(outcome, t.Version())
-	v.skipped = true
-	if v.outcome == export.Committed {
+	found := finding{logged: logged, version: t.Version(), earlier: true}
+	if logged == export.Committed {
 		// Another daemon may have put it there and not yet made it durable.
 		err = t.SyncEntry(ctx, f.key)
 	}
-	return v, true, err
+	return found, true, err
 }
 
-// recount finds out how many rows a skipped delivery has in the table, for the event that may not have been published
-// when they were committed.
-func (s *server) recount(ctx context.Context, t *export.Table, f *flight, shard *jobs.Shard, v verdict) {
-	if !v.skipped || v.outcome != export.Committed {
-		return
+// recount finds out how many rows a delivery has in the table that was committed before it came, and which of its records are
+// dead letters, for the case that neither was published then.
+func (s *server) recount(ctx context.Context, f *flight, shard *jobs.Shard, found finding) error {
+	if found.logged != export.Committed {
+		return nil
 	}
 	f.rows, f.uncounted = len(shard.Records), true
 	if f.delivery.Delivered < 2 {
-		return // a publisher's repeat, long announced
+		return nil // a publisher's repeat, long announced
 	}
-	counted, found, err := t.Tally(ctx, f.key, export.Origin{Job: f.job, Shard: f.shard, Task: f.task, Model: f.model})
+	counted, known, err := f.lane.table.Tally(ctx, f.key, export.Origin{Job: f.job, Shard: f.shard, Task: f.task, Model: f.model})
 	if err != nil {
 		s.log.WarnContext(ctx, "rows of a settled delivery not counted", "job", f.job, "shard", f.shard, "error", err.Error())
 	}
-	if found {
+	if known {
 		f.rows, f.errors, f.uncounted = int(counted.Rows), int(counted.Errors), false
 		f.truncated, f.dropped = int(counted.Truncated), int(counted.Dropped)
 	}
+	if f.delivery.Delivered <= suspectAfter {
+		return nil
+	}
+	return s.recall(ctx, f, shard)
 }
 
 // feed sends a shard's records through the engine.
@@ -360,9 +360,9 @@ func (s *server) feed(work context.Context, f *flight, shard *jobs.Shard) {
 }
 
 // end settles a flight that never reached a committer.
-func (s *server) end(work context.Context, f *flight, v verdict) {
+func (s *server) end(work context.Context, f *flight, found finding) {
 	go func() {
-		s.settler.settle(work, f, v)
+		s.settler.settle(work, f, f.decide(found))
 		f.release()
 	}()
 }
