@@ -32,7 +32,7 @@ AVX2_TESTS ?= Batch|Company|Kernels|Layout|Probe|Transformers|Cuts|Processors
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test test-avx2 race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom vuln require
+.PHONY: help build setup demo test docs test-avx2 race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom vuln require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test, the on
 	$(GO) test -timeout 18m ./...
 	@echo 'the same bits in every batch, by kind of processor:'
 	@$(GO) test -v -run '^TestProcessors$$' ./models/generate | sed -n 's/^ *[a-z_]*\.go:[0-9]*:/ /p'
+
+docs: require ## what docs/reference takes from the code: commands, configuration, params, metrics, pages
+	$(GO) test -count=1 -run '^TestReference' ./cmd/textmill ./config ./daemon -update
 
 test-avx2: setup ## the tests of bits and of models on an emulated processor with AVX2 and without AVX-512 (about an hour)
 	@deploy/require emulator

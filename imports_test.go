@@ -54,7 +54,7 @@ var only = map[string]string{
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.
-var testOnly = []string{module + "/internal/golden", module + "/internal/s3", module + "/internal/users"}
+var testOnly = []string{module + "/internal/golden", module + "/internal/reference", module + "/internal/s3", module + "/internal/users"}
 
 type source struct {
 	path string // slash-separated, from the root

@@ -15,20 +15,41 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// listen opens the daemon's pages: /healthz says that the process lives,
-// /readyz that it can take and commit work, /metrics speaks to Prometheus,
-// /status says what is served, /trace what a model does with a text.
+// page is one that a daemon answers GET with.
+type page struct {
+	path    string
+	guarded bool   // asks for the token, where one is configured
+	about   string // what it says, and its codes beside 200
+	answer  http.Handler
+}
+
+func (d *Daemon) pages() []page {
+	alive := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	return []page{
+		{"/healthz", false, "ok: the process lives", alive},
+		{"/readyz", false, "ready: it can take and commit work; tables that it must not write to follow. 503: why it cannot",
+			http.HandlerFunc(d.readyz)},
+		{"/metrics", true, "what Prometheus scrapes", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{})},
+		{"/status", true, "what is served and held, as JSON", http.HandlerFunc(d.statusPage)},
+		{"/trace", true, "a form; with model, text and params in the query what the model does with the text, while it does it. " +
+			"404: no such model. 413: more than 8 KiB. 503: two texts are traced already", http.HandlerFunc(d.trace)},
+	}
+}
+
+// listen opens the daemon's pages.
 func (d *Daemon) listen(ctx context.Context, addr, token string) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", d.readyz)
-	mux.Handle("GET /metrics", guarded(token, promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{})))
-	mux.Handle("GET /status", guarded(token, http.HandlerFunc(d.statusPage)))
-	mux.Handle("GET /trace", guarded(token, http.HandlerFunc(d.trace)))
+	for _, p := range d.pages() {
+		handler := p.answer
+		if p.guarded {
+			handler = guarded(token, handler)
+		}
+		mux.Handle("GET "+p.path, handler)
+	}
 	clients := newConnections(d.shares.connections)
 	server := clients.server(newHosts(addr, l.Addr(), d.cfg.HTTP.AllowedHosts).only(withoutBody(clients.answering(mux))))
 	d.httpAddr = l.Addr().String()

@@ -13,6 +13,7 @@ import (
 // param is one name that publishers may use; set gets a value of its kind.
 type param[T any] struct {
 	name    string
+	about   string // what it does, in a line
 	kind    paramKind
 	allowed []string // of a text; nil = any
 	least   float64  // of a number
@@ -60,8 +61,8 @@ type paramValue struct {
 func (v paramValue) int() int        { return int(v.n) }
 func (v paramValue) float() *float64 { x := v.x; return &x }
 func (v paramValue) string() *string { s := v.text; return &s }
-func whole[T any](name string, least float64, set func(*T, paramValue)) param[T] {
-	return param[T]{name: name, kind: intParam, least: least, most: math.MaxInt32, set: set}
+func whole[T any](name, about string, least float64, set func(*T, paramValue)) param[T] {
+	return param[T]{name: name, about: about, kind: intParam, least: least, most: math.MaxInt32, set: set}
 }
 
 func findParam[T any](known []param[T], name string) (param[T], error) {
@@ -185,6 +186,42 @@ func (p param[T]) bounds() string {
 		return "[" + strconv.FormatInt(int64(p.least), 10) + ", " + strconv.FormatInt(int64(p.most), 10) + "]"
 	}
 	return "[" + strconv.FormatFloat(p.least, 'f', -1, 64) + ", " + strconv.FormatFloat(p.most, 'f', -1, 64) + "]"
+}
+
+func described[T any](known []param[T]) []Param {
+	all := make([]Param, len(known))
+	for i, p := range known {
+		all[i] = Param{Name: p.name, Values: p.values(), About: p.about}
+	}
+	return all
+}
+
+// values says in words what a value may be.
+func (p param[T]) values() string {
+	switch p.kind {
+	case textParam:
+		if p.allowed != nil {
+			return strings.Join(p.allowed, ", ")
+		}
+		return "a string"
+	case textsParam:
+		return "a string or an array of strings"
+	case boolParam:
+		return "true, false"
+	case idsParam:
+		return "a token ID or an array of them"
+	case biasParam:
+		return "an object: token IDs and numbers in " + p.bounds()
+	case intParam:
+		switch {
+		case p.least == math.MinInt64:
+			return "any whole number of 64 bits"
+		case p.most == math.MaxInt32:
+			return "a whole number from " + strconv.FormatInt(int64(p.least), 10)
+		}
+		return "a whole number in " + p.bounds()
+	}
+	return "a number in " + p.bounds()
 }
 
 func readTexts(name string, v jsontext.Value) ([]string, error) {

@@ -57,50 +57,86 @@ var (
 )
 
 var embedParams = []param[EmbedParams]{
-	{name: "prompt_name", kind: textParam, set: func(p *EmbedParams, v paramValue) { p.PromptName = v.string() }},
-	{name: "prompt", kind: textParam, set: func(p *EmbedParams, v paramValue) { p.Prompt = v.string() }},
-	{name: "pooling", kind: textParam, allowed: []string{"mean", "cls", "last", "max", "none"},
+	{name: "prompt_name", about: "the prompt of the model's configuration that goes before each text, such as query or passage",
+		kind: textParam, set: func(p *EmbedParams, v paramValue) { p.PromptName = v.string() }},
+	{name: "prompt", about: "a text that goes before each text, whatever prompt_name says",
+		kind: textParam, set: func(p *EmbedParams, v paramValue) { p.Prompt = v.string() }},
+	{name: "pooling", about: "how the vectors of tokens become one; none keeps one for each token",
+		kind: textParam, allowed: []string{"mean", "cls", "last", "max", "none"},
 		set: func(p *EmbedParams, v paramValue) { p.Pooling = v.text }},
-	{name: "normalize", kind: boolParam, set: func(p *EmbedParams, v paramValue) { p.Normalize = &v.yes }},
-	whole("dimensions", 1, func(p *EmbedParams, v paramValue) { p.Dimensions = v.int() }),
-	{name: "precision", kind: textParam, allowed: []string{"float32", "int8", "uint8", "binary", "ubinary"},
+	{name: "normalize", about: "whether vectors are brought to length 1",
+		kind: boolParam, set: func(p *EmbedParams, v paramValue) { p.Normalize = &v.yes }},
+	whole("dimensions", "how many of a vector's first dimensions are kept",
+		1, func(p *EmbedParams, v paramValue) { p.Dimensions = v.int() }),
+	{name: "precision", about: "the numbers that vectors are stored as",
+		kind: textParam, allowed: []string{"float32", "int8", "uint8", "binary", "ubinary"},
 		set: func(p *EmbedParams, v paramValue) { p.Precision = v.text }},
-	{name: "truncate", kind: textParam, allowed: []string{"right", "left", "error"},
+	{name: "truncate", about: "where a text that is too long is cut; error makes it an error row",
+		kind: textParam, allowed: []string{"right", "left", "error"},
 		set: func(p *EmbedParams, v paramValue) { p.Truncate = v.text }},
-	whole("max_length", 1, func(p *EmbedParams, v paramValue) { p.MaxLength = v.int() }),
-	whole("chunk_size", 1, func(p *EmbedParams, v paramValue) { p.ChunkSize = v.int() }),
-	whole("chunk_overlap", 0, func(p *EmbedParams, v paramValue) { p.ChunkOverlap = v.int() }),
-	{name: "store_text", kind: boolParam, set: func(p *EmbedParams, v paramValue) { p.StoreText = v.yes }},
-	{name: "store_token_ids", kind: boolParam, set: func(p *EmbedParams, v paramValue) { p.StoreTokenIDs = v.yes }},
+	whole("max_length", "tokens that a text may have, at most those of the model",
+		1, func(p *EmbedParams, v paramValue) { p.MaxLength = v.int() }),
+	whole("chunk_size", "tokens of a chunk; each chunk of a text is a row",
+		1, func(p *EmbedParams, v paramValue) { p.ChunkSize = v.int() }),
+	whole("chunk_overlap", "tokens that a chunk has in common with the one before it",
+		0, func(p *EmbedParams, v paramValue) { p.ChunkOverlap = v.int() }),
+	{name: "store_text", about: "whether rows hold the text",
+		kind: boolParam, set: func(p *EmbedParams, v paramValue) { p.StoreText = v.yes }},
+	{name: "store_token_ids", about: "whether rows hold input_ids",
+		kind: boolParam, set: func(p *EmbedParams, v paramValue) { p.StoreTokenIDs = v.yes }},
 }
 
 var generateParams = []param[GenerateParams]{
-	whole("max_new_tokens", 1, func(p *GenerateParams, v paramValue) { p.MaxNewTokens = v.int() }),
-	whole("min_new_tokens", 0, func(p *GenerateParams, v paramValue) { n := v.int(); p.MinNewTokens = &n }),
-	{name: "do_sample", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.DoSample = &v.yes }},
-	{name: "temperature", kind: floatParam, most: 100, set: func(p *GenerateParams, v paramValue) { p.Temperature = v.float() }},
-	whole("top_k", 0, func(p *GenerateParams, v paramValue) { k := v.int(); p.TopK = &k }),
-	{name: "top_p", kind: floatParam, least: aboveZero, most: 1, set: func(p *GenerateParams, v paramValue) { p.TopP = v.float() }},
-	{name: "min_p", kind: floatParam, most: 1, set: func(p *GenerateParams, v paramValue) { p.MinP = v.float() }},
-	{name: "typical_p", kind: floatParam, least: aboveZero, most: 1, set: func(p *GenerateParams, v paramValue) { p.TypicalP = v.float() }},
-	{name: "epsilon_cutoff", kind: floatParam, most: 1, set: func(p *GenerateParams, v paramValue) { p.EpsilonCutoff = v.float() }},
-	{name: "repetition_penalty", kind: floatParam, least: aboveZero, most: 100,
+	whole("max_new_tokens", "new tokens after which a text ends",
+		1, func(p *GenerateParams, v paramValue) { p.MaxNewTokens = v.int() }),
+	whole("min_new_tokens", "new tokens before which it does not end by itself",
+		0, func(p *GenerateParams, v paramValue) { n := v.int(); p.MinNewTokens = &n }),
+	{name: "do_sample", about: "whether tokens are drawn; false takes the likeliest",
+		kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.DoSample = &v.yes }},
+	{name: "temperature", about: "divides the logits; 0 is greedy, above 0 draws",
+		kind: floatParam, most: 100, set: func(p *GenerateParams, v paramValue) { p.Temperature = v.float() }},
+	whole("top_k", "draws from the k likeliest tokens; 0 from all",
+		0, func(p *GenerateParams, v paramValue) { k := v.int(); p.TopK = &k }),
+	{name: "top_p", about: "draws from the likeliest tokens that have this probability together",
+		kind: floatParam, least: aboveZero, most: 1, set: func(p *GenerateParams, v paramValue) { p.TopP = v.float() }},
+	{name: "min_p", about: "draws from tokens with at least this part of the likeliest one's probability",
+		kind: floatParam, most: 1, set: func(p *GenerateParams, v paramValue) { p.MinP = v.float() }},
+	{name: "typical_p", about: "draws from the tokens whose information is nearest to the expected, until they have this probability together",
+		kind: floatParam, least: aboveZero, most: 1, set: func(p *GenerateParams, v paramValue) { p.TypicalP = v.float() }},
+	{name: "epsilon_cutoff", about: "draws from tokens of at least this probability",
+		kind: floatParam, most: 1, set: func(p *GenerateParams, v paramValue) { p.EpsilonCutoff = v.float() }},
+	{name: "repetition_penalty", about: "makes tokens of prompt and text less likely; 1 does nothing",
+		kind: floatParam, least: aboveZero, most: 100,
 		set: func(p *GenerateParams, v paramValue) { p.RepetitionPenalty = v.float() }},
-	whole("no_repeat_ngram_size", 0, func(p *GenerateParams, v paramValue) { n := v.int(); p.NoRepeatNGramSize = &n }),
-	{name: "presence_penalty", kind: floatParam, least: -2, most: 2, set: func(p *GenerateParams, v paramValue) { p.PresencePenalty = v.x }},
-	{name: "frequency_penalty", kind: floatParam, least: -2, most: 2, set: func(p *GenerateParams, v paramValue) { p.FrequencyPenalty = v.x }},
-	{name: "logit_bias", kind: biasParam, least: -100, most: 100, set: func(p *GenerateParams, v paramValue) { p.LogitBias = v.bias }},
-	{name: "seed", kind: intParam, least: math.MinInt64, most: math.MaxInt64,
+	whole("no_repeat_ngram_size", "tokens in a row that may not come twice; 0: any may",
+		0, func(p *GenerateParams, v paramValue) { n := v.int(); p.NoRepeatNGramSize = &n }),
+	{name: "presence_penalty", about: "lowers the logits of tokens that were generated",
+		kind: floatParam, least: -2, most: 2, set: func(p *GenerateParams, v paramValue) { p.PresencePenalty = v.x }},
+	{name: "frequency_penalty", about: "lowers them as often as they were generated",
+		kind: floatParam, least: -2, most: 2, set: func(p *GenerateParams, v paramValue) { p.FrequencyPenalty = v.x }},
+	{name: "logit_bias", about: "raises the logit of each token ID by its number",
+		kind: biasParam, least: -100, most: 100, set: func(p *GenerateParams, v paramValue) { p.LogitBias = v.bias }},
+	{name: "seed", about: "the same seed makes the same text, whatever the batch",
+		kind: intParam, least: math.MinInt64, most: math.MaxInt64,
 		set: func(p *GenerateParams, v paramValue) { n := v.n; p.Seed = &n }},
-	{name: "stop", kind: textsParam, set: func(p *GenerateParams, v paramValue) { p.Stop = v.texts }},
-	{name: "stop_token_ids", kind: idsParam, set: func(p *GenerateParams, v paramValue) { p.StopTokenIDs = v.ids }},
-	{name: "ignore_eos", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.IgnoreEOS = v.yes }},
-	{name: "chat", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.Chat = v.yes }},
-	{name: "n", kind: intParam, least: 1, most: 128, set: func(p *GenerateParams, v paramValue) { p.N = v.int() }},
-	{name: "logprobs", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.Logprobs = v.yes }},
-	{name: "top_logprobs", kind: intParam, most: 20, set: func(p *GenerateParams, v paramValue) { p.TopLogprobs = v.int() }},
-	{name: "store_text", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.StoreText = v.yes }},
-	{name: "store_token_ids", kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.StoreTokenIDs = v.yes }},
+	{name: "stop", about: "a text ends before the first of these strings, in place of the model's own; [] for none",
+		kind: textsParam, set: func(p *GenerateParams, v paramValue) { p.Stop = v.texts }},
+	{name: "stop_token_ids", about: "token IDs that end a text beside the model's",
+		kind: idsParam, set: func(p *GenerateParams, v paramValue) { p.StopTokenIDs = v.ids }},
+	{name: "ignore_eos", about: "whether a text goes on where the model would end it",
+		kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.IgnoreEOS = v.yes }},
+	{name: "chat", about: "whether a text is a message of the user rather than a text to continue",
+		kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.Chat = v.yes }},
+	{name: "n", about: "completions of each prompt",
+		kind: intParam, least: 1, most: 128, set: func(p *GenerateParams, v paramValue) { p.N = v.int() }},
+	{name: "logprobs", about: "whether rows hold the log-probability of each token",
+		kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.Logprobs = v.yes }},
+	{name: "top_logprobs", about: "candidates of each step, in the attribute top_logprobs",
+		kind: intParam, most: 20, set: func(p *GenerateParams, v paramValue) { p.TopLogprobs = v.int() }},
+	{name: "store_text", about: "whether rows hold the prompt",
+		kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.StoreText = v.yes }},
+	{name: "store_token_ids", about: "whether rows hold input_ids and output_ids",
+		kind: boolParam, set: func(p *GenerateParams, v paramValue) { p.StoreTokenIDs = v.yes }},
 }
 
 // ParseEmbedParams reads the params object of a message of the task embed; empty
@@ -132,6 +168,21 @@ func (p GenerateParams) With(raw []byte) (GenerateParams, error) {
 		return defaultGenerate, recordErrorf(InvalidParam, "min_new_tokens: %d is above max_new_tokens, which is %d", *n, p.MaxNewTokens)
 	}
 	return p, nil
+}
+
+// Param is what may be asked for under a name.
+type Param struct {
+	Name   string
+	Values string // which it may have
+	About  string // what it does, in a line
+}
+
+// Params lists the params of a task.
+func Params(task string) []Param {
+	if task == TaskGenerate {
+		return described(generateParams)
+	}
+	return described(embedParams)
 }
 
 // IsGenerateParam says whether the task generate has a param of this name.

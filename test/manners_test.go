@@ -98,6 +98,7 @@ func TestCompletion(t *testing.T) {
 		{d.client(), []string{"embed", "--model", "all-M"}, model},
 		{d.client(), []string{"models", "inspect", ""}, model},
 		{d.client(), []string{"submit", "--dataset", ""}, "docs"},
+		{d.client(), []string{"submit", "--param", "top_k"}, "top_k=\tdraws from the k likeliest tokens; 0 from all (a whole number from 0)"},
 		{d.client(), []string{"table", "info", "d"}, "docs"},
 		{d.client(), []string{"status", "fi"}, "first-job"},
 		{d.client(), []string{"cancel", ""}, "first-job"},

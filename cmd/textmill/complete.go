@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"textmill/client"
 	"textmill/config"
+	"textmill/jobs"
 	"textmill/local"
 )
 
@@ -31,6 +33,17 @@ func completeLetters(ctx context.Context, cfg config.Config) []string {
 // oneOf are names that are known.
 func oneOf(list ...string) names {
 	return func(context.Context, config.Config) []string { return list }
+}
+
+// completeParams are the params of all tasks, each with what it does; a value is for whoever types to know.
+func completeParams(context.Context, config.Config) []string {
+	var all []string
+	for _, p := range slices.Concat(jobs.Params(jobs.TaskEmbed), jobs.Params(jobs.TaskGenerate)) {
+		if !slices.ContainsFunc(all, func(one string) bool { return strings.HasPrefix(one, p.Name+"=") }) {
+			all = append(all, cobra.CompletionWithDesc(p.Name+"=", p.About+" ("+p.Values+")"))
+		}
+	}
+	return all
 }
 
 // candidates are the names that begin with what was typed.
@@ -82,7 +95,11 @@ func completeFlag(cmd *cobra.Command, s *settings, flag string, of names) {
 		return
 	}
 	err := cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		return candidates(cmd, s, of, typed), cobra.ShellCompDirectiveNoFileComp
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if flag == "param" {
+			directive |= cobra.ShellCompDirectiveNoSpace // its value follows
+		}
+		return candidates(cmd, s, of, typed), directive
 	})
 	if err != nil {
 		panic(err) // registered twice: a mistake in this program
@@ -109,6 +126,7 @@ func addFlagCompletion(cmd *cobra.Command, s *settings) {
 	for flag, of := range map[string]names{
 		"model": completeModels, "dataset": completeDatasets, "job": completeJobs, "task": oneOf("embed", "generate"),
 		"precision": oneOf("fp32", "q8", "q4", "as-is"), "device": oneOf("auto", "cpu", "cuda:0"),
+		"param":  completeParams,
 		"engine": oneOf(local.EngineTextmill, local.EngineSugarme),
 	} {
 		completeFlag(cmd, s, flag, of)
