@@ -19,17 +19,18 @@ const module = "textmill"
 var downward = map[string][]string{
 	".":        {"config"}, // the tests of this folder
 	"bench":    {"config", "export", "jobs", "models", "tokenize"},
-	"client":   {"config", "daemon", "export", "input", "jobs", "models", "work"},
-	"cmd":      {"client", "config", "daemon", "export", "jobs", "local"},
+	"client":   {"config", "export", "input", "jobs", "models", "open", "work"},
+	"cmd":      {"client", "config", "daemon", "export", "jobs", "local", "open"},
 	"config":   {},
 	"crash":    {"export"},
-	"daemon":   {"config", "crash", "export", "input", "jobs", "models", "tokenize", "work"},
+	"daemon":   {"config", "crash", "export", "input", "jobs", "models", "open", "work"},
 	"export":   {},
 	"input":    {"export", "jobs"},
 	"internal": {"client", "config", "export", "input", "jobs", "local", "models", "tokenize"}, // what breaks things from outside
 	"jobs":     {},
-	"local":    {"config", "daemon", "export", "input", "jobs", "models", "tokenize", "work"},
+	"local":    {"config", "export", "input", "jobs", "models", "open", "tokenize", "work"},
 	"models":   {"tokenize"},
+	"open":     {"config", "jobs", "models", "tokenize", "work"},
 	"plain":    {},
 	"regular":  {},
 	"test":     {}, // runs the binary, as its users do
@@ -38,7 +39,7 @@ var downward = map[string][]string{
 }
 
 // above are the folders that a folder's tests may also import, to open parts as the product does.
-var above = map[string][]string{"work": {"config", "daemon"}}
+var above = map[string][]string{"work": {"config", "open"}}
 
 // everyone may import these, which import nothing of ours.
 var everyone = []string{"plain", "regular"}

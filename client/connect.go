@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"textmill/config"
-	"textmill/daemon"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 	"textmill/models"
+	"textmill/open/bundle"
+	"textmill/open/dial"
 	"textmill/work/embedding"
 )
 
@@ -27,7 +28,7 @@ const (
 // Connect dials the server of nats.url, or of a daemon's embedded server when that is empty. A server that
 // does not answer within seconds is an error: unlike a daemon, a command does not wait for one.
 func Connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue.Queue, error) {
-	o, err := daemon.QueueOptions(cfg.NATS, log)
+	o, err := dial.Options(cfg.NATS, log)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func (o *SubmitOptions) Configure(cfg config.Config) {
 	o.Input.MaxRecordBytes = int(cfg.Limits.RecordBytes)
 	o.Streams = queue.StreamOptions{MaxBytes: int64(cfg.NATS.JobsMaxBytes)}
 	for name := range cfg.Models {
-		spec, err := daemon.OpenBundle(cfg, name)
+		spec, err := bundle.Open(cfg, name)
 		if err != nil { // the daemon says what is wrong with it
 			o.Local = append(o.Local, LocalModel{Name: name})
 			continue

@@ -3,6 +3,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
 )
 
@@ -75,6 +76,10 @@ type Embedded struct {
 	Dir  string `yaml:"dir" kind:"path"`
 	Auth string `yaml:"auth"`
 }
+
+// CredentialFile is where the embedded server keeps what its clients need: the seed of an nkey, as every NATS client reads it
+// from a file. Who has it may do everything with the queue.
+func (e Embedded) CredentialFile() string { return filepath.Join(e.Dir, "credential.nk") }
 
 // Who the embedded server lets in: everybody who reaches it, or who has the credential in its directory.
 const (

@@ -31,7 +31,7 @@ type doRecord func(record jobs.Record, done func([]export.Row)) error
 func (s *server) together(work context.Context, f *flight, shard *jobs.Shard, do doRecord) {
 	s.alone.RLock()
 	var running sync.WaitGroup
-	for record, err := range s.source.records(work, shard) {
+	for record, err := range s.records(work, shard) {
 		if !f.feedOne(record, err, &running, do) {
 			break
 		}
@@ -93,7 +93,7 @@ func (s *server) suspected(work context.Context, f *flight, shard *jobs.Shard, d
 		"records", records, "ranges", len(trial.Ranges)-1, "given_up", len(trial.Guilty))
 	var running sync.WaitGroup
 	at := 0
-	for record, err := range s.source.records(work, shard) {
+	for record, err := range s.records(work, shard) {
 		if next := slices.Index(trial.Ranges, at); err == nil && next >= 0 && next < len(trial.Ranges)-1 && !slices.Contains(trial.Guilty, at) {
 			running.Wait()
 			trial.Running, trial.Waits = next, false
@@ -124,7 +124,7 @@ func (s *server) openTrial(work context.Context, f *flight, shard *jobs.Shard) (
 	}
 	if trial == nil {
 		n := 0
-		for _, err := range s.source.records(work, shard) {
+		for _, err := range s.records(work, shard) {
 			if err != nil {
 				return nil, err
 			}
@@ -163,7 +163,7 @@ func (s *server) recall(work context.Context, f *flight, shard *jobs.Shard) erro
 		return err
 	}
 	at := 0
-	for record, err := range s.source.records(work, shard) {
+	for record, err := range s.records(work, shard) {
 		if err != nil {
 			return err
 		}

@@ -1,13 +1,9 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -20,10 +16,9 @@ import (
 	"textmill/jobs/embedded"
 	"textmill/jobs/queue"
 	"textmill/models"
-	"textmill/models/generate"
-	"textmill/tokenize"
-	"textmill/work/embedding"
-	"textmill/work/generation"
+	"textmill/open"
+	"textmill/open/bundle"
+	"textmill/open/dial"
 	"textmill/work/trace"
 )
 
@@ -56,8 +51,9 @@ func (d *Daemon) openQueue(ctx context.Context) error {
 	url := d.cfg.NATS.URL
 	if url == "" {
 		e := d.cfg.NATS.Embedded
+		guarded := e.Auth == config.AuthCredential
 		server, err := embedded.Start(embedded.Options{
-			Addr: e.Addr, Dir: e.Dir, Credential: e.Auth == config.AuthCredential, MaxConns: d.shares.clients, Logger: d.log,
+			Addr: e.Addr, Dir: e.Dir, Credential: guarded, CredentialFile: e.CredentialFile(), MaxConns: d.shares.clients, Logger: d.log,
 		})
 		if err != nil {
 			return fmt.Errorf("embedded nats-server: %w", err)
@@ -65,12 +61,12 @@ func (d *Daemon) openQueue(ctx context.Context) error {
 		d.onClose("embedded nats-server", server.Close)
 		url = server.URL()
 		who := "any user of this machine"
-		if e.Auth == config.AuthCredential {
-			who = "who has the nkey in " + embedded.CredentialFile(e.Dir)
+		if guarded {
+			who = "who has the nkey in " + e.CredentialFile()
 		}
 		d.log.InfoContext(ctx, "embedded nats-server listens", "url", url, "store", e.Dir, "lets_in", who)
 	}
-	options, err := QueueOptions(d.cfg.NATS, d.log)
+	options, err := dial.Options(d.cfg.NATS, d.log)
 	if err != nil {
 		return err
 	}
@@ -84,34 +80,6 @@ func (d *Daemon) openQueue(ctx context.Context) error {
 	return q.EnsureStreams(ctx, d.streams())
 }
 
-// QueueOptions is how a process connects to the server that the configuration
-// names; secrets are read from their files. To a daemon's embedded server it
-// brings that server's credential, where there is one that this user may read.
-func QueueOptions(n config.NATS, log *slog.Logger) (queue.Options, error) {
-	token, password, err := n.Secrets()
-	if err != nil {
-		return queue.Options{}, err
-	}
-	o := queue.Options{
-		URL: n.URL, Name: "textmill", AckWait: n.AckWait, Logger: log,
-		Credentials: n.CredentialsFile, NKeyFile: n.NKeyFile, Token: token, User: n.User, Password: password,
-		CAFile: n.TLS.CAFile, CertFile: n.TLS.CertFile, KeyFile: n.TLS.KeyFile, InboxPrefix: n.InboxPrefix,
-	}
-	if o.URL != "" {
-		return o, nil
-	}
-	o.URL = "nats://" + n.Embedded.Addr
-	file := embedded.CredentialFile(n.Embedded.Dir)
-	_, err = os.Stat(file)
-	switch given := o.Credentials + o.NKeyFile + o.Token + o.User; {
-	case n.Embedded.Auth == config.AuthCredential && given != "":
-		return o, errors.New("nats: the embedded server knows no login but its own credential; leave out credentials_file, nkey_file, token and user")
-	case n.Embedded.Auth == config.AuthCredential, given == "" && err == nil:
-		o.NKeyFile = file
-	}
-	return o, nil
-}
-
 // openModels loads every model that is to be served. One that the
 // configuration names must load; of those found in the cache, one that does
 // not is reported and left out, as long as any is left.
@@ -121,14 +89,12 @@ func (d *Daemon) openModels(ctx context.Context) error {
 		return err
 	}
 	d.onClose("input roots", roots.Close)
-	src := source{roots: roots, recordBytes: int(d.cfg.Limits.RecordBytes)}
-
-	specs, errs := d.bundles()
+	specs, errs := bundle.Served(d.cfg)
 	if len(d.cfg.Models) > 0 && len(errs) > 0 {
 		return errors.Join(errs...)
 	}
 	for _, spec := range specs {
-		s, err := d.openServer(ctx, spec, src)
+		s, err := d.openServer(ctx, spec, roots)
 		if err != nil {
 			if len(d.cfg.Models) > 0 {
 				return err
@@ -147,64 +113,18 @@ func (d *Daemon) openModels(ctx context.Context) error {
 	return nil
 }
 
-// bundles lists the models of the configuration, else those in the cache.
-func (d *Daemon) bundles() ([]*models.Spec, []error) {
-	if len(d.cfg.Models) == 0 {
-		return models.ListBundles(d.cfg.Home)
-	}
-	var specs []*models.Spec
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(d.cfg.Models)) {
-		spec, err := OpenBundle(d.cfg, name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		specs = append(specs, spec)
-	}
-	return specs, errs
-}
-
-// OpenBundle opens a model by name: where the configuration says it lies, else
-// in the cache.
-func OpenBundle(cfg config.Config, name string) (*models.Spec, error) {
-	m := cfg.Models[name]
-	dir := m.Path
-	if dir == "" {
-		dir = filepath.Join(cfg.Home, "models", name)
-	}
-	spec, err := models.OpenGraph(dir, m.ONNXFile)
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
-	}
-	return spec, nil
-}
-
-// SessionOptions is how the configuration runs a model.
-func SessionOptions(cfg config.Config, name string) models.SessionOptions {
-	m := cfg.Models[name]
-	o := models.SessionOptions{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens}
-	if m.Device != "" {
-		o.Device = m.Device
-	}
-	if m.Threads != 0 {
-		o.Threads = m.Threads
-	}
-	return o
-}
-
 // openServer loads a model and makes it ready to take deliveries.
-func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) (*server, error) {
+func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, roots *input.Roots) (*server, error) {
 	s := &server{
 		spec: spec, queue: d.queue, tracker: d.tracker, ledger: d.ledger, committers: d.lanes, settler: d.settler, cancels: d.cancels,
-		source: src, log: d.log, alone: &d.alone, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
+		inputs: roots, log: d.log, alone: &d.alone, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
 		consumers: map[string]*subject{}, most: maxConsumers, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
 	}
-	open := d.openEmbedder
+	load := d.openEmbedder
 	if spec.Task == models.TaskGenerate {
-		open = d.openGenerator
+		load = d.openGenerator
 	}
-	notes, depends, err := open(ctx, s)
+	notes, depends, err := load(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", spec.Name, err)
 	}
@@ -222,32 +142,21 @@ func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, src source) 
 
 // openEmbedder gives what is worth knowing of the session, and why its vectors depend on their batch, "" if they do not.
 func (d *Daemon) openEmbedder(ctx context.Context, s *server) (notes []string, depends string, err error) {
-	tok, err := s.spec.Tokenizer()
-	if err != nil {
-		return nil, "", err
-	}
-	embedder, err := models.OpenEmbedder(ctx, s.spec, SessionOptions(d.cfg, s.spec.Name))
-	if err != nil {
-		return nil, "", err
-	}
-	d.onClose("model "+s.spec.Name, embedder.Close)
-	s.device, s.workers, s.batch = embedder.Device(), embedder.Workers(), embedder.BatchTokens()
-	made, end, err := TokenizerOf(ctx, d.cfg, s.spec, tok, d.log)
-	if err != nil {
-		return nil, "", err
-	}
-	d.onClose("tokenizer of "+s.spec.Name, end)
-	e := embedding.New(embedding.Options{
-		Spec: s.spec, Embedder: embedder, Tokenizer: made, WindowTokens: d.cfg.Limits.WindowTokens,
-		RunTimeout: d.cfg.Limits.RunTimeout, Observe: d.metrics.observe(s.spec.Name),
+	e, err := open.Embedding(ctx, d.cfg, s.spec, open.EmbedderOptions{
+		Session: open.Session(d.cfg, s.spec.Name), Observe: d.metrics.observe(s.spec.Name), Log: d.log,
 	})
-	s.engine, s.tracer = e, trace.Embedding{Spec: s.spec, Embedder: embedder, Engine: e, Tokenizer: tok}
-	return embedder.Notes(), embedder.Dependence(), nil
+	if err != nil {
+		return nil, "", err
+	}
+	d.onClose("model "+s.spec.Name, e.Close)
+	s.device, s.workers, s.batch, s.engine = e.Device(), e.Workers(), e.BatchTokens(), e.Engine
+	s.tracer = trace.Embedding{Spec: s.spec, Embedder: e, Engine: e.Engine, Tokenizer: e.Tokenizer}
+	return e.Notes(), e.Dependence(), nil
 }
 
 // openGenerator is openEmbedder for texts.
 func (d *Daemon) openGenerator(ctx context.Context, s *server) (notes []string, depends string, err error) {
-	g, err := OpenGenerator(ctx, d.cfg, s.spec, d.metrics.observeGeneration(s.spec.Name))
+	g, err := open.Generation(ctx, d.cfg, s.spec, d.metrics.observeGeneration(s.spec.Name))
 	if err != nil {
 		return nil, "", err
 	}
@@ -257,46 +166,6 @@ func (d *Daemon) openGenerator(ctx context.Context, s *server) (notes []string, 
 	s.device, s.workers, s.engine = g.Device(), g.Slots(), g.Engine
 	s.tracer = trace.Generation{Spec: s.spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer, MaxNewTokens: pageNewTokens}
 	return g.Notes(), g.Dependence(), nil
-}
-
-// A Generator is a generation model that is ready to work.
-type Generator struct {
-	*generate.Generator
-	Engine    *generation.Engine
-	Tokenizer *tokenize.Tokenizer
-	notes     []string
-}
-
-// Notes are things worth knowing about this session, beside those of the Spec.
-func (g *Generator) Notes() []string { return slices.Concat(g.Generator.Notes(), g.notes) }
-
-// OpenGenerator loads a generation model as the configuration says.
-func OpenGenerator(ctx context.Context, cfg config.Config, spec *models.Spec, observe func(generate.RunStats)) (*Generator, error) {
-	tok, err := spec.Tokenizer()
-	if err != nil {
-		return nil, err
-	}
-	template, note, err := generation.LoadTemplate(spec)
-	if err != nil {
-		return nil, err
-	}
-	m, l := cfg.Models[spec.Name], cfg.Limits
-	if m.TokenizerEngine == config.EngineSugarme {
-		return nil, fmt.Errorf("models.%s.tokenizer_engine: sugarme is for embedding models, this one generates", spec.Name)
-	}
-	g, err := generate.Open(ctx, spec, generate.Options{
-		SessionOptions: SessionOptions(cfg, spec.Name), Tokenizer: tok, RunTimeout: cfg.Limits.RunTimeout, Observe: observe,
-		Slots: cmp.Or(m.Slots, cfg.Generate.Slots), Memory: int64(cfg.Generate.Memory), MaxLength: m.MaxLength,
-	})
-	if err != nil {
-		return nil, err
-	}
-	out := &Generator{Generator: g, Tokenizer: tok, Engine: generation.New(generation.Options{Spec: g.Spec(), Generator: g, Tokenizer: tok, Template: template,
-		Limits: &generation.Limits{MaxNewTokens: l.MaxNewTokens, N: l.N, TopLogprobs: l.TopLogprobs, Stop: l.Stop, TokensPerShard: int64(l.TokensPerShard)}})}
-	if note != "" {
-		out.notes = []string{note}
-	}
-	return out, nil
 }
 
 // newCommitter makes the committer of a dataset; its lane starts it.

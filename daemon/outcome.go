@@ -58,6 +58,9 @@ var (
 	errUnlogged  = errors.New("the table's log does not name the delivery")
 )
 
+// classJudged is of deliveries whose death the table's log tells, and not its reason.
+const classJudged = "judged"
+
 // settledMeanwhile is the failure of a delivery that another daemon settled before it ran.
 type settledMeanwhile struct{ found finding }
 

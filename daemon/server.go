@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"textmill/crash"
 	"textmill/export"
+	"textmill/input"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 	"textmill/models"
@@ -55,7 +57,7 @@ type server struct {
 	committers *committers
 	settler    *settler
 	cancels    *cancels
-	source     source
+	inputs     *input.Roots
 	feeder     *feeder // of a model whose jobs take turns themselves; nil where records enter in the order in which they came
 	limits     jobs.Limits
 	alone      *sync.RWMutex // held for reading by who feeds among others, for writing by who must run alone; one for all models
@@ -357,6 +359,11 @@ func (s *server) feed(work context.Context, f *flight, shard *jobs.Shard) {
 		return
 	}
 	s.together(work, f, shard, do)
+}
+
+// records yields what is to be run of a shard.
+func (s *server) records(ctx context.Context, shard *jobs.Shard) iter.Seq2[jobs.Record, error] {
+	return s.inputs.Records(ctx, shard, input.Options{MaxRecordBytes: s.limits.RecordBytes})
 }
 
 // end settles a flight that never reached a committer.

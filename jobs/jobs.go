@@ -31,6 +31,8 @@ const (
 	IdentityConflict = "identity_conflict"
 	Schema           = "schema"
 	InputChanged     = "input_changed"
+	InputMissing     = "input_missing"
+	InputForbidden   = "input_forbidden"
 )
 
 // RecordError says why one record has no result.

@@ -30,17 +30,17 @@ var benchBudgets = []int{512, 1024, 2048, 4096, 8192}
 // BenchModel measures how many texts a second a model embeds, tokenization apart, for several batch sizes: token rows of
 // ragged lengths in length-sorted batches, each size for about the given time.
 func BenchModel(ctx context.Context, cfg config.Config, name string, each time.Duration, out io.Writer, asJSON bool, log *slog.Logger) (err error) {
-	if s, err := bundle(cfg, name); err != nil {
+	if s, err := bundleNamed(cfg, name); err != nil {
 		return err
 	} else if s.Task == jobs.TaskGenerate {
 		return fmt.Errorf("%w: model %s continues prompts; give it some with --prompts FILE", ErrUsage, name)
 	}
-	m, err := openModel(ctx, cfg, name, false, log)
+	m, err := openEmbedder(ctx, cfg, name, false, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
-	learned := m.embedder.BatchTokens()
+	learned := m.BatchTokens()
 	budgets := append(slices.Clone(benchBudgets), learned)
 	slices.Sort(budgets)
 	budgets = slices.Compact(budgets)
@@ -48,10 +48,10 @@ func BenchModel(ctx context.Context, cfg config.Config, name string, each time.D
 	rows := raggedRows(m.spec)
 	if !asJSON {
 		fmt.Fprintf(out, "%s on %s, %d at a time, texts of %d to %d tokens\n",
-			name, m.embedder.Device(), m.embedder.Workers(), len(rows[0].IDs), len(rows[len(rows)-1].IDs))
+			name, m.Device(), m.Workers(), len(rows[0].IDs), len(rows[len(rows)-1].IDs))
 	}
 	for _, budget := range budgets {
-		a, err := benchAt(ctx, m.embedder, rows, budget, each)
+		a, err := benchAt(ctx, m.Embedder.Embedder, rows, budget, each)
 		if err != nil {
 			return err
 		}

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"textmill/config"
-	"textmill/daemon"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models/generate"
+	"textmill/open"
 	"textmill/work/rows"
 )
 
@@ -70,7 +70,7 @@ func BenchGenerate(ctx context.Context, cfg config.Config, o BenchPrompts, log *
 	if err != nil {
 		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
 	}
-	s, err := bundle(cfg, o.Model)
+	s, err := bundleNamed(cfg, o.Model)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func BenchGenerate(ctx context.Context, cfg config.Config, o BenchPrompts, log *
 		return fmt.Errorf("%w: --prompts has no records", ErrUsage)
 	}
 	var b generateBench
-	g, err := daemon.OpenGenerator(ctx, cfg, s, b.observe)
+	g, err := open.Generation(ctx, cfg, s, b.observe)
 	if err != nil {
 		return fmt.Errorf("model %s: %w", o.Model, err)
 	}

@@ -9,11 +9,10 @@ import (
 	"strconv"
 
 	"textmill/config"
-	"textmill/daemon"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
-	"textmill/work/embedding"
+	"textmill/open"
 	"textmill/work/rows"
 )
 
@@ -30,67 +29,55 @@ func Embed(ctx context.Context, cfg config.Config, o WorkOptions) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
 	}
-	m, err := openModel(ctx, cfg, o.Model, len(o.Texts.Args) > 0, o.Log)
+	m, err := openEmbedder(ctx, cfg, o.Model, len(o.Texts.Args) > 0, o.Log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
 	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: o.Log, quiet: o.Quiet}
 	return run.work(ctx, cfg, o, "embedded", m.spec,
-		func(from rows.Origin) rows.Work { return m.engine.Work(&jobs.Shard{Embed: params}, from) },
+		func(from rows.Origin) rows.Work { return m.Engine.Work(&jobs.Shard{Embed: params}, from) },
 		func(id string, list []export.Row) answer { return embedAnswer(id, list, params.ChunkSize > 0) })
 }
 
-// model is a model ready to embed.
-type model struct {
-	spec      *models.Spec
-	embedder  *models.Embedder
-	engine    *embedding.Engine
-	tokenizer func() error // gives it back
+// embedder is an embedding model of the cache, ready to work.
+type embedder struct {
+	*open.Embedder
+	spec *models.Spec
 }
 
 // fewBatchTokens is a sound batch size where learning the best one would take longer than the work.
 const fewBatchTokens = 1024
 
-func openModel(ctx context.Context, cfg config.Config, name string, few bool, log *slog.Logger) (*model, error) {
-	spec, err := bundle(cfg, name)
+func openEmbedder(ctx context.Context, cfg config.Config, name string, few bool, log *slog.Logger) (*embedder, error) {
+	spec, err := bundleNamed(cfg, name)
 	if err != nil {
 		return nil, err
 	}
 	if spec.Task != jobs.TaskEmbed {
 		return nil, fmt.Errorf("model %s is made for the task %s, not for embedding", name, spec.Task)
 	}
-	tok, err := spec.Tokenizer()
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
-	}
-	session := daemon.SessionOptions(cfg, name)
+	session := open.Session(cfg, name)
 	if few && session.BatchTokens == 0 {
 		session.BatchTokens = fewBatchTokens
 	}
-	embedder, err := models.OpenEmbedder(ctx, spec, session)
+	e, err := open.Embedding(ctx, cfg, spec, open.EmbedderOptions{Session: session, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	for _, note := range spec.Notes {
 		log.DebugContext(ctx, "model", "model", name, "note", note)
 	}
-	if depends := embedder.Dependence(); depends != "" {
+	if depends := e.Dependence(); depends != "" {
 		log.WarnContext(ctx, depends, "model", name, "graph", spec.Graph)
 	}
-	made, end, err := daemon.TokenizerOf(ctx, cfg, spec, tok, log)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("model %s: %w", name, err), embedder.Close())
-	}
-	return &model{spec: spec, embedder: embedder, tokenizer: end, engine: embedding.New(embedding.Options{
-		Spec: spec, Embedder: embedder, Tokenizer: made, WindowTokens: cfg.Limits.WindowTokens, RunTimeout: cfg.Limits.RunTimeout,
-	})}, nil
+	return &embedder{e, spec}, nil
 }
 
-func (m *model) close() error {
-	m.engine.Stop()
-	m.engine.Close()
-	return errors.Join(m.tokenizer(), m.embedder.Close())
+func (m *embedder) close() error {
+	m.Engine.Stop()
+	m.Engine.Close()
+	return m.Close()
 }
 
 // embedAnswer is the answer to one record. A chunked record may have several rows, and the answer lists them.
@@ -143,7 +130,7 @@ func appendEmbedding(b []byte, r *export.Row) []byte {
 
 // Vectors embeds a few texts with the model's own params.
 func Vectors(ctx context.Context, cfg config.Config, name string, texts []string, log *slog.Logger) (vectors [][]float32, err error) {
-	m, err := openModel(ctx, cfg, name, true, log)
+	m, err := openEmbedder(ctx, cfg, name, true, log)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +140,7 @@ func Vectors(ctx context.Context, cfg config.Config, name string, texts []string
 		return nil, err
 	}
 	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: log}
-	err = run.run(ctx, Texts{Args: texts}, m.engine.Work(&jobs.Shard{Embed: params}, rows.Origin{}), func(r jobs.Record, rows []export.Row) error {
+	err = run.run(ctx, Texts{Args: texts}, m.Engine.Work(&jobs.Shard{Embed: params}, rows.Origin{}), func(r jobs.Record, rows []export.Row) error {
 		if rows[0].Error != "" {
 			return fmt.Errorf("embed %q: %s", r.Text, rows[0].Error)
 		}

@@ -8,10 +8,10 @@ import (
 	"strconv"
 
 	"textmill/config"
-	"textmill/daemon"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
+	"textmill/open"
 	"textmill/work/generation"
 	"textmill/work/rows"
 )
@@ -41,12 +41,12 @@ func Generate(ctx context.Context, cfg config.Config, o WorkOptions) (err error)
 
 // generator is a generation model of the cache, ready to work.
 type generator struct {
-	*daemon.Generator
+	*open.Generator
 	spec *models.Spec
 }
 
 func openGenerator(ctx context.Context, cfg config.Config, name string, few int, log *slog.Logger) (*generator, error) {
-	s, err := bundle(cfg, name)
+	s, err := bundleNamed(cfg, name)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func openGenerator(ctx context.Context, cfg config.Config, name string, few int,
 		}
 		cfg.Models = map[string]config.Model{name: m}
 	}
-	g, err := daemon.OpenGenerator(ctx, cfg, s, nil)
+	g, err := open.Generation(ctx, cfg, s, nil)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}

@@ -104,7 +104,7 @@ func answerOf(s *models.Spec) modelAnswer {
 
 // InspectModel writes all that is known of a model from its own files.
 func InspectModel(cfg config.Config, name string, out io.Writer, asJSON bool) error {
-	s, err := bundle(cfg, name)
+	s, err := bundleNamed(cfg, name)
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"textmill/config"
-	"textmill/daemon"
 	"textmill/models"
 	"textmill/models/generate"
+	"textmill/open"
 )
 
 // measured is what sessions found of a graph on this machine.
@@ -44,7 +44,7 @@ func graphsOf(s *models.Spec) ([]*models.Spec, error) {
 
 // remembered is what earlier sessions found of a model's graphs.
 func remembered(cfg config.Config, s *models.Spec) ([]measured, error) {
-	o := daemon.SessionOptions(cfg, s.Name)
+	o := open.Session(cfg, s.Name)
 	device := "cpu"
 	if strings.HasPrefix(o.Device, "cuda") && s.Decoder == nil {
 		device = o.Device
@@ -70,7 +70,7 @@ func remembered(cfg config.Config, s *models.Spec) ([]measured, error) {
 
 // measure opens every graph of a model, so that what its sessions find is there.
 func measure(ctx context.Context, cfg config.Config, s *models.Spec) ([]measured, error) {
-	o := daemon.SessionOptions(cfg, s.Name)
+	o := open.Session(cfg, s.Name)
 	graphs, err := graphsOf(s)
 	if err != nil {
 		return nil, err

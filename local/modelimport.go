@@ -48,7 +48,7 @@ func ImportModel(ctx context.Context, cfg config.Config, o ImportOptions) error 
 	if err != nil {
 		return err
 	}
-	s, err := bundle(cfg, got.Name)
+	s, err := bundleNamed(cfg, got.Name)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 	"text/tabwriter"
 
 	"textmill/config"
-	"textmill/daemon"
 	"textmill/models"
+	"textmill/open/bundle"
 	"textmill/plain"
 )
 
@@ -32,7 +32,7 @@ func known(cfg config.Config) ([]*models.Spec, []error) {
 		if m.Path == "" || inCache[name] && m.Path == models.BundleDir(cfg.Home, name) {
 			continue
 		}
-		s, err := daemon.OpenBundle(cfg, name)
+		s, err := bundle.Open(cfg, name)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -59,8 +59,8 @@ func ModelNames(cfg config.Config) []string {
 	return names
 }
 
-// bundle opens a model by name, and says what there is when it is not there.
-func bundle(cfg config.Config, name string) (*models.Spec, error) {
+// bundleNamed opens a model by name, and says what there is when it is not there.
+func bundleNamed(cfg config.Config, name string) (*models.Spec, error) {
 	dir := cfg.Models[name].Path
 	if dir == "" {
 		dir = models.BundleDir(cfg.Home, name)
@@ -74,7 +74,7 @@ func bundle(cfg config.Config, name string) (*models.Spec, error) {
 		return nil, fmt.Errorf("there is no model %q%s (%s has: %s); run textmill setup, or textmill models pull",
 			name, meant, filepath.Join(cfg.Home, "models"), cmp.Or(strings.Join(names, ", "), "none"))
 	}
-	return daemon.OpenBundle(cfg, name)
+	return bundle.Open(cfg, name)
 }
 
 // ListModels writes the models that can be run.

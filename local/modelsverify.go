@@ -9,10 +9,10 @@ import (
 	"os"
 
 	"textmill/config"
-	"textmill/daemon"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/compare"
+	"textmill/open"
 )
 
 // VerifyOptions describes one run of `textmill models verify`.
@@ -44,7 +44,7 @@ func VerifyModels(ctx context.Context, cfg config.Config, o VerifyOptions) error
 		specs, errs = known(cfg)
 	}
 	for _, name := range o.Names {
-		s, err := bundle(cfg, name)
+		s, err := bundleNamed(cfg, name)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -134,13 +134,13 @@ func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models
 	if err != nil {
 		return nil, err
 	}
-	exact, err := compare.Open(reference, reference.Decoder.Graphs[0].File, daemon.SessionOptions(cfg, s.Name))
+	exact, err := compare.Open(reference, reference.Decoder.Graphs[0].File, open.Session(cfg, s.Name))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, exact.Close()) }()
 	for _, g := range graphs {
-		other, err := compare.Open(s, g.File, daemon.SessionOptions(cfg, s.Name))
+		other, err := compare.Open(s, g.File, open.Session(cfg, s.Name))
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +157,7 @@ func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models
 func (o VerifyOptions) reference(ctx context.Context, cfg config.Config) (s *models.Spec, end func() error, err error) {
 	end = func() error { return nil }
 	if _, err := os.Stat(o.Against); models.ValidName(o.Against) && errors.Is(err, fs.ErrNotExist) {
-		s, err = bundle(cfg, o.Against)
+		s, err = bundleNamed(cfg, o.Against)
 		if err == nil && (s.Decoder == nil || s.Decoder.Layout != models.SlotsLayout) {
 			err = fmt.Errorf("%w: model %s was not imported to generate with", ErrUsage, o.Against)
 		}

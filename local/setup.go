@@ -55,7 +55,7 @@ func PullModel(ctx context.Context, cfg config.Config, o PullOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := bundle(cfg, got.Name)
+	s, err := bundleNamed(cfg, got.Name)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func tokenizerPath(cfg config.Config, o TokenizeOptions) (string, error) {
 	if o.File != "" {
 		return o.File, nil
 	}
-	spec, err := bundle(cfg, o.Model)
+	spec, err := bundleNamed(cfg, o.Model)
 	if err != nil {
 		return "", err
 	}

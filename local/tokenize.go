@@ -78,7 +78,7 @@ func openTokenizer(cfg config.Config, o TokenizeOptions) (*textTokenizer, error)
 			NoSpecialTokens: o.NoSpecialTokens, Truncation: t.Truncation(), Padding: t.Padding(),
 		}}, nil
 	}
-	spec, err := bundle(cfg, o.Model)
+	spec, err := bundleNamed(cfg, o.Model)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func Trace(ctx context.Context, cfg config.Config, o TraceOptions) (err error) {
 	if o.Top < 0 || o.Values < 0 {
 		return fmt.Errorf("%w: --top and --values are 0 or more", ErrUsage)
 	}
-	spec, err := bundle(cfg, o.Model)
+	spec, err := bundleNamed(cfg, o.Model)
 	if err != nil {
 		return err
 	}
@@ -65,16 +65,12 @@ func Trace(ctx context.Context, cfg config.Config, o TraceOptions) (err error) {
 		m := trace.Generation{Spec: g.spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer}
 		return errors.Join(m.Trace(ctx, record, raw, options, emit), out.Flush())
 	}
-	m, err := openModel(ctx, cfg, o.Model, true, o.Log)
+	m, err := openEmbedder(ctx, cfg, o.Model, true, o.Log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
-	tok, err := spec.Tokenizer()
-	if err != nil {
-		return fmt.Errorf("model %s: %w", o.Model, err)
-	}
-	t := trace.Embedding{Spec: spec, Embedder: m.embedder, Engine: m.engine, Tokenizer: tok}
+	t := trace.Embedding{Spec: spec, Embedder: m, Engine: m.Engine, Tokenizer: m.Tokenizer}
 	return errors.Join(t.Trace(ctx, record, raw, options, emit), out.Flush())
 }
 

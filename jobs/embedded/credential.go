@@ -12,10 +12,6 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// CredentialFile is where a server whose store is in dir keeps what its clients need: the seed of an nkey, as every NATS client
-// reads it from a file. Who has it may do everything with the queue.
-func CredentialFile(dir string) string { return filepath.Join(dir, "credential.nk") }
-
 // ErrOpen says that a server would let in everybody who can reach it.
 var ErrOpen = errors.New("without a credential the embedded NATS server listens on loopback addresses only")
 
@@ -37,9 +33,8 @@ func checkOpen(host string) error {
 	return nil
 }
 
-// credential gives the public half of the store's nkey, and makes one where there is none. The caller holds the store's lock.
-func credential(dir string) (public string, err error) {
-	path := CredentialFile(dir)
+// credential gives the public half of the nkey in a file, and makes one where there is none. The caller holds the store's lock.
+func credential(path string) (public string, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		if err = makeCredential(path); err == nil {

@@ -15,9 +15,11 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
+func credentialFile(dir string) string { return filepath.Join(dir, "clients.nk") }
+
 func startGuarded(t *testing.T, addr, dir string) *Server {
 	t.Helper()
-	s, err := Start(Options{Addr: addr, Dir: dir, Credential: true, Logger: slog.New(slog.DiscardHandler)})
+	s, err := Start(Options{Addr: addr, Dir: dir, Credential: true, CredentialFile: credentialFile(dir), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +49,7 @@ func byFile(t *testing.T, s *Server, file string) error {
 func TestCredentialLetsInWhoHasIt(t *testing.T) {
 	dir := t.TempDir()
 	s := startGuarded(t, "127.0.0.1:0", dir)
-	file := CredentialFile(dir)
+	file := credentialFile(dir)
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%s: %v, %v; want mode 0600", file, info, err)
@@ -92,7 +94,7 @@ func TestCredentialLetsInWhoHasIt(t *testing.T) {
 func TestCredentialOutlivesTheServer(t *testing.T) {
 	dir := t.TempDir()
 	first := startGuarded(t, "127.0.0.1:0", dir)
-	given, err := os.ReadFile(CredentialFile(dir))
+	given, err := os.ReadFile(credentialFile(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,17 +102,17 @@ func TestCredentialOutlivesTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := startGuarded(t, "0.0.0.0:0", dir)
-	if again, err := os.ReadFile(CredentialFile(dir)); err != nil || string(again) != string(given) {
+	if again, err := os.ReadFile(credentialFile(dir)); err != nil || string(again) != string(given) {
 		t.Errorf("another credential was made: %v", err)
 	}
-	if err := byFile(t, second, CredentialFile(dir)); err != nil {
+	if err := byFile(t, second, credentialFile(dir)); err != nil {
 		t.Error(err)
 	}
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
 	open := start(t, dir)
-	if err := byFile(t, open, CredentialFile(dir)); err != nil {
+	if err := byFile(t, open, credentialFile(dir)); err != nil {
 		t.Errorf("an open server turns away who has a credential: %v", err)
 	}
 }
@@ -127,10 +129,10 @@ func TestCredentialThatIsNoSecretIsRefused(t *testing.T) {
 		if err := startGuarded(t, "127.0.0.1:0", dir).Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := spoil(CredentialFile(dir)); err != nil {
+		if err := spoil(credentialFile(dir)); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Start(Options{Addr: "127.0.0.1:0", Dir: dir, Credential: true, Logger: slog.New(slog.DiscardHandler)})
+		s, err := Start(Options{Addr: "127.0.0.1:0", Dir: dir, Credential: true, CredentialFile: credentialFile(dir), Logger: slog.New(slog.DiscardHandler)})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v", want, s, err)
 		}

@@ -23,9 +23,11 @@ type Options struct {
 	Dir        string // the store; made if absent
 	MaxPayload int32  // bytes of one message; 0 = 8 MiB
 	MaxStore   int64  // bytes of all streams; 0 = three quarters of what the disk has free
-	Credential bool   // clients need the nkey in CredentialFile(Dir), which is made if absent; without it, Addr must be loopback
-	MaxConns   int    // clients at a time; 0 = as many as the server's library allows
-	Logger     *slog.Logger
+	Credential bool   // clients need the nkey in CredentialFile, which is made if absent; without it, Addr must be loopback
+	// CredentialFile is where the nkey of this store's clients lies, if there is one: its seed, as every NATS client reads it.
+	CredentialFile string
+	MaxConns       int // clients at a time; 0 = as many as the server's library allows
+	Logger         *slog.Logger
 }
 
 // Server is a running server. Every message it has acknowledged is on disk.
@@ -50,13 +52,13 @@ func Start(o Options) (*Server, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("nats.embedded.dir: %w", err)
 	}
-	lock, err := lockStore(o.Dir)
+	lock, err := lockStore(o.Dir, o.CredentialFile)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{lock: lock}
 	if o.Credential {
-		public, err := credential(o.Dir)
+		public, err := credential(o.CredentialFile)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockStore takes the store's lock, which ends with the process or the file.
-func lockStore(dir string) (*os.File, error) {
+// lockStore takes the store's lock, which ends with the process or the file. Whoever meets it is told of the credential too, if
+// its file is there.
+func lockStore(dir, credential string) (*os.File, error) {
 	path := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -30,8 +31,8 @@ func lockStore(dir string) (*os.File, error) {
 		if b, readErr := io.ReadAll(io.LimitReader(f, 256)); readErr == nil && len(b) > 0 {
 			at = strings.TrimSpace(string(b))
 		}
-		if _, statErr := os.Stat(CredentialFile(dir)); statErr == nil {
-			at += " and nats.nkey_file to " + CredentialFile(dir)
+		if _, statErr := os.Stat(credential); statErr == nil {
+			at += " and nats.nkey_file to " + credential
 		}
 		err = fmt.Errorf("%w: another textmill daemon serves %s; set nats.url (TEXTMILL_NATS_URL) to %s to join it", ErrLocked, dir, at)
 	default:

@@ -6,10 +6,10 @@ import (
 	"testing"
 
 	"textmill/config"
-	"textmill/daemon"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
+	"textmill/open"
 	"textmill/work/embedding"
 	"textmill/work/trace"
 )
@@ -128,7 +128,7 @@ func smolLM2(t *testing.T, cfg config.Config, precision string) *models.Spec {
 
 func openEmbedding(t *testing.T, cfg config.Config, spec *models.Spec) trace.Embedding {
 	t.Helper()
-	o := daemon.SessionOptions(cfg, spec.Name)
+	o := open.Session(cfg, spec.Name)
 	o.BatchTokens = 1024
 	embedder, err := models.OpenEmbedder(t.Context(), spec, o)
 	if err != nil {
@@ -150,7 +150,7 @@ func openEmbedding(t *testing.T, cfg config.Config, spec *models.Spec) trace.Emb
 
 func openGeneration(t *testing.T, cfg config.Config, spec *models.Spec) trace.Generation {
 	t.Helper()
-	g, err := daemon.OpenGenerator(t.Context(), cfg, spec, nil)
+	g, err := open.Generation(t.Context(), cfg, spec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"textmill/daemon"
 	"textmill/jobs"
 	"textmill/local"
+	"textmill/open/bundle"
 )
 
 const (
@@ -46,7 +47,7 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	if _, err := daemon.OpenBundle(cfg, writer); err != nil {
+	if _, err := bundle.Open(cfg, writer); err != nil {
 		return fmt.Errorf("%w; run textmill setup", err)
 	}
 	cfg, unlock, err := ownPlace(cfg)

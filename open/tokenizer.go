@@ -1,4 +1,4 @@
-package daemon
+package open
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 	"textmill/work/embedding"
 )
 
-// TokenizerOf is what models.<name>.tokenizer_engine makes of an embedding model's tokenizer; end gives back what it holds,
+// tokenizerOf is what models.<name>.tokenizer_engine makes of an embedding model's tokenizer; end gives back what it holds,
 // when nothing uses it any more.
-func TokenizerOf(ctx context.Context, cfg config.Config, spec *models.Spec, ours *tokenize.Tokenizer, log *slog.Logger) (t embedding.Tokenizer, end func() error, err error) {
+func tokenizerOf(ctx context.Context, cfg config.Config, spec *models.Spec, ours *tokenize.Tokenizer, log *slog.Logger) (t embedding.Tokenizer, end func() error, err error) {
 	if cfg.Models[spec.Name].TokenizerEngine != config.EngineSugarme {
 		return ours, func() error { return nil }, nil
 	}

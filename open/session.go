@@ -1,0 +1,20 @@
+// Package open makes models ready to run as the configuration says.
+package open
+
+import (
+	"textmill/config"
+	"textmill/models"
+)
+
+// Session is how the configuration runs a model.
+func Session(cfg config.Config, name string) models.SessionOptions {
+	m := cfg.Models[name]
+	o := models.SessionOptions{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens}
+	if m.Device != "" {
+		o.Device = m.Device
+	}
+	if m.Threads != 0 {
+		o.Threads = m.Threads
+	}
+	return o
+}
