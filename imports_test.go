@@ -30,6 +30,7 @@ var downward = map[string][]string{
 	"jobs":     {},
 	"local":    {"config", "export", "input", "jobs", "models", "open", "tokenize", "work"},
 	"models":   {"tokenize"},
+	"naming":   {},
 	"open":     {"config", "jobs", "models", "tokenize", "work"},
 	"plain":    {},
 	"regular":  {},
@@ -42,7 +43,7 @@ var downward = map[string][]string{
 var above = map[string][]string{"work": {"config", "open"}}
 
 // everyone may import these, which import nothing of ours.
-var everyone = []string{"plain", "regular"}
+var everyone = []string{"naming", "plain", "regular"}
 
 // only says which folder alone may import a library.
 var only = map[string]string{

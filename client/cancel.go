@@ -10,6 +10,7 @@ import (
 
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/naming"
 )
 
 // ErrDone: the job was done before it could be cancelled (exit 1).
@@ -43,8 +44,8 @@ type Cancellation struct {
 // gave no job is refused.
 func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation, error) {
 	c := Cancellation{Job: o.Job, Tables: []string{}}
-	if !jobs.ValidJob(o.Job) {
-		return c, fmt.Errorf("%w: job %q does not match [A-Za-z0-9_-]{1,128}", ErrUsage, o.Job)
+	if err := naming.CheckJob(o.Job); err != nil {
+		return c, fmt.Errorf("%w: job %w", ErrUsage, err)
 	}
 	if jobs.Shared(o.Job) {
 		return c, fmt.Errorf("%w: the job %s gathers the messages that name no job, so it is not one publisher's to cancel; "+

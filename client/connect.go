@@ -14,6 +14,7 @@ import (
 	"textmill/jobs"
 	"textmill/jobs/queue"
 	"textmill/models"
+	"textmill/naming"
 	"textmill/open/bundle"
 	"textmill/open/dial"
 	"textmill/work/embedding"
@@ -66,7 +67,7 @@ func (o *SubmitOptions) Configure(cfg config.Config) {
 
 func localModel(name string, spec *models.Spec) LocalModel {
 	m := LocalModel{Name: name, Task: spec.Task, SHA256: spec.SHA256}
-	if spec.Task == jobs.TaskEmbed {
+	if spec.Task == naming.TaskEmbed {
 		m.Check = func(params []byte) (export.Vectors, error) {
 			p, err := jobs.ParseEmbedParams(params)
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"textmill/input"
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 const (
@@ -75,7 +76,7 @@ func newCutter(c cutter, maxPayload int64) (*cutter, error) {
 	}
 	c.target = min(targetBytes, c.most)
 	c.records = targetRecords
-	if c.task == jobs.TaskGenerate {
+	if c.task == naming.TaskGenerate {
 		c.records = targetPrompts
 	}
 	if most := c.limits.RecordsPerShard; most > 0 {

@@ -11,12 +11,13 @@ import (
 
 	"textmill/input"
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 // cutAll cuts text of the given format and decodes every shard as a daemon would.
 func cutAll(t *testing.T, c cutter, maxPayload int64, text string, o input.Options) (payloads [][]byte, shards []*jobs.Shard) {
 	t.Helper()
-	c.task, c.job, c.dataset = jobs.TaskEmbed, "j", "d"
+	c.task, c.job, c.dataset = naming.TaskEmbed, "j", "d"
 	c.emit = func(s shard) error {
 		if s.number != len(payloads) {
 			t.Errorf("shard %d came as number %d", len(payloads), s.number)
@@ -133,7 +134,7 @@ func TestRecordsThatNoMessageCarriesBecomeErrors(t *testing.T) {
 	if e := shards[0].Records[1].Err; e == nil || e.Class != jobs.TooLong {
 		t.Errorf("a text beyond limits.record_bytes: %v", e)
 	}
-	if _, err := newCutter(cutter{task: jobs.TaskEmbed}, 4096); err == nil {
+	if _, err := newCutter(cutter{task: naming.TaskEmbed}, 4096); err == nil {
 		t.Error("a server that carries 4 KiB was accepted")
 	}
 }
@@ -173,7 +174,7 @@ func BenchmarkCutShortLines(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			n := 0
 			for b.Loop() {
-				c, err := newCutter(cutter{task: jobs.TaskEmbed, job: "j", dataset: "d", emit: func(s shard) error {
+				c, err := newCutter(cutter{task: naming.TaskEmbed, job: "j", dataset: "d", emit: func(s shard) error {
 					_ = s.sum()
 					n += s.records
 					return nil
@@ -205,7 +206,7 @@ func TestChatRequestsCarryTheirOwnParams(t *testing.T) {
 {"custom_id":"b","method":"POST","url":"/v1/chat/completions","body":{"model":"other","messages":[{"role":"user","content":"y"}],"seed":2}}
 {"custom_id":"e","method":"POST","url":"/v1/embeddings","body":{"input":"z"}}
 `
-	c := cutter{task: jobs.TaskGenerate, model: "m", job: "j", dataset: "d", params: map[string]string{"seed": "9", "temperature": "0.5"}}
+	c := cutter{task: naming.TaskGenerate, model: "m", job: "j", dataset: "d", params: map[string]string{"seed": "9", "temperature": "0.5"}}
 	var payload []byte
 	c.emit = func(s shard) error { payload = append(payload, s.payload...); return nil }
 	cut, err := newCutter(c, 1<<20)

@@ -12,6 +12,7 @@ import (
 
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/naming"
 	"textmill/plain"
 )
 
@@ -171,7 +172,7 @@ func (o DeadOptions) check() error {
 		return fmt.Errorf("%w: give --keep or --as-new-job, not both", ErrUsage)
 	case o.Keep != "" && o.Keep != KeepCommitted:
 		return fmt.Errorf("%w: --keep %q: only %q can be kept; for the letter's payload, --as-new-job gives it a name of its own", ErrUsage, o.Keep, KeepCommitted)
-	case o.AsNewJob != "" && (!jobs.ValidJob(o.AsNewJob) || jobs.Shared(o.AsNewJob)):
+	case o.AsNewJob != "" && (naming.CheckJob(o.AsNewJob) != nil || jobs.Shared(o.AsNewJob)):
 		return fmt.Errorf("%w: --as-new-job %q is not a job's name, or everybody's", ErrUsage, o.AsNewJob)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/naming"
 )
 
 // requested is a random request of a few possible ones; many are equal in what they ask for, and some are not.
@@ -46,7 +47,7 @@ func requested(t *testing.T, r *rand.Rand) SubmitOptions {
 	o.Stderr = io.Discard
 	o.Dataset = pick("d", "d", "d", "e")
 	o.Model = pick("m", "m", "m", "n")
-	o.Local = []LocalModel{{Name: "m", Task: jobs.TaskEmbed, SHA256: pick("sha", "sha", "other")}, {Name: "n", Task: pick(jobs.TaskEmbed, jobs.TaskGenerate)}}
+	o.Local = []LocalModel{{Name: "m", Task: naming.TaskEmbed, SHA256: pick("sha", "sha", "other")}, {Name: "n", Task: pick(naming.TaskEmbed, naming.TaskGenerate)}}
 	if r.IntN(4) == 0 {
 		o.Params = map[string]string{"store_text": pick("true", "false")}
 	}
@@ -65,7 +66,7 @@ func TestJobNamesStandForTheirContent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !jobs.ValidJob(s.o.Job) {
+		if naming.CheckJob(s.o.Job) != nil {
 			t.Fatalf("%q", s.o.Job)
 		}
 		params, err := jobs.ParamsJSON(s.o.Task, o.Params)
@@ -121,7 +122,7 @@ func TestTouchedAndMovedFilesAreTheSameJob(t *testing.T) {
 func TestJobsThatAnEarlierVersionNamedGoOn(t *testing.T) {
 	q := openQueue(t)
 	o, _, errs := options(writeFile(t, 600))
-	o.Task = jobs.TaskEmbed
+	o.Task = naming.TaskEmbed
 	old, err := oldName(o, nil)
 	if err != nil {
 		t.Fatal(err)

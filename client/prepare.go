@@ -11,6 +11,7 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/naming"
 )
 
 const announceWait = time.Second
@@ -60,17 +61,20 @@ func prepare(ctx context.Context, q *queue.Queue, o SubmitOptions) (*submission,
 func (s *submission) checkOptions() error {
 	o := s.o
 	var errs []error
-	if o.Task != "" && o.Task != jobs.TaskEmbed && o.Task != jobs.TaskGenerate {
-		errs = append(errs, fmt.Errorf("task %q: it is embed or generate", o.Task))
-	}
-	if o.Job != "" && !jobs.ValidJob(o.Job) {
-		errs = append(errs, fmt.Errorf("job %q does not match [A-Za-z0-9_-]{1,128}", o.Job))
-	}
-	if !jobs.ValidDataset(o.Dataset) {
-		errs = append(errs, fmt.Errorf("dataset %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", o.Dataset))
-	}
-	if o.Model != "" && !jobs.ValidModel(o.Model) {
-		errs = append(errs, fmt.Errorf("model %q does not match [A-Za-z0-9_-]{1,128}", o.Model))
+	for _, name := range []struct {
+		what, given string
+		optional    bool
+		check       func(string) error
+	}{
+		{"task", o.Task, true, naming.CheckTask}, {"job", o.Job, true, naming.CheckJob},
+		{"dataset", o.Dataset, false, naming.CheckDataset}, {"model", o.Model, true, naming.CheckModel},
+	} {
+		if name.optional && name.given == "" {
+			continue
+		}
+		if err := name.check(name.given); err != nil {
+			errs = append(errs, fmt.Errorf("%s %w", name.what, err))
+		}
 	}
 	var err error
 	s.maxErrors, err = parseMaxErrors(o.MaxErrors)
@@ -89,7 +93,7 @@ func (s *submission) findModel(ctx context.Context, q *queue.Queue) error {
 		asked = first.Task
 		if s.o.Model == "" && first.Model != "" {
 			s.o.Model = first.Model[strings.LastIndexByte(first.Model, '/')+1:]
-			if !jobs.ValidModel(s.o.Model) {
+			if naming.CheckModel(s.o.Model) != nil {
 				return fmt.Errorf("%w: the first request names the model %q, which is no name here; choose one with --model", ErrUsage, first.Model)
 			}
 		}
@@ -183,7 +187,7 @@ func (s *submission) chooseTask(tasks []string, asked string) error {
 	case len(tasks) == 1:
 		s.o.Task = tasks[0]
 	default:
-		s.o.Task = jobs.TaskEmbed
+		s.o.Task = naming.TaskEmbed
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/naming"
 )
 
 func TestSubmitWaitsForTheRowsAndRepeatsNothing(t *testing.T) {
@@ -126,7 +127,7 @@ func TestStandardInputWithoutAJobSaysThatItCannotBeResumed(t *testing.T) {
 	o, out, errs := options("-")
 	o.Stdin, o.NoWait = strings.NewReader(`{"text":"x"}`), true
 	s, err := Submit(t.Context(), q, o)
-	if err != nil || !jobs.ValidJob(s.Job) || out.String() != s.Job+"\n" {
+	if err != nil || naming.CheckJob(s.Job) != nil || out.String() != s.Job+"\n" {
 		t.Errorf("job %q, stdout %q, %v", s.Job, out, err)
 	}
 	if !strings.Contains(errs.String(), "cannot be resumed") {

@@ -10,6 +10,7 @@ import (
 
 	"textmill/input"
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 // TestTextLinesSayWhereTheyStand: lines of different files have different ids, also where the files are submitted apart or
@@ -64,7 +65,7 @@ func TestOldTextJobsGoOnAsTheyWere(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, _, _ := options(file)
-	o.Task = jobs.TaskEmbed
+	o.Task = naming.TaskEmbed
 	first := func() (job, id string) {
 		t.Helper()
 		s, err := prepare(t.Context(), q, o)

@@ -17,6 +17,7 @@ import (
 	"textmill/jobs"
 	"textmill/jobs/embedded"
 	"textmill/jobs/queue"
+	"textmill/naming"
 )
 
 // openQueue connects to a server of the test's own.
@@ -176,7 +177,7 @@ func writeFile(t *testing.T, n int) string {
 
 func options(files ...string) (SubmitOptions, *strings.Builder, *strings.Builder) {
 	var out, errs strings.Builder
-	return SubmitOptions{Model: "m", Dataset: "d", Files: files, Local: []LocalModel{{Name: "m", Task: jobs.TaskEmbed, SHA256: "sha"}}, Stdout: &out, Stderr: &errs}, &out, &errs
+	return SubmitOptions{Model: "m", Dataset: "d", Files: files, Local: []LocalModel{{Name: "m", Task: naming.TaskEmbed, SHA256: "sha"}}, Stdout: &out, Stderr: &errs}, &out, &errs
 }
 
 // waiting counts the messages of a job that nobody has settled.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"textmill/naming"
 	"textmill/regular"
 )
 
@@ -126,7 +127,7 @@ func unknownVariable(name string, known []string) error {
 	if strings.HasPrefix(name, envPrefix+"MODELS_") {
 		return fmt.Errorf("%s names no model of the config file or of <home>/models, or a key that models do not have", name)
 	}
-	if n := Nearest(name, known); n != "" {
+	if n := naming.Meant(name, known); n != "" {
 		return fmt.Errorf("unknown variable %s; did you mean %s?", name, n)
 	}
 	return fmt.Errorf("unknown variable %s", name)
@@ -146,7 +147,7 @@ func modelNames(c *Config, set []string) []string {
 		return names // no cache yet: no names from it
 	}
 	for _, e := range entries {
-		if modelName.MatchString(e.Name()) {
+		if naming.CheckModel(e.Name()) == nil {
 			names = append(names, e.Name())
 		}
 	}

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"textmill/naming"
 )
 
 // FromFlag is the Source of problems of the command line.
@@ -66,43 +68,8 @@ func (p problems) err() error {
 
 // unknown says that name is not among known, and which of them was probably meant.
 func unknown(name string, known []string) error {
-	if n := Nearest(name, known); n != "" {
+	if n := naming.Meant(name, known); n != "" {
 		return fmt.Errorf("unknown key %q; did you mean %q?", name, n)
 	}
 	return fmt.Errorf("unknown key %q", name)
-}
-
-// Nearest returns the known name with the fewest edits, if few enough to be a slip, else "".
-func Nearest(name string, known []string) string {
-	best, bestEdits := "", len(name)/3+2
-	if len(name) > 128 {
-		return ""
-	}
-	for _, k := range known {
-		if d := edits(name, k); d < bestEdits {
-			best, bestEdits = k, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -11,14 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"textmill/naming"
 	"textmill/regular"
 )
 
 var (
-	modelName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	device    = regexp.MustCompile(`^(auto|cpu|cuda:[0-9]{1,3})$`)
-	hostName  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
-	inbox     = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+	device   = regexp.MustCompile(`^(auto|cpu|cuda:[0-9]{1,3})$`)
+	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+	inbox    = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 )
 
 // Validate reports every problem of the values, alone and together, as an *Error.
@@ -63,8 +63,8 @@ func (c *Config) validate(p *problems) {
 	checkDevice(bad, "runtime.device", c.Runtime.Device)
 	for name, m := range c.Models {
 		path := "models." + name
-		if !modelName.MatchString(name) {
-			bad(path, "a model's name is made of A-Z a-z 0-9 _ -")
+		if err := naming.CheckModel(name); err != nil {
+			bad(path, "the name %w", err)
 		}
 		if m.Device != "" {
 			checkDevice(bad, path+".device", m.Device)

@@ -102,7 +102,8 @@ func TestValidate(t *testing.T) {
 		{[]string{"models.m.device=cuda:"}, "models.m.device"},
 		{[]string{"models.m.onnx_file=../x.onnx"}, "must lie inside the bundle"},
 		{[]string{"models.m.tokenizer_engine=other"}, "is not one of textmill"},
-		{[]string{"models.a b.threads=1"}, "name is made of"},
+		{[]string{"models.a b.threads=1"}, `models.a b: the name "a b" does not match [A-Za-z0-9_-]{1,128}`},
+		{[]string{"models." + strings.Repeat("m", 129) + ".threads=1"}, "does not match [A-Za-z0-9_-]{1,128}"},
 		{[]string{"models.m.threads=-1"}, "models.m.threads: -1 must not be negative"},
 		{[]string{"input.roots=/nowhere/at/all"}, "input.roots[0]"},
 	} {

@@ -16,6 +16,7 @@ import (
 	"textmill/jobs/embedded"
 	"textmill/jobs/queue"
 	"textmill/models"
+	"textmill/naming"
 	"textmill/open"
 	"textmill/open/bundle"
 	"textmill/open/dial"
@@ -121,7 +122,7 @@ func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, roots *input
 		consumers: map[string]*subject{}, most: maxConsumers, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
 	}
 	load := d.openEmbedder
-	if spec.Task == models.TaskGenerate {
+	if spec.Task == naming.TaskGenerate {
 		load = d.openGenerator
 	}
 	notes, depends, err := load(ctx, s)

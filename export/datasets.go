@@ -8,6 +8,7 @@ import (
 
 	"textmill/export/delta"
 	"textmill/export/storage"
+	"textmill/naming"
 )
 
 // Datasets lists the datasets that have a table at a path or URI of tables, in the order of their names. A place that is not
@@ -41,7 +42,7 @@ func datasets(root storage.Dir) ([]string, error) {
 	}
 	var found []string
 	for _, name := range names {
-		if !datasetName.MatchString(name) {
+		if naming.CheckDataset(name) != nil {
 			continue
 		}
 		_, err := root.Stat(storage.Join(name, delta.DirName))

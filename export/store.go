@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"regexp"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"textmill/export/disk"
 	"textmill/export/part"
 	"textmill/export/storage"
+	"textmill/naming"
 )
 
 // Row, Null and the kinds of embeddings are those of the part files.
@@ -157,7 +157,7 @@ func (s *Store) TablePath(dataset string) string { return storage.Join(s.path, d
 // Dataset is the dataset whose table is at a path; false when that is no table of this store.
 func (s *Store) Dataset(path string) (string, bool) {
 	dir, name := storage.Split(path)
-	return name, dir == s.path && datasetName.MatchString(name)
+	return name, dir == s.path && naming.CheckDataset(name) == nil
 }
 
 // Datasets lists the datasets that have a table.
@@ -169,14 +169,11 @@ func (s *Store) Datasets() ([]string, error) {
 	return datasets(root)
 }
 
-// Names that begin with an underscore are not data to readers of tables, and _delta_log would be a table's own log.
-var datasetName = regexp.MustCompile(`^[A-Za-z0-9-][A-Za-z0-9_-]{0,63}$`)
-
 // Table returns the table of a dataset, which need not exist yet. All callers share one Table, and what it holds open is given
 // back when each of them has closed it.
 func (s *Store) Table(dataset string) (*Table, error) {
-	if !datasetName.MatchString(dataset) {
-		return nil, fmt.Errorf("%w %q: 1 to 64 of A-Z a-z 0-9 _ -, not beginning with _", ErrName, dataset)
+	if err := naming.CheckDataset(dataset); err != nil {
+		return nil, fmt.Errorf("%w %w", ErrName, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"textmill/export/delta"
 	"textmill/export/disk"
 	"textmill/export/storage"
+	"textmill/naming"
 )
 
 var (
@@ -33,7 +34,7 @@ func (s *Store) Sweep(ctx context.Context) (removed []string, err error) {
 	}
 	var problems error
 	for _, name := range names {
-		if !datasetName.MatchString(name) {
+		if naming.CheckDataset(name) != nil {
 			continue
 		}
 		if ctx.Err() != nil {

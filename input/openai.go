@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 const (
@@ -105,10 +106,10 @@ func (q *request) read(line []byte) *jobs.RecordError {
 	}
 	switch attributeText(url) {
 	case embeddingsURL, azure(embeddingsURL):
-		q.task = jobs.TaskEmbed
+		q.task = naming.TaskEmbed
 		return q.readBody(body, q.embeddingsField)
 	case chatURL, azure(chatURL):
-		q.task = jobs.TaskGenerate
+		q.task = naming.TaskGenerate
 		return q.readBody(body, q.chatField)
 	}
 	return q.wrong(jobs.InvalidRecord, "url %s: only %q and %q are carried out", shown(url), embeddingsURL, chatURL)
@@ -192,7 +193,7 @@ func (q *request) embeddingsField(f member) *jobs.RecordError {
 
 // items makes one record of a chat or a string, and one of each string of a list.
 func (q *request) items() []Item {
-	if q.task == jobs.TaskGenerate {
+	if q.task == naming.TaskGenerate {
 		return []Item{q.chat()}
 	}
 	switch kind := jsontext.Value(q.inputs).Kind(); {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 func chatLine(body string) string {
@@ -32,10 +33,10 @@ func TestChatRequests(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			it := readAll(t, chatLine(c.body), Options{})[0]
-			if it.Record.Err != nil || it.Task != jobs.TaskGenerate {
+			if it.Record.Err != nil || it.Task != naming.TaskGenerate {
 				t.Fatalf("task %q, %v", it.Task, it.Record.Err)
 			}
-			if it.Record.Check(jobs.TaskGenerate, jobs.Limits{}); it.Record.Err != nil {
+			if it.Record.Check(naming.TaskGenerate, jobs.Limits{}); it.Record.Err != nil {
 				t.Fatal(it.Record.Err)
 			}
 			if got := string(it.Record.AppendJSON(nil)); got != c.want {

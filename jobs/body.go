@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"textmill/naming"
 )
 
 var allowedKeys = []string{"job", "shard", "shards", "dataset", "records", "input", "params"}
@@ -141,8 +143,9 @@ func (b *bodyReader) field(name string, v jsontext.Value) error {
 		if v.Kind() != '"' {
 			return invalidf("dataset: want a string, have %s", kindName(v.Kind()))
 		}
-		if s.Dataset = unquote(v); !ValidDataset(s.Dataset) {
-			return invalidf("dataset: %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", clip(s.Dataset))
+		s.Dataset = unquote(v)
+		if err := naming.CheckDataset(s.Dataset); err != nil {
+			return invalidf("dataset: %v", err)
 		}
 	case "records":
 		return invalidf("records: want an array, have %s", kindName(v.Kind()))
@@ -166,8 +169,8 @@ func (b *bodyReader) job(v jsontext.Value) error {
 		return invalidf("job: want a string, have %s", kindName(v.Kind()))
 	}
 	job := unquote(v)
-	if !ValidJob(job) {
-		return invalidf("job: %q does not match [A-Za-z0-9_-]{1,128}", clip(job))
+	if err := naming.CheckJob(job); err != nil {
+		return invalidf("job: %v", err)
 	}
 	if err := b.shard.setJob(job, "job"); err != nil {
 		return err
@@ -200,8 +203,8 @@ func shardID(v jsontext.Value) (string, error) {
 	switch v.Kind() {
 	case '"':
 		id := unquote(v)
-		if !ValidShard(id) {
-			return "", invalidf("shard: %q is not 1 to 128 bytes of printable text without \"/\"", clip(id))
+		if err := naming.CheckShard(id); err != nil {
+			return "", invalidf("shard: %v", err)
 		}
 		return id, nil
 	case '0':

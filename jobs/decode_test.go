@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"textmill/naming"
 )
 
 const embedSubject = "textmill.jobs.embed.m"
@@ -20,7 +22,7 @@ func TestDecodeReadsEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Job != "docs-1" || s.ID != "2" || s.Shards != 4 || s.Dataset != "docs" || s.Task != TaskEmbed || s.Model != "m" || s.KeyID != "2" {
+	if s.Job != "docs-1" || s.ID != "2" || s.Shards != 4 || s.Dataset != "docs" || s.Task != naming.TaskEmbed || s.Model != "m" || s.KeyID != "2" {
 		t.Errorf("shard %+v", s)
 	}
 	if s.Embed.Pooling != "cls" || s.Embed.Precision != "float32" || !s.Embed.StoreText || s.ParamsErr != nil {
@@ -292,7 +294,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if !ValidJob(s.Job) || !ValidDataset(s.Dataset) || !ValidShard(s.ID) || (s.Input == nil) == (s.Records == nil) {
+		if naming.CheckJob(s.Job) != nil || naming.CheckDataset(s.Dataset) != nil || naming.CheckShard(s.ID) != nil || (s.Input == nil) == (s.Records == nil) {
 			t.Errorf("shard %+v", s)
 		}
 		seen := map[string]bool{}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"textmill/naming"
 )
 
 // Types of events.
@@ -126,7 +128,7 @@ func ParseEvent(raw []byte) (Event, error) {
 	if err != nil {
 		return Event{}, fmt.Errorf("event: %w", err)
 	}
-	if e.Type == "" || !ValidJob(e.Job) {
+	if e.Type == "" || naming.CheckJob(e.Job) != nil {
 		return Event{}, errors.New("event has no type or no valid job")
 	}
 	for name, text := range map[string]string{"shard": e.Shard, "payload_sha256": e.PayloadSHA256, "class": e.Class, "task": e.Task,

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"textmill/naming"
 )
 
 func TestEventIsReadBack(t *testing.T) {
@@ -50,7 +52,7 @@ func TestEventOfLaterVersionsIsRead(t *testing.T) {
 
 // Daemons keep what events say, and on an open server anybody may publish one.
 func TestEventsThatAreTooLongAreNone(t *testing.T) {
-	e := Event{Type: EventDead, Job: "j", Shard: strings.Repeat("s", 128) + "/r1073741824", Task: TaskEmbed, Model: strings.Repeat("m", 128),
+	e := Event{Type: EventDead, Job: "j", Shard: strings.Repeat("s", 128) + "/r1073741824", Task: naming.TaskEmbed, Model: strings.Repeat("m", 128),
 		Dataset: strings.Repeat("d", 64), Class: IdentityConflict, Reason: strings.Repeat("\x01", 1<<10), Table: "/" + strings.Repeat("ä", 2047)}
 	if got, err := ParseEvent(e.AppendJSON(nil)); err != nil || got.Shard != e.Shard || got.Reason != e.Reason {
 		t.Errorf("the longest is refused: %v", err)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"textmill/naming"
 )
 
 func FuzzNamed(f *testing.F) {
@@ -13,7 +15,7 @@ func FuzzNamed(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := (Message{Subject: "textmill.jobs.embed.m", Data: data}).Named()
-		if n.Job != "" && !ValidJob(n.Job) || n.Dataset != "" && !ValidDataset(n.Dataset) || n.Shard != "" && !ValidShard(n.Shard) {
+		if n.Job != "" && naming.CheckJob(n.Job) != nil || n.Dataset != "" && naming.CheckDataset(n.Dataset) != nil || n.Shard != "" && naming.CheckShard(n.Shard) != nil {
 			t.Errorf("%+v", n)
 		}
 		s, err := Decode(Message{Subject: "textmill.jobs.embed.m", Data: data}, Limits{})

@@ -6,12 +6,6 @@ import (
 	"strings"
 )
 
-// Tasks that a subject may name.
-const (
-	TaskEmbed    = "embed"
-	TaskGenerate = "generate"
-)
-
 // Classes of errors. The first group ends as a row with `error` set, the second
 // as a dead letter of the whole shard.
 const (

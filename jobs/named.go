@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"textmill/naming"
 )
 
 // Named is what a message says of itself, "" where it says nothing that can be used.
@@ -16,10 +18,10 @@ func (m Message) Named() Named {
 	if s, err := ParseSubject(m.Subject); err == nil {
 		n.Job = s.Job
 	}
-	if d := m.Header.Get(HeaderDataset); ValidDataset(d) {
+	if d := m.Header.Get(HeaderDataset); naming.CheckDataset(d) == nil {
 		n.Dataset = d
 	}
-	if job := m.Header.Get(HeaderJob); n.Job == "" && ValidJob(job) {
+	if job := m.Header.Get(HeaderJob); n.Job == "" && naming.CheckJob(job) == nil {
 		n.Job = job
 	}
 	if _, plain := m.Header.plainText(); plain {
@@ -53,10 +55,10 @@ func (n *Named) take(name string, v jsontext.Value) {
 			return
 		}
 		text := unquote(v)
-		if name == "job" && n.Job == "" && ValidJob(text) {
+		if name == "job" && n.Job == "" && naming.CheckJob(text) == nil {
 			n.Job = text
 		}
-		if name == "dataset" && ValidDataset(text) {
+		if name == "dataset" && naming.CheckDataset(text) == nil {
 			n.Dataset = text
 		}
 	case "shard":

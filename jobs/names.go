@@ -5,8 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"textmill/naming"
 )
 
 const (
@@ -36,15 +36,16 @@ func ParseSubject(subject string) (Subject, error) {
 		return Subject{}, fmt.Errorf("subject %q is not %s.<task>.<model>[.<job>]", subject, jobsPrefix)
 	}
 	s := Subject{Task: parts[0], Model: parts[1]}
-	if s.Task != TaskEmbed && s.Task != TaskGenerate {
-		return Subject{}, fmt.Errorf("subject %q: task %q is not known; tasks are embed and generate", subject, s.Task)
+	if err := naming.CheckTask(s.Task); err != nil {
+		return Subject{}, fmt.Errorf("subject %q: task %w", subject, err)
 	}
-	if !ValidModel(s.Model) {
-		return Subject{}, fmt.Errorf("subject %q: model %q does not match [A-Za-z0-9_-]{1,128}", subject, s.Model)
+	if err := naming.CheckModel(s.Model); err != nil {
+		return Subject{}, fmt.Errorf("subject %q: model %w", subject, err)
 	}
 	if len(parts) == 3 {
-		if s.Job = parts[2]; !ValidJob(s.Job) {
-			return Subject{}, fmt.Errorf("subject %q: job %q does not match [A-Za-z0-9_-]{1,128}", subject, s.Job)
+		s.Job = parts[2]
+		if err := naming.CheckJob(s.Job); err != nil {
+			return Subject{}, fmt.Errorf("subject %q: job %w", subject, err)
 		}
 	}
 	return s, nil
@@ -69,36 +70,3 @@ func KeyHash(key string) string {
 
 // EventSubject is where a job's events are published.
 func EventSubject(job string) string { return eventsPrefix + "." + job }
-
-// ValidJob reports whether s is a job name, [A-Za-z0-9_-]{1,128}.
-func ValidJob(s string) bool { return isName(s, 128) }
-
-// ValidModel reports whether s is a model name, [A-Za-z0-9_-]{1,128}.
-func ValidModel(s string) bool { return isName(s, 128) }
-
-// ValidDataset reports whether s is a dataset name, [A-Za-z0-9_-]{1,64} that
-// does not begin with an underscore: it can never leave the export root, and is
-// no name that readers of tables pass over, such as _delta_log.
-func ValidDataset(s string) bool { return isName(s, 64) && s[0] != '_' }
-
-// ValidShard reports whether s names a shard: 1 to 128 bytes of printable UTF-8
-// without "/", which separates a retry's number.
-func ValidShard(s string) bool {
-	if s == "" || len(s) > 128 || !utf8.ValidString(s) || strings.Contains(s, "/") {
-		return false
-	}
-	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
-}
-
-func isName(s string, most int) bool {
-	if s == "" || len(s) > most {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-') {
-			return false
-		}
-	}
-	return true
-}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"textmill/naming"
 )
 
 // param is one name that publishers may use; set gets a value of its kind.
@@ -292,36 +294,8 @@ func (p param[T]) readBias(v jsontext.Value) (map[int32]float64, error) {
 	return out, err
 }
 
-// nearest is the one of names that takes the fewest edits.
+// nearest is what somebody meant who writes names in any case.
 func nearest(s string, names []string) string {
-	best, least := names[0], math.MaxInt
-	if len(s) > 64 {
-		s = s[:64]
-	}
-	for _, name := range names {
-		if d := edits(strings.ToLower(s), name); d < least {
-			best, least = name, d
-		}
-	}
-	return best
-}
-
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	meant, _ := naming.Nearest(strings.ToLower(s), names)
+	return meant
 }

@@ -3,6 +3,8 @@ package jobs
 import (
 	"math"
 	"slices"
+
+	"textmill/naming"
 )
 
 // EmbedParams are a shard's params for the task embed. What is nil, zero or ""
@@ -179,7 +181,7 @@ type Param struct {
 
 // Params lists the params of a task.
 func Params(task string) []Param {
-	if task == TaskGenerate {
+	if task == naming.TaskGenerate {
 		return described(generateParams)
 	}
 	return described(embedParams)
@@ -193,7 +195,7 @@ func IsGenerateParam(name string) bool {
 
 func (s *Shard) parseParams(raw []byte) {
 	var err error
-	if s.Task == TaskGenerate {
+	if s.Task == naming.TaskGenerate {
 		s.Generate, err = ParseGenerateParams(raw)
 	} else {
 		s.Embed, err = ParseEmbedParams(raw)
@@ -228,7 +230,7 @@ func ParamsJSON(task string, pairs map[string]string) ([]byte, error) {
 		out = append(out, kind.json(pairs[name])...)
 	}
 	out = append(out, '}')
-	if task == TaskGenerate {
+	if task == naming.TaskGenerate {
 		_, err := ParseGenerateParams(out)
 		return out, err
 	}
@@ -237,7 +239,7 @@ func ParamsJSON(task string, pairs map[string]string) ([]byte, error) {
 }
 
 func kindOf(task, name string) (paramKind, error) {
-	if task == TaskGenerate {
+	if task == naming.TaskGenerate {
 		p, err := findParam(generateParams, name)
 		return p.kind, err
 	}

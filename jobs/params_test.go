@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"textmill/naming"
 )
 
 func TestParseEmbedParams(t *testing.T) {
@@ -133,27 +135,27 @@ func TestBadParamsAreNamed(t *testing.T) {
 }
 
 func TestParamsJSON(t *testing.T) {
-	got, err := ParamsJSON(TaskEmbed, map[string]string{"truncate": "left", "dimensions": "64", "normalize": "true", "prompt": "1"})
+	got, err := ParamsJSON(naming.TaskEmbed, map[string]string{"truncate": "left", "dimensions": "64", "normalize": "true", "prompt": "1"})
 	if want := `{"dimensions":64,"normalize":true,"prompt":"1","truncate":"left"}`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
-	if _, err := ParamsJSON(TaskEmbed, map[string]string{"dimensions": "many"}); err == nil {
+	if _, err := ParamsJSON(naming.TaskEmbed, map[string]string{"dimensions": "many"}); err == nil {
 		t.Error("a text for a number is taken")
 	}
-	if _, err := ParamsJSON(TaskGenerate, map[string]string{"poling": "mean"}); err == nil {
+	if _, err := ParamsJSON(naming.TaskGenerate, map[string]string{"poling": "mean"}); err == nil {
 		t.Error("an unknown param is taken")
 	}
 	for value, want := range map[string]string{"logit_bias={\"5\": -1}": `{"logit_bias":{"5": -1}}`, "stop_token_ids=[2, 3]": `{"stop_token_ids":[2, 3]}`, "stop_token_ids=2": `{"stop_token_ids":2}`,
 		`stop=["a","b"]`: `{"stop":["a","b"]}`, "stop=END": `{"stop":"END"}`, "stop=7": `{"stop":"7"}`, "stop= x": `{"stop":" x"}`, `stop=[a`: `{"stop":"[a"}`} {
 		name, v, _ := strings.Cut(value, "=")
-		if got, err := ParamsJSON(TaskGenerate, map[string]string{name: v}); err != nil || string(got) != want {
+		if got, err := ParamsJSON(naming.TaskGenerate, map[string]string{name: v}); err != nil || string(got) != want {
 			t.Errorf("%s gives %s, %v, want %s", value, got, err, want)
 		}
 	}
-	if _, err := ParamsJSON(TaskGenerate, map[string]string{"logit_bias": "5:1"}); err == nil || !strings.Contains(err.Error(), "logit_bias: want an object") {
+	if _, err := ParamsJSON(naming.TaskGenerate, map[string]string{"logit_bias": "5:1"}); err == nil || !strings.Contains(err.Error(), "logit_bias: want an object") {
 		t.Errorf("logit_bias=5:1 gives %v", err)
 	}
-	if got, err := ParamsJSON(TaskEmbed, nil); got != nil || err != nil {
+	if got, err := ParamsJSON(naming.TaskEmbed, nil); got != nil || err != nil {
 		t.Errorf("no pairs give %s, %v", got, err)
 	}
 }

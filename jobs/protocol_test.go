@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"textmill/naming"
 )
 
 func schema(t *testing.T, name string) *jsonschema.Schema {
@@ -69,7 +71,7 @@ func TestSchemasDescribeTheProtocol(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 	hash := strings.Repeat("0a", 32)
 	for _, e := range []Event{
-		{Type: EventSubmitted, Job: "j", Time: at}, {Type: EventSubmitted, Job: "j", Shards: 4, Task: TaskEmbed, Model: "m", Dataset: "d", Time: at},
+		{Type: EventSubmitted, Job: "j", Time: at}, {Type: EventSubmitted, Job: "j", Shards: 4, Task: naming.TaskEmbed, Model: "m", Dataset: "d", Time: at},
 		{Type: EventCommitted, Job: "j", Shard: "0", Shards: 4, Rows: 5, Errors: 1, Tokens: 7, PayloadSHA256: hash, Truncated: 1, Dropped: 9, DeadRecords: 1, Table: "/t", Version: 3, Time: at},
 		{Type: EventDead, Job: "j", Shard: "0/r1", PayloadSHA256: hash, Class: Schema, Reason: "why", Time: at}, {Type: EventDone, Job: "j", Time: at},
 	} {

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"textmill/naming"
 )
 
 // Record is one text to work on. A record that cannot be used has Err set and
@@ -200,7 +202,7 @@ func (r *Record) Check(task string, l Limits) {
 	if r.Err != nil {
 		return
 	}
-	if task == TaskEmbed && r.Messages != nil {
+	if task == naming.TaskEmbed && r.Messages != nil {
 		r.Err = recordErrorf(InvalidRecord, "messages are for the task generate; embed takes text")
 		return
 	}
@@ -221,7 +223,7 @@ func (r *Record) Check(task string, l Limits) {
 
 // checkRecordParams judges a record's own params but for what depends on the shard's.
 func checkRecordParams(task string, raw []byte) *RecordError {
-	if task == TaskEmbed {
+	if task == naming.TaskEmbed {
 		return recordErrorf(InvalidParam, "params of one record are for the task generate; give those of embed with the job")
 	}
 	if _, err := ParseGenerateParams(raw); err != nil {

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"textmill/naming"
 )
 
 func TestParseRecord(t *testing.T) {
@@ -80,10 +82,10 @@ func TestParseRecord(t *testing.T) {
 
 func TestRecordsOwnParamsAreJudged(t *testing.T) {
 	for _, c := range []struct{ task, params, want string }{
-		{TaskGenerate, `{"temperature":0.5,"logit_bias":{"3":1}}`, ""},
-		{TaskGenerate, `{"top_p":0}`, "invalid_param: top_p: 0 is not within (0, 1]"},
-		{TaskGenerate, `{"dimensions":3}`, `invalid_param: unknown param "dimensions"`},
-		{TaskEmbed, `{"dimensions":3}`, "invalid_param: params of one record are for the task generate"},
+		{naming.TaskGenerate, `{"temperature":0.5,"logit_bias":{"3":1}}`, ""},
+		{naming.TaskGenerate, `{"top_p":0}`, "invalid_param: top_p: 0 is not within (0, 1]"},
+		{naming.TaskGenerate, `{"dimensions":3}`, `invalid_param: unknown param "dimensions"`},
+		{naming.TaskEmbed, `{"dimensions":3}`, "invalid_param: params of one record are for the task generate"},
 	} {
 		r := ParseRecord([]byte(`{"id":"a","text":"x","params":` + c.params + `}`))
 		r.Check(c.task, Limits{})
@@ -121,16 +123,16 @@ func TestRecordErrorNamesTheField(t *testing.T) {
 
 func TestCheckHoldsLimitsAndTask(t *testing.T) {
 	r := Record{ID: "a", Text: strings.Repeat("x", 11)}
-	r.Check(TaskEmbed, Limits{RecordBytes: 10})
+	r.Check(naming.TaskEmbed, Limits{RecordBytes: 10})
 	if r.Err == nil || r.Err.Class != TooLong || r.Text != "" || !strings.Contains(r.Err.Message, "11") {
 		t.Errorf("an over-long record gives %+v", r)
 	}
 	r = Record{ID: "a", Messages: []ChatMessage{{"user", "hi"}}}
-	r.Check(TaskGenerate, Limits{RecordBytes: 10})
+	r.Check(naming.TaskGenerate, Limits{RecordBytes: 10})
 	if r.Err != nil {
 		t.Errorf("a chat for generate gives %v", r.Err)
 	}
-	r.Check(TaskEmbed, Limits{})
+	r.Check(naming.TaskEmbed, Limits{})
 	if r.Err == nil || r.Err.Class != InvalidRecord {
 		t.Errorf("a chat for embed gives %v", r.Err)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"unicode/utf8"
+
+	"textmill/naming"
 )
 
 // Names that are used when a message gives none.
@@ -109,8 +111,8 @@ func asInvalid(err error) *Invalid {
 // the body must be the same.
 func (s *Shard) readHeader(h Header) *Invalid {
 	if d := h.Get(HeaderDataset); d != "" {
-		if !ValidDataset(d) {
-			return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,64}, or begins with _", HeaderDataset, clip(d))
+		if err := naming.CheckDataset(d); err != nil {
+			return invalidf("header %s: %v", HeaderDataset, err)
 		}
 		s.Dataset = d
 	}
@@ -118,8 +120,8 @@ func (s *Shard) readHeader(h Header) *Invalid {
 	if job == "" {
 		return nil
 	}
-	if !ValidJob(job) {
-		return invalidf("header %s: %q does not match [A-Za-z0-9_-]{1,128}", HeaderJob, clip(job))
+	if err := naming.CheckJob(job); err != nil {
+		return invalidf("header %s: %v", HeaderJob, err)
 	}
 	return s.setJob(job, "header "+HeaderJob)
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"textmill/config"
-	"textmill/jobs"
 	"textmill/models"
+	"textmill/naming"
 )
 
 // benchAnswer is the rate of one batch size.
@@ -32,7 +32,7 @@ var benchBudgets = []int{512, 1024, 2048, 4096, 8192}
 func BenchModel(ctx context.Context, cfg config.Config, name string, each time.Duration, out io.Writer, asJSON bool, log *slog.Logger) (err error) {
 	if s, err := bundleNamed(cfg, name); err != nil {
 		return err
-	} else if s.Task == jobs.TaskGenerate {
+	} else if s.Task == naming.TaskGenerate {
 		return fmt.Errorf("%w: model %s continues prompts; give it some with --prompts FILE", ErrUsage, name)
 	}
 	m, err := openEmbedder(ctx, cfg, name, false, log)

@@ -13,6 +13,7 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models/generate"
+	"textmill/naming"
 	"textmill/open"
 	"textmill/work/rows"
 )
@@ -62,7 +63,7 @@ var warmUp = []jobs.Record{{ID: "w1", Text: "Once upon a time there was a"}, {ID
 
 // BenchGenerate measures how many tokens a second a model adds to prompts, its templates and tokenizer included.
 func BenchGenerate(ctx context.Context, cfg config.Config, o BenchPrompts, log *slog.Logger) (err error) {
-	raw, err := jobs.ParamsJSON(jobs.TaskGenerate, o.Params)
+	raw, err := jobs.ParamsJSON(naming.TaskGenerate, o.Params)
 	if err != nil {
 		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
 	}
@@ -74,12 +75,12 @@ func BenchGenerate(ctx context.Context, cfg config.Config, o BenchPrompts, log *
 	if err != nil {
 		return err
 	}
-	if s.Task != jobs.TaskGenerate {
+	if s.Task != naming.TaskGenerate {
 		return fmt.Errorf("%w: model %s is made for the task %s; --prompts measures generation", ErrUsage, o.Model, s.Task)
 	}
 	var records []jobs.Record
 	err = o.Texts.each(ctx, int(cfg.Limits.RecordBytes), func(l line) error {
-		records = append(records, l.record(jobs.TaskGenerate, int(cfg.Limits.RecordBytes)))
+		records = append(records, l.record(naming.TaskGenerate, int(cfg.Limits.RecordBytes)))
 		return nil
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
+	"textmill/naming"
 	"textmill/open"
 	"textmill/work/rows"
 )
@@ -21,7 +22,7 @@ var ErrUsage = errors.New("wrong usage")
 
 // Embed embeds texts with a model of the cache, without a queue, in constant memory.
 func Embed(ctx context.Context, cfg config.Config, o WorkOptions) (err error) {
-	raw, err := jobs.ParamsJSON(jobs.TaskEmbed, o.Params)
+	raw, err := jobs.ParamsJSON(naming.TaskEmbed, o.Params)
 	if err != nil {
 		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
 	}
@@ -34,7 +35,7 @@ func Embed(ctx context.Context, cfg config.Config, o WorkOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
-	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: o.Log, quiet: o.Quiet}
+	run := runner{task: naming.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: o.Log, quiet: o.Quiet}
 	return run.work(ctx, cfg, o, "embedded", m.spec,
 		func(from rows.Origin) rows.Work { return m.Engine.Work(&jobs.Shard{Embed: params}, from) },
 		func(id string, list []export.Row) answer { return embedAnswer(id, list, params.ChunkSize > 0) })
@@ -54,7 +55,7 @@ func openEmbedder(ctx context.Context, cfg config.Config, name string, few bool,
 	if err != nil {
 		return nil, err
 	}
-	if spec.Task != jobs.TaskEmbed {
+	if spec.Task != naming.TaskEmbed {
 		return nil, fmt.Errorf("model %s is made for the task %s, not for embedding", name, spec.Task)
 	}
 	session := open.Session(cfg, name)
@@ -139,7 +140,7 @@ func Vectors(ctx context.Context, cfg config.Config, name string, texts []string
 	if err != nil {
 		return nil, err
 	}
-	run := runner{task: jobs.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: log}
+	run := runner{task: naming.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.spec.Dim, log: log}
 	err = run.run(ctx, Texts{Args: texts}, m.Engine.Work(&jobs.Shard{Embed: params}, rows.Origin{}), func(r jobs.Record, rows []export.Row) error {
 		if rows[0].Error != "" {
 			return fmt.Errorf("embed %q: %s", r.Text, rows[0].Error)

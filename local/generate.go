@@ -11,6 +11,7 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
+	"textmill/naming"
 	"textmill/open"
 	"textmill/work/generation"
 	"textmill/work/rows"
@@ -18,7 +19,7 @@ import (
 
 // Generate continues prompts with a model of the cache, without a queue, in constant memory.
 func Generate(ctx context.Context, cfg config.Config, o WorkOptions) (err error) {
-	raw, err := jobs.ParamsJSON(jobs.TaskGenerate, o.Params)
+	raw, err := jobs.ParamsJSON(naming.TaskGenerate, o.Params)
 	if err != nil {
 		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
 	}
@@ -34,7 +35,7 @@ func Generate(ctx context.Context, cfg config.Config, o WorkOptions) (err error)
 		g.Stop()
 		err = errors.Join(err, g.Close())
 	}()
-	run := runner{task: jobs.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096, log: o.Log, quiet: o.Quiet}
+	run := runner{task: naming.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096, log: o.Log, quiet: o.Quiet}
 	return run.work(ctx, cfg, o, "generated", g.spec,
 		func(from rows.Origin) rows.Work { return g.Engine.Work(&jobs.Shard{Generate: params}, from) }, generateAnswer)
 }
@@ -50,7 +51,7 @@ func openGenerator(ctx context.Context, cfg config.Config, name string, few int,
 	if err != nil {
 		return nil, err
 	}
-	if s.Task != jobs.TaskGenerate {
+	if s.Task != naming.TaskGenerate {
 		return nil, fmt.Errorf("model %s is made for the task %s, not for generation", name, s.Task)
 	}
 	if few > 0 { // of which no more run at a time

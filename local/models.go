@@ -17,6 +17,7 @@ import (
 
 	"textmill/config"
 	"textmill/models"
+	"textmill/naming"
 	"textmill/open/bundle"
 	"textmill/plain"
 )
@@ -51,7 +52,7 @@ func ModelNames(cfg config.Config) []string {
 		return names // none yet
 	}
 	for _, e := range entries {
-		if name := e.Name(); models.ValidName(name) && !slices.Contains(names, name) {
+		if name := e.Name(); naming.CheckModel(name) == nil && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -65,10 +66,10 @@ func bundleNamed(cfg config.Config, name string) (*models.Spec, error) {
 	if dir == "" {
 		dir = models.BundleDir(cfg.Home, name)
 	}
-	if _, err := os.Stat(dir); !models.ValidName(name) || errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(dir); naming.CheckModel(name) != nil || errors.Is(err, fs.ErrNotExist) {
 		names := ModelNames(cfg)
 		meant := ""
-		if near := config.Nearest(name, names); near != "" {
+		if near := naming.Meant(name, names); near != "" {
 			meant = "; did you mean " + near + "?"
 		}
 		return nil, fmt.Errorf("there is no model %q%s (%s has: %s); run textmill setup, or textmill models pull",

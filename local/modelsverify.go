@@ -12,6 +12,7 @@ import (
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/compare"
+	"textmill/naming"
 	"textmill/open"
 )
 
@@ -156,7 +157,7 @@ func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models
 // reference opens what --against names. A checkpoint is imported as fp32 into a folder that end removes.
 func (o VerifyOptions) reference(ctx context.Context, cfg config.Config) (s *models.Spec, end func() error, err error) {
 	end = func() error { return nil }
-	if _, err := os.Stat(o.Against); models.ValidName(o.Against) && errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(o.Against); naming.CheckModel(o.Against) == nil && errors.Is(err, fs.ErrNotExist) {
 		s, err = bundleNamed(cfg, o.Against)
 		if err == nil && (s.Decoder == nil || s.Decoder.Layout != models.SlotsLayout) {
 			err = fmt.Errorf("%w: model %s was not imported to generate with", ErrUsage, o.Against)
@@ -173,7 +174,7 @@ func (o VerifyOptions) reference(ctx context.Context, cfg config.Config) (s *mod
 	end = func() error { return os.RemoveAll(dir) }
 	fmt.Fprintf(o.Progress, "importing %s as fp32 to compare with\n", o.Against)
 	r, err := checkpoint.Import(ctx, checkpoint.Options{Source: o.Against, Dir: dir, Name: "reference"})
-	if err == nil && r.Task != models.TaskGenerate {
+	if err == nil && r.Task != naming.TaskGenerate {
 		err = fmt.Errorf("%w: %s is not made to generate with", ErrUsage, o.Against)
 	}
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"textmill/export"
 	"textmill/input"
 	"textmill/jobs"
+	"textmill/naming"
 	"textmill/work/generation"
 )
 
@@ -138,7 +139,7 @@ func batchLine(rows []export.Row) (batchOutput, error) {
 	switch {
 	case len(good) == 0, isPart && line.Error != nil:
 		line.Response.StatusCode, line.Response.Body = refusal(line.Error)
-	case first.Task == jobs.TaskGenerate:
+	case first.Task == naming.TaskGenerate:
 		line.Response.Body = completionOf(id, good)
 	default:
 		line.Response.Body = embeddingsOf(good, isPart)

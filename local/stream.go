@@ -10,6 +10,7 @@ import (
 	"textmill/config"
 	"textmill/jobs"
 	"textmill/models/generate"
+	"textmill/naming"
 )
 
 // Streamed is what answering took, loading the model apart.
@@ -22,7 +23,7 @@ type Streamed struct {
 // become certain, and an empty one at its end.
 func Stream(ctx context.Context, cfg config.Config, name string, questions []string, params map[string]string, log *slog.Logger,
 	write func(question int, piece string) error) (total Streamed, err error) {
-	raw, err := jobs.ParamsJSON(jobs.TaskGenerate, params)
+	raw, err := jobs.ParamsJSON(naming.TaskGenerate, params)
 	if err != nil {
 		return total, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"textmill/config"
 	"textmill/jobs"
+	"textmill/naming"
 	"textmill/tokenize"
 	"textmill/tokenize/sugarme"
 )
@@ -44,7 +45,7 @@ func Compare(ctx context.Context, cfg config.Config, o TokenizeOptions) (err err
 	recordBytes := int(cfg.Limits.RecordBytes)
 	unread := 0
 	err = o.Texts.each(ctx, recordBytes, func(l line) error {
-		r := l.record(jobs.TaskEmbed, recordBytes)
+		r := l.record(naming.TaskEmbed, recordBytes)
 		if r.Err == nil {
 			return c.Add(ctx, r.Text)
 		}
@@ -86,7 +87,7 @@ func libraryWork(ctx context.Context, cfg config.Config, o TokenizeOptions) (wor
 	}
 	recordBytes := int(cfg.Limits.RecordBytes)
 	return func(l line) answer {
-		r := l.record(jobs.TaskEmbed, recordBytes)
+		r := l.record(naming.TaskEmbed, recordBytes)
 		if r.Err != nil {
 			return failure(r.ID, r.Err)
 		}

@@ -11,12 +11,12 @@ import (
 
 	"textmill/config"
 	"textmill/export"
-	"textmill/jobs"
+	"textmill/naming"
 	"textmill/plain"
 )
 
 // IsDataset tells whether an argument may name a dataset, which TableURI then looks for.
-func IsDataset(arg string) bool { return jobs.ValidDataset(arg) }
+func IsDataset(arg string) bool { return naming.CheckDataset(arg) == nil }
 
 // TableURI is the table that an argument names: a path or a URI, or a dataset of export.uri. A bare name is a dataset, unless
 // only this directory has a table of that name.
@@ -52,7 +52,7 @@ func TableURI(cfg config.Config, arg string) (string, error) {
 	case here:
 		return abs, nil
 	}
-	if near := config.Nearest(arg, names); near != "" {
+	if near := naming.Meant(arg, names); near != "" {
 		return "", fmt.Errorf("there is no table %q in %s; did you mean %s?", arg, cfg.Export.URI, near)
 	}
 	return "", fmt.Errorf("there is no table %q in %s (textmill table list)", arg, cfg.Export.URI)

@@ -12,6 +12,7 @@ import (
 
 	"textmill/config"
 	"textmill/jobs"
+	"textmill/naming"
 	"textmill/tokenize"
 )
 
@@ -58,7 +59,7 @@ func tokenizeWork(ctx context.Context, cfg config.Config, o TokenizeOptions) (wo
 		return func(l line) answer { return t.decode(l, o.SkipSpecialTokens) }, end, nil
 	}
 	recordBytes := int(cfg.Limits.RecordBytes)
-	return func(l line) answer { return t.encode(l.record(jobs.TaskEmbed, recordBytes)) }, end, nil
+	return func(l line) answer { return t.encode(l.record(naming.TaskEmbed, recordBytes)) }, end, nil
 }
 
 // textTokenizer is a tokenizer with the options of the command.

@@ -10,6 +10,7 @@ import (
 
 	"textmill/config"
 	"textmill/jobs"
+	"textmill/naming"
 	"textmill/plain"
 	"textmill/work/trace"
 )
@@ -53,7 +54,7 @@ func Trace(ctx context.Context, cfg config.Config, o TraceOptions) (err error) {
 	out := bufio.NewWriter(o.Out)
 	emit := o.emit(out)
 	options := trace.Options{Top: o.Top, Values: o.Values}
-	if spec.Task == jobs.TaskGenerate {
+	if spec.Task == naming.TaskGenerate {
 		g, err := openGenerator(ctx, cfg, o.Model, 1, o.Log)
 		if err != nil {
 			return err
@@ -75,7 +76,7 @@ func Trace(ctx context.Context, cfg config.Config, o TraceOptions) (err error) {
 }
 
 func checkParams(task string, raw []byte) error {
-	if task == jobs.TaskGenerate {
+	if task == naming.TaskGenerate {
 		_, err := jobs.ParseGenerateParams(raw)
 		return err
 	}

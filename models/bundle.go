@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"textmill/naming"
 )
 
 // ErrBundle is the class of bundles that cannot be served: a file is missing or unreadable, or files contradict each other.
@@ -51,12 +53,12 @@ func (s *Spec) open(graph string) error {
 	if err := s.keepOwnFiles(record.Files); err != nil {
 		return err
 	}
-	if s.Task == TaskGenerate {
+	if s.Task == naming.TaskGenerate {
 		if err := s.readDecoder(c); err != nil {
 			return err
 		}
 	}
-	if s.Task == TaskEmbed {
+	if s.Task == naming.TaskEmbed {
 		if err := s.readModules(c); err != nil {
 			return err
 		}
@@ -145,8 +147,8 @@ func ListBundles(home string) ([]*Spec, []error) {
 		if st, err := os.Stat(path); err == nil && !st.IsDir() {
 			continue
 		}
-		if !ValidName(e.Name()) {
-			errs = append(errs, fmt.Errorf("model folder %q: a model's name has only letters, digits, _ and -; rename the folder", path))
+		if err := naming.CheckModel(e.Name()); err != nil {
+			errs = append(errs, fmt.Errorf("model folder %s: the name %w; rename the folder", path, err))
 			continue
 		}
 		s, err := OpenBundle(path)

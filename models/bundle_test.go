@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"textmill/naming"
 )
 
 func TestDefaultModelSpeaksForItself(t *testing.T) {
 	s := testSpec(t)
-	if s.Name != "all-MiniLM-L6-v2" || s.Task != TaskEmbed || s.MaxLength != 256 || s.Dim != 384 || s.Pooling != PoolMean || !s.Normalize ||
+	if s.Name != "all-MiniLM-L6-v2" || s.Task != naming.TaskEmbed || s.MaxLength != 256 || s.Dim != 384 || s.Pooling != PoolMean || !s.Normalize ||
 		s.PaddingSide != "right" || s.PadID != 0 || s.Lowercase || s.BatchDependent || s.PooledInGraph || s.Graph != "onnx/model.onnx" {
 		t.Errorf("%+v", s)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"textmill/models/internal/graph"
+	"textmill/naming"
 )
 
 // chooseGraph finds the ONNX files and reads the one to run: want, else model.onnx, else the one that keeps the most of the
@@ -110,7 +111,7 @@ func (s *Spec) readGraph() error {
 		s.BatchDependent = true
 		s.note("%s quantizes activations by the range of the whole batch (DynamicQuantizeLinear): a text's vector depends on its batch-mates", s.Graph)
 	}
-	if s.Task != TaskEmbed {
+	if s.Task != naming.TaskEmbed {
 		return nil
 	}
 	if err := s.bindInputs(g.Inputs); err != nil {

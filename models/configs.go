@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"textmill/naming"
 	"textmill/regular"
 )
 
@@ -155,14 +156,14 @@ func readJSON(path string, into any) (found bool, err error) {
 // task is what the model was made for.
 func (c *configs) task() string {
 	if len(c.modules) > 0 || c.sentence.MaxSeqLength != nil {
-		return TaskEmbed
+		return naming.TaskEmbed
 	}
 	for _, a := range c.model.Architectures {
 		if strings.HasSuffix(a, "ForCausalLM") || strings.HasSuffix(a, "LMHeadModel") {
-			return TaskGenerate
+			return naming.TaskGenerate
 		}
 	}
-	return TaskEmbed
+	return naming.TaskEmbed
 }
 
 // tokenID finds an added token's id by its text.

@@ -10,6 +10,7 @@ import (
 
 	"textmill/models/internal/onnx"
 	"textmill/models/internal/signals"
+	"textmill/naming"
 )
 
 // SessionOptions say what a session runs on. The zero value runs on the processor with all threads that Go may use.
@@ -61,7 +62,7 @@ var ErrNaN = errors.New("the model made a value that is not a number")
 // OpenEmbedder checks the bundle's files against their recorded hashes, loads the model, finds out what company
 // does to vectors and learns the batch size; both are remembered.
 func OpenEmbedder(ctx context.Context, spec *Spec, o SessionOptions) (*Embedder, error) {
-	if spec.Task != TaskEmbed {
+	if spec.Task != naming.TaskEmbed {
 		return nil, fmt.Errorf("%w: %s was made to %s, not to embed", ErrBundle, spec.Name, spec.Task)
 	}
 	if err := spec.Verify(ctx); err != nil {

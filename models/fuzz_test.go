@@ -4,6 +4,8 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+
+	"textmill/naming"
 )
 
 // openFuzzed opens a bundle of the tiny model with these files; nil when it is refused, for a reason that has a class.
@@ -33,7 +35,7 @@ func FuzzOpenEncoder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, config, tokenizer, tokenizerConfig, modules, pooling, sentence, prompts string) {
 		s := openFuzzed(t, tiny{types: true}, files{"config.json": config, "tokenizer.json": tokenizer, "tokenizer_config.json": tokenizerConfig,
 			"modules.json": modules, "1_Pooling/config.json": pooling, "sentence_bert_config.json": sentence, "config_sentence_transformers.json": prompts})
-		if s == nil || s.Task != TaskEmbed {
+		if s == nil || s.Task != naming.TaskEmbed {
 			return
 		}
 		if s.Dim != 4 || s.PadID < 0 || s.PaddingSide != "left" && s.PaddingSide != "right" || s.Pooling == "" {
@@ -56,7 +58,7 @@ func FuzzOpenDecoder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, config, genai, generation, decoder string) {
 		s := openFuzzed(t, tiny{extra: "past_key_values.0.key"}, files{"config.json": config, genaiName: genai, "generation_config.json": generation, DecoderName: decoder,
 			"modules.json": "", "1_Pooling/config.json": "", "sentence_bert_config.json": ""})
-		if s == nil || s.Task != TaskGenerate {
+		if s == nil || s.Task != naming.TaskGenerate {
 			return
 		}
 		d, g := s.Decoder, s.Generation

@@ -1,16 +1,6 @@
 package models
 
-import (
-	"regexp"
-
-	"textmill/tokenize"
-)
-
-// Tasks that a bundle can be made for.
-const (
-	TaskEmbed    = "embed"
-	TaskGenerate = "generate"
-)
+import "textmill/tokenize"
 
 // Poolings that textmill computes.
 const (
@@ -20,11 +10,6 @@ const (
 	PoolMax  = "max"  // the greatest value of each dimension
 	PoolNone = "none" // every token's vector
 )
-
-// ValidName tells whether name may name a model.
-func ValidName(name string) bool { return namePattern.MatchString(name) }
-
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // A File is one file of a bundle as it was when it was recorded. Path is relative to the bundle, with forward slashes.
 type File struct {

@@ -12,6 +12,7 @@ import (
 	"textmill/config"
 	"textmill/jobs"
 	"textmill/local"
+	"textmill/naming"
 )
 
 // completeWithin bounds what a shell waits for names that a daemon has to tell.
@@ -38,7 +39,7 @@ func oneOf(list ...string) names {
 // completeParams are the params of all tasks, each with what it does; a value is for whoever types to know.
 func completeParams(context.Context, config.Config) []string {
 	var all []string
-	for _, p := range slices.Concat(jobs.Params(jobs.TaskEmbed), jobs.Params(jobs.TaskGenerate)) {
+	for _, p := range slices.Concat(jobs.Params(naming.TaskEmbed), jobs.Params(naming.TaskGenerate)) {
 		if !slices.ContainsFunc(all, func(one string) bool { return strings.HasPrefix(one, p.Name+"=") }) {
 			all = append(all, cobra.CompletionWithDesc(p.Name+"=", p.About+" ("+p.Values+")"))
 		}
@@ -124,7 +125,7 @@ func addCompletion(root *cobra.Command, s *settings) {
 
 func addFlagCompletion(cmd *cobra.Command, s *settings) {
 	for flag, of := range map[string]names{
-		"model": completeModels, "dataset": completeDatasets, "job": completeJobs, "task": oneOf("embed", "generate"),
+		"model": completeModels, "dataset": completeDatasets, "job": completeJobs, "task": oneOf(naming.Tasks()...),
 		"precision": oneOf("fp32", "q8", "q4", "as-is"), "device": oneOf("auto", "cpu", "cuda:0"),
 		"param":  completeParams,
 		"engine": oneOf(local.EngineTextmill, local.EngineSugarme),

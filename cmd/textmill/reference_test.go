@@ -9,6 +9,7 @@ import (
 
 	"textmill/internal/reference"
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 func TestReferenceOfCommands(t *testing.T) {
@@ -69,7 +70,7 @@ func prose(text string) string {
 }
 
 func TestReferenceOfParams(t *testing.T) {
-	for _, task := range []string{jobs.TaskEmbed, jobs.TaskGenerate} {
+	for _, task := range []string{naming.TaskEmbed, naming.TaskGenerate} {
 		var out strings.Builder
 		fmt.Fprintln(&out, "| param | values | |\n|---|---|---|")
 		for _, p := range jobs.Params(task) {

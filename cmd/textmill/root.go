@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"textmill/config"
+	"textmill/naming"
 )
 
 // usageError is wrong usage of a command, which ends with code 2.
@@ -110,7 +111,7 @@ func unknownCommand(c *cobra.Command, name string) error {
 		}
 	}
 	err := fmt.Errorf("unknown command %q of %s", name, c.CommandPath())
-	if near := config.Nearest(name, known); near != "" {
+	if near := naming.Meant(name, known); near != "" {
 		err = fmt.Errorf("%w; did you mean %s?", err, near)
 	}
 	return err
@@ -128,7 +129,7 @@ func withNearestFlag(c *cobra.Command, err error) error {
 			known = append(known, f.Name)
 		}
 	})
-	if near := config.Nearest(unknown.GetSpecifiedName(), known); near != "" {
+	if near := naming.Meant(unknown.GetSpecifiedName(), known); near != "" {
 		err = fmt.Errorf("%w; did you mean --%s?", err, near)
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 // A record that crashes native code is a dead letter, once. Put back it is a dead letter again while the cause is there, and a
@@ -22,7 +23,7 @@ func TestCrashingRecordIsPutBack(t *testing.T) {
 		}
 		m.Records = append(m.Records, encode(record{fmt.Sprintf("r%d", i), text}))
 	}
-	subject := jobs.Subject{Task: jobs.TaskEmbed, Model: Model, Job: m.Job}.String()
+	subject := jobs.Subject{Task: naming.TaskEmbed, Model: Model, Job: m.Job}.String()
 	if err := c.publish(t.Context(), []message{{subject: subject, data: encode(m)}}); err != nil {
 		t.Fatal(err)
 	}

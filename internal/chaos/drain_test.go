@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 // A daemon that is stopped amid texts that it cannot finish in time hands them back, ends with 0, and the next one makes them.
@@ -25,7 +26,7 @@ func TestDrainHandsBackTexts(t *testing.T) {
 			c.wants[id] = &want{text: c.camp.Texts.Prompts[n], output: limit(c.camp.Texts.Outputs[n], mostNewTokens), dataset: dataset}
 			m.Records = append(m.Records, encode(record{id, c.camp.Texts.Prompts[n]}))
 		}
-		all = append(all, message{subject: jobs.Subject{Task: jobs.TaskGenerate, Model: Writer, Job: m.Job}.String(), data: encode(m)})
+		all = append(all, message{subject: jobs.Subject{Task: naming.TaskGenerate, Model: Writer, Job: m.Job}.String(), data: encode(m)})
 	}
 	if err := c.publish(t.Context(), all); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/naming"
 )
 
 // Two daemons hold the same deliveries, each of which came so often that it must run alone: as after they were stopped again and
@@ -115,7 +116,7 @@ func (c *cell) modelSHA256(t *testing.T) string {
 // handBack takes so many deliveries of a job and gives them back.
 func (c *cell) handBack(t *testing.T, job, sha string, deliveries int) {
 	t.Helper()
-	consumer, err := c.queue(t).Consumer(t.Context(), jobs.Subject{Task: jobs.TaskEmbed, Model: Model, Job: job}.String(), sha)
+	consumer, err := c.queue(t).Consumer(t.Context(), jobs.Subject{Task: naming.TaskEmbed, Model: Model, Job: job}.String(), sha)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 // many is how many datasets a cell publishes to at a time that may open far fewer.
@@ -20,7 +21,7 @@ func (c *cell) toMany() []message {
 	w := c.waves
 	c.waves++
 	m := shardMessage{Job: fmt.Sprintf("many%d", w), Shards: many}
-	subject := jobs.Subject{Task: jobs.TaskEmbed, Model: Model, Job: m.Job}.String()
+	subject := jobs.Subject{Task: naming.TaskEmbed, Model: Model, Job: m.Job}.String()
 	var all []message
 	for n := range many {
 		m.Shard, m.Dataset = n, fmt.Sprintf("many%d", n)

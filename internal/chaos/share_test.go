@@ -17,6 +17,7 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/naming"
 )
 
 // calm is a world in which nothing breaks.
@@ -52,7 +53,7 @@ func (c *cell) job(name string, shards, records int) []message {
 		for i := range records {
 			m.Records = append(m.Records, encode(record{fmt.Sprintf("%s-%d-%d", name, s, i), c.camp.Refs.Texts[i%poolSize]}))
 		}
-		all = append(all, message{subject: jobs.Subject{Task: jobs.TaskEmbed, Model: Model, Job: name}.String(), data: encode(m)})
+		all = append(all, message{subject: jobs.Subject{Task: naming.TaskEmbed, Model: Model, Job: name}.String(), data: encode(m)})
 	}
 	return all
 }

@@ -12,6 +12,7 @@ import (
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/checkpoint/onnxgraph"
+	"textmill/naming"
 )
 
 // trapModel is a real ONNX model with traps: some tokens make its run take longer than any limit, some make it ask for more
@@ -156,7 +157,7 @@ func (c *cell) traps(wave int) message {
 	c.struck("model run takes too long")
 	c.struck("out of memory: one record")
 	c.struck("out of memory: a batch")
-	return message{subject: jobs.Subject{Task: jobs.TaskEmbed, Model: trapModel, Job: m.Job}.String(), data: encode(m)}
+	return message{subject: jobs.Subject{Task: naming.TaskEmbed, Model: trapModel, Job: m.Job}.String(), data: encode(m)}
 }
 
 func smallFiles(tokenizer string) map[string]string {

@@ -9,6 +9,7 @@ import (
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/checkpoint/onnxgraph"
+	"textmill/naming"
 )
 
 // trapWriter is a real ONNX decoder with a trap: the run of one token takes longer than any limit. Each token has one that
@@ -100,5 +101,5 @@ func (c *cell) writerTraps(wave int) message {
 	}
 	c.struck("model run takes too long: a prompt's")
 	c.struck("model run takes too long: a text's next token")
-	return message{subject: jobs.Subject{Task: jobs.TaskGenerate, Model: trapWriter, Job: m.Job}.String(), data: encode(m)}
+	return message{subject: jobs.Subject{Task: naming.TaskGenerate, Model: trapWriter, Job: m.Job}.String(), data: encode(m)}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 const (
@@ -65,7 +66,7 @@ func (c *cell) waveFor(dataset string, dead bool) []message {
 	w := c.waves
 	c.waves++
 	job := fmt.Sprintf("w%d", w)
-	subject := jobs.Subject{Task: jobs.TaskEmbed, Model: Model, Job: job}.String()
+	subject := jobs.Subject{Task: naming.TaskEmbed, Model: Model, Job: job}.String()
 	poison := c.Poison && w > 0 && w%3 == 0
 	var all []message
 	for s := range shardsPerWave {

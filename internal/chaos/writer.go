@@ -13,6 +13,7 @@ import (
 
 	"textmill/jobs"
 	"textmill/models/checkpoint"
+	"textmill/naming"
 )
 
 // Writer is the tiny generation model of a campaign: a real Llama, two layers of 32 values.
@@ -192,7 +193,7 @@ func (c *cell) writes() []message {
 			}
 			m.Records = append(m.Records, encode(record{id, want.text}))
 		}
-		all = append(all, message{subject: jobs.Subject{Task: jobs.TaskGenerate, Model: Writer, Job: job}.String(), data: encode(m)})
+		all = append(all, message{subject: jobs.Subject{Task: naming.TaskGenerate, Model: Writer, Job: job}.String(), data: encode(m)})
 	}
 	if c.Traps {
 		all = append(all, c.writerTraps(w))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"textmill/naming"
 )
 
 const modelKey = "model_sha256"
@@ -90,12 +92,7 @@ func (c *Consumer) check(have jetstream.ConsumerConfig, modelSHA256 string) erro
 // consumerName is another for every subject, and says to people which it is.
 func consumerName(subject string) string {
 	sum := sha256.Sum256([]byte(subject))
-	readable := strings.Map(func(r rune) rune {
-		if r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
-			return r
-		}
-		return '-'
-	}, strings.TrimPrefix(subject, "textmill.jobs."))
+	readable := naming.Dashed(strings.TrimPrefix(subject, "textmill.jobs."))
 	if len(readable) > 160 {
 		readable = readable[:160]
 	}

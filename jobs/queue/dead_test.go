@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 func deadLetters(t *testing.T, q *Queue) []DeadEntry {
@@ -186,7 +187,7 @@ func TestDeadLetterOfAMessageFullOfHeaders(t *testing.T) {
 			continue
 		}
 		again := fetchSoon(t, c)
-		if d := again.Header.Get(jobs.HeaderDataset); again.Retry != 1 || what == "a dataset" && (d == "" || jobs.ValidDataset(d)) {
+		if d := again.Header.Get(jobs.HeaderDataset); again.Retry != 1 || what == "a dataset" && (d == "" || naming.CheckDataset(d) == nil) {
 			t.Errorf("%s: retry %d for the dataset %.80q", what, again.Retry, d)
 		}
 		if err := again.Ack(within(t)); err != nil {

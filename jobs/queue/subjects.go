@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 // SubjectState says how many messages wait on one exact subject.
@@ -168,8 +169,8 @@ func ownSubjects(job string) string { return "textmill.jobs.*.*." + job }
 // PurgeJob removes a job's messages before a sequence, 0 for all, from its own subjects and says how many there were. Messages of
 // the job on a shared subject stay.
 func (q *Queue) PurgeJob(ctx context.Context, job string, before uint64) (uint64, error) {
-	if !jobs.ValidJob(job) {
-		return 0, fmt.Errorf("purge: %q is not a job's name", job)
+	if err := naming.CheckJob(job); err != nil {
+		return 0, fmt.Errorf("purge: job %w", err)
 	}
 	req, err := json.Marshal(struct {
 		Filter string `json:"filter"`

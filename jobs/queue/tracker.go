@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"textmill/jobs"
+	"textmill/naming"
 )
 
 // TrackOptions choose what a Tracker follows.
@@ -46,8 +47,8 @@ const (
 func (q *Queue) Track(ctx context.Context, o TrackOptions) (*Tracker, error) {
 	f := &follower{q: q, stream: EventStream, filter: eventSubjects}
 	if o.Job != "" {
-		if !jobs.ValidJob(o.Job) {
-			return nil, fmt.Errorf("track: %q is not a job's name", o.Job)
+		if err := naming.CheckJob(o.Job); err != nil {
+			return nil, fmt.Errorf("track: job %w", err)
 		}
 		f.filter = jobs.EventSubject(o.Job)
 	}

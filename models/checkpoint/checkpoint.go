@@ -75,7 +75,7 @@ type Options struct {
 // A Result is what was imported.
 type Result struct {
 	Name, Dir    string
-	Task         string // models.TaskEmbed or models.TaskGenerate
+	Task         string // naming.TaskEmbed or naming.TaskGenerate
 	Architecture string
 	Files        []models.File
 }

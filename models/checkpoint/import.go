@@ -14,6 +14,7 @@ import (
 	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
+	"textmill/naming"
 )
 
 // A source is an open checkpoint.
@@ -43,8 +44,8 @@ func Import(ctx context.Context, o Options) (Result, error) {
 	if o.Name == "" {
 		o.Name = nameOf(o.Source)
 	}
-	if !models.ValidName(o.Name) {
-		return Result{}, fmt.Errorf("%w: %q cannot name a model: only letters, digits, _ and - may be in it; choose one with --name", ErrUnsupported, o.Name)
+	if err := naming.CheckModel(o.Name); err != nil {
+		return Result{}, fmt.Errorf("%w: the model's name %w; choose one with --name", ErrUnsupported, err)
 	}
 	src, err := open(o.Source)
 	if err != nil {
@@ -59,13 +60,7 @@ func Import(ctx context.Context, o Options) (Result, error) {
 
 // nameOf derives a model's name from its file: SmolLM2-135M-Instruct.Q4_1.gguf is SmolLM2-135M-Instruct-Q4_1.
 func nameOf(path string) string {
-	name := strings.TrimSuffix(filepath.Base(filepath.Clean(path)), ".gguf")
-	return strings.Map(func(r rune) rune {
-		if r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
-			return r
-		}
-		return '-'
-	}, name)
+	return naming.Dashed(strings.TrimSuffix(filepath.Base(filepath.Clean(path)), ".gguf"))
 }
 
 func open(path string) (source, error) {
@@ -162,7 +157,7 @@ func (o Options) store(ctx context.Context, s *weights.Store, src source, r *Res
 		return nil, err
 	}
 	if r.Architecture = kind.architecture(); decoder.Supports(r.Architecture) {
-		r.Task = models.TaskGenerate
+		r.Task = naming.TaskGenerate
 		c, err := decoder.ParseConfig(config)
 		if err != nil {
 			return nil, err
@@ -175,7 +170,7 @@ func (o Options) store(ctx context.Context, s *weights.Store, src source, r *Res
 		return nil, fmt.Errorf("%w: architecture %q of model_type %q; known are the decoders %v and the encoders %v", ErrUnsupported,
 			r.Architecture, kind.ModelType, decoder.Architectures(), encoder.ModelTypes())
 	}
-	r.Task = models.TaskEmbed
+	r.Task = naming.TaskEmbed
 	c, err := encoder.ParseConfig(config)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/naming"
 	"textmill/tokenize"
 )
 
@@ -63,7 +64,7 @@ func TestTokenizerComesOutOfTheGGUF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if spec.Task != models.TaskGenerate || spec.Verify(t.Context()) != nil {
+	if spec.Task != naming.TaskGenerate || spec.Verify(t.Context()) != nil {
 		t.Errorf("bundle %+v", spec)
 	}
 }

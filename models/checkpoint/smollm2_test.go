@@ -11,6 +11,7 @@ import (
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
+	"textmill/naming"
 )
 
 // A prompt is a line of models/generate/testdata/greedy.jsonl.gz: what transformers generates from the same weights, dequantized, in fp32.
@@ -60,7 +61,7 @@ func importSmolLM2(t *testing.T, precision string) checkpoint.Result {
 		t.Fatal(err)
 	}
 	t.Logf("imported as %s in %s", precision, time.Since(begun).Round(time.Millisecond))
-	if r.Task != models.TaskGenerate || r.Architecture != "LlamaForCausalLM" || calls == 0 {
+	if r.Task != naming.TaskGenerate || r.Architecture != "LlamaForCausalLM" || calls == 0 {
 		t.Errorf("%s, %s, %d calls of Progress", r.Task, r.Architecture, calls)
 	}
 	return r

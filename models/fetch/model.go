@@ -13,6 +13,7 @@ import (
 
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/naming"
 )
 
 // Model makes a model that textmill knows by name, under that name.
@@ -141,8 +142,8 @@ func Pull(ctx context.Context, o Options, model, name string) (Installed, error)
 	if name == "" {
 		name = DeriveName(model)
 	}
-	if !models.ValidName(name) {
-		return Installed{}, fmt.Errorf("model name %q: only letters, digits, _ and - may be in it; choose one with --name", name)
+	if err := naming.CheckModel(name); err != nil {
+		return Installed{}, fmt.Errorf("the model's name %w; choose one with --name", err)
 	}
 	if _, ok := knownModels[model]; ok {
 		return o.model(ctx, model, name)
@@ -159,10 +160,5 @@ func Known() []string { return slices.Sorted(maps.Keys(knownModels)) }
 // DeriveName makes a model's name of its repository's: the last part, with - for what a name may not have.
 func DeriveName(model string) string {
 	model, _, _ = strings.Cut(model, "@")
-	return strings.Map(func(r rune) rune {
-		if r < 0x80 && (r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z') {
-			return r
-		}
-		return '-'
-	}, model[strings.LastIndexByte(model, '/')+1:])
+	return naming.Dashed(model[strings.LastIndexByte(model, '/')+1:])
 }

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/models"
+	"textmill/naming"
 )
 
 // clientScript puts a package client of that name into dir.
@@ -192,7 +192,7 @@ func TestEveryPinIsWholeAndUnique(t *testing.T) {
 	check(runtimeName, library)
 	for _, name := range Known() {
 		check(name, knownModels[name].routes)
-		if !models.ValidName(name) {
+		if naming.CheckModel(name) != nil {
 			t.Errorf("%s is no model name", name)
 		}
 	}

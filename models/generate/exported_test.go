@@ -13,6 +13,7 @@ import (
 
 	"textmill/models"
 	"textmill/models/generate"
+	"textmill/naming"
 )
 
 // exported copies a bundle that another program made, since opening one keeps its hashes beside it.
@@ -44,7 +45,7 @@ func TestExportedLayouts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if spec.Task != models.TaskGenerate || spec.Decoder.Layout != models.ExportedLayout || !slices.Equal(spec.Generation.EOS, []int32{2}) {
+			if spec.Task != naming.TaskGenerate || spec.Decoder.Layout != models.ExportedLayout || !slices.Equal(spec.Generation.EOS, []int32{2}) {
 				t.Fatalf("%s, %+v, %+v", spec.Task, spec.Decoder, spec.Generation)
 			}
 			g := open(t, spec, generate.Options{Slots: 4})

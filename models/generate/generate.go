@@ -13,6 +13,7 @@ import (
 	"textmill/models"
 	"textmill/models/internal/onnx"
 	"textmill/models/sample"
+	"textmill/naming"
 	"textmill/tokenize"
 )
 
@@ -138,7 +139,7 @@ type Generator struct {
 // with the graph of spec, and the bundle has one with the same weights and exact arithmetic that keeps them apart, that one
 // runs: Spec tells which, and Notes say so.
 func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error) {
-	if spec.Task != models.TaskGenerate {
+	if spec.Task != naming.TaskGenerate {
 		return nil, fmt.Errorf("%w: %s was made to %s, not to generate", models.ErrBundle, spec.Name, spec.Task)
 	}
 	g, err := load(ctx, spec, o)

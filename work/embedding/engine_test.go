@@ -13,6 +13,7 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
+	"textmill/naming"
 	"textmill/tokenize"
 	"textmill/work/rows"
 )
@@ -69,7 +70,7 @@ func (f *flaky) Embed(ctx context.Context, rows []models.Row) ([]models.Vector, 
 func (*flaky) Workers() int     { return 2 }
 func (*flaky) BatchTokens() int { return 64 }
 
-var testSpec = &models.Spec{Name: "m", Task: jobs.TaskEmbed, MaxLength: 8, Dim: 2, Pooling: "mean", Normalize: true,
+var testSpec = &models.Spec{Name: "m", Task: naming.TaskEmbed, MaxLength: 8, Dim: 2, Pooling: "mean", Normalize: true,
 	SHA256: "abc", Prompts: map[string]string{"query": "find: "}}
 
 // embedAll runs texts through an engine and returns each one's rows.

@@ -10,6 +10,7 @@ import (
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/generate"
+	"textmill/naming"
 	"textmill/tokenize"
 	"textmill/work/rows"
 )
@@ -34,7 +35,7 @@ func limited(t *testing.T, l *Limits) (*Engine, *idle) {
 // outcomes are the errors of a message's records, "" of one that went to the generator.
 func outcomes(t *testing.T, e *Engine, g *idle, params string, records ...string) (list []string) {
 	t.Helper()
-	shard, err := jobs.Decode(jobs.Message{Subject: jobs.Subject{Task: jobs.TaskGenerate, Model: "m", Job: "j"}.String(), Header: jobs.Header{},
+	shard, err := jobs.Decode(jobs.Message{Subject: jobs.Subject{Task: naming.TaskGenerate, Model: "m", Job: "j"}.String(), Header: jobs.Header{},
 		Data: []byte(`{"job":"j","shard":0,"params":` + params + `,"records":[` + strings.Join(records, ",") + `]}`)}, jobs.Limits{RecordsPerShard: 1000, RecordBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
+	"textmill/naming"
 )
 
 // vectorsFile holds the vectors that sentence-transformers makes of the same weights.
@@ -41,7 +42,7 @@ func TestMiniLMEmbedsAsInSentenceTransformers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if spec.Task != models.TaskEmbed || spec.Dim != 384 || spec.MaxLength != 256 || spec.Pooling != models.PoolMean || !spec.Normalize {
+			if spec.Task != naming.TaskEmbed || spec.Dim != 384 || spec.MaxLength != 256 || spec.Pooling != models.PoolMean || !spec.Normalize {
 				t.Errorf("bundle %+v", spec)
 			}
 			if err := spec.Verify(t.Context()); err != nil {
