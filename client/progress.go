@@ -21,7 +21,7 @@ type progress struct {
 
 	mu        sync.Mutex
 	own       []ownShard
-	dead      map[int]queue.Fate // those of own that are dead
+	dead      map[int]queue.Fate // those of own that are dead or resolved
 	sums      sums
 	expected  int64 // records in all; 0 while nobody knows
 	held      uint64
@@ -50,7 +50,8 @@ const (
 	pending ownState = iota
 	committed
 	dead
-	untold // an older daemon has settled it and does not say with which payload
+	resolved // its dead letter is gone, and its records are no rows of this job
+	untold   // an older daemon has settled it and does not say with which payload
 	ownStates
 )
 
@@ -125,6 +126,8 @@ func (p *progress) look(n int, before bool) {
 	switch {
 	case fate.State == queue.StateDone:
 		state = committed
+	case fate.Resolved:
+		state = resolved
 	case fate.State == queue.StateFailed:
 		state = dead
 	case told.Times > int(one.untold):
@@ -147,7 +150,7 @@ func (p *progress) look(n int, before bool) {
 	if one.state = state; state == committed {
 		p.count(one, fate, before || one.there || fate.Repeat)
 	}
-	if delete(p.dead, n); state == dead {
+	if delete(p.dead, n); state == dead || state == resolved {
 		p.dead[n] = fate
 	}
 }
@@ -219,11 +222,11 @@ func (p *progress) fill(s *Summary) {
 	n := p.sums
 	s.Committed, s.Already, s.Rows = n.committed, n.already, n.committed+n.already
 	s.Errors, s.Truncated, s.Dropped, s.Uncounted, s.Missing = n.errors, n.truncated, n.dropped, n.uncounted, n.missing
-	s.Dead, s.Untold, s.Pending, s.Cancelled = n.shards[dead], n.shards[untold], n.shards[pending], 0
+	s.Dead, s.Resolved, s.Untold, s.Pending, s.Cancelled = n.shards[dead], n.shards[resolved], n.shards[untold], n.shards[pending], 0
 	if p.cancelled {
 		s.Pending, s.Cancelled = 0, n.shards[pending]
 	}
-	s.DeadReasons = nil
+	s.DeadReasons, s.Resolutions = nil, nil
 	for i := range p.own {
 		if f, ok := p.dead[i]; ok {
 			s.died(f)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"textmill/jobs"
@@ -40,6 +41,9 @@ type Summary struct {
 	// Shards that are not committed.
 	Dead        int          `json:"dead"`
 	DeadReasons []DeadReason `json:"dead_reasons,omitempty"`
+	// Resolved shards were dead; somebody has dropped their letters, or published them as another job, as Resolutions say.
+	Resolved    int          `json:"resolved,omitempty"`
+	Resolutions []DeadReason `json:"resolutions,omitempty"`
 	Cancelled   int          `json:"cancelled"`
 	Untold      int          `json:"untold"`  // an older daemon settled them, and does not say with which payload
 	Pending     int          `json:"pending"` // no verdict came
@@ -47,7 +51,7 @@ type Summary struct {
 	Unfollowed bool `json:"unfollowed,omitempty"`
 }
 
-// DeadReason is why shards are dead letters.
+// DeadReason is why shards are dead letters, or what was done with these.
 type DeadReason struct {
 	Class  string `json:"class"`
 	Reason string `json:"reason"` // of the first
@@ -67,15 +71,25 @@ func (s *Summary) problem(file string, e *jobs.RecordError) {
 	}
 }
 
-// died counts a dead shard among those of its class.
+// died counts a dead shard among those of its class, a resolved one among those with which the same was done.
 func (s *Summary) died(f queue.Fate) {
-	for i := range s.DeadReasons {
-		if s.DeadReasons[i].Class == f.Class {
-			s.DeadReasons[i].Shards++
-			return
-		}
+	list, same := &s.DeadReasons, func(r DeadReason) bool { return r.Class == f.Class }
+	if f.Resolved {
+		list, same = &s.Resolutions, func(r DeadReason) bool { return r.Class == f.Class && r.Reason == f.Reason }
 	}
-	s.DeadReasons = append(s.DeadReasons, DeadReason{f.Class, f.Reason, 1})
+	if i := slices.IndexFunc(*list, same); i >= 0 {
+		(*list)[i].Shards++
+		return
+	}
+	*list = append(*list, DeadReason{f.Class, f.Reason, 1})
+}
+
+// writeReasons names kinds of dead or resolved shards.
+func writeReasons(b *strings.Builder, all []DeadReason) {
+	for i, r := range all {
+		b.WriteString([]string{": ", ", "}[min(i, 1)])
+		fmt.Fprintf(b, "%d %s (%s)", r.Shards, plain.Text(orUnknown(r.Class)), plain.Text(r.Reason))
+	}
 }
 
 // line says in one line what came of it.
@@ -100,9 +114,10 @@ func (s *Summary) line(noWait bool, published int) string {
 	if !noWait || s.Dead > 0 {
 		fmt.Fprintf(&b, "; %d shards dead", s.Dead)
 	}
-	for i, r := range s.DeadReasons {
-		b.WriteString([]string{": ", ", "}[min(i, 1)])
-		fmt.Fprintf(&b, "%d %s (%s)", r.Shards, plain.Text(orUnknown(r.Class)), plain.Text(r.Reason))
+	writeReasons(&b, s.DeadReasons)
+	if s.Resolved > 0 {
+		fmt.Fprintf(&b, "; %d dead shards resolved", s.Resolved)
+		writeReasons(&b, s.Resolutions)
 	}
 	for _, left := range []struct {
 		n    int
@@ -125,6 +140,8 @@ func (s *Summary) verdict(m maxErrors, noWait bool) error {
 		return fmt.Errorf("%w: %d shards of it; give another --job to submit them anew", ErrCancelled, s.Cancelled)
 	case s.Dead > 0:
 		return fmt.Errorf("%w: %d of %d; see textmill dead list --job %s, and dead retry", ErrDeadLetters, s.Dead, s.Shards, s.Job)
+	case s.Resolved > 0:
+		return fmt.Errorf("%w, and their letters are resolved: %d of %d; their records are no rows of job %s", ErrDeadLetters, s.Resolved, s.Shards, s.Job)
 	case s.Missing > 0:
 		return fmt.Errorf("%w: %d records; see textmill dead list --job %s", ErrDeadLetters, s.Missing, s.Job)
 	case noWait:

@@ -52,6 +52,52 @@ func TestAJobsNameUsedForOtherRecordsIsNoSuccess(t *testing.T) {
 	}
 }
 
+// Once it is said who lives, the job is done: status, watch and the submission that died say what became of the letter.
+func TestAResolvedConflictIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		resolve DeadOptions
+		how     string
+	}{
+		{"kept", DeadOptions{Keep: KeepCommitted}, "dropped, the committed rows are kept"},
+		{"under another name", DeadOptions{AsNewJob: "nightly-2"}, "published as job nightly-2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := openQueue(t)
+			newWorker(t, q, "nightly").start()
+			o, _, _ := options("-")
+			o.Job = "nightly"
+			for _, day := range []string{"monday", "tuesday"} {
+				o.Stdin = strings.NewReader(lines(5, `{"text":"`+day+` %d"}`))
+				_, _, _ = done(t, q, o) // the second one is the conflict of TestAJobsNameUsedForOtherRecordsIsNoSuccess
+			}
+			var out, errs strings.Builder
+			c.resolve.Stdout, c.resolve.Stderr = &out, &errs
+			if err := DeadRetry(t.Context(), q, nil, c.resolve); err != nil {
+				t.Fatal(err)
+			}
+			if s, _, _ := tracked(t, q, "nightly"); s.State != queue.StateDone || s.Rows != 5 || s.Dead != 0 || s.Resolved != 1 {
+				t.Errorf("status: %+v", s)
+			}
+			err := Watch(t.Context(), q, WatchOptions{Job: "nightly", Stdout: &out, Stderr: &errs})
+			if err != nil || !strings.Contains(out.String(), "resolved dead shard 0: "+c.how+"\n") ||
+				!strings.Contains(errs.String(), "job nightly is done: 1 shards, 5 rows, 0 of them errors; 0 texts cut, 0 tokens dropped; 0 shards dead; 1 dead shards resolved\n") {
+				t.Errorf("watch: %v, %q, %q", err, out.String(), errs.String())
+			}
+			o.Stdin = strings.NewReader(lines(5, `{"text":"tuesday %d"}`))
+			s, err, said := done(t, q, o)
+			if !errors.Is(err, ErrDeadLetters) || s.Rows != 0 || s.Dead != 0 || s.Resolved != 1 || waiting(t, q, "nightly") != 0 ||
+				!strings.Contains(said, "0 shards dead; 1 dead shards resolved: 1 identity_conflict ("+c.how+")\n") {
+				t.Errorf("submitted again: %+v, %v, %q", s, err, said)
+			}
+			o.Stdin = strings.NewReader(lines(5, `{"text":"monday %d"}`))
+			if s, err, _ := done(t, q, o); err != nil || s.Already != 5 || s.Resolved != 0 {
+				t.Errorf("the records that live: %+v, %v", s, err)
+			}
+		})
+	}
+}
+
 // TestAPublisherKilledInTheMiddleAndRunWithOtherParams is told what became of its own payloads, not of those before.
 func TestAPublisherKilledInTheMiddleAndRunWithOtherParams(t *testing.T) {
 	q := openQueue(t)

@@ -112,8 +112,12 @@ func (w *watcher) finish(ctx context.Context, s queue.JobStatus) error {
 	case <-late.C:
 	case <-ctx.Done():
 	}
-	fmt.Fprintf(w.o.Stderr, "job %s is %s: %d shards, %d rows, %d of them errors; %d texts cut, %d tokens dropped; %d shards dead\n",
+	line := fmt.Sprintf("job %s is %s: %d shards, %d rows, %d of them errors; %d texts cut, %d tokens dropped; %d shards dead",
 		s.Job, s.State, s.ShardsDone, s.Rows, s.Errors, s.Truncated, s.CutTokens, s.Dead)
+	if s.Resolved > 0 {
+		line += fmt.Sprintf("; %d dead shards resolved", s.Resolved)
+	}
+	fmt.Fprintln(w.o.Stderr, line)
 	if s.Dead > 0 {
 		return fmt.Errorf("%w: %d; see textmill dead list --job %s", ErrDeadLetters, s.Dead, s.Job)
 	}
@@ -134,6 +138,8 @@ func eventLine(e jobs.Event) string {
 			e.Truncated, e.Version, e.Table)
 	case jobs.EventDead:
 		return fmt.Sprintf("%s dead shard %s: %s (%s)", at, e.Shard, orUnknown(e.Class), e.Reason)
+	case jobs.EventResolved:
+		return fmt.Sprintf("%s resolved dead shard %s: %s", at, e.Shard, e.Reason)
 	case jobs.EventCancelled:
 		if e.Table == "" {
 			return at + " cancelled: asked for"

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"textmill/config"
 	"textmill/jobs"
@@ -251,7 +252,7 @@ func TestOtherVectorsThanTheTablesAreDeadLetters(t *testing.T) {
 func TestARetriedConflictIsALetterAgain(t *testing.T) {
 	cfg := testConfig(t)
 	r := start(t, cfg)
-	const first = `{"job":"night","shard":0,"dataset":"night","records":[{"id":"a","text":"x"}]}`
+	const first = `{"job":"night","shard":0,"shards":1,"dataset":"night","records":[{"id":"a","text":"x"}]}`
 	r.publish(embedSubject+".night", nil, first)
 	r.await(jobs.EventCommitted)
 	for _, word := range []string{"y", "z"} { // each payload has a letter of its own
@@ -278,8 +279,29 @@ func TestARetriedConflictIsALetterAgain(t *testing.T) {
 	if _, err := r.queue.RepublishDead(t.Context(), ids[1], "night-2"); err != nil {
 		t.Fatal(err)
 	}
-	if e := r.await(jobs.EventCommitted); e.Job != "night-2" || e.Rows != 1 {
+	for _, e := range r.awaitAll(jobs.EventResolved, jobs.EventCommitted) {
+		e.Time, e.Version, e.Table = time.Time{}, 0, ""
+		resolved := jobs.Event{Type: jobs.EventResolved, Job: "night", Shard: "0", Dataset: "night", Class: jobs.IdentityConflict, Reason: "published as job night-2",
+			Task: e.Task, Model: e.Model, PayloadSHA256: e.PayloadSHA256}
+		if e.Type == jobs.EventResolved && e != resolved || e.Type == jobs.EventCommitted && (e.Job != "night-2" || e.Rows != 1) {
+			t.Errorf("%+v", e)
+		}
+	}
+	for _, id := range letters() { // the retry's
+		if _, err := r.queue.DropDead(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e := r.await(jobs.EventResolved); e.Job != "night" || e.Shard != "0/r1" {
 		t.Errorf("%+v", e)
+	}
+	tracker, err := r.queue.Track(t.Context(), queue.TrackOptions{Job: "night"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tracker.Close()
+	if s, _ := tracker.Job("night"); s.State != queue.StateDone || s.Dead != 0 || s.Resolved != 2 || s.Rows != 1 {
+		t.Errorf("the job is %+v", s)
 	}
 	var got []string
 	for _, row := range readTable(t, cfg, "night") {

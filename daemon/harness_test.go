@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,17 +111,24 @@ func (r *running) publish(subject string, header jobs.Header, data string) {
 // await returns the next event of a type.
 func (r *running) await(kind string) jobs.Event {
 	r.t.Helper()
+	return r.awaitAll(kind)[0]
+}
+
+// awaitAll returns the next events of some types, in the order in which they come.
+func (r *running) awaitAll(kinds ...string) (came []jobs.Event) {
+	r.t.Helper()
 	deadline := time.After(60 * time.Second)
-	for {
+	for len(kinds) > 0 {
 		select {
 		case e := <-r.events:
-			if e.Type == kind {
-				return e
+			if i := slices.Index(kinds, e.Type); i >= 0 {
+				came, kinds = append(came, e), slices.Delete(kinds, i, i+1)
 			}
 		case <-deadline:
-			r.t.Fatalf("no event %q came", kind)
+			r.t.Fatalf("no event %q came", kinds)
 		}
 	}
+	return came
 }
 
 // readTable reads a dataset's rows with delta-rs, in the order of record_id.

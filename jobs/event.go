@@ -21,13 +21,14 @@ const (
 	EventDone      = "done"
 	EventUnserved  = "unserved" // no daemon serves the job's subject
 	EventDropped   = "dropped"  // a cancel dropped a shard's message, or without a shard so many messages that nobody had fetched
+	EventResolved  = "resolved" // somebody has dropped a shard's dead letter, or published it as another job
 )
 
 // Event tells what became of a job or of one of its shards.
 type Event struct {
 	Type   string
 	Job    string
-	Shard  string // committed and dead; of retry n of a dead letter <shard>/r<n>
+	Shard  string // committed, dead and resolved; of retry n of a dead letter <shard>/r<n>
 	Shards int    // how many the job has, where it is known
 	Rows   int64
 	Errors int64 // rows with an error among them
@@ -37,12 +38,12 @@ type Event struct {
 
 	// What older daemons do not say: a consumer of events treats their absence as "not known". Two models may work on one
 	// payload, so a shard's verdict is told apart by its payload, task and model.
-	PayloadSHA256 string // of a committed or dead shard's payload as it came, in hex: tells it from another one under the same name
+	PayloadSHA256 string // of the shard's payload as it came, in hex: tells it from another one under the same name
 	Truncated     int64  // rows whose text was cut
 	Dropped       int64  // tokens that were cut off in all of them
 	Uncounted     bool   // the rows were in the table before, and nobody counted them: Rows are the message's records, the rest is not known
 	DeadRecords   int64  // of a committed shard: records without a row, since each became a dead letter of its own
-	Class, Reason string // of a dead shard
+	Class, Reason string // of a dead shard; the reason of a resolved one says what was done
 	Task, Model   string // of the job
 	Dataset       string
 

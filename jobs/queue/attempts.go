@@ -1,13 +1,38 @@
 package queue
 
-import "cmp"
+import (
+	"cmp"
+
+	"textmill/jobs"
+)
 
 // attempt is how the nth retry of a payload under a shard's name ended; 0 is its first delivery.
 type attempt struct {
 	lane    laneName
 	payload string // SHA-256, "" where an older daemon does not say
 	n       int
-	dead    bool
+	end     ending
+}
+
+type ending uint8
+
+const (
+	endCommitted ending = iota
+	endDead
+	endResolved // a dead letter that somebody has dropped, or published as another job
+)
+
+// endOf is how an event says that a shard's attempt ended, false where it says nothing of that.
+func endOf(e jobs.Event) (end ending, ended bool) {
+	switch e.Type {
+	case jobs.EventCommitted:
+		return endCommitted, true
+	case jobs.EventDead:
+		return endDead, true
+	case jobs.EventResolved:
+		return endResolved, true
+	}
+	return 0, false
 }
 
 // of says that two attempts are at the same work, as far as anybody can tell.
@@ -16,10 +41,10 @@ func (a attempt) of(b attempt) bool {
 	return same(a.payload, b.payload) && same(a.lane.task, b.lane.task) && same(a.lane.model, b.lane.model) && same(a.lane.dataset, b.lane.dataset)
 }
 
-// after says that a is the later news. What was judged dead is committed only by a retry, or where the verdict did
-// not go into the table's log: then the rows are there.
+// after says that a, which is told after b, is news. What was judged dead is committed only by a retry, or where the verdict did
+// not go into the table's log: then the rows are there. What was resolved is dead again when its message comes again.
 func (a attempt) after(b attempt) bool {
-	return a.n > b.n || a.n == b.n && b.dead && !a.dead && a.payload != "" && a.payload == b.payload
+	return a.n > b.n || a.n == b.n && b.end != endCommitted && a.end != b.end && a.payload != "" && a.payload == b.payload
 }
 
 // attempted takes in how an attempt at a shard ended, if it is a retry or a failure, and reports whether that is news:
@@ -35,19 +60,23 @@ func (p *progress) attempted(shard string, a attempt) bool {
 		}
 		a.payload, a.lane = cmp.Or(a.payload, b.payload), b.lane
 		known[i] = a
-		if b.dead && !a.dead {
-			p.status.Dead--
-		} else if a.dead && !b.dead {
-			p.status.Dead++
-		}
+		p.tally(b.end, -1)
+		p.tally(a.end, +1)
 		return true
 	}
-	if a.n == 0 && !a.dead || len(p.attempts) >= mostNamed || len(known) >= mostLanes {
+	if a.n == 0 && a.end != endDead || len(p.attempts) >= mostNamed || len(known) >= mostLanes {
 		return false
 	}
 	p.attempts[shard] = append(known, a)
-	if a.dead {
-		p.status.Dead++
-	}
+	p.tally(a.end, +1)
 	return true
+}
+
+func (p *progress) tally(end ending, by int) {
+	switch end {
+	case endDead:
+		p.status.Dead += by
+	case endResolved:
+		p.status.Resolved += by
+	}
 }

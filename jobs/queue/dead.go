@@ -264,38 +264,7 @@ func (q *Queue) RetryDead(ctx context.Context, id string) (DeadEntry, error) {
 	e.Retry++
 	msg.Header.Set(jobs.HeaderRetry, strconv.Itoa(e.Retry))
 	msg.Header.Set(jobs.HeaderMsgID, fmt.Sprintf("retry/%s/%d", id, e.Retry))
-	return e, q.putBack(ctx, e, msg)
-}
-
-// RepublishDead publishes a dead letter's payload under another job, as a message of its own, and removes the letter. Repeated after
-// a crash it is the same message.
-func (q *Queue) RepublishDead(ctx context.Context, id, job string) (DeadEntry, error) {
-	e, err := q.GetDead(ctx, id)
-	if err != nil {
-		return e, err
-	}
-	subject, err := jobs.ParseSubject(e.Subject)
-	if err != nil {
-		return e, fmt.Errorf("publish dead letter %s as job %s: %w", id, job, err)
-	}
-	subject.Job = job
-	msg := nats.NewMsg(subject.String())
-	copyHeader(msg.Header, e.Header, ofLetters...)
-	if e.Header.Get(jobs.HeaderJob) != "" {
-		msg.Header.Set(jobs.HeaderJob, job)
-	}
-	if msg.Data, err = jobs.WithJob(e.Payload, job); err != nil {
-		return e, fmt.Errorf("publish dead letter %s: %w", id, err)
-	}
-	msg.Header.Set(jobs.HeaderMsgID, fmt.Sprintf("republish/%s/%s", id, job))
-	e.Subject, e.Retry = msg.Subject, 0
-	return e, q.putBack(ctx, e, msg)
-}
-
-// DropDead removes a dead letter.
-func (q *Queue) DropDead(ctx context.Context, id string) (DeadEntry, error) {
-	e, err := q.GetDead(ctx, id)
-	if err != nil {
+	if err := q.again(ctx, e, msg); err != nil {
 		return e, err
 	}
 	return e, q.removeDead(ctx, e)
@@ -311,16 +280,16 @@ func copyHeader(to nats.Header, from jobs.Header, but ...string) {
 	}
 }
 
-// putBack publishes a letter's message, then removes the letter.
-func (q *Queue) putBack(ctx context.Context, e DeadEntry, msg *nats.Msg) error {
-	id := e.ID
-	if _, err := q.checkSize(msg); err != nil {
-		return fmt.Errorf("retry dead letter %s: %w", id, err)
+// again publishes what a letter holds.
+func (q *Queue) again(ctx context.Context, e DeadEntry, msg *nats.Msg) error {
+	_, err := q.checkSize(msg)
+	if err == nil {
+		err = q.publish(ctx, msg, failWhenFull)
 	}
-	if err := q.publish(ctx, msg, failWhenFull); err != nil {
-		return fmt.Errorf("retry dead letter %s: %w", id, lost(err))
+	if err != nil {
+		return fmt.Errorf("retry dead letter %s: %w", e.ID, lost(err))
 	}
-	return q.removeDead(ctx, e)
+	return nil
 }
 
 func (q *Queue) removeDead(ctx context.Context, e DeadEntry) error {

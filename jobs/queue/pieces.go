@@ -13,6 +13,7 @@ type Piece struct {
 // Fate is what became of a piece, by its latest attempt. The zero Fate is none yet.
 type Fate struct {
 	State              string // "", StateDone or StateFailed
+	Resolved           bool   // of StateFailed: its dead letter is gone, as Reason says
 	Retry              int    // which retry of a dead letter it was
 	Rows, Errors       int64
 	Truncated, Dropped int64
@@ -40,7 +41,8 @@ func newPieces() *pieces {
 }
 
 func (p *pieces) see(e jobs.Event) {
-	if e.Type != jobs.EventCommitted && e.Type != jobs.EventDead {
+	end, ended := endOf(e)
+	if !ended {
 		return
 	}
 	shard := nameOf(e)
@@ -51,14 +53,24 @@ func (p *pieces) see(e jobs.Event) {
 	}
 	at := Piece{Task: e.Task, Model: e.Model, Shard: shard.base, SHA256: e.PayloadSHA256}
 	known, seen := p.fates[at]
-	now := attempt{payload: e.PayloadSHA256, n: shard.retry, dead: e.Type == jobs.EventDead}
-	if seen && !now.after(attempt{payload: e.PayloadSHA256, n: known.Retry, dead: known.State == StateFailed}) {
+	now := attempt{payload: e.PayloadSHA256, n: shard.retry, end: end}
+	if seen && !now.after(attempt{payload: e.PayloadSHA256, n: known.Retry, end: known.end()}) {
 		return
 	}
 	f := Fate{State: StateDone, Retry: shard.retry, Rows: e.Rows, Errors: e.Errors, Truncated: e.Truncated, Dropped: e.Dropped,
 		DeadRecords: e.DeadRecords, Tokens: e.Tokens, Repeat: e.Uncounted, Table: e.Table}
-	if now.dead {
-		f = Fate{State: StateFailed, Retry: shard.retry, Class: e.Class, Reason: e.Reason}
+	if end != endCommitted {
+		f = Fate{State: StateFailed, Resolved: end == endResolved, Retry: shard.retry, Class: e.Class, Reason: e.Reason}
 	}
 	p.fates[at] = f
+}
+
+func (f Fate) end() ending {
+	switch {
+	case f.Resolved:
+		return endResolved
+	case f.State == StateFailed:
+		return endDead
+	}
+	return endCommitted
 }

@@ -15,7 +15,7 @@ const (
 	StateQueued    = "queued"
 	StateRunning   = "running"
 	StateOpen      = "open"   // at work, and nobody has said how many shards there will be
-	StateDone      = "done"   // the rows of all shards are in the table
+	StateDone      = "done"   // the rows of all shards are in the table, but for dead letters that were resolved
 	StateFailed    = "failed" // all shards are settled, some as dead letters
 	StateCancelled = "cancelled"
 )
@@ -31,10 +31,11 @@ type JobStatus struct {
 	ShardsDone int      `json:"shards_done"`
 	Rows       int64    `json:"rows"`
 	Errors     int64    `json:"errors"`
-	Truncated  int64    `json:"truncated"`         // rows whose text was cut
-	CutTokens  int64    `json:"n_dropped"`         // cut off in them
-	Dead       int      `json:"dead"`              // shards
-	Dropped    int64    `json:"dropped,omitempty"` // messages that a cancel dropped
+	Truncated  int64    `json:"truncated"`          // rows whose text was cut
+	CutTokens  int64    `json:"n_dropped"`          // cut off in them
+	Dead       int      `json:"dead"`               // shards
+	Resolved   int      `json:"resolved,omitempty"` // shards whose dead letters were dropped, or published as another job
+	Dropped    int64    `json:"dropped,omitempty"`  // messages that a cancel dropped
 	ETASeconds *float64 `json:"eta_s"`
 
 	Table   string    `json:"-"`
@@ -95,7 +96,7 @@ func (p *progress) apply(e jobs.Event) {
 	case jobs.EventSubmitted:
 		p.submitted = true
 		p.expect(laneOf(e), e.Shards)
-	case jobs.EventCommitted, jobs.EventDead:
+	case jobs.EventCommitted, jobs.EventDead, jobs.EventResolved:
 		p.expect(laneOf(e), e.Shards)
 		p.ended(e)
 	case jobs.EventDropped:
@@ -117,9 +118,10 @@ func (p *progress) ended(e jobs.Event) {
 		p.status.ShardsDone++
 		p.rate.Note(e.Time, int64(p.status.ShardsDone))
 	}
-	a := attempt{lane: at, payload: e.PayloadSHA256, n: shard.retry, dead: e.Type == jobs.EventDead}
+	a := attempt{lane: at, payload: e.PayloadSHA256, n: shard.retry}
+	a.end, _ = endOf(e)
 	fresh := p.attempted(shard.base, a)
-	if a.dead {
+	if a.end != endCommitted {
 		return
 	}
 	if a.n == 0 {
