@@ -107,3 +107,25 @@ func TestRetriesAtOnceAllSucceed(t *testing.T) {
 		t.Errorf("%d messages came of %d letters", n, letters)
 	}
 }
+
+func TestStatusWarnsOfManyDeadLetters(t *testing.T) {
+	q := openQueueWith(t, queue.StreamOptions{DeadMaxBytes: 16 << 10})
+	var errs strings.Builder
+	said := func() string {
+		errs.Reset()
+		var out strings.Builder
+		if err := Status(t.Context(), q, StatusOptions{Stdout: &out, Stderr: &errs}); err != nil {
+			t.Fatal(err)
+		}
+		return errs.String()
+	}
+	for n := 1; !strings.Contains(said(), "TEXTMILL_DEAD is nearly full"); n++ {
+		if n == 100 {
+			t.Fatalf("nobody is warned: %q", said())
+		}
+		buried(t, q, fmt.Sprint("class-", n), 1)
+	}
+	if n := len(lettersLeft(t, q)); n < 10 || !strings.Contains(said(), "textmill dead list") {
+		t.Errorf("of %d letters: %q", n, said())
+	}
+}

@@ -56,7 +56,19 @@ func Status(ctx context.Context, q *queue.Queue, o StatusOptions) error {
 	if err := writeStatus(o, list); err != nil {
 		return err
 	}
+	if err := lettersFull(ctx, q, o); err != nil {
+		return err
+	}
 	return unserved(ctx, q, o, waiting)
+}
+
+// lettersFull warns of a stream that takes no more dead letters, or soon will not.
+func lettersFull(ctx context.Context, q *queue.Queue, o StatusOptions) error {
+	room, err := q.DeadRoom(ctx)
+	if err == nil && room.Scarce() {
+		fmt.Fprintf(o.Stderr, "%s is nearly full (%s); once it is, what would become a dead letter waits in the queue: %s\n", queue.DeadStream, room, queue.RemedyFull)
+	}
+	return err
 }
 
 func writeStatus(o StatusOptions, list []queue.JobStatus) error {

@@ -23,6 +23,11 @@ import (
 // openQueue connects to a server of the test's own.
 func openQueue(t *testing.T) *queue.Queue {
 	t.Helper()
+	return openQueueWith(t, queue.StreamOptions{})
+}
+
+func openQueueWith(t *testing.T, o queue.StreamOptions) *queue.Queue {
+	t.Helper()
 	server, err := embedded.Start(embedded.Options{Addr: "127.0.0.1:0", Dir: filepath.Join(t.TempDir(), "nats")})
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +42,7 @@ func openQueue(t *testing.T) *queue.Queue {
 		t.Fatal(err)
 	}
 	t.Cleanup(q.Close)
-	if err := q.EnsureStreams(t.Context(), queue.StreamOptions{}); err != nil {
+	if err := q.EnsureStreams(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	return q

@@ -15,6 +15,11 @@ import (
 // beforehand runs a server that outlives daemons, and gives a queue to publish to before one starts.
 func beforehand(t *testing.T, cfg *config.Config) *running {
 	t.Helper()
+	return beforehandWith(t, cfg, queue.StreamOptions{})
+}
+
+func beforehandWith(t *testing.T, cfg *config.Config, o queue.StreamOptions) *running {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	server, err := embedded.Start(embedded.Options{Addr: "127.0.0.1:0", Dir: t.TempDir(), Logger: quiet})
 	if err != nil {
@@ -25,7 +30,7 @@ func beforehand(t *testing.T, cfg *config.Config) *running {
 	q, err := queue.Connect(t.Context(), queue.Options{URL: server.URL(), Logger: quiet})
 	if err == nil {
 		t.Cleanup(q.Close)
-		err = q.EnsureStreams(t.Context(), queue.StreamOptions{})
+		err = q.EnsureStreams(t.Context(), o)
 	}
 	if err != nil {
 		t.Fatal(err)

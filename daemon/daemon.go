@@ -28,6 +28,7 @@ type Daemon struct {
 	cancels  *cancels
 	store    *export.Store
 	lanes    *committers
+	letters  *letters
 	settler  *settler
 	servers  []*server
 	alone    sync.RWMutex // see server
@@ -72,7 +73,8 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 	if err := d.openQueue(ctx); err != nil {
 		return nil, err
 	}
-	d.settler = &settler{queue: d.queue, log: log, metrics: d.metrics}
+	d.letters = &letters{queue: d.queue, log: log, gauge: d.metrics.lettersFull}
+	d.settler = &settler{queue: d.queue, letters: d.letters, log: log, metrics: d.metrics}
 	d.lanes = &committers{store: d.store, maxOpen: d.shares.tables, make: d.newCommitter, work: d.work, lanes: map[string]*lane{},
 		refused: &refusals{log: log, gauge: d.metrics.refused, why: map[string]string{}}}
 	if err := d.openTracker(ctx); err != nil {

@@ -34,6 +34,7 @@ func (d *Daemon) housekeep(ctx context.Context) {
 		case <-look.C:
 			d.lookForUnserved(ctx)
 			d.lanes.refused.lookAgain(ctx, d.store)
+			d.letters.lookAgain(ctx)
 		case <-restore.C:
 			if err := d.queue.RestoreStreams(ctx, d.streams()); err != nil && ctx.Err() == nil && d.queue.Connected() {
 				d.log.WarnContext(ctx, "cannot look after the streams", "error", err.Error())

@@ -27,7 +27,7 @@ func (d *Daemon) pages() []page {
 	alive := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	return []page{
 		{"/healthz", false, "ok: the process lives", alive},
-		{"/readyz", false, "ready: it can take and commit work; tables that it must not write to follow. 503: why it cannot",
+		{"/readyz", false, "ready: it can take and commit work; tables that it must not write to follow, and why no dead letters are taken. 503: why it cannot",
 			http.HandlerFunc(d.readyz)},
 		{"/metrics", true, "what Prometheus scrapes", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{})},
 		{"/status", true, "what is served and held, as JSON", http.HandlerFunc(d.statusPage)},
@@ -104,6 +104,9 @@ func (d *Daemon) readyz(w http.ResponseWriter, _ *http.Request) {
 	for _, why := range d.lanes.refused.reasons() { // other tables are served
 		_, _ = fmt.Fprintln(w, "refused:", why)
 	}
+	if why := d.letters.trouble(); why != "" { // other messages are served
+		_, _ = fmt.Fprintln(w, "dead letters:", why)
+	}
 }
 
 // statusPage is what the daemon serves and holds, as JSON.
@@ -123,7 +126,9 @@ func (d *Daemon) statusPage(w http.ResponseWriter, _ *http.Request) {
 		NotReady []string `json:"not_ready,omitempty"`
 
 		Refused map[string]string `json:"refused_tables,omitempty"` // by dataset, why this version must not write to it
-	}{InFlight: d.ledger.size(), Unserved: d.unservedSubjects(), NotReady: d.notReady(), Refused: d.lanes.refused.reasons()}
+
+		LettersFull string `json:"dead_letters_full,omitempty"` // why what would become a dead letter waits
+	}{InFlight: d.ledger.size(), Unserved: d.unservedSubjects(), NotReady: d.notReady(), Refused: d.lanes.refused.reasons(), LettersFull: d.letters.trouble()}
 	for _, s := range d.servers {
 		page.Models = append(page.Models, model{s.spec.Name, s.spec.Task, s.spec.SHA256, s.device, s.batch, s.workers})
 	}

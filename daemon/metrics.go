@@ -27,6 +27,8 @@ type metrics struct {
 	refused    *prometheus.GaugeVec   // by dataset
 	dead       *prometheus.CounterVec // by class
 	dropped    prometheus.Counter
+
+	lettersFull prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -57,7 +59,8 @@ func newMetrics() *metrics {
 	}
 	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "textmill", Name: "cancelled_messages_total",
 		Help: "Messages that a cancel dropped, fetched or not."})
-	m.registry.MustRegister(m.deliveries, m.inFlight, m.rows, m.tokens, m.padded, m.batches, m.made, m.runSeconds,
+	m.lettersFull = gauge("dead_letters_full", "1 while the stream of dead letters takes no more, as /status says; what would become one waits in the queue.")
+	m.registry.MustRegister(m.lettersFull, m.deliveries, m.inFlight, m.rows, m.tokens, m.padded, m.batches, m.made, m.runSeconds,
 		m.commits, m.commitTime, m.unserved, m.refused, m.dead, m.dropped,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -21,6 +21,7 @@ const settleAtOnce = 64
 // settler ends deliveries. No other code acks.
 type settler struct {
 	queue   *queue.Queue
+	letters *letters
 	log     *slog.Logger
 	metrics *metrics
 }
@@ -42,16 +43,27 @@ func (s *settler) settle(ctx context.Context, f *flight, o outcome) {
 	if o.kind == dead {
 		attrs = append(attrs, "class", o.class, "reason", o.reason)
 	}
-	s.metrics.settled(o)
 	if err != nil {
-		s.log.WarnContext(ctx, "delivery not settled, it will come again", append(attrs, "error", err.Error())...)
+		s.unsettled(ctx, f, err, attrs)
 		return
 	}
+	s.metrics.settled(o)
 	level := slog.LevelInfo
 	if o.kind == dead || o.kind == handedBack {
 		level = slog.LevelWarn
 	}
 	s.log.Log(ctx, level, "delivery settled", attrs...)
+}
+
+// unsettled leaves a delivery to come again: at the end of its lease, or a while after it met a stream that was full.
+func (s *settler) unsettled(ctx context.Context, f *flight, err error, attrs []any) {
+	s.metrics.settled(outcome{kind: handedBack})
+	level := slog.LevelWarn
+	if errors.Is(err, queue.ErrFull) {
+		level = slog.LevelDebug // letters tells of all of them
+		err = errors.Join(err, f.delivery.Nak(refusedDelay(f.delivery.Delivered)))
+	}
+	s.log.Log(ctx, level, "delivery not settled, it will come again", append(attrs, "error", err.Error())...)
 }
 
 // judge writes the verdict on what becomes a dead letter into the table's log, so that nobody can commit its rows any more,
@@ -60,6 +72,9 @@ func (s *settler) settle(ctx context.Context, f *flight, o outcome) {
 func (s *settler) judge(ctx context.Context, f *flight, o outcome) (outcome, error) {
 	if !o.judge || f.lane == nil {
 		return o, nil
+	}
+	if err := s.letters.room(ctx, f.delivery.Size); err != nil {
+		return o, fmt.Errorf("publish dead letter: %w", err)
 	}
 	result, err := f.lane.table.Judge(ctx, []export.Verdict{export.DeadVerdict(f.key)})
 	if err != nil {
@@ -118,7 +133,7 @@ func (s *settler) bury(ctx context.Context, f *flight, o outcome) error {
 	crash.Point("before-letter")
 	known, err := s.letterOf(ctx, f, o)
 	if err == nil && known == nil {
-		err = s.queue.PublishDead(ctx, letter)
+		err = s.letters.publish(ctx, letter)
 	}
 	if err != nil {
 		return fmt.Errorf("publish dead letter: %w", err)
@@ -160,7 +175,7 @@ func (s *settler) letterOf(ctx context.Context, f *flight, o outcome) (*queue.De
 // buryRecords publishes the letters of records that were given up while their neighbours became rows.
 func (s *settler) buryRecords(ctx context.Context, f *flight) error {
 	for _, letter := range f.letters {
-		if err := s.queue.PublishDead(ctx, letter); err != nil {
+		if err := s.letters.publish(ctx, letter); err != nil {
 			return fmt.Errorf("publish dead letter of a record: %w", err)
 		}
 		s.log.WarnContext(ctx, "a record is a dead letter", "job", f.job, "shard", f.shard, "class", letter.Class, "reason", letter.Reason)
