@@ -32,6 +32,7 @@ var downward = map[string][]string{
 	"models":   {"tokenize"},
 	"naming":   {},
 	"open":     {"config", "jobs", "models", "tokenize", "work"},
+	"places":   {},
 	"plain":    {},
 	"regular":  {},
 	"test":     {}, // runs the binary, as its users do
@@ -43,7 +44,7 @@ var downward = map[string][]string{
 var above = map[string][]string{"work": {"config", "open"}}
 
 // everyone may import these, which import nothing of ours.
-var everyone = []string{"naming", "plain", "regular"}
+var everyone = []string{"naming", "places", "plain", "regular"}
 
 // only says which folder alone may import a library.
 var only = map[string]string{

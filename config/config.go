@@ -3,13 +3,14 @@ package config
 
 import (
 	"fmt"
-	"path/filepath"
 	"time"
+
+	"textmill/places"
 )
 
 // Config holds every setting. Its tree of yaml tags is the contract: a key's path is its flag (`--set path=value`), and
 // in capitals with underscores, after TEXTMILL_, its environment variable.
-// A path may begin with "<home>" or "<data>", which stand for Home and Data. After Load no path holds them any more.
+// A path may begin with inHome or inData, which stand for Home and Data. After Load no path holds them any more.
 type Config struct {
 	Home         string           `yaml:"home" kind:"path"`
 	Data         string           `yaml:"data" kind:"path"`
@@ -26,6 +27,12 @@ type Config struct {
 
 	notices, oldPlaces []string
 }
+
+// How a path of the configuration begins that lies in Home or in Data.
+const (
+	inHome = "<home>"
+	inData = "<data>"
+)
 
 // Notices are lines for whoever uses the configuration, of keys that are gone.
 func (c Config) Notices() []string { return c.notices }
@@ -79,7 +86,7 @@ type Embedded struct {
 
 // CredentialFile is where the embedded server keeps what its clients need: the seed of an nkey, as every NATS client reads it
 // from a file. Who has it may do everything with the queue.
-func (e Embedded) CredentialFile() string { return filepath.Join(e.Dir, "credential.nk") }
+func (e Embedded) CredentialFile() string { return places.Credential(e.Dir) }
 
 // Who the embedded server lets in: everybody who reaches it, or who has the credential in its directory.
 const (
@@ -161,11 +168,11 @@ func Default() Config {
 			URL:          "", // the embedded server
 			AckWait:      30 * time.Second,
 			JobsMaxBytes: 8 << 30,
-			Embedded:     Embedded{Addr: "127.0.0.1:4222", Dir: "<data>/nats", Auth: AuthNone},
+			Embedded:     Embedded{Addr: "127.0.0.1:4222", Dir: places.Queue(inData), Auth: AuthNone},
 		},
 		Export: Export{
-			URI:            "<data>/tables",
-			Scratch:        "<data>/scratch",
+			URI:            places.Tables(inData),
+			Scratch:        places.Scratch(inData),
 			PartBytes:      128 << 20,
 			CommitInterval: 5 * time.Second,
 			Remember:       720 * time.Hour,
@@ -174,7 +181,7 @@ func Default() Config {
 			FileMode:       0o640,
 		},
 		Input:    Input{Roots: nil},
-		Runtime:  Runtime{Library: "<home>/lib/libonnxruntime.so", Device: "auto", Threads: 0, Memory: 0},
+		Runtime:  Runtime{Library: places.Library(inHome), Device: "auto", Threads: 0, Memory: 0},
 		Generate: Generate{Slots: 64, Memory: 4 << 30},
 		Limits: Limits{
 			RecordBytes:     16 << 20,

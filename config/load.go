@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"textmill/naming"
+	"textmill/places"
 	"textmill/regular"
 )
 
@@ -93,7 +93,7 @@ func homeBeforeModels(c *Config, env map[string]string, set []string) (given boo
 	if c.Home != "" {
 		return true
 	}
-	if dir, err := cacheHome(); err == nil { // resolvePaths reports that there is none
+	if dir, err := places.Cache(); err == nil { // resolvePaths reports that there is none
 		c.Home = dir
 	}
 	return false
@@ -142,7 +142,7 @@ func modelNames(c *Config, set []string) []string {
 			names = append(names, name)
 		}
 	}
-	entries, err := os.ReadDir(filepath.Join(c.Home, "models"))
+	entries, err := os.ReadDir(places.Models(c.Home))
 	if err != nil {
 		return names // no cache yet: no names from it
 	}
@@ -156,7 +156,7 @@ func modelNames(c *Config, set []string) []string {
 
 // resolvePaths makes every path of the configuration absolute.
 func resolvePaths(c *Config, givenHome bool) error {
-	at, err := newPlaces(c, givenHome)
+	at, err := newFolders(c, givenHome)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"textmill/places"
 )
 
 func write(t *testing.T, text string) string {
@@ -70,7 +72,7 @@ func TestLoadResolvesHome(t *testing.T) {
 
 func TestLoadModelVariables(t *testing.T) {
 	home := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(home, "models", "all-MiniLM-L6-v2"), 0o700); err != nil {
+	if err := os.MkdirAll(places.Model(home, "all-MiniLM-L6-v2"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	c := load(t, Options{

@@ -6,80 +6,54 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
+
+	"textmill/places"
 )
 
 // Where things lie when nothing says otherwise: what can be fetched again (models, libraries) is cache, what cannot (the
 // queue, tables) is data. With home set all of it is one tree.
 
-// cacheHome is the folder of textmill under the user's cache.
-func cacheHome() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(cache, "textmill"), nil
-}
-
-// dataHome is the folder of textmill under the user's data; false where this user has none. Windows has one place for
-// both, which nothing clears.
-func dataHome() (string, bool) {
-	switch runtime.GOOS {
-	case "windows":
-		dir, err := os.UserCacheDir()
-		return filepath.Join(dir, "textmill"), err == nil
-	case "darwin", "ios":
-		dir, err := os.UserConfigDir() // Application Support
-		return filepath.Join(dir, "textmill"), err == nil
-	}
-	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) { // a relative one counts as unset, says its specification
-		return filepath.Join(dir, "textmill"), true
-	}
-	home, err := os.UserHomeDir()
-	return filepath.Join(home, ".local", "share", "textmill"), err == nil
-}
-
-// places puts home and data in the place of "<home>" and "<data>".
-type places struct {
+// folders stand in the place of inHome and inData.
+type folders struct {
 	home, data string
 	old        bool // earlier versions kept the data in home
 	kept       []string
 	beside     [][2]string // what lies in home though it is data, and what is used instead
 }
 
-// newPlaces finds the two folders of a configuration; givenHome says that home is not just the default.
-func newPlaces(c *Config, givenHome bool) (*places, error) {
+// newFolders finds the two folders of a configuration; givenHome says that home is not just the default.
+func newFolders(c *Config, givenHome bool) (*folders, error) {
 	if c.Home == "" {
-		return nil, errors.New("is empty and this user has no cache directory; set TEXTMILL_HOME")
+		return nil, errors.New("is empty and this user has no cache directory; set " + places.HomeVariable)
 	}
 	home, err := filepath.Abs(c.Home)
 	if err != nil {
 		return nil, err
 	}
-	p := &places{home: home, data: home}
+	f := &folders{home: home, data: home}
 	switch {
 	case c.Data != "":
-		if rest, ok := strings.CutPrefix(c.Data, "<home>"); ok {
-			p.data = filepath.Join(home, rest)
-		} else if p.data, err = filepath.Abs(c.Data); err != nil {
+		if rest, ok := strings.CutPrefix(c.Data, inHome); ok {
+			f.data = filepath.Join(home, rest)
+		} else if f.data, err = filepath.Abs(c.Data); err != nil {
 			return nil, err
 		}
 	case !givenHome:
-		if dir, ok := dataHome(); ok {
-			p.data, p.old = dir, dir != home
+		if dir, ok := places.Data(); ok {
+			f.data, f.old = dir, dir != home
 		}
 	}
-	return p, nil
+	return f, nil
 }
 
 // resolve makes a path of the configuration absolute; a value with a scheme stays as it is.
-func (p *places) resolve(s string) string {
-	if rest, ok := strings.CutPrefix(s, "<home>"); ok {
-		return filepath.Join(p.home, rest)
+func (f *folders) resolve(s string) string {
+	if rest, ok := strings.CutPrefix(s, inHome); ok {
+		return filepath.Join(f.home, rest)
 	}
-	if rest, ok := strings.CutPrefix(s, "<data>"); ok {
-		return p.dataAt(rest)
+	if rest, ok := strings.CutPrefix(s, inData); ok {
+		return f.dataAt(rest)
 	}
 	if s == "" || strings.Contains(s, "://") || strings.HasPrefix(s, "~") {
 		return s
@@ -92,27 +66,27 @@ func (p *places) resolve(s string) string {
 
 // dataAt is a place below data, or below home if it was filled there by an earlier version and data has none: queued jobs
 // must not strand.
-func (p *places) dataAt(rest string) string {
-	now, before := filepath.Join(p.data, rest), filepath.Join(p.home, rest)
-	if !p.old || now == p.data || !filled(before) || same(before, now) {
+func (f *folders) dataAt(rest string) string {
+	now, before := filepath.Join(f.data, rest), filepath.Join(f.home, rest)
+	if !f.old || now == f.data || !filled(before) || same(before, now) {
 		return now
 	}
 	if filled(now) {
-		p.beside = append(p.beside, [2]string{before, now})
+		f.beside = append(f.beside, [2]string{before, now})
 		return now
 	}
-	p.kept = append(p.kept, before)
+	f.kept = append(f.kept, before)
 	return before
 }
 
 // filled tells whether a directory holds anything.
 func filled(dir string) bool {
-	f, err := os.Open(dir)
+	d, err := os.Open(dir)
 	if err != nil {
 		return !errors.Is(err, os.ErrNotExist)
 	}
-	defer f.Close()
-	_, err = f.Readdirnames(1)
+	defer d.Close()
+	_, err = d.Readdirnames(1)
 	return err == nil || !errors.Is(err, io.EOF)
 }
 
@@ -123,19 +97,19 @@ func same(a, b string) bool {
 }
 
 // notices tell, a line each, what lies where earlier versions put it and how to move it.
-func (p *places) notices() []string {
+func (f *folders) notices() []string {
 	var lines []string
-	if len(p.kept) > 0 {
-		quoted := make([]string, len(p.kept))
-		for i, dir := range p.kept {
+	if len(f.kept) > 0 {
+		quoted := make([]string, len(f.kept))
+		for i, dir := range f.kept {
 			quoted[i] = shellQuote(dir)
 		}
 		lines = append(lines, fmt.Sprintf("what an earlier version kept in the cache is still used there; to move it, stop the daemon and run: mkdir -p %[1]s && mv %[2]s %[1]s/",
-			shellQuote(p.data), strings.Join(quoted, " ")))
+			shellQuote(f.data), strings.Join(quoted, " ")))
 	}
-	for _, b := range p.beside {
+	for _, b := range f.beside {
 		how := fmt.Sprintf("mv -n %s/* %s/", shellQuote(b[0]), shellQuote(b[1]))
-		if filepath.Base(b[0]) == "nats" {
+		if b[0] == places.Queue(f.home) {
 			how = "textmill daemon --set nats.embedded.dir=" + shellQuote(b[0])
 		}
 		lines = append(lines, fmt.Sprintf("%s is not used, since %s holds something too; what waits in it comes with: %s", b[0], b[1], how))

@@ -13,6 +13,7 @@ import (
 	"textmill/config"
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/places"
 )
 
 const embedSubject = "textmill.jobs.embed." + model
@@ -173,7 +174,7 @@ func TestEventsTellPayloadsApart(t *testing.T) {
 func TestEachModelGetsItsRows(t *testing.T) {
 	cfg := testConfig(t)
 	second := filepath.Join(t.TempDir(), "second")
-	if err := os.Symlink(filepath.Join(cfg.Home, "models", model), second); err != nil {
+	if err := os.Symlink(places.Model(cfg.Home, model), second); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Models["second"] = config.Model{BatchTokens: 1024, Path: second}

@@ -18,6 +18,7 @@ import (
 	"textmill/config"
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/places"
 )
 
 const model = "all-MiniLM-L6-v2"
@@ -30,7 +31,7 @@ func testConfig(t *testing.T) config.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(cfg.Home, "models", model)); err != nil {
+	if _, err := os.Stat(places.Model(cfg.Home, model)); err != nil {
 		t.Fatalf("the model is missing: run textmill setup (%v)", err)
 	}
 	dir := t.TempDir()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"textmill/open"
 	"textmill/open/bundle"
 	"textmill/open/dial"
+	"textmill/places"
 	"textmill/work/trace"
 )
 
@@ -106,7 +106,7 @@ func (d *Daemon) openModels(ctx context.Context) error {
 		d.servers = append(d.servers, s)
 	}
 	if len(d.servers) == 0 {
-		return errors.Join(append(errs, fmt.Errorf("no model to serve in %s; run textmill setup, or textmill models pull", filepath.Join(d.cfg.Home, "models")))...)
+		return errors.Join(append(errs, fmt.Errorf("no model to serve in %s; run textmill setup, or textmill models pull", places.Models(d.cfg.Home)))...)
 	}
 	for _, err := range errs {
 		d.log.ErrorContext(ctx, "model not served", "error", err.Error())

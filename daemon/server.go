@@ -122,7 +122,7 @@ func (s *server) round(ctx, work context.Context) bool {
 		s.drop(ctx, name)
 	}
 	s.turns.order(states, s.consumers)
-	s.free = s.most - places(s.consumers)
+	s.free = s.most - taken(s.consumers)
 	took := false
 	for _, state := range states {
 		if ctx.Err() != nil {

@@ -57,7 +57,7 @@ func TestLateNamesHaveTheirTurn(t *testing.T) {
 		}
 		s.turns.order(states, s.consumers)
 		for _, state := range states {
-			if s.consumers[state.Subject].waits() && places(s.consumers) >= most {
+			if s.consumers[state.Subject].waits() && taken(s.consumers) >= most {
 				continue
 			}
 			s.consumers[state.Subject] = &subject{place: s.turns.enter(state.Subject), seen: time.Now()}

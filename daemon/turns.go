@@ -78,8 +78,8 @@ func surplus(consumers map[string]*subject, states []queue.SubjectState, most in
 	return placed[:min(over, len(placed))]
 }
 
-// places is how many subjects have a consumer's place.
-func places(consumers map[string]*subject) (n int) {
+// taken is how many subjects have a consumer's place.
+func taken(consumers map[string]*subject) (n int) {
 	for _, sub := range consumers {
 		if sub.place > 0 {
 			n++

@@ -10,21 +10,22 @@ import (
 	"textmill/config"
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/places"
 )
 
 // What was measured of a model is shown by inspect once a session, or verify, did it.
 func TestInspectShowsWhatWasMeasured(t *testing.T) {
-	home, err := models.Home()
+	home, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(config.Options{Set: []string{"home=" + t.TempDir(), "runtime.library=" + models.LibraryPath(home)}})
+	cfg, err := config.Load(config.Options{Set: []string{"home=" + t.TempDir(), "runtime.library=" + places.Library(home)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"llama", "bert"} {
 		_, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join("../models/checkpoint/testdata/tiny", name),
-			Dir: filepath.Join(cfg.Home, "models"), Name: name, Precision: checkpoint.Q4})
+			Dir: places.Models(cfg.Home), Name: name, Precision: checkpoint.Q4})
 		if err != nil {
 			t.Fatal(err)
 		}

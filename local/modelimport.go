@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"textmill/config"
 	"textmill/models/checkpoint"
+	"textmill/places"
 )
 
 // ImportOptions describes one run of `textmill models import`.
@@ -30,7 +30,7 @@ func ImportModel(ctx context.Context, cfg config.Config, o ImportOptions) error 
 		return fmt.Errorf("%w: precision %q is none of %s, %s, %s, %s", ErrUsage, o.Precision,
 			checkpoint.FP32, checkpoint.Q8, checkpoint.Q4, checkpoint.AsIs)
 	}
-	dir := filepath.Join(cfg.Home, "models")
+	dir := places.Models(cfg.Home)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

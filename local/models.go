@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"textmill/models"
 	"textmill/naming"
 	"textmill/open/bundle"
+	"textmill/places"
 	"textmill/plain"
 )
 
@@ -30,7 +30,7 @@ func known(cfg config.Config) ([]*models.Spec, []error) {
 		inCache[s.Name] = true
 	}
 	for name, m := range cfg.Models {
-		if m.Path == "" || inCache[name] && m.Path == models.BundleDir(cfg.Home, name) {
+		if m.Path == "" || inCache[name] && m.Path == places.Model(cfg.Home, name) {
 			continue
 		}
 		s, err := bundle.Open(cfg, name)
@@ -47,7 +47,7 @@ func known(cfg config.Config) ([]*models.Spec, []error) {
 // ModelNames are the names of the models of the configuration and of the cache, which need not be whole.
 func ModelNames(cfg config.Config) []string {
 	names := slices.Collect(maps.Keys(cfg.Models))
-	entries, err := os.ReadDir(filepath.Join(cfg.Home, "models"))
+	entries, err := os.ReadDir(places.Models(cfg.Home))
 	if err != nil {
 		return names // none yet
 	}
@@ -64,7 +64,7 @@ func ModelNames(cfg config.Config) []string {
 func bundleNamed(cfg config.Config, name string) (*models.Spec, error) {
 	dir := cfg.Models[name].Path
 	if dir == "" {
-		dir = models.BundleDir(cfg.Home, name)
+		dir = places.Model(cfg.Home, name)
 	}
 	if _, err := os.Stat(dir); naming.CheckModel(name) != nil || errors.Is(err, fs.ErrNotExist) {
 		names := ModelNames(cfg)
@@ -73,7 +73,7 @@ func bundleNamed(cfg config.Config, name string) (*models.Spec, error) {
 			meant = "; did you mean " + near + "?"
 		}
 		return nil, fmt.Errorf("there is no model %q%s (%s has: %s); run textmill setup, or textmill models pull",
-			name, meant, filepath.Join(cfg.Home, "models"), cmp.Or(strings.Join(names, ", "), "none"))
+			name, meant, places.Models(cfg.Home), cmp.Or(strings.Join(names, ", "), "none"))
 	}
 	return bundle.Open(cfg, name)
 }
@@ -90,7 +90,7 @@ func ListModels(cfg config.Config, out io.Writer, asJSON bool) error {
 		return errors.Join(errs...)
 	}
 	if len(specs) == 0 && len(errs) == 0 {
-		return fmt.Errorf("no models in %s; run textmill setup, or textmill models pull", filepath.Join(cfg.Home, "models"))
+		return fmt.Errorf("no models in %s; run textmill setup, or textmill models pull", places.Models(cfg.Home))
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tTASK\tDIM\tMAX LENGTH\tPOOLING\tSIZE\tMODEL SHA256")

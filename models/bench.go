@@ -3,10 +3,10 @@ package models
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"textmill/models/internal/learned"
+	"textmill/places"
 )
 
 // A Benchmark is what a model does on this machine, batch size by batch size.
@@ -25,7 +25,7 @@ type Benchmark struct {
 // Bench measures every batch size for about span and keeps the best one for later sessions on this machine.
 func Bench(ctx context.Context, spec *Spec, o SessionOptions, span time.Duration) (Benchmark, error) {
 	if o.Home == "" {
-		home, err := Home()
+		home, err := places.Home()
 		if err != nil {
 			return Benchmark{}, err
 		}
@@ -44,5 +44,5 @@ func Bench(ctx context.Context, spec *Spec, o SessionOptions, span time.Duration
 		Model: spec.Name, SHA256: spec.SHA256, Device: e.device, Threads: e.threads, Workers: e.Workers(),
 		Rates: rates, Best: best(rates),
 	}
-	return b, learned.Write(filepath.Join(o.Home, "batch-tokens.json"), spec.machineKey(e.device, e.threads), b.Best)
+	return b, learned.Write(places.BatchTokens(o.Home), spec.machineKey(e.device, e.threads), b.Best)
 }

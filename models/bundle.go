@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"textmill/naming"
+	"textmill/places"
 )
 
 // ErrBundle is the class of bundles that cannot be served: a file is missing or unreadable, or files contradict each other.
@@ -129,7 +130,7 @@ func (s *Spec) keepOwnFiles(files []File) error {
 
 // ListBundles opens every bundle under home. A folder that cannot be opened as one is an error; the others are unharmed.
 func ListBundles(home string) ([]*Spec, []error) {
-	dir := filepath.Join(home, "models")
+	dir := places.Models(home)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

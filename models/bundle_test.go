@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"textmill/naming"
+	"textmill/places"
 )
 
 func TestDefaultModelSpeaksForItself(t *testing.T) {
@@ -245,10 +246,10 @@ func TestListLeavesTheBadOnesOut(t *testing.T) {
 	if specs, errs := ListBundles(home); len(specs)+len(errs) > 0 {
 		t.Errorf("empty home: %v, %v", specs, errs)
 	}
-	if err := os.MkdirAll(filepath.Join(home, "models", "broken"), 0o755); err != nil {
+	if err := os.MkdirAll(places.Model(home, "broken"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(tinyBundle(t, tiny{}, nil), filepath.Join(home, "models", "good")); err != nil {
+	if err := os.Rename(tinyBundle(t, tiny{}, nil), places.Model(home, "good")); err != nil {
 		t.Fatal(err)
 	}
 	specs, errs := ListBundles(home)

@@ -2,12 +2,12 @@ package models
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"textmill/models/internal/graph"
 	"textmill/models/internal/learned"
 	"textmill/models/internal/onnx"
+	"textmill/places"
 )
 
 // A Shape says how many rows a run needs for each row to come to the same bits whatever the others are: Least at least, and a
@@ -113,9 +113,6 @@ func (c Company) String() string {
 	return words + prompts + fmt.Sprintf("; %.0f tokens/s in decodes of %d", c.Rate, c.RateRows)
 }
 
-// companyBook is the file under home that keeps what was measured. Another way of measuring needs another name.
-const companyBook = "run-shapes-1.json"
-
 // machineKey names everything that measurements of a model depend on.
 func (s *Spec) machineKey(device string, threads int) string {
 	return fmt.Sprintf("%.16s %s %s threads=%d onnxruntime=%s %s", s.SHA256, s.Graph, device, threads, onnx.Version(), learned.Processor())
@@ -129,14 +126,14 @@ func (s *Spec) Remembered(o SessionOptions, device string) (c Company, ok bool, 
 	if err := onnx.Load(o.Library); err != nil {
 		return c, false, err
 	}
-	known, err := learned.Read[Company](filepath.Join(o.Home, companyBook))
+	known, err := learned.Read[Company](places.RunShapes(o.Home))
 	c, ok = known[s.machineKey(device, o.Threads)]
 	return c, ok, err
 }
 
 // Remember keeps what a session measured.
 func (s *Spec) Remember(o SessionOptions, device string, c Company) error {
-	return learned.Write(filepath.Join(o.Home, companyBook), s.machineKey(device, o.Threads), c)
+	return learned.Write(places.RunShapes(o.Home), s.machineKey(device, o.Threads), c)
 }
 
 // Blame names the operators of the graph that are known to let rows depend on each other, or else says that none is.

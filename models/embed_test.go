@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"textmill/models/internal/learned"
+	"textmill/places"
 )
 
 func openTiny(t *testing.T, m tiny, change files) *Embedder {
@@ -190,7 +191,7 @@ func TestBatchSizeIsLearnedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := SessionOptions{Home: t.TempDir(), Library: LibraryPath(testHome(t)), Threads: 1}
+	o := SessionOptions{Home: t.TempDir(), Library: places.Library(testHome(t)), Threads: 1}
 	b, err := Bench(t.Context(), spec, o, time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +199,7 @@ func TestBatchSizeIsLearnedOnce(t *testing.T) {
 	if len(b.Rates) == 0 || b.Rates[0].TokensPerSecond <= 0 || b.Workers != 1 || b.Device != "cpu" {
 		t.Errorf("%+v", b)
 	}
-	if err := learned.Write(o.Home+"/batch-tokens.json", spec.machineKey("cpu", 1), 777); err != nil {
+	if err := learned.Write(places.BatchTokens(o.Home), spec.machineKey("cpu", 1), 777); err != nil {
 		t.Fatal(err)
 	}
 	e, err := OpenEmbedder(t.Context(), spec, o)

@@ -15,7 +15,7 @@ import (
 
 // SessionOptions say what a session runs on. The zero value runs on the processor with all threads that Go may use.
 type SessionOptions struct {
-	// Home is where textmill keeps things, "" for Home().
+	// Home is where textmill keeps things, "" for places.Home().
 	Home string
 	// Library is libonnxruntime; "" for the one under Home.
 	Library string

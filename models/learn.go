@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"textmill/models/internal/learned"
+	"textmill/places"
 )
 
 // budgets are the batch sizes, in padded tokens, that learning tries from small to large.
@@ -32,7 +32,7 @@ func (e *Embedder) settleBudget(ctx context.Context, o SessionOptions) error {
 		e.budget = o.BatchTokens
 		return nil
 	}
-	book := filepath.Join(o.Home, "batch-tokens.json")
+	book := places.BatchTokens(o.Home)
 	key := e.spec.machineKey(e.device, e.threads)
 	known, err := learned.Read[int](book)
 	if err != nil {

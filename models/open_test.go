@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"textmill/internal/golden"
+	"textmill/places"
 )
 
 // expected is a text whose vector sentence-transformers computed.
@@ -29,11 +30,11 @@ func readGolden(t testing.TB) []expected {
 
 func testHome(t testing.TB) string {
 	t.Helper()
-	home, err := Home()
+	home, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(LibraryPath(home)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(places.Library(home)); errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("%v: run textmill setup", err)
 	}
 	return home
@@ -41,7 +42,7 @@ func testHome(t testing.TB) string {
 
 func testSpec(t testing.TB) *Spec {
 	t.Helper()
-	spec, err := OpenBundle(BundleDir(testHome(t), "all-MiniLM-L6-v2"))
+	spec, err := OpenBundle(places.Model(testHome(t), "all-MiniLM-L6-v2"))
 	if err != nil {
 		t.Fatalf("%v: run textmill setup", err)
 	}
@@ -50,11 +51,11 @@ func testSpec(t testing.TB) *Spec {
 
 // sessions are costly to open and never shrink, so that the tests share one.
 var shared = sync.OnceValues(func() (*Embedder, error) {
-	home, err := Home()
+	home, err := places.Home()
 	if err != nil {
 		return nil, err
 	}
-	spec, err := OpenBundle(BundleDir(home, "all-MiniLM-L6-v2"))
+	spec, err := OpenBundle(places.Model(home, "all-MiniLM-L6-v2"))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"textmill/places"
 )
 
 func TestFindShape(t *testing.T) {
@@ -83,7 +85,7 @@ func TestWhatWasProbedIsRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := SessionOptions{Home: t.TempDir(), Library: LibraryPath(testHome(t)), Threads: 1, BatchTokens: 256}
+	o := SessionOptions{Home: t.TempDir(), Library: places.Library(testHome(t)), Threads: 1, BatchTokens: 256}
 	if _, ok, err := spec.Remembered(o, "cpu"); ok || err != nil {
 		t.Fatalf("%v, %v before anything was probed", ok, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"textmill/models/internal/onnx"
+	"textmill/places"
 )
 
 // ErrRuntime is the class of failures of ONNX Runtime's library itself: absent, of another platform, too old.
@@ -23,14 +24,14 @@ type tuning struct {
 // WithDefaults fills in what is not set.
 func (o SessionOptions) WithDefaults() (SessionOptions, error) {
 	if o.Home == "" {
-		home, err := Home()
+		home, err := places.Home()
 		if err != nil {
 			return o, err
 		}
 		o.Home = home
 	}
 	if o.Library == "" {
-		o.Library = LibraryPath(o.Home)
+		o.Library = places.Library(o.Home)
 	}
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)

@@ -1,3 +1,4 @@
+// Package models turns token IDs into vectors with the models that a bundle's own files describe.
 package models
 
 import "textmill/tokenize"

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"textmill/places"
 )
 
 const model = "all-MiniLM-L6-v2"
@@ -98,13 +100,9 @@ func (c call) ok(t testing.TB, args ...string) result {
 // sharedHome is where `textmill setup` put the library and the models. What sessions measure of them is measured there once, so
 // that not every home has to.
 var sharedHome = sync.OnceValues(func() (string, error) {
-	home := os.Getenv("TEXTMILL_HOME")
-	if home == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
-		home = filepath.Join(cache, "textmill")
+	home, err := places.Home()
+	if err != nil {
+		return "", err
 	}
 	for _, args := range [][]string{{"models", "verify", "all-MiniLM-L6-v2", "SmolLM2-135M-Instruct"}, {"embed", "--model", "all-MiniLM-L6-v2"}} {
 		cmd := exec.Command(binary, args...)
@@ -126,19 +124,20 @@ func newHome(t testing.TB) string {
 		t.Fatalf("%v; run make test, which sets up what tests need", err)
 	}
 	home := t.TempDir()
-	for _, name := range []string{"lib", "models"} {
-		from := filepath.Join(shared, name)
+	library := func(home string) string { return filepath.Dir(places.Library(home)) }
+	for _, dir := range []func(string) string{library, places.Models} {
+		from := dir(shared)
 		if _, err := os.Stat(from); err != nil {
 			t.Fatalf("%v; run make test, which sets up what tests need", err)
 		}
-		if err := os.Symlink(from, filepath.Join(home, name)); err != nil {
+		if err := os.Symlink(from, dir(home)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, book := range []string{"run-shapes-1.json", "batch-tokens.json"} {
-		data, err := os.ReadFile(filepath.Join(shared, book))
+	for _, book := range []func(string) string{places.RunShapes, places.BatchTokens} {
+		data, err := os.ReadFile(book(shared))
 		if err == nil {
-			err = os.WriteFile(filepath.Join(home, book), data, 0o644)
+			err = os.WriteFile(book(home), data, 0o644)
 		}
 		if err != nil {
 			t.Fatal(err)

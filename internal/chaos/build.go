@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"textmill/models"
+	"textmill/places"
 )
 
 // Build makes what a campaign needs in dir, and starts the S3 server, until Close: textmill with crash points, nats-server, the model and its references. root is
@@ -56,19 +57,15 @@ func goBuild(ctx context.Context, root string, args ...string) error {
 
 // openHome has the library that `textmill setup` obtained and the tiny model.
 func (c *Campaign) openHome(ctx context.Context, root string) (err error) {
-	shared := os.Getenv("TEXTMILL_HOME")
-	if shared == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return err
-		}
-		shared = filepath.Join(cache, "textmill")
+	shared, err := places.Home()
+	if err != nil {
+		return err
 	}
-	lib := filepath.Join(shared, "lib")
+	lib := filepath.Dir(places.Library(shared))
 	if _, err := os.Stat(lib); err != nil {
 		return fmt.Errorf("%w; run make setup", err)
 	}
-	if err := errors.Join(os.MkdirAll(c.Home, 0o755), os.Symlink(lib, filepath.Join(c.Home, "lib"))); err != nil {
+	if err := errors.Join(os.MkdirAll(c.Home, 0o755), os.Symlink(lib, filepath.Dir(places.Library(c.Home)))); err != nil {
 		return err
 	}
 	if c.Refs, err = MakeModel(ctx, root, c.Home, c.Python); err != nil {
@@ -85,7 +82,7 @@ const sessionThreads = 1
 
 // spare keeps daemons from probing a model whose tokens are traps: its arithmetic is looking up, the same in every company.
 func (c *Campaign) spare(name string) error {
-	spec, err := models.OpenBundle(filepath.Join(c.Home, "models", name))
+	spec, err := models.OpenBundle(places.Model(c.Home, name))
 	if err != nil {
 		return err
 	}

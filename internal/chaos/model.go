@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"textmill/models/checkpoint"
+	"textmill/places"
 )
 
 // Model is the tiny model of a campaign: a real BERT, two layers of 32 values, which a checkpoint of a few kilobytes is
@@ -81,14 +82,14 @@ func MakeModel(ctx context.Context, root, dir, python string) (*References, erro
 			return nil, err
 		}
 	}
-	if err := makeTrap(ctx, filepath.Join(dir, "models", trapModel), small); err != nil {
+	if err := makeTrap(ctx, places.Model(dir, trapModel), small); err != nil {
 		return nil, err
 	}
-	r, err := checkpoint.Import(ctx, checkpoint.Options{Source: source, Dir: filepath.Join(dir, "models"), Name: Model})
+	r, err := checkpoint.Import(ctx, checkpoint.Options{Source: source, Dir: places.Models(dir), Name: Model})
 	if err != nil {
 		return nil, err
 	}
-	if err := os.CopyFS(filepath.Join(dir, "models", Twin), os.DirFS(r.Dir)); err != nil {
+	if err := os.CopyFS(places.Model(dir, Twin), os.DirFS(r.Dir)); err != nil {
 		return nil, err
 	}
 	return references(ctx, filepath.Join(r.Dir, "onnx", "model.onnx"), python)

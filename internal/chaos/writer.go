@@ -14,6 +14,7 @@ import (
 	"textmill/jobs"
 	"textmill/models/checkpoint"
 	"textmill/naming"
+	"textmill/places"
 )
 
 // Writer is the tiny generation model of a campaign: a real Llama, two layers of 32 values.
@@ -102,10 +103,10 @@ func MakeWriter(ctx context.Context, root, dir, python string) (*Continuations, 
 	if err := os.WriteFile(filepath.Join(source, "tokenizer.json"), []byte(words), 0o644); err != nil {
 		return nil, err
 	}
-	if err := makeTrapWriter(ctx, filepath.Join(dir, "models", trapWriter), words); err != nil {
+	if err := makeTrapWriter(ctx, places.Model(dir, trapWriter), words); err != nil {
 		return nil, err
 	}
-	if _, err := checkpoint.Import(ctx, checkpoint.Options{Source: source, Dir: filepath.Join(dir, "models"), Name: Writer}); err != nil {
+	if _, err := checkpoint.Import(ctx, checkpoint.Options{Source: source, Dir: places.Models(dir), Name: Writer}); err != nil {
 		return nil, err
 	}
 	return continuations(ctx, tiny, python)

@@ -7,11 +7,12 @@ import (
 
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/places"
 )
 
 // Encoders give a text the same vector, bit for bit, alone and in every batch, however their weights are stored.
 func TestEncodersInEveryBatch(t *testing.T) {
-	home, err := models.Home()
+	home, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +23,7 @@ func TestEncodersInEveryBatch(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				o := models.SessionOptions{Home: t.TempDir(), Library: models.LibraryPath(home), BatchTokens: 256}
+				o := models.SessionOptions{Home: t.TempDir(), Library: places.Library(home), BatchTokens: 256}
 				e, err := models.OpenEmbedder(t.Context(), spec, o)
 				if err != nil {
 					t.Fatal(err)

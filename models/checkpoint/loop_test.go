@@ -12,16 +12,17 @@ import (
 
 	"textmill/models"
 	"textmill/models/internal/onnx"
+	"textmill/places"
 )
 
 type value = ort.Value
 
 var loadLibrary = sync.OnceValue(func() error {
-	home, err := models.Home()
+	home, err := places.Home()
 	if err != nil {
 		return err
 	}
-	return onnx.Load(models.LibraryPath(home))
+	return onnx.Load(places.Library(home))
 })
 
 func openSession(t *testing.T, path string, inputs, outputs []string) *ort.DynamicAdvancedSession {

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"textmill/internal/golden"
-	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
 	"textmill/naming"
+	"textmill/places"
 )
 
 // A prompt is a line of models/generate/testdata/greedy.jsonl.gz: what transformers generates from the same weights, dequantized, in fp32.
@@ -35,7 +35,7 @@ type scored struct {
 // checkpointOf is the folder of pinned weights.
 func checkpointOf(t *testing.T, name string) string {
 	t.Helper()
-	home, err := models.Home()
+	home, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}

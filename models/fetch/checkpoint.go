@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"textmill/models"
+	"textmill/places"
 )
 
 // Checkpoint puts what a known model is imported from into the home's folder checkpoints/<name>.
@@ -43,7 +44,7 @@ func Checkpoint(ctx context.Context, o Options, name string) (Installed, error) 
 }
 
 func (o Options) checkpointDir(name string) string {
-	return filepath.Join(o.Home, "checkpoints", name)
+	return places.Checkpoint(o.Home, name)
 }
 
 // keptIn finds a route whose files are all in dir.

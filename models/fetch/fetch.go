@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"textmill/places"
 )
 
 // Options say where to put things and who hears of it.
@@ -88,7 +90,7 @@ func (o Options) obtain(ctx context.Context, artifact string, routes []route, pl
 }
 
 func (o Options) try(ctx context.Context, artifact string, r route, place func(r route, staging string) error) error {
-	downloads := filepath.Join(o.Home, "downloads")
+	downloads := places.Downloads(o.Home)
 	staging, err := os.MkdirTemp(downloads, "staging-")
 	if err != nil {
 		return err
@@ -137,7 +139,7 @@ func (o Options) report(p Progress) {
 
 // lock lets one process at a time obtain things for a home.
 func (o Options) lock(ctx context.Context, artifact string) (unlock func(), err error) {
-	dir := filepath.Join(o.Home, "downloads")
+	dir := places.Downloads(o.Home)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -173,7 +175,7 @@ func (o Options) lock(ctx context.Context, artifact string) (unlock func(), err 
 func (o Options) sweep() error {
 	var errs []error
 	for _, pattern := range []string{"staging-*", "client-*"} {
-		left, err := filepath.Glob(filepath.Join(o.Home, "downloads", pattern))
+		left, err := filepath.Glob(filepath.Join(places.Downloads(o.Home), pattern))
 		errs = append(errs, err)
 		for _, dir := range left {
 			errs = append(errs, os.RemoveAll(dir))

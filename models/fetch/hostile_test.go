@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/models"
+	"textmill/places"
 )
 
 // hostile serves a hub that lists what sibling says, and answers for each file by serve.
@@ -140,7 +140,7 @@ func TestRedirectsKeepTheToken(t *testing.T) {
 	if _, err := Pull(t.Context(), o, "acme/tiny-encoder", "again"); err == nil || !strings.Contains(err.Error(), "without an end") {
 		t.Errorf("a loop of redirects: %v", err)
 	}
-	if _, err := os.Stat(models.BundleDir(o.Home, "again")); !os.IsNotExist(err) {
+	if _, err := os.Stat(places.Model(o.Home, "again")); !os.IsNotExist(err) {
 		t.Errorf("something was installed: %v", err)
 	}
 

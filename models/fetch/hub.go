@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"textmill/models"
+	"textmill/places"
 )
 
 // hub is the Hugging Face hub or whatever HF_ENDPOINT names in its place. listed are the files as it listed them: their sizes,
@@ -196,7 +197,7 @@ func (o Options) pullRepository(ctx context.Context, model, name string) (Instal
 		listed[f.Name] = f
 		p.pins = append(p.pins, q)
 	}
-	dir := models.BundleDir(o.Home, name)
+	dir := places.Model(o.Home, name)
 	r, err := o.obtain(ctx, name, []route{{"", l.SHA, []part{p}}}, func(r route, staging string) error {
 		return placeBundle(ctx, staging, dir, r.describe())
 	})

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"textmill/models"
+	"textmill/places"
 )
 
 // A fakeHub serves one repository the way that the hub does.
@@ -117,7 +118,7 @@ func TestPullsARepository(t *testing.T) {
 	if got.Name != "tiny-encoder" || got.Version != commit || !got.Fresh {
 		t.Errorf("%+v", got)
 	}
-	spec, err := models.OpenBundle(models.BundleDir(o.Home, "tiny-encoder"))
+	spec, err := models.OpenBundle(places.Model(o.Home, "tiny-encoder"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +130,7 @@ func TestPullsARepository(t *testing.T) {
 			t.Errorf("a request carried %q", token)
 		}
 	}
-	left, err := filepath.Glob(filepath.Join(o.Home, "downloads", "[^.]*"))
+	left, err := filepath.Glob(filepath.Join(places.Downloads(o.Home), "[^.]*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
@@ -157,7 +158,7 @@ func TestRefusesWhatIsNotWhatWasPromised(t *testing.T) {
 		if !errors.Is(err, ErrHash) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v, want ErrHash naming it", name, err)
 		}
-		if _, err := os.Stat(models.BundleDir(o.Home, "tiny")); !os.IsNotExist(err) {
+		if _, err := os.Stat(places.Model(o.Home, "tiny")); !os.IsNotExist(err) {
 			t.Errorf("%s: something was installed: %v", name, err)
 		}
 		h.Lock()

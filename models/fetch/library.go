@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"textmill/models"
+	"textmill/places"
 )
 
 // Library puts ONNX Runtime into the home's lib folder. lib/VERSION says which it is: its version, its hash and its source,
@@ -20,7 +21,7 @@ func Library(ctx context.Context, o Options) (Installed, error) {
 		return Installed{}, err
 	}
 	defer unlock()
-	path := models.LibraryPath(o.Home)
+	path := places.Library(o.Home)
 	if there, err := installedLibrary(ctx, path); err != nil || there.Version != "" {
 		if err == nil {
 			o.say(there.Name, there.Source, fmt.Sprintf("%s %s is in place", there.Name, there.Version))

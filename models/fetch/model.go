@@ -14,6 +14,7 @@ import (
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/naming"
+	"textmill/places"
 )
 
 // Model makes a model that textmill knows by name, under that name.
@@ -37,7 +38,7 @@ func (o Options) make(ctx context.Context, m known, kept, name string) (Installe
 		return Installed{}, err
 	}
 	defer unlock()
-	there, err := installedModel(ctx, models.BundleDir(o.Home, name))
+	there, err := installedModel(ctx, places.Model(o.Home, name))
 	if err != nil || there.Version != "" {
 		if err == nil {
 			o.say(name, there.Source, fmt.Sprintf("model %s is in place", name))
@@ -57,14 +58,14 @@ func (o Options) make(ctx context.Context, m known, kept, name string) (Installe
 		return Installed{}, err
 	}
 	o.say(name, r.describe(), fmt.Sprintf("installed model %s from %s", name, r.describe()))
-	return Installed{Name: name, Version: r.version, Source: r.describe(), Path: models.BundleDir(o.Home, name), Fresh: true}, nil
+	return Installed{Name: name, Version: r.version, Source: r.describe(), Path: places.Model(o.Home, name), Fresh: true}, nil
 }
 
 // importModel makes a bundle of the checkpoint in dir. One of that name is damaged, or Model would have kept it.
 func (o Options) importModel(ctx context.Context, m known, name, dir, source string) error {
 	o.say(name, source, "importing the checkpoint as "+m.precision)
 	_, err := checkpoint.Import(ctx, checkpoint.Options{
-		Source: filepath.Join(dir, m.file), Dir: filepath.Dir(models.BundleDir(o.Home, name)), Name: name, Precision: m.precision,
+		Source: filepath.Join(dir, m.file), Dir: filepath.Dir(places.Model(o.Home, name)), Name: name, Precision: m.precision,
 		Origin: source, Replace: true,
 		Progress: func(done, total int64) {
 			o.report(Progress{Artifact: name, Source: "importing", Done: done, Total: total})

@@ -10,6 +10,7 @@ import (
 
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/places"
 )
 
 const tinyBERT = "../checkpoint/testdata/tiny/bert"
@@ -43,7 +44,7 @@ func tinyModel(t *testing.T, h *fakeHub) known {
 // left is what lies in the home's downloads and models, but for the models' own folders.
 func left(t *testing.T, o Options) []string {
 	t.Helper()
-	downloads, err := filepath.Glob(filepath.Join(o.Home, "downloads", "[^.]*"))
+	downloads, err := filepath.Glob(filepath.Join(places.Downloads(o.Home), "[^.]*"))
 	hidden, err2 := filepath.Glob(filepath.Join(o.Home, "models", ".*"))
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
@@ -118,7 +119,7 @@ func TestACheckpointThatCannotBeImportedIsFinal(t *testing.T) {
 	if !errors.Is(err, errPlace) || !strings.Contains(err.Error(), "fp17") || strings.Contains(err.Error(), "npm") {
 		t.Errorf("%v, want the first source's failure alone", err)
 	}
-	if _, err := os.Stat(models.BundleDir(o.Home, "tiny")); !os.IsNotExist(err) {
+	if _, err := os.Stat(places.Model(o.Home, "tiny")); !os.IsNotExist(err) {
 		t.Errorf("something was installed: %v", err)
 	}
 }
@@ -126,7 +127,7 @@ func TestACheckpointThatCannotBeImportedIsFinal(t *testing.T) {
 func TestWhatKilledProcessesLeftIsRemoved(t *testing.T) {
 	h, o := startHub(t)
 	m := tinyModel(t, h)
-	stale := filepath.Join(o.Home, "downloads", "staging-1", "deep")
+	stale := filepath.Join(places.Downloads(o.Home), "staging-1", "deep")
 	if err := os.MkdirAll(stale, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/places"
 )
 
 // loopless opens every graph of a bundle, in generators that run nothing by themselves.
@@ -17,12 +18,12 @@ func loopless(t *testing.T, bundle string, slots, length int) map[string]*Genera
 	if err != nil {
 		t.Fatal(err)
 	}
-	home, err := models.Home()
+	home, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// A home of its own, since what an earlier session remembers is what shall be tested.
-	o := Options{SessionOptions: models.SessionOptions{Home: t.TempDir(), Library: models.LibraryPath(home)}, Slots: slots, MaxLength: length}
+	o := Options{SessionOptions: models.SessionOptions{Home: t.TempDir(), Library: places.Library(home)}, Slots: slots, MaxLength: length}
 	all := map[string]*Generator{}
 	for _, graph := range spec.Decoder.Graphs {
 		spec, err := models.OpenGraph(bundle, graph.File)

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"testing"
 
-	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
+	"textmill/places"
 )
 
 // bundles are imported once for all tests of the package.
@@ -36,11 +36,11 @@ func TestMain(m *testing.M) {
 func SmolLM2(t testing.TB, precision string) string {
 	t.Helper()
 	const name = "SmolLM2-135M-Instruct"
-	home, err := models.Home()
+	home, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if dir := models.BundleDir(home, name); precision == checkpoint.FP32 {
+	if dir := places.Model(home, name); precision == checkpoint.FP32 {
 		if _, err := os.Stat(dir); err != nil {
 			t.Fatalf("%v: run textmill setup", err)
 		}

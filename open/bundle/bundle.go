@@ -4,11 +4,11 @@ package bundle
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"textmill/config"
 	"textmill/models"
+	"textmill/places"
 )
 
 // Open opens a model by name: where the configuration says it lies, else in the cache.
@@ -16,7 +16,7 @@ func Open(cfg config.Config, name string) (*models.Spec, error) {
 	m := cfg.Models[name]
 	dir := m.Path
 	if dir == "" {
-		dir = filepath.Join(cfg.Home, "models", name)
+		dir = places.Model(cfg.Home, name)
 	}
 	spec, err := models.OpenGraph(dir, m.ONNXFile)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
 	"textmill/open"
+	"textmill/places"
 	"textmill/work/embedding"
 	"textmill/work/trace"
 )
@@ -83,7 +84,7 @@ func collect(t *testing.T, run func(emit func(trace.Event) error) error) (map[st
 
 func home(t *testing.T) config.Config {
 	t.Helper()
-	dir, err := models.Home()
+	dir, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func smolLM2(t *testing.T, cfg config.Config, precision string) *models.Spec {
 	if precision != checkpoint.FP32 {
 		return imported(t, cfg, name, name+".Q4_1.gguf", precision)
 	}
-	spec, err := models.OpenBundle(models.BundleDir(cfg.Home, name))
+	spec, err := models.OpenBundle(places.Model(cfg.Home, name))
 	if err != nil {
 		t.Fatalf("%v: run textmill setup", err)
 	}

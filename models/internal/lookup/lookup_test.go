@@ -12,10 +12,10 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"textmill/internal/golden"
-	"textmill/models"
 	"textmill/models/internal/graph"
 	"textmill/models/internal/lookup"
 	"textmill/models/internal/onnx"
+	"textmill/places"
 )
 
 const rows, dim = 7, 32
@@ -23,11 +23,11 @@ const rows, dim = 7, 32
 // run has ONNX Runtime look up every token.
 func run(t *testing.T, path string) []float32 {
 	t.Helper()
-	home, err := models.Home()
+	home, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := onnx.Load(models.LibraryPath(home)); err != nil {
+	if err := onnx.Load(places.Library(home)); err != nil {
 		t.Fatal(err)
 	}
 	s, err := onnx.Open(path, []string{"input_ids"}, []string{"rows"}, onnx.Options{Threads: 1})

@@ -9,6 +9,7 @@ import (
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
 	"textmill/naming"
+	"textmill/places"
 )
 
 // vectorsFile holds the vectors that sentence-transformers makes of the same weights.
@@ -21,7 +22,7 @@ type embedded struct {
 }
 
 func TestMiniLMEmbedsAsInSentenceTransformers(t *testing.T) {
-	home, err := models.Home()
+	home, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}
