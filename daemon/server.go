@@ -76,7 +76,7 @@ type subject struct {
 	consumer *queue.Consumer
 	place    int       // the round since which it is served; 0 where it is not, and its consumer is only to be removed
 	seen     time.Time // when it last had a turn, or could not be removed
-	refused  bool      // another model's weights serve it
+	refused  bool      // another model's weights serve it, or its consumer is not one of ours
 }
 
 // serve fetches until ctx ends; work outlives it for what was fetched.
@@ -180,8 +180,11 @@ func (s *server) turn(ctx context.Context, name string) []*queue.Delivery {
 			return nil
 		}
 	}
+	if sub.refused { // until it is forgotten, and asked for again
+		return nil
+	}
 	sub.seen = time.Now()
-	if sub.refused || s.feeder != nil && s.feeder.full(name) {
+	if s.feeder != nil && s.feeder.full(name) {
 		return nil
 	}
 	deliveries, err := sub.consumer.Fetch(ctx, turnMessages, turnBytes)
@@ -197,11 +200,11 @@ func (s *server) open(ctx context.Context, name string) *subject {
 	consumer, err := s.queue.Consumer(ctx, name, s.spec.SHA256)
 	if err != nil {
 		s.log.Error("subject not served", "subject", name, "error", err.Error())
-		if !errors.Is(err, queue.ErrOtherModel) {
+		if !errors.Is(err, queue.ErrOtherModel) && !errors.Is(err, queue.ErrConsumerDiffers) {
 			return nil
 		}
 	}
-	sub := &subject{consumer: consumer, refused: err != nil}
+	sub := &subject{consumer: consumer, refused: err != nil, seen: time.Now()}
 	if !sub.refused {
 		sub.place = s.turns.enter(name)
 		s.free--

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/models"
 	"textmill/work/rows"
 )
 
@@ -158,5 +161,35 @@ func TestLongQueuesMakeRoomForEachOther(t *testing.T) {
 		if _, err := before.queue.Consumer(t.Context(), subject, "of no model"); err != nil && r.daemon.servers[0].consumers[subject] == nil {
 			t.Errorf("the daemon has forgotten a consumer of %s, which nobody will remove: %v", job, err)
 		}
+	}
+}
+
+// A subject that daemons with other weights serve is told of once a minute, and served when they have given it up.
+func TestARefusedSubjectIsAskedForAgain(t *testing.T) {
+	cfg := testConfig(t)
+	before := beforehand(t, &cfg)
+	name := embedSubject + ".theirs"
+	theirs, err := before.queue.Consumer(t.Context(), name, "other weights")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	s := server{spec: &models.Spec{Task: "embed", Name: model, SHA256: "our weights"}, queue: before.queue, log: slog.New(slog.NewTextHandler(&log, nil)),
+		consumers: map[string]*subject{}, most: 1, free: 1}
+	for range 100 { // rounds
+		s.turn(t.Context(), name)
+		s.retire(t.Context())
+	}
+	if n := strings.Count(log.String(), "subject not served"); n != 1 || s.free != 1 {
+		t.Errorf("%d lines, %d places left", n, s.free)
+	}
+	if gone, err := theirs.Remove(t.Context()); err != nil || !gone {
+		t.Fatalf("%v, %v", gone, err)
+	}
+	s.consumers[name].seen = time.Now().Add(-retireAfter)
+	s.retire(t.Context())
+	s.turn(t.Context(), name)
+	if sub := s.consumers[name]; sub == nil || sub.refused || s.free != 0 {
+		t.Errorf("it is not served: %+v; %s", sub, &log)
 	}
 }

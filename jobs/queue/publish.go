@@ -38,7 +38,7 @@ type publisher struct {
 	mostBytes    int
 	mostCount    int
 	err          error
-	told         time.Time // when a full stream was last logged
+	full         seldom
 }
 
 func (p *publisher) init(mostBytes, mostCount int) {
@@ -229,15 +229,9 @@ func isFull(err error) bool {
 	return false
 }
 
-// tellFull logs once a minute that publishing waits.
+// tellFull logs that publishing waits.
 func (p *publisher) tellFull(q *Queue, err error) {
-	p.mu.Lock()
-	again := time.Since(p.told) < time.Minute
-	if !again {
-		p.told = time.Now()
-	}
-	p.mu.Unlock()
-	if !again {
+	if p.full.due() > 0 {
 		q.log.Info("the job stream takes no more for now, waiting", "server", q.server, "err", err)
 	}
 }

@@ -32,6 +32,8 @@ type Tracker struct {
 	settled map[string]*progress // those whose shards are all settled and that nobody has announced: looked through with each event
 	changed chan struct{}
 
+	noEvents, refused seldom // anybody who may publish events can send any number of either
+
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
@@ -107,7 +109,9 @@ func (t *Tracker) see(msg *nats.Msg, a ackSubject) error {
 		e.Time = a.timestamp
 	}
 	if e.Type == jobs.EventCancelled && jobs.Shared(e.Job) {
-		t.q.log.Warn("a request to cancel is refused: the job is everybody's", "job", e.Job, "time", e.Time)
+		if n := t.refused.due(); n > 0 {
+			t.q.log.Warn("a request to cancel is refused: the job is everybody's", "job", e.Job, "time", e.Time, "requests", n)
+		}
 		return nil
 	}
 	t.mu.Lock()
@@ -131,7 +135,9 @@ func (t *Tracker) event(msg *nats.Msg) (jobs.Event, bool) {
 		err = fmt.Errorf("it names the job %s", e.Job)
 	}
 	if err != nil {
-		t.q.log.Warn("a message on the event stream is not an event", "subject", msg.Subject, "err", err)
+		if n := t.noEvents.due(); n > 0 {
+			t.q.log.Warn("a message on the event stream is not an event", "subject", msg.Subject, "err", err, "messages", n)
+		}
 	}
 	return e, err == nil
 }

@@ -1,7 +1,10 @@
 package queue
 
 import (
+	"bytes"
+	"log/slog"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -135,5 +138,49 @@ func TestTrackerForgetsTheOldestDone(t *testing.T) {
 	}
 	if _, ok := tr.Job("1"); ok {
 		t.Error("the oldest done job is kept")
+	}
+}
+
+// Whoever may publish events can publish anything; it fills no log.
+func TestNoEventsAreToldOfOnceAMinute(t *testing.T) {
+	var log bytes.Buffer
+	url := embeddedURL(t)
+	q := dial(t, Options{URL: url, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	tr, sent := track(t, q, TrackOptions{}), 0
+	send := func(n int) {
+		t.Helper()
+		for range n {
+			if err := q.nc.Publish("textmill.events.j", []byte("no event")); err != nil {
+				t.Fatal(err)
+			}
+			if err := q.nc.Publish("textmill.events.text", []byte(`{"type":"cancelled","job":"text","time":"2026-01-02T03:04:05Z"}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sent++
+		publishEvents(t, q, committed("j", strconv.Itoa(sent), 1))
+		until(t, tr, "j", func(s JobStatus) bool { return s.ShardsDone == sent })
+	}
+	send(300)
+	for _, s := range []*seldom{&tr.noEvents, &tr.refused} {
+		s.mu.Lock()
+		s.told = s.told.Add(-time.Minute)
+		s.mu.Unlock()
+	}
+	send(300)
+	tr.Close()
+	for _, what := range []string{"is not an event", "a request to cancel is refused"} {
+		lines := 0
+		for line := range strings.SplitSeq(log.String(), "\n") {
+			if strings.Contains(line, what) {
+				lines++
+			}
+		}
+		if lines != 2 {
+			t.Errorf("%d lines say %q", lines, what)
+		}
+	}
+	if !strings.Contains(log.String(), "messages=300") || !strings.Contains(log.String(), "requests=300") {
+		t.Errorf("the log tells no number: %s", &log)
 	}
 }
