@@ -88,24 +88,6 @@ func TestACancelEndsWhatWasPublishedBeforeIt(t *testing.T) {
 	}
 }
 
-// A confirmation comes after its request, and after what was published meanwhile, which is no part of what was cancelled.
-func TestAConfirmedCancelEndsWhatItsRequestEnds(t *testing.T) {
-	at := time.Now()
-	l := newLedger(slog.New(slog.DiscardHandler), newMetrics())
-	d := &Daemon{ledger: l, cancels: &cancels{requested: map[string]jobs.Event{}, ended: map[string]time.Time{}}}
-	flown := func(sequence uint64, published time.Time) *flight {
-		f := newFlight(&queue.Delivery{Sequence: sequence, Timestamp: published}, &jobs.Shard{Job: "notes", Dataset: "notes"})
-		l.enter(f)
-		return f
-	}
-	before, after := flown(1, at.Add(-time.Second)), flown(2, at.Add(time.Second))
-	d.heard(jobs.Event{Type: jobs.EventCancelled, Job: "notes", Time: at})
-	d.heard(jobs.Event{Type: jobs.EventCancelled, Job: "notes", Table: "/tables/notes", Time: at.Add(2 * time.Second)})
-	if before.halting() == nil || after.halting() != nil {
-		t.Errorf("published before: %v, after: %v", before.halting(), after.halting())
-	}
-}
-
 // What names no job belongs to everybody.
 func TestSharedJobsAreNotCancelled(t *testing.T) {
 	cfg := testConfig(t)
@@ -122,7 +104,7 @@ func TestSharedJobsAreNotCancelled(t *testing.T) {
 	if e := r.await(jobs.EventCommitted); e.Job != "default" {
 		t.Errorf("%+v", e)
 	}
-	if status, _ := r.daemon.tracker.Job("text"); status.State == queue.StateCancelled {
+	if status, _ := r.daemon.events.Tracker().Job("text"); status.State == queue.StateCancelled {
 		t.Error("the job of all texts is cancelled")
 	}
 }
@@ -145,7 +127,7 @@ func TestAJobOnASharedSubjectIsCancelled(t *testing.T) {
 	if rows := readTable(t, cfg, "fresh"); len(rows) != 1 || rows[0]["job"] != "stays" {
 		t.Errorf("rows are %v", rows)
 	}
-	if got := r.daemon.tracker; got != nil {
+	if got := r.daemon.events.Tracker(); got != nil {
 		if status, _ := got.Job("gone"); status.Dropped != 2 {
 			t.Errorf("status counts %d dropped messages, want 2", status.Dropped)
 		}

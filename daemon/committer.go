@@ -8,8 +8,9 @@ import (
 	"time"
 
 	"textmill/crash"
+	"textmill/daemon/follow"
+	"textmill/daemon/metrics"
 	"textmill/export"
-	"textmill/jobs/queue"
 )
 
 // committer gathers complete deliveries of one dataset into parts and commits
@@ -18,9 +19,9 @@ type committer struct {
 	table    *export.Table
 	dataset  string
 	settler  *settler
-	tracker  *queue.Tracker
+	events   *follow.Follower
 	log      *slog.Logger
-	metrics  *metrics
+	metrics  *metrics.Metrics
 	interval time.Duration
 	partSize int64
 	lanes    *committers
@@ -152,8 +153,7 @@ func (c *committer) endsJob() bool {
 		held[f.job]++
 	}
 	for job, n := range held {
-		status, ok := c.tracker.Job(job)
-		if ok && status.Shards > 0 && status.ShardsDone+n >= status.Shards {
+		if c.events.EndsJob(job, n) {
 			return true
 		}
 	}
@@ -197,13 +197,13 @@ func (c *committer) publish(ctx context.Context, batch *export.Batch, members []
 	crash.Point("before-commit")
 	result, err := batch.Commit(ctx)
 	crash.Point("after-commit")
-	c.metrics.commitTime.Observe(time.Since(begun).Seconds())
+	took := time.Since(begun)
 	if err != nil {
 		batch.Abort()
 		if c.lanes.refused.note(c.dataset, err); !errors.Is(err, export.ErrRefused) && !errors.Is(err, export.ErrSchema) {
 			c.lanes.failed(err)
 		}
-		c.metrics.commits.WithLabelValues(c.dataset, "failed").Inc()
+		c.metrics.CommitFailed(c.dataset, took)
 		c.log.ErrorContext(ctx, "commit failed, its deliveries are handed back", "dataset", c.dataset, "deliveries", len(members), "error", err.Error())
 		for _, f := range members {
 			c.settleLater(ctx, f, finding{uncommitted: err})
@@ -211,8 +211,8 @@ func (c *committer) publish(ctx context.Context, batch *export.Batch, members []
 		return
 	}
 	c.lanes.succeeded()
-	c.metrics.committed(c.dataset, result)
-	c.log.InfoContext(ctx, "committed", "dataset", c.dataset, "version", result.Version, "deliveries", len(members), "rows", result.Rows, "errors", result.Errors, "took", time.Since(begun))
+	c.metrics.Committed(c.dataset, result, took)
+	c.log.InfoContext(ctx, "committed", "dataset", c.dataset, "version", result.Version, "deliveries", len(members), "rows", result.Rows, "errors", result.Errors, "took", took)
 	for _, f := range members {
 		c.settleLater(ctx, f, finding{logged: result.Outcomes[f.key.AppID], version: result.Version})
 	}

@@ -37,21 +37,3 @@ func TestDatasetsTakeTurns(t *testing.T) {
 		t.Errorf("%d deliveries were handed back", n)
 	}
 }
-
-func TestSharesOfDescriptors(t *testing.T) {
-	for limit, want := range map[int]shares{
-		128:    {limit: 128, connections: 16, clients: 16, tables: fewestTables},
-		256:    {limit: 256, connections: 32, clients: 32, tables: 10},
-		512:    {limit: 512, connections: 64, clients: 64, tables: 32},
-		1024:   {limit: 1024, connections: 64, clients: 128, tables: 64},
-		524288: {limit: 524288, connections: 64, clients: 65536, tables: 64},
-	} {
-		got := shareOut(limit, 64, true)
-		if got != want {
-			t.Errorf("of %d: %+v, want %+v", limit, got, want)
-		}
-		if held := descriptorsAtRest + got.connections + got.clients + limit/4 + got.tables*descriptorsPerTable; limit >= 256 && held > limit {
-			t.Errorf("of %d: %d may be open", limit, held)
-		}
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"textmill/daemon/metrics"
 	"textmill/jobs/queue"
 )
 
@@ -15,7 +16,7 @@ import (
 // alive, and sees to it that one identity is worked on once at a time.
 type ledger struct {
 	log     *slog.Logger
-	metrics *metrics
+	metrics *metrics.Metrics
 
 	mu      sync.Mutex
 	held    map[*queue.Delivery]struct{} // fetched, and no flight yet
@@ -25,7 +26,7 @@ type ledger struct {
 	empty   chan struct{}        // closed and renewed when the last flight is over
 }
 
-func newLedger(log *slog.Logger, m *metrics) *ledger {
+func newLedger(log *slog.Logger, m *metrics.Metrics) *ledger {
 	return &ledger{log: log, metrics: m, held: map[*queue.Delivery]struct{}{}, flights: map[*flight]struct{}{}, leaders: map[string]*flight{},
 		parked: map[string][]*flight{}, empty: make(chan struct{})}
 }
@@ -53,7 +54,7 @@ func (l *ledger) enter(f *flight) bool {
 	defer l.mu.Unlock()
 	delete(l.held, f.delivery)
 	l.flights[f] = struct{}{}
-	l.metrics.inFlight.Set(float64(len(l.flights)))
+	l.metrics.InFlight(len(l.flights))
 	if l.leaders[f.key.AppID] != nil {
 		l.parked[f.key.AppID] = append(l.parked[f.key.AppID], f)
 		return false
@@ -67,7 +68,7 @@ func (l *ledger) release(f *flight) []*flight {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.flights, f)
-	l.metrics.inFlight.Set(float64(len(l.flights)))
+	l.metrics.InFlight(len(l.flights))
 	if len(l.flights) == 0 {
 		close(l.empty)
 		l.empty = make(chan struct{})
@@ -102,6 +103,23 @@ func (l *ledger) all(match func(*flight) bool) []*flight {
 		}
 	}
 	return found
+}
+
+// Cancel stops work on what was published of a job until then.
+func (l *ledger) Cancel(job string, until time.Time) {
+	for _, f := range l.all(func(f *flight) bool { return f.job == job && !f.delivery.Timestamp.After(until) }) {
+		f.halt(errCancelled)
+	}
+}
+
+// Datasets are those that flights of a job write to.
+func (l *ledger) Datasets(job string) (datasets []string) {
+	for _, f := range l.all(func(f *flight) bool { return f.job == job && f.dataset != "" }) {
+		if !slices.Contains(datasets, f.dataset) {
+			datasets = append(datasets, f.dataset)
+		}
+	}
+	return datasets
 }
 
 // wait returns once no flight is left, or with the context's error.

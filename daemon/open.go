@@ -9,6 +9,7 @@ import (
 
 	"textmill/config"
 	"textmill/crash"
+	"textmill/daemon/web"
 	"textmill/export"
 	"textmill/input"
 	"textmill/jobs"
@@ -47,14 +48,14 @@ func (d *Daemon) openStore() error {
 }
 
 // openQueue connects to the server of nats.url, or to one of its own in this
-// process.
-func (d *Daemon) openQueue(ctx context.Context) error {
+// process, which then lets so many clients in.
+func (d *Daemon) openQueue(ctx context.Context, clients int) error {
 	url := d.cfg.NATS.URL
 	if url == "" {
 		e := d.cfg.NATS.Embedded
 		guarded := e.Auth == config.AuthCredential
 		server, err := embedded.Start(embedded.Options{
-			Addr: e.Addr, Dir: e.Dir, Credential: guarded, CredentialFile: e.CredentialFile(), MaxConns: d.shares.clients, Logger: d.log,
+			Addr: e.Addr, Dir: e.Dir, Credential: guarded, CredentialFile: e.CredentialFile(), MaxConns: clients, Logger: d.log,
 		})
 		if err != nil {
 			return fmt.Errorf("embedded nats-server: %w", err)
@@ -79,6 +80,11 @@ func (d *Daemon) openQueue(ctx context.Context) error {
 	d.onClose("queue", func() error { q.Close(); return nil })
 	d.queue, d.natsURL = q, url
 	return q.EnsureStreams(ctx, d.streams())
+}
+
+// streams is how streams are made where they are absent.
+func (d *Daemon) streams() queue.StreamOptions {
+	return queue.StreamOptions{MaxBytes: int64(d.cfg.NATS.JobsMaxBytes)}
 }
 
 // openModels loads every model that is to be served. One that the
@@ -117,7 +123,7 @@ func (d *Daemon) openModels(ctx context.Context) error {
 // openServer loads a model and makes it ready to take deliveries.
 func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, roots *input.Roots) (*server, error) {
 	s := &server{
-		spec: spec, queue: d.queue, tracker: d.tracker, ledger: d.ledger, committers: d.lanes, settler: d.settler, cancels: d.cancels,
+		spec: spec, queue: d.queue, events: d.events, ledger: d.ledger, committers: d.lanes, settler: d.settler,
 		inputs: roots, log: d.log, alone: &d.alone, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
 		consumers: map[string]*subject{}, most: maxConsumers, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
 	}
@@ -144,7 +150,7 @@ func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, roots *input
 // openEmbedder gives what is worth knowing of the session, and why its vectors depend on their batch, "" if they do not.
 func (d *Daemon) openEmbedder(ctx context.Context, s *server) (notes []string, depends string, err error) {
 	e, err := open.Embedding(ctx, d.cfg, s.spec, open.EmbedderOptions{
-		Session: open.Session(d.cfg, s.spec.Name), Observe: d.metrics.observe(s.spec.Name), Log: d.log,
+		Session: open.Session(d.cfg, s.spec.Name), Observe: d.metrics.Observe(s.spec.Name), Log: d.log,
 	})
 	if err != nil {
 		return nil, "", err
@@ -157,7 +163,7 @@ func (d *Daemon) openEmbedder(ctx context.Context, s *server) (notes []string, d
 
 // openGenerator is openEmbedder for texts.
 func (d *Daemon) openGenerator(ctx context.Context, s *server) (notes []string, depends string, err error) {
-	g, err := open.Generation(ctx, d.cfg, s.spec, d.metrics.observeGeneration(s.spec.Name))
+	g, err := open.Generation(ctx, d.cfg, s.spec, d.metrics.ObserveGeneration(s.spec.Name))
 	if err != nil {
 		return nil, "", err
 	}
@@ -165,14 +171,14 @@ func (d *Daemon) openGenerator(ctx context.Context, s *server) (notes []string, 
 	s.feeder = newFeeder(func(f *flight, shard *jobs.Shard) { s.feed(d.work, f, shard) })
 	d.onClose("model "+s.spec.Name, g.Close)
 	s.device, s.workers, s.engine = g.Device(), g.Slots(), g.Engine
-	s.tracer = trace.Generation{Spec: s.spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer, MaxNewTokens: pageNewTokens}
+	s.tracer = trace.Generation{Spec: s.spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer, MaxNewTokens: web.NewTokens}
 	return g.Notes(), g.Dependence(), nil
 }
 
 // newCommitter makes the committer of a dataset; its lane starts it.
 func (d *Daemon) newCommitter(dataset string, t *export.Table) *committer {
 	return &committer{
-		table: t, dataset: dataset, settler: d.settler, tracker: d.tracker, log: d.log, metrics: d.metrics, lanes: d.lanes,
+		table: t, dataset: dataset, settler: d.settler, events: d.events, log: d.log, metrics: d.metrics, lanes: d.lanes,
 		interval: d.cfg.Export.CommitInterval, partSize: int64(d.cfg.Export.PartBytes),
 		pieces: make(chan piece, 16), gone: make(chan struct{}), drain: make(chan struct{}), finished: make(chan struct{}),
 		spools: map[*flight]*export.Spool{}, refused: map[*flight]error{}, turns: make(chan struct{}, settleAtOnce),

@@ -9,8 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"textmill/daemon/metrics"
 	"textmill/export"
 )
 
@@ -25,8 +24,8 @@ func refusedDelay(delivered int) time.Duration {
 // refusals are the tables that another tool, or a later textmill, made such that this one must not write to them. Their work
 // waits in the queue until it can be done, here or by another version: it is never a dead letter.
 type refusals struct {
-	log   *slog.Logger
-	gauge *prometheus.GaugeVec
+	log     *slog.Logger
+	metrics *metrics.Metrics
 
 	mu  sync.Mutex
 	why map[string]string // by dataset
@@ -40,13 +39,13 @@ func (r *refusals) note(dataset string, err error) {
 	switch {
 	case errors.Is(err, export.ErrRefused):
 		r.why[dataset] = err.Error()
-		r.gauge.WithLabelValues(dataset).Set(1)
+		r.metrics.Refused(dataset, true)
 		if !was || before != err.Error() {
 			r.log.Error("a table cannot be written to by this version; work for it waits in the queue", "dataset", dataset, "error", err.Error())
 		}
 	case err == nil && was:
 		delete(r.why, dataset)
-		r.gauge.DeleteLabelValues(dataset)
+		r.metrics.Refused(dataset, false)
 		r.log.Info("a table can be written to again", "dataset", dataset)
 	}
 }

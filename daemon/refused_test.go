@@ -19,7 +19,7 @@ import (
 // get asks a page of the daemon.
 func (r *running) get(path string) string {
 	r.t.Helper()
-	q, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "http://"+r.daemon.httpAddr+path, nil)
+	q, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "http://"+r.daemon.web.Addr()+path, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"textmill/crash"
+	"textmill/daemon/follow"
+	"textmill/daemon/web"
 	"textmill/export"
 	"textmill/input"
 	"textmill/jobs"
@@ -47,16 +49,15 @@ type worker interface {
 type server struct {
 	spec       *models.Spec
 	engine     worker
-	tracer     tracer
+	tracer     web.Tracer
 	device     string
 	workers    int // rows or batches that run at a time
 	batch      int // tokens a batch; 0 for a model that has none
 	queue      *queue.Queue
-	tracker    *queue.Tracker
+	events     *follow.Follower
 	ledger     *ledger
 	committers *committers
 	settler    *settler
-	cancels    *cancels
 	inputs     *input.Roots
 	feeder     *feeder // of a model whose jobs take turns themselves; nil where records enter in the order in which they came
 	limits     jobs.Limits
@@ -290,7 +291,7 @@ func (s *server) take(work context.Context, d *queue.Delivery) {
 		return
 	}
 	if f.shards > 0 {
-		s.tracker.Expect(f.job, f.shards)
+		s.events.Tracker().Expect(f.job, f.shards)
 	}
 	bytes := len(d.Data)
 	d.Data = nil // Payload reads it again, should it be needed
@@ -318,6 +319,17 @@ func lookUp(ctx context.Context, t *export.Table, f *flight) (finding, bool, err
 		err = t.SyncEntry(ctx, f.key)
 	}
 	return found, true, err
+}
+
+// ended carries out a cancel on a delivery whose table has not heard of it, as when its job shares a subject and its dataset
+// was unknown. The verdict goes into the table's log first, as for any other.
+func (s *server) ended(ctx context.Context, t *export.Table, f *flight) (finding, bool, error) {
+	at, cancelled := s.events.Cancelled(f.job, f.delivery.Timestamp)
+	if !cancelled {
+		return finding{}, false, nil
+	}
+	result, err := t.Judge(ctx, []export.Verdict{export.CancelVerdict(f.job, at)})
+	return finding{logged: export.Cancelled, version: result.Version}, err == nil, err
 }
 
 // recount finds out how many rows a delivery has in the table that was committed before it came, and which of its records are

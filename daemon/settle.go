@@ -7,6 +7,8 @@ import (
 	"log/slog"
 
 	"textmill/crash"
+	"textmill/daemon/letters"
+	"textmill/daemon/metrics"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -21,9 +23,9 @@ const settleAtOnce = 64
 // settler ends deliveries. No other code acks.
 type settler struct {
 	queue   *queue.Queue
-	letters *letters
+	letters *letters.Writer
 	log     *slog.Logger
-	metrics *metrics
+	metrics *metrics.Metrics
 }
 
 // settle tells the world of an outcome and ends the delivery, in the order that
@@ -47,7 +49,7 @@ func (s *settler) settle(ctx context.Context, f *flight, o outcome) {
 		s.unsettled(ctx, f, err, attrs)
 		return
 	}
-	s.metrics.settled(o)
+	s.metrics.Settled(o.kind.String(), o.class)
 	level := slog.LevelInfo
 	if o.kind == dead || o.kind == handedBack {
 		level = slog.LevelWarn
@@ -57,7 +59,7 @@ func (s *settler) settle(ctx context.Context, f *flight, o outcome) {
 
 // unsettled leaves a delivery to come again: at the end of its lease, or a while after it met a stream that was full.
 func (s *settler) unsettled(ctx context.Context, f *flight, err error, attrs []any) {
-	s.metrics.settled(outcome{kind: handedBack})
+	s.metrics.Settled(handedBack.String(), "")
 	level := slog.LevelWarn
 	if errors.Is(err, queue.ErrFull) {
 		level = slog.LevelDebug // letters tells of all of them
@@ -73,7 +75,7 @@ func (s *settler) judge(ctx context.Context, f *flight, o outcome) (outcome, err
 	if !o.judge || f.lane == nil {
 		return o, nil
 	}
-	if err := s.letters.room(ctx, f.delivery.Size); err != nil {
+	if err := s.letters.Room(ctx, f.delivery.Size); err != nil {
 		return o, fmt.Errorf("publish dead letter: %w", err)
 	}
 	result, err := f.lane.table.Judge(ctx, []export.Verdict{export.DeadVerdict(f.key)})
@@ -114,7 +116,7 @@ func (s *settler) conclude(ctx context.Context, f *flight, o outcome) error {
 		if err := s.queue.PublishEvent(ctx, f.event(jobs.EventDropped)); err != nil {
 			return fmt.Errorf("publish event: %w", err)
 		}
-		s.metrics.dropped.Inc()
+		s.metrics.Dropped(1)
 		return f.delivery.Term(ctx, "cancelled")
 	default:
 		return f.delivery.Nak(o.after)
@@ -133,7 +135,7 @@ func (s *settler) bury(ctx context.Context, f *flight, o outcome) error {
 	crash.Point("before-letter")
 	known, err := s.letterOf(ctx, f, o)
 	if err == nil && known == nil {
-		err = s.letters.publish(ctx, letter)
+		err = s.letters.Publish(ctx, letter)
 	}
 	if err != nil {
 		return fmt.Errorf("publish dead letter: %w", err)
@@ -175,7 +177,7 @@ func (s *settler) letterOf(ctx context.Context, f *flight, o outcome) (*queue.De
 // buryRecords publishes the letters of records that were given up while their neighbours became rows.
 func (s *settler) buryRecords(ctx context.Context, f *flight) error {
 	for _, letter := range f.letters {
-		if err := s.letters.publish(ctx, letter); err != nil {
+		if err := s.letters.Publish(ctx, letter); err != nil {
 			return fmt.Errorf("publish dead letter of a record: %w", err)
 		}
 		s.log.WarnContext(ctx, "a record is a dead letter", "job", f.job, "shard", f.shard, "class", letter.Class, "reason", letter.Reason)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"textmill/config"
+	"textmill/daemon/web"
 )
 
 func TestTracePage(t *testing.T) {
@@ -23,7 +24,7 @@ func TestTracePage(t *testing.T) {
 	r := start(t, cfg)
 	ask := func(token, site string, form url.Values) (int, string) {
 		t.Helper()
-		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.daemon.httpAddr+"/trace?"+form.Encode(), nil)
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.daemon.web.Addr()+"/trace?"+form.Encode(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +56,7 @@ func TestTracePage(t *testing.T) {
 		{"params of the other task", "secret", "same-origin", form(model, "x", `{"temperature":1}`), 200, []string{"temperature"}},
 		{"an empty prompt", "secret", "same-origin", form(writer, "", ""), 200, []string{"no tokens"}},
 		{"an unknown model", "secret", "same-origin", form("other", "x", ""), 404, []string{"no such model"}},
-		{"too long a text", "secret", "same-origin", form(model, strings.Repeat("x", pageText+1), ""), 413, []string{"too long"}},
+		{"too long a text", "secret", "same-origin", form(model, strings.Repeat("x", web.MaxText+1), ""), 413, []string{"too long"}},
 		{"another site's page", "secret", "cross-site", form(model, "x", ""), 403, nil},
 		{"without the token", "", "none", form(model, "x", ""), 401, nil},
 	} {
@@ -68,14 +69,5 @@ func TestTracePage(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", tc.name, want, body)
 			}
 		}
-	}
-	for range pageTracers {
-		r.daemon.tracers <- struct{}{}
-	}
-	if code, body := ask("secret", "same-origin", form(model, "x", "")); code != 503 {
-		t.Errorf("beside as many others as may be: status %d\n%s", code, body)
-	}
-	if code, _ := ask("secret", "same-origin", nil); code != 200 {
-		t.Errorf("the form beside others: status %d", code)
 	}
 }

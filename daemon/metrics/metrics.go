@@ -1,16 +1,21 @@
-package daemon
+// Package metrics is what an operator can act on, in Prometheus' words.
+package metrics
 
 import (
+	"net/http"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"textmill/export"
 	"textmill/models/generate"
 	"textmill/work/embedding"
 )
 
-// metrics are what an operator can act on, in Prometheus' words.
-type metrics struct {
+// Metrics are a daemon's. Their methods are safe for concurrent use.
+type Metrics struct {
 	registry *prometheus.Registry
 
 	deliveries *prometheus.CounterVec // by verdict
@@ -31,14 +36,15 @@ type metrics struct {
 	lettersFull prometheus.Gauge
 }
 
-func newMetrics() *metrics {
+// New makes them, all zero.
+func New() *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "textmill", Name: name, Help: help}, labels)
 	}
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "textmill", Name: name, Help: help})
 	}
-	m := &metrics{
+	m := &Metrics{
 		registry:   prometheus.NewRegistry(),
 		deliveries: counter("deliveries_total", "Deliveries by what became of them.", "verdict"),
 		inFlight:   gauge("deliveries_in_flight", "Deliveries fetched and not settled."),
@@ -66,21 +72,62 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) settled(o outcome) {
-	m.deliveries.WithLabelValues(o.kind.String()).Inc()
-	if o.kind == dead {
-		m.dead.WithLabelValues(o.class).Inc()
+// Handler answers Prometheus.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// InFlight is how many deliveries are.
+func (m *Metrics) InFlight(n int) { m.inFlight.Set(float64(n)) }
+
+// Settled counts a delivery by what became of it, and a dead letter by its class too.
+func (m *Metrics) Settled(verdict, class string) {
+	m.deliveries.WithLabelValues(verdict).Inc()
+	if class != "" {
+		m.dead.WithLabelValues(class).Inc()
 	}
 }
 
-func (m *metrics) committed(dataset string, r export.Result) {
+// Dropped counts messages that a cancel dropped.
+func (m *Metrics) Dropped(messages int) { m.dropped.Add(float64(messages)) }
+
+// Unserved is how many subjects wait for a model that no daemon serves.
+func (m *Metrics) Unserved(subjects int) { m.unserved.Set(float64(subjects)) }
+
+// Refused says whether a dataset's table may not be written to.
+func (m *Metrics) Refused(dataset string, now bool) {
+	if now {
+		m.refused.WithLabelValues(dataset).Set(1)
+		return
+	}
+	m.refused.DeleteLabelValues(dataset)
+}
+
+// LettersFull says whether the stream of dead letters takes no more.
+func (m *Metrics) LettersFull(now bool) {
+	full := 0.0
+	if now {
+		full = 1
+	}
+	m.lettersFull.Set(full)
+}
+
+// Committed counts a commit that took so long.
+func (m *Metrics) Committed(dataset string, r export.Result, took time.Duration) {
+	m.commitTime.Observe(took.Seconds())
 	m.commits.WithLabelValues(dataset, "committed").Inc()
 	m.rows.WithLabelValues(dataset, "false").Add(float64(r.Rows - r.Errors))
 	m.rows.WithLabelValues(dataset, "true").Add(float64(r.Errors))
 }
 
-// observe is told of a model's batches.
-func (m *metrics) observe(model string) func(embedding.BatchStats) {
+// CommitFailed counts one that failed after so long.
+func (m *Metrics) CommitFailed(dataset string, took time.Duration) {
+	m.commitTime.Observe(took.Seconds())
+	m.commits.WithLabelValues(dataset, "failed").Inc()
+}
+
+// Observe is told of a model's batches.
+func (m *Metrics) Observe(model string) func(embedding.BatchStats) {
 	tokens, padded := m.tokens.WithLabelValues(model), m.padded.WithLabelValues(model)
 	batches, seconds := m.batches.WithLabelValues(model), m.runSeconds.WithLabelValues(model)
 	return func(b embedding.BatchStats) {
@@ -91,9 +138,9 @@ func (m *metrics) observe(model string) func(embedding.BatchStats) {
 	}
 }
 
-// observeGeneration is told of a generation model's runs.
-func (m *metrics) observeGeneration(model string) func(generate.RunStats) {
-	run, made := m.observe(model), m.made.WithLabelValues(model)
+// ObserveGeneration is told of a generation model's runs.
+func (m *Metrics) ObserveGeneration(model string) func(generate.RunStats) {
+	run, made := m.Observe(model), m.made.WithLabelValues(model)
 	return func(r generate.RunStats) {
 		run(embedding.BatchStats{Rows: r.Rows, Tokens: r.Tokens, PaddedTokens: r.Padded, Took: r.Took})
 		made.Add(float64(r.New))

@@ -1,4 +1,4 @@
-package daemon
+package web
 
 import (
 	"context"
@@ -11,16 +11,19 @@ import (
 	"textmill/work/trace"
 )
 
-// tracer tells what its model does with one text.
-type tracer interface {
+// A Tracer tells what its model does with one text.
+type Tracer interface {
 	Trace(ctx context.Context, r jobs.Record, params []byte, o trace.Options, emit func(trace.Event) error) error
 }
 
 const (
-	pageNewTokens = 128     // of a text that is looked at on the page
-	pageText      = 8 << 10 // bytes of it
-	pageTime      = 5 * time.Minute
-	pageTracers   = 2 // at a time
+	// NewTokens bounds what a model adds to a text that is looked at on the page.
+	NewTokens = 128
+	// MaxText bounds the bytes of such a text.
+	MaxText = 8 << 10
+
+	traceTime    = 5 * time.Minute
+	tracesAtOnce = 2
 )
 
 var tracePage = template.Must(template.New("").Parse(`<!doctype html>
@@ -31,17 +34,17 @@ placeholder='{"temperature":0.7,"chat":true}'> <button>trace</button></form>
 <pre>`))
 
 // trace is a page that shows what a model does with a text, while it does it.
-func (d *Daemon) trace(w http.ResponseWriter, r *http.Request) {
+func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	page := struct {
 		Models              []string
 		Model, Text, Params string
 	}{Model: query.Get("model"), Text: query.Get("text"), Params: query.Get("params")}
-	var chosen *server
-	for _, s := range d.servers {
-		page.Models = append(page.Models, s.spec.Name)
-		if s.spec.Name == page.Model {
-			chosen = s
+	var chosen Tracer
+	for _, m := range s.o.Models {
+		page.Models = append(page.Models, m.Name)
+		if m.Name == page.Model {
+			chosen = m.Tracer
 		}
 	}
 	asked := query.Has("text")
@@ -49,21 +52,21 @@ func (d *Daemon) trace(w http.ResponseWriter, r *http.Request) {
 	case asked && chosen == nil:
 		http.Error(w, "there is no such model here", http.StatusNotFound)
 		return
-	case len(page.Text) > pageText:
+	case len(page.Text) > MaxText:
 		http.Error(w, "the text is too long for this page; use textmill trace", http.StatusRequestEntityTooLarge)
 		return
 	}
 	answer := http.NewResponseController(w)
 	if asked {
 		select {
-		case d.tracers <- struct{}{}:
-			defer func() { <-d.tracers }()
+		case s.tracing <- struct{}{}:
+			defer func() { <-s.tracing }()
 		default:
 			w.Header().Set("Retry-After", "5")
 			http.Error(w, "other texts are being traced; try again soon", http.StatusServiceUnavailable)
 			return
 		}
-		until := time.Now().Add(pageTime + answerTime)
+		until := time.Now().Add(traceTime + answerTime)
 		_, _ = answer.SetReadDeadline(until), answer.SetWriteDeadline(until)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -71,11 +74,11 @@ func (d *Daemon) trace(w http.ResponseWriter, r *http.Request) {
 	if err := tracePage.Execute(w, page); err != nil || !asked {
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+	ctx, cancel := context.WithTimeout(r.Context(), traceTime)
 	defer cancel()
 	out := trace.NewText(escaper{w}, false)
 	record := jobs.Record{ID: "0", Text: page.Text}
-	err := chosen.tracer.Trace(ctx, record, []byte(page.Params), trace.Options{Top: 5, Values: 4}, func(e trace.Event) error {
+	err := chosen.Trace(ctx, record, []byte(page.Params), trace.Options{Top: 5, Values: 4}, func(e trace.Event) error {
 		if err := out.Emit(e); err != nil {
 			return err
 		}

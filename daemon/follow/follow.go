@@ -1,0 +1,105 @@
+// Package follow acts on what events say: it cancels jobs, and announces those that are done.
+package follow
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"textmill/daemon/metrics"
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/jobs/queue"
+)
+
+// Options are what a Follower acts on.
+type Options struct {
+	Queue    *queue.Queue
+	Store    *export.Store
+	InFlight inFlight
+	Metrics  *metrics.Metrics
+	Log      *slog.Logger
+}
+
+// inFlight is what the process holds.
+type inFlight interface {
+	// Cancel stops work on what was published of a job until then.
+	Cancel(job string, until time.Time)
+	// Datasets are those that deliveries of a job here write to.
+	Datasets(job string) []string
+}
+
+// Follower knows how far each job is, and which were cancelled.
+type Follower struct {
+	o        Options
+	requests *requests
+	tracker  *queue.Tracker
+}
+
+// New reads the events that there are, and goes on reading until Close.
+func New(ctx context.Context, o Options) (*Follower, error) {
+	requests := newRequests()
+	tracker, err := o.Queue.Track(ctx, queue.TrackOptions{OnEvent: func(e jobs.Event) { heard(e, requests, o.InFlight) }})
+	if err != nil {
+		return nil, fmt.Errorf("follow events: %w", err)
+	}
+	return &Follower{o: o, requests: requests, tracker: tracker}, nil
+}
+
+// heard takes in an event. Only a request ends work: its confirmation is dated later, and what was published between the two lives.
+func heard(e jobs.Event, r *requests, held inFlight) {
+	r.see(e)
+	if e.Type == jobs.EventCancelled && e.Table == "" {
+		held.Cancel(e.Job, e.Time)
+	}
+}
+
+// Close ends the reading.
+func (f *Follower) Close() error {
+	f.tracker.Close()
+	return nil
+}
+
+// Tracker says how far each job is.
+func (f *Follower) Tracker() *queue.Tracker { return f.tracker }
+
+// EndsJob reports whether so many shards are all that is left of a job.
+func (f *Follower) EndsJob(job string, shards int) bool {
+	status, ok := f.tracker.Job(job)
+	return ok && status.Shards > 0 && status.ShardsDone+shards >= status.Shards
+}
+
+// Cancelled reports whether what was published of a job then was cancelled later, and when, by the server's clock.
+func (f *Follower) Cancelled(job string, published time.Time) (at time.Time, cancelled bool) {
+	at, cancelled = f.requests.end(job)
+	return at, cancelled && !published.After(at)
+}
+
+// Run carries out cancels and announces jobs that are done, until ctx ends.
+func (f *Follower) Run(ctx context.Context) {
+	for {
+		changed := f.tracker.Changed()
+		for _, request := range f.requests.all() {
+			f.cancel(ctx, request)
+		}
+		f.announce(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// announce publishes `done` for each job whose last shard is settled. Another daemon may do the same; the event is the same one.
+func (f *Follower) announce(ctx context.Context) {
+	for _, job := range f.tracker.Settled() {
+		task, model, dataset := job.Sole()
+		e := jobs.Event{Type: jobs.EventDone, Job: job.Job, Shards: job.Shards, Rows: job.Rows, Errors: job.Errors,
+			Task: task, Model: model, Dataset: dataset, Table: job.Table, Version: job.Version, Time: time.Now()}
+		if err := f.o.Queue.PublishEvent(ctx, e); err != nil && ctx.Err() == nil {
+			f.o.Log.WarnContext(ctx, "done event not published", "job", job.Job, "error", err.Error())
+		}
+	}
+}

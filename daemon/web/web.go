@@ -1,0 +1,186 @@
+// Package web answers a daemon's HTTP clients.
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Options are what the pages say, and to whom.
+type Options struct {
+	Addr         string
+	Token        string   // what guarded pages ask for; nobody need show any where there is none
+	AllowedHosts []string // names by which it may be asked, beside its own
+	Connections  int      // at a time
+	Metrics      http.Handler
+	State        func() State
+	Models       []Model
+	Log          *slog.Logger
+}
+
+// State is how a daemon is.
+type State struct {
+	NotReady []string          // why it cannot take work now
+	InFlight int               // deliveries
+	Unserved []string          // subjects
+	Refused  map[string]string // by dataset, why this version must not write to its table
+
+	LettersFull string // why what would become a dead letter waits
+}
+
+// Model is one that is served.
+type Model struct {
+	Name, Task, SHA256, Device string
+	BatchTokens, Workers       int
+	Tracer                     Tracer
+}
+
+// Server has the pages open until it is closed.
+type Server struct {
+	o       Options
+	addr    string
+	http    *http.Server
+	tracing chan struct{} // has a value for each text that is traced
+}
+
+// Listen opens the pages.
+func Listen(ctx context.Context, o Options) (*Server, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Addr)
+	if err != nil {
+		return nil, err
+	}
+	clients := newConnections(o.Connections)
+	s := &Server{o: o, addr: l.Addr().String(), tracing: make(chan struct{}, tracesAtOnce)}
+	s.http = clients.server(newHosts(o.Addr, l.Addr(), o.AllowedHosts).only(withoutBody(clients.answering(s.mux()))))
+	go func() {
+		if err := s.http.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			o.Log.Error("http server ended", "error", err.Error())
+		}
+	}()
+	return s, nil
+}
+
+// Addr is where it listens.
+func (s *Server) Addr() string { return s.addr }
+
+// Close ends what is answered within a second.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil { // somebody is still being answered
+		return s.http.Close()
+	}
+	return nil
+}
+
+// Page is one that is answered to GET.
+type Page struct {
+	Path    string
+	Guarded bool   // asks for the token, where there is one
+	About   string // what it says, and its codes beside 200
+	answer  http.Handler
+}
+
+// Pages are all there are.
+func (s *Server) Pages() []Page {
+	alive := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	return []Page{
+		{"/healthz", false, "ok: the process lives", alive},
+		{"/readyz", false, "ready: it can take and commit work; tables that it must not write to follow, and why no dead letters are taken. 503: why it cannot",
+			http.HandlerFunc(s.ready)},
+		{"/metrics", true, "what Prometheus scrapes", s.o.Metrics},
+		{"/status", true, "what is served and held, as JSON", http.HandlerFunc(s.status)},
+		{"/trace", true, "a form; with model, text and params in the query what the model does with the text, while it does it. " +
+			"404: no such model. 413: more than 8 KiB. 503: two texts are traced already", http.HandlerFunc(s.trace)},
+	}
+}
+
+func (s *Server) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, p := range s.Pages() {
+		handler := p.answer
+		if p.Guarded {
+			handler = guarded(s.o.Token, handler)
+		}
+		mux.Handle("GET "+p.Path, handler)
+	}
+	return mux
+}
+
+// What one client may take: a request comes and is answered within so long, and a connection rests no longer than that.
+const (
+	headerTime  = 5 * time.Second
+	requestTime = 10 * time.Second
+	answerTime  = 30 * time.Second // a trace sets its own
+	idleTime    = 30 * time.Second
+	headerBytes = 64 << 10 // the text of a trace stands in the URL
+)
+
+// guarded asks for a bearer token when one is configured.
+func guarded(token string, next http.Handler) http.Handler {
+	if token == "" {
+		return next
+	}
+	want := sha256.Sum256([]byte(token)) // so that not even its length shows in the time that a guess takes
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		sum := sha256.Sum256([]byte(given))
+		if !ok || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
+			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	state := s.o.State()
+	if len(state.NotReady) > 0 {
+		http.Error(w, strings.Join(state.NotReady, "\n"), http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+	for _, why := range state.Refused { // other tables are served
+		_, _ = fmt.Fprintln(w, "refused:", why)
+	}
+	if state.LettersFull != "" { // other messages are served
+		_, _ = fmt.Fprintln(w, "dead letters:", state.LettersFull)
+	}
+}
+
+// status is what the daemon serves and holds, as JSON.
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	type model struct {
+		Name        string `json:"name"`
+		Task        string `json:"task"`
+		SHA256      string `json:"model_sha256"`
+		Device      string `json:"device"`
+		BatchTokens int    `json:"batch_tokens"`
+		Workers     int    `json:"workers"`
+	}
+	state := s.o.State()
+	page := struct {
+		Models   []model  `json:"models"`
+		InFlight int      `json:"deliveries_in_flight"`
+		Unserved []string `json:"unserved_subjects"`
+		NotReady []string `json:"not_ready,omitempty"`
+
+		Refused map[string]string `json:"refused_tables,omitempty"`
+
+		LettersFull string `json:"dead_letters_full,omitempty"`
+	}{InFlight: state.InFlight, Unserved: state.Unserved, NotReady: state.NotReady, Refused: state.Refused, LettersFull: state.LettersFull}
+	for _, m := range s.o.Models {
+		page.Models = append(page.Models, model{m.Name, m.Task, m.SHA256, m.Device, m.BatchTokens, m.Workers})
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(page)
+}
