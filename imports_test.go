@@ -57,7 +57,7 @@ var only = map[string]string{
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.
-var testOnly = []string{module + "/internal/golden", module + "/internal/reference", module + "/internal/s3", module + "/internal/users"}
+var testOnly = []string{module + "/internal/golden", module + "/internal/reference", module + "/internal/s3", module + "/internal/users", module + "/models/internal/tiny"}
 
 type source struct {
 	path string // slash-separated, from the root

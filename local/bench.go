@@ -13,6 +13,7 @@ import (
 
 	"textmill/config"
 	"textmill/models"
+	"textmill/models/embed"
 	"textmill/naming"
 )
 
@@ -73,9 +74,9 @@ func BenchModel(ctx context.Context, cfg config.Config, name string, each time.D
 }
 
 // raggedRows are token rows shaped like real text: most are short, few are long. They are the same each time.
-func raggedRows(spec *models.Spec) []models.Row {
+func raggedRows(spec *models.Spec) []embed.Row {
 	random := rand.New(rand.NewPCG(1, 2))
-	rows := make([]models.Row, 512)
+	rows := make([]embed.Row, 512)
 	for i := range rows {
 		n := min(max(int(20+random.ExpFloat64()*40), 3), spec.MaxLength)
 		ids := make([]int32, n)
@@ -84,17 +85,17 @@ func raggedRows(spec *models.Spec) []models.Row {
 		}
 		rows[i].IDs = ids
 	}
-	slices.SortFunc(rows, func(a, b models.Row) int { return len(a.IDs) - len(b.IDs) })
+	slices.SortFunc(rows, func(a, b embed.Row) int { return len(a.IDs) - len(b.IDs) })
 	return rows
 }
 
-func benchAt(ctx context.Context, e *models.Embedder, rows []models.Row, budget int, each time.Duration) (benchAnswer, error) {
+func benchAt(ctx context.Context, e *embed.Embedder, rows []embed.Row, budget int, each time.Duration) (benchAnswer, error) {
 	batches := batchesOf(rows, budget)
 	var mu sync.Mutex
 	var next, texts, tokens int
 	var failure error
 	start := time.Now()
-	take := func() []models.Row {
+	take := func() []embed.Row {
 		mu.Lock()
 		defer mu.Unlock()
 		if failure != nil || ctx.Err() != nil || next > 0 && time.Since(start) > each {
@@ -127,8 +128,8 @@ func benchAt(ctx context.Context, e *models.Embedder, rows []models.Row, budget 
 }
 
 // batchesOf cuts sorted rows into batches whose padded size stays within budget, a longer row being one of its own.
-func batchesOf(rows []models.Row, budget int) [][]models.Row {
-	var batches [][]models.Row
+func batchesOf(rows []embed.Row, budget int) [][]embed.Row {
+	var batches [][]embed.Row
 	for end := len(rows); end > 0; {
 		n := min(max(budget/len(rows[end-1].IDs), 1), end)
 		batches = append(batches, rows[end-n:end])

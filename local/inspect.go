@@ -13,6 +13,7 @@ import (
 
 	"textmill/config"
 	"textmill/models"
+	"textmill/models/session"
 	"textmill/plain"
 	"textmill/tokenize/chat"
 )
@@ -109,7 +110,7 @@ func InspectModel(cfg config.Config, name string, out io.Writer, asJSON bool) er
 		return err
 	}
 	a := answerOf(s)
-	a.Sets = models.InstructionSets()
+	a.Sets = session.InstructionSets()
 	var unread error // the rest can be told without it, as where the library is not set up yet
 	if a.Measured, unread = remembered(cfg, s); unread != nil {
 		a.Notes = append(a.Notes, fmt.Sprintf("what was measured of it cannot be read: %v", unread))

@@ -8,14 +8,16 @@ import (
 
 	"textmill/config"
 	"textmill/models"
+	"textmill/models/embed"
 	"textmill/models/generate"
+	"textmill/models/session"
 	"textmill/open"
 )
 
 // measured is what sessions found of a graph on this machine.
 type measured struct {
 	Graph string `json:"onnx_file"`
-	*models.Company
+	*session.Company
 }
 
 func (m measured) String() string {
@@ -56,7 +58,7 @@ func remembered(cfg config.Config, s *models.Spec) ([]measured, error) {
 	var all []measured
 	for _, g := range graphs {
 		m := measured{Graph: g.Graph}
-		c, ok, err := g.Remembered(o, device)
+		c, ok, err := session.Remembered(g, o, device)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +79,7 @@ func measure(ctx context.Context, cfg config.Config, s *models.Spec) ([]measured
 	}
 	var all []measured
 	for _, g := range graphs {
-		var c models.Company
+		var c session.Company
 		if s.Decoder != nil {
 			c, err = generate.Measure(ctx, g, o)
 		} else {
@@ -91,11 +93,11 @@ func measure(ctx context.Context, cfg config.Config, s *models.Spec) ([]measured
 	return all, nil
 }
 
-func measureEmbedder(ctx context.Context, s *models.Spec, o models.SessionOptions) (models.Company, error) {
+func measureEmbedder(ctx context.Context, s *models.Spec, o session.Options) (session.Company, error) {
 	o.BatchTokens = max(o.BatchTokens, fewBatchTokens) // the batch size is another measurement
-	e, err := models.OpenEmbedder(ctx, s, o)
+	e, err := embed.Open(ctx, s, o)
 	if err != nil {
-		return models.Company{}, err
+		return session.Company{}, err
 	}
 	c := e.Company()
 	return c, errors.Join(e.Close())

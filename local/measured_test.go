@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"textmill/config"
-	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/session"
 	"textmill/places"
 )
 
@@ -37,7 +37,7 @@ func TestInspectShowsWhatWasMeasured(t *testing.T) {
 			}
 			return out.String()
 		}
-		if got := inspect(); !strings.Contains(got, "onnx/model.onnx: not measured") || !strings.Contains(got, models.InstructionSets()) {
+		if got := inspect(); !strings.Contains(got, "onnx/model.onnx: not measured") || !strings.Contains(got, session.InstructionSets()) {
 			t.Errorf("%s before it was measured:\n%s", name, got)
 		}
 		var out bytes.Buffer

@@ -12,6 +12,7 @@ import (
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/compare"
+	"textmill/models/session"
 	"textmill/naming"
 	"textmill/open"
 )
@@ -73,7 +74,7 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 		}
 	}
 	found, err := measure(ctx, cfg, s)
-	if errors.Is(err, models.ErrRuntime) { // files can be verified without the library
+	if errors.Is(err, session.ErrRuntime) { // files can be verified without the library
 		fmt.Fprintf(o.Progress, "%s was not measured: %v\n", s.Name, err)
 	} else if err != nil {
 		return err

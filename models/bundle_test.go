@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
+	"textmill/models/internal/tiny"
 	"textmill/naming"
 	"textmill/places"
 )
@@ -43,7 +43,7 @@ func TestDefaultModelSpeaksForItself(t *testing.T) {
 }
 
 func TestIdentityIsTheHashOfSortedLines(t *testing.T) {
-	dir := tinyBundle(t, tiny{}, nil)
+	dir := tiny.Bundle(t, tiny.Model{}, nil)
 	s, err := OpenBundle(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -77,30 +77,30 @@ func TestIdentityIsTheHashOfSortedLines(t *testing.T) {
 func TestBundlesThatAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		model  tiny
-		change files
+		model  tiny.Model
+		change tiny.Files
 		says   []string
 	}{
-		{"longer than its positions", tiny{}, files{"sentence_bert_config.json": `{"max_seq_length":9}`}, []string{"sentence_bert_config.json", "9", "8", "max_position_embeddings"}},
-		{"pooling of another dimension", tiny{}, files{"1_Pooling/config.json": `{"word_embedding_dimension":6,"pooling_mode_mean_tokens":true}`}, []string{"1_Pooling/config.json", "6", "config.json", "4"}},
-		{"graph of another dimension", tiny{}, files{"config.json": `{"hidden_size":5,"max_position_embeddings":8,"pad_token_id":0}`, "1_Pooling/config.json": `{"pooling_mode_mean_tokens":true}`}, []string{"last_hidden_state", "4", "config.json", "5"}},
-		{"no pad id", tiny{}, files{"config.json": `{"hidden_size":4,"max_position_embeddings":8}`, "tokenizer_config.json": `{}`}, []string{"pad"}},
-		{"two poolings", tiny{}, files{"1_Pooling/config.json": `{"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true}`}, []string{"cls", "mean"}},
-		{"a pooling we do not do", tiny{}, files{"1_Pooling/config.json": `{"pooling_mode_weightedmean_tokens":true}`}, []string{"weightedmean"}},
-		{"a module we do not do", tiny{}, files{"modules.json": `[{"path":"","type":"sentence_transformers.models.Transformer"},{"path":"2_Dense","type":"sentence_transformers.models.Dense"}]`}, []string{"Dense"}},
-		{"no length anywhere", tiny{}, files{"config.json": `{"hidden_size":4,"pad_token_id":0}`, "sentence_bert_config.json": "", "tokenizer_config.json": `{"model_max_length":1000000000000000019884624838656}`}, []string{"how long"}},
-		{"unknown default prompt", tiny{}, files{"config_sentence_transformers.json": `{"prompts":{},"default_prompt_name":"query"}`}, []string{"query"}},
-		{"a broken config", tiny{}, files{"config.json": `{"hidden_size":`}, []string{"config.json"}},
-		{"no config", tiny{}, files{"config.json": ""}, []string{"config.json"}},
-		{"no tokenizer", tiny{}, files{"tokenizer.json": ""}, []string{"tokenizer.json"}},
-		{"no pooling config", tiny{}, files{"1_Pooling/config.json": ""}, []string{"1_Pooling/config.json"}},
-		{"a pad id that no token has", tiny{}, files{"config.json": `{"hidden_size":4,"max_position_embeddings":8}`, "tokenizer_config.json": `{}`, "tokenizer.json": `{"padding":{"pad_id":-1}}`}, []string{"-1", "tokenizer.json"}},
-		{"a pooling config outside", tiny{}, files{"modules.json": `[{"path":"","type":"x.Transformer"},{"path":"../x","type":"x.Pooling"}]`}, []string{"modules.json", "../x"}},
-		{"no position that can be used", tiny{}, files{"config.json": `{"model_type":"roberta","hidden_size":4,"max_position_embeddings":8,"pad_token_id":7}`, "sentence_bert_config.json": ""}, []string{"0 tokens", "roberta", "8"}},
-		{"an input we cannot feed", tiny{extra: "pixel_values"}, nil, []string{"pixel_values"}},
+		{"longer than its positions", tiny.Model{}, tiny.Files{"sentence_bert_config.json": `{"max_seq_length":9}`}, []string{"sentence_bert_config.json", "9", "8", "max_position_embeddings"}},
+		{"pooling of another dimension", tiny.Model{}, tiny.Files{"1_Pooling/config.json": `{"word_embedding_dimension":6,"pooling_mode_mean_tokens":true}`}, []string{"1_Pooling/config.json", "6", "config.json", "4"}},
+		{"graph of another dimension", tiny.Model{}, tiny.Files{"config.json": `{"hidden_size":5,"max_position_embeddings":8,"pad_token_id":0}`, "1_Pooling/config.json": `{"pooling_mode_mean_tokens":true}`}, []string{"last_hidden_state", "4", "config.json", "5"}},
+		{"no pad id", tiny.Model{}, tiny.Files{"config.json": `{"hidden_size":4,"max_position_embeddings":8}`, "tokenizer_config.json": `{}`}, []string{"pad"}},
+		{"two poolings", tiny.Model{}, tiny.Files{"1_Pooling/config.json": `{"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true}`}, []string{"cls", "mean"}},
+		{"a pooling we do not do", tiny.Model{}, tiny.Files{"1_Pooling/config.json": `{"pooling_mode_weightedmean_tokens":true}`}, []string{"weightedmean"}},
+		{"a module we do not do", tiny.Model{}, tiny.Files{"modules.json": `[{"path":"","type":"sentence_transformers.models.Transformer"},{"path":"2_Dense","type":"sentence_transformers.models.Dense"}]`}, []string{"Dense"}},
+		{"no length anywhere", tiny.Model{}, tiny.Files{"config.json": `{"hidden_size":4,"pad_token_id":0}`, "sentence_bert_config.json": "", "tokenizer_config.json": `{"model_max_length":1000000000000000019884624838656}`}, []string{"how long"}},
+		{"unknown default prompt", tiny.Model{}, tiny.Files{"config_sentence_transformers.json": `{"prompts":{},"default_prompt_name":"query"}`}, []string{"query"}},
+		{"a broken config", tiny.Model{}, tiny.Files{"config.json": `{"hidden_size":`}, []string{"config.json"}},
+		{"no config", tiny.Model{}, tiny.Files{"config.json": ""}, []string{"config.json"}},
+		{"no tokenizer", tiny.Model{}, tiny.Files{"tokenizer.json": ""}, []string{"tokenizer.json"}},
+		{"no pooling config", tiny.Model{}, tiny.Files{"1_Pooling/config.json": ""}, []string{"1_Pooling/config.json"}},
+		{"a pad id that no token has", tiny.Model{}, tiny.Files{"config.json": `{"hidden_size":4,"max_position_embeddings":8}`, "tokenizer_config.json": `{}`, "tokenizer.json": `{"padding":{"pad_id":-1}}`}, []string{"-1", "tokenizer.json"}},
+		{"a pooling config outside", tiny.Model{}, tiny.Files{"modules.json": `[{"path":"","type":"x.Transformer"},{"path":"../x","type":"x.Pooling"}]`}, []string{"modules.json", "../x"}},
+		{"no position that can be used", tiny.Model{}, tiny.Files{"config.json": `{"model_type":"roberta","hidden_size":4,"max_position_embeddings":8,"pad_token_id":7}`, "sentence_bert_config.json": ""}, []string{"0 tokens", "roberta", "8"}},
+		{"an input we cannot feed", tiny.Model{Extra: "pixel_values"}, nil, []string{"pixel_values"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := OpenBundle(tinyBundle(t, c.model, c.change))
+			_, err := OpenBundle(tiny.Bundle(t, c.model, c.change))
 			if !errors.Is(err, ErrBundle) {
 				t.Fatalf("%v, want ErrBundle", err)
 			}
@@ -131,17 +131,17 @@ func TestDamagedBundles(t *testing.T) {
 			}
 		}, []string{model, "missing", "textmill models pull"}},
 		{"a config that came later", func(t *testing.T, dir string) {
-			writeFile(t, filepath.Join(dir, "sentence_bert_config.json"), []byte(`{}`))
+			tiny.WriteFile(t, filepath.Join(dir, "sentence_bert_config.json"), []byte(`{}`))
 		}, []string{"sentence_bert_config.json", RecordName}},
 		{"another record", func(t *testing.T, dir string) {
-			writeFile(t, filepath.Join(dir, RecordName), []byte("{"))
+			tiny.WriteFile(t, filepath.Join(dir, RecordName), []byte("{"))
 		}, []string{RecordName}},
 		{"a record of files elsewhere", func(t *testing.T, dir string) {
-			writeFile(t, filepath.Join(dir, RecordName), []byte(`{"files":[{"path":"../x"}]}`))
+			tiny.WriteFile(t, filepath.Join(dir, RecordName), []byte(`{"files":[{"path":"../x"}]}`))
 		}, []string{"../x"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := tinyBundle(t, tiny{}, files{"sentence_bert_config.json": ""})
+			dir := tiny.Bundle(t, tiny.Model{}, tiny.Files{"sentence_bert_config.json": ""})
 			if _, err := OpenBundle(dir); err != nil {
 				t.Fatal(err)
 			}
@@ -159,48 +159,22 @@ func TestDamagedBundles(t *testing.T) {
 	}
 }
 
-func TestWrongHashNamesBoth(t *testing.T) {
-	dir := tinyBundle(t, tiny{}, nil)
-	s, err := OpenBundle(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "onnx", "model.onnx")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := sha256.Sum256(data)
-	data[len(data)/2] ^= 1
-	after := sha256.Sum256(data)
-	writeFile(t, path, data)
-	_, err = OpenEmbedder(t.Context(), s, SessionOptions{Home: testHome(t)})
-	if !errors.Is(err, ErrDamaged) {
-		t.Fatalf("%v, want ErrDamaged", err)
-	}
-	for _, want := range []string{path, hex.EncodeToString(before[:]), hex.EncodeToString(after[:]), "textmill models pull"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q does not name %q", err, want)
-		}
-	}
-}
-
 func TestUnreadableGraphs(t *testing.T) {
-	whole := tiny{}.onnx(t, "")
+	whole := tiny.Model{}.ONNX(t, "")
 	for name, data := range map[string][]byte{
 		"empty":       {},
 		"half of it":  whole[:len(whole)/2],
 		"no protobuf": []byte("<!DOCTYPE html><html>Not found</html>"),
 	} {
-		dir := tinyBundle(t, tiny{}, nil)
+		dir := tiny.Bundle(t, tiny.Model{}, nil)
 		path := filepath.Join(dir, "onnx", "model.onnx")
-		writeFile(t, path, data)
+		tiny.WriteFile(t, path, data)
 		_, err := OpenBundle(dir)
 		if !errors.Is(err, ErrBundle) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want ErrBundle naming %s", name, err, path)
 		}
 	}
-	dir := tinyBundle(t, tiny{external: "weights.bin"}, nil)
+	dir := tiny.Bundle(t, tiny.Model{External: "weights.bin"}, nil)
 	if err := os.Remove(filepath.Join(dir, "onnx", "weights.bin")); err != nil {
 		t.Fatal(err)
 	}
@@ -210,12 +184,12 @@ func TestUnreadableGraphs(t *testing.T) {
 }
 
 func TestChoiceAmongGraphs(t *testing.T) {
-	dir := tinyBundle(t, tiny{quantize: true}, nil)
+	dir := tiny.Bundle(t, tiny.Model{Quantize: true}, nil)
 	onnx := filepath.Join(dir, "onnx")
 	if err := os.Rename(filepath.Join(onnx, "model.onnx"), filepath.Join(onnx, "a_quantized.onnx")); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(onnx, "plain.onnx"), tiny{external: "plain.data"}.onnx(t, onnx))
+	tiny.WriteFile(t, filepath.Join(onnx, "plain.onnx"), tiny.Model{External: "plain.data"}.ONNX(t, onnx))
 	s, err := OpenBundle(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +223,7 @@ func TestListLeavesTheBadOnesOut(t *testing.T) {
 	if err := os.MkdirAll(places.Model(home, "broken"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(tinyBundle(t, tiny{}, nil), places.Model(home, "good")); err != nil {
+	if err := os.Rename(tiny.Bundle(t, tiny.Model{}, nil), places.Model(home, "good")); err != nil {
 		t.Fatal(err)
 	}
 	specs, errs := ListBundles(home)

@@ -121,7 +121,7 @@ func (s *Spec) readGraph() error {
 }
 
 func (s *Spec) bindInputs(inputs []graph.Value) error {
-	roles := map[string]role{"input_ids": roleIDs, "attention_mask": roleMask, "token_type_ids": roleTypes, "position_ids": rolePositions}
+	roles := map[string]Role{"input_ids": RoleIDs, "attention_mask": RoleMask, "token_type_ids": RoleTypes, "position_ids": RolePositions}
 	for _, in := range inputs {
 		r, ok := roles[in.Name]
 		if !ok {
@@ -130,7 +130,7 @@ func (s *Spec) bindInputs(inputs []graph.Value) error {
 		if in.Type != graph.Int64 {
 			return fmt.Errorf("%w: input %s of %s has ONNX element type %d; textmill feeds int64 (%d)", ErrBundle, in.Name, s.Graph, in.Type, graph.Int64)
 		}
-		s.output.inputs = append(s.output.inputs, input{in.Name, r})
+		s.Feeds = append(s.Feeds, Feed{in.Name, r})
 	}
 	if !slices.Contains(s.Inputs, "input_ids") || !slices.Contains(s.Inputs, "attention_mask") {
 		return fmt.Errorf("%w: %s needs inputs input_ids and attention_mask, it has %s", ErrBundle, s.Graph, strings.Join(s.Inputs, ", "))
@@ -157,7 +157,7 @@ func (s *Spec) bindOutput(outputs []graph.Value) error {
 		s.PooledInGraph = true
 		s.note("%s pools inside the graph (output %s): no other pooling can be asked for", s.Graph, o.Name)
 	}
-	s.output.name, s.output.rank, s.output.typ = o.Name, len(o.Dims), o.Type
+	s.Output = Output{Name: o.Name, Rank: len(o.Dims), Half: o.Type == graph.Float16}
 	if d := o.Dims[len(o.Dims)-1]; d > 0 {
 		s.Dim = int(d)
 	}
@@ -170,4 +170,22 @@ func describe(values []graph.Value) string {
 		parts = append(parts, fmt.Sprintf("%s %v", v.Name, v.Dims))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// Blame names the operators of the graph that are known to let rows depend on each other, or else says that none is.
+func (s *Spec) Blame() string {
+	g, err := graph.Read(s.path(s.Graph))
+	if err != nil {
+		return err.Error()
+	}
+	var names []string
+	for _, op := range g.Operators {
+		if strings.HasPrefix(op, "DynamicQuantize") {
+			names = append(names, op)
+		}
+	}
+	if len(names) == 0 {
+		return "none of its operators is known to do so"
+	}
+	return strings.Join(names, ", ") + " quantizes by the range of the whole run"
 }

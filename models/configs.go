@@ -189,3 +189,14 @@ func firstPositive(ns ...int) int {
 	}
 	return 0
 }
+
+// VocabSize is how many tokens config.json promises, 0 where it does not say.
+func (s *Spec) VocabSize() int {
+	var c struct {
+		Vocab int `json:"vocab_size"`
+	}
+	if _, err := readModelConfig(s.Dir, &c); err != nil {
+		return 0
+	}
+	return c.Vocab
+}

@@ -22,9 +22,9 @@ func (s *Spec) OpenEmbeddingTable() (EmbeddingTable, error) {
 
 func (s *Spec) lookup() (*lookup.Table, error) {
 	ids := "input_ids"
-	for _, in := range s.output.inputs {
-		if in.role == roleIDs {
-			ids = in.name
+	for _, in := range s.Feeds {
+		if in.Role == RoleIDs {
+			ids = in.Name
 		}
 	}
 	if s.Decoder == nil || s.Decoder.Embedding.Tensor == "" {

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
-
+	"textmill/models/internal/tiny"
 	"textmill/naming"
 )
 
 // openFuzzed opens a bundle of the tiny model with these files; nil when it is refused, for a reason that has a class.
-func openFuzzed(t *testing.T, m tiny, change files) *Spec {
-	s, err := OpenBundle(tinyBundle(t, m, change))
+func openFuzzed(t *testing.T, m tiny.Model, change tiny.Files) *Spec {
+	s, err := OpenBundle(tiny.Bundle(t, m, change))
 	if err != nil {
 		if !errors.Is(err, ErrBundle) && !errors.Is(err, ErrDamaged) {
 			t.Fatalf("%v is of no class", err)
@@ -33,7 +33,7 @@ func FuzzOpenEncoder(f *testing.F) {
 		`{"pad_token":{"content":"<pad>"},"model_max_length":1e30,"added_tokens_decoder":{"1":{"content":"<pad>"}}}`, ``, ``, ``, ``)
 	f.Add(`{"dim":4,"n_positions":8}`, `{"padding":{"pad_id":-1}}`, `{}`, `[{"path":"../x","type":"Pooling"}]`, `{"pooling_mode":"lasttoken","embedding_dimension":4}`, `{"max_seq_length":-1}`, `{}`)
 	f.Fuzz(func(t *testing.T, config, tokenizer, tokenizerConfig, modules, pooling, sentence, prompts string) {
-		s := openFuzzed(t, tiny{types: true}, files{"config.json": config, "tokenizer.json": tokenizer, "tokenizer_config.json": tokenizerConfig,
+		s := openFuzzed(t, tiny.Model{Types: true}, tiny.Files{"config.json": config, "tokenizer.json": tokenizer, "tokenizer_config.json": tokenizerConfig,
 			"modules.json": modules, "1_Pooling/config.json": pooling, "sentence_bert_config.json": sentence, "config_sentence_transformers.json": prompts})
 		if s == nil || s.Task != naming.TaskEmbed {
 			return
@@ -56,7 +56,7 @@ func FuzzOpenDecoder(f *testing.F) {
 	f.Add(config, ``, `{"bad_words_ids":[[1],[2,3]],"sequence_bias":[[[4],-1.5]],"forced_eos_token_id":[2],"exponential_decay_length_penalty":[3,1.5],"stop_strings":"x","num_beams":4,"x":{}}`, decoder)
 	f.Add(config, ``, `{"eos_token_id":null}`, `{"layout":"slots-1","layers":1000000000,"kv_heads":1000000000,"head_size":1000000000,"graphs":[{"file":"../x"}]}`)
 	f.Fuzz(func(t *testing.T, config, genai, generation, decoder string) {
-		s := openFuzzed(t, tiny{extra: "past_key_values.0.key"}, files{"config.json": config, genaiName: genai, "generation_config.json": generation, DecoderName: decoder,
+		s := openFuzzed(t, tiny.Model{Extra: "past_key_values.0.key"}, tiny.Files{"config.json": config, genaiName: genai, "generation_config.json": generation, DecoderName: decoder,
 			"modules.json": "", "1_Pooling/config.json": "", "sentence_bert_config.json": ""})
 		if s == nil || s.Task != naming.TaskGenerate {
 			return
@@ -82,7 +82,7 @@ func FuzzReadRecord(f *testing.F) {
 	f.Add([]byte(`{"files":[{"path":"a","size":-1}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
-		writeFile(t, filepath.Join(dir, RecordName), data)
+		tiny.WriteFile(t, filepath.Join(dir, RecordName), data)
 		r, err := ReadRecord(dir)
 		if err != nil {
 			return

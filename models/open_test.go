@@ -1,32 +1,12 @@
 package models
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
-	"sync"
 	"testing"
-
-	"textmill/internal/golden"
 	"textmill/places"
 )
-
-// expected is a text whose vector sentence-transformers computed.
-type expected struct {
-	ID        string    `json:"id"`
-	IDs       []int32   `json:"input_ids"`
-	Embedding []float32 `json:"embedding"`
-}
-
-func readGolden(t testing.TB) []expected {
-	t.Helper()
-	all := golden.Values[expected](t, "testdata/golden.jsonl.gz")
-	if len(all) != 168 {
-		t.Fatalf("%d golden vectors, want 168", len(all))
-	}
-	return all
-}
 
 func testHome(t testing.TB) string {
 	t.Helper()
@@ -47,27 +27,4 @@ func testSpec(t testing.TB) *Spec {
 		t.Fatalf("%v: run textmill setup", err)
 	}
 	return spec
-}
-
-// sessions are costly to open and never shrink, so that the tests share one.
-var shared = sync.OnceValues(func() (*Embedder, error) {
-	home, err := places.Home()
-	if err != nil {
-		return nil, err
-	}
-	spec, err := OpenBundle(places.Model(home, "all-MiniLM-L6-v2"))
-	if err != nil {
-		return nil, err
-	}
-	return OpenEmbedder(context.Background(), spec, SessionOptions{Home: home, BatchTokens: 1024})
-})
-
-func testEmbedder(t testing.TB) *Embedder {
-	t.Helper()
-	testSpec(t)
-	e, err := shared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
 }

@@ -103,8 +103,8 @@ func (s *Spec) resolve(c *configs) error {
 		}
 		s.DefaultPrompt = *name
 	}
-	if hidden := c.model.hidden(); s.output.rank == 3 && hidden > 0 && s.Dim > 0 && s.Dim != hidden {
-		return fmt.Errorf("%w: dimensions differ: output %s of %s has %d, config.json says %d", ErrBundle, s.output.name, s.Graph, s.Dim, hidden)
+	if hidden := c.model.hidden(); s.Output.Rank == 3 && hidden > 0 && s.Dim > 0 && s.Dim != hidden {
+		return fmt.Errorf("%w: dimensions differ: output %s of %s has %d, config.json says %d", ErrBundle, s.Output.Name, s.Graph, s.Dim, hidden)
 	}
 	s.Dim = firstPositive(s.Dim, c.model.hidden())
 	if s.Dim == 0 {

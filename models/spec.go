@@ -1,7 +1,17 @@
-// Package models turns token IDs into vectors with the models that a bundle's own files describe.
+// Package models reads what a model bundle's own files say of their model.
 package models
 
-import "textmill/tokenize"
+import (
+	"fmt"
+
+	"textmill/tokenize"
+)
+
+// Tasks that a bundle can be made for.
+const (
+	TaskEmbed    = "embed"
+	TaskGenerate = "generate"
+)
 
 // Poolings that textmill computes.
 const (
@@ -66,31 +76,35 @@ type Spec struct {
 	Decoder    *Decoder
 	Generation Generation
 
-	output output
+	// Feeds and Output are how a model of the task embed is run: what each input is given, in the graph's order, and what vectors
+	// are made of.
+	Feeds  []Feed
+	Output Output
 }
 
-// output is the tensor that vectors are made of.
-type output struct {
-	name   string
-	rank   int
-	typ    int32 // element type in ONNX's numbering
-	inputs []input
+// A Feed is an input of the graph and what it is given.
+type Feed struct {
+	Name string
+	Role Role
 }
 
-// input is one input of the graph; role is what it is fed with.
-type input struct {
-	name string
-	role role
-}
+// A Role is what an input is given.
+type Role int
 
-type role int
-
+// Roles of inputs.
 const (
-	roleIDs role = iota
-	roleMask
-	roleTypes
-	rolePositions
+	RoleIDs Role = iota
+	RoleMask
+	RoleTypes
+	RolePositions
 )
+
+// Output is the tensor that vectors are made of: one a token where its rank is 3, one a text where it is 2.
+type Output struct {
+	Name string
+	Rank int
+	Half bool // of float16
+}
 
 // GraphPath is where the graph that runs lies.
 func (s *Spec) GraphPath() string { return s.path(s.Graph) }
@@ -98,4 +112,18 @@ func (s *Spec) GraphPath() string { return s.path(s.Graph) }
 // Tokenizer loads the bundle's tokenizer.json.
 func (s *Spec) Tokenizer() (*tokenize.Tokenizer, error) {
 	return tokenize.Load(s.path("tokenizer.json"))
+}
+
+// CheckPooling tells whether the model can pool in that way; "" is its own.
+func (s *Spec) CheckPooling(name string) error {
+	switch name {
+	case "", s.Pooling:
+		return nil
+	case PoolMean, PoolCLS, PoolLast, PoolMax, PoolNone:
+		if s.PooledInGraph {
+			return fmt.Errorf("pooling %q: %s pools inside its graph and can do no other", name, s.Name)
+		}
+		return nil
+	}
+	return fmt.Errorf("pooling %q is none of mean, cls, last, max, none", name)
 }

@@ -7,13 +7,15 @@ import (
 
 	"textmill/config"
 	"textmill/models"
+	"textmill/models/embed"
+	"textmill/models/session"
 	"textmill/tokenize"
 	"textmill/work/embedding"
 )
 
 // An Embedder is an embedding model that is ready to work.
 type Embedder struct {
-	*models.Embedder
+	*embed.Embedder
 	Engine    *embedding.Engine
 	Tokenizer *tokenize.Tokenizer // Hugging Face's tokens, whatever the engine runs
 	end       func() error
@@ -21,7 +23,7 @@ type Embedder struct {
 
 // EmbedderOptions are what the configuration does not say.
 type EmbedderOptions struct {
-	Session models.SessionOptions      // from Session
+	Session session.Options            // from Session
 	Observe func(embedding.BatchStats) // may be nil
 	Log     *slog.Logger
 }
@@ -32,19 +34,19 @@ func Embedding(ctx context.Context, cfg config.Config, spec *models.Spec, o Embe
 	if err != nil {
 		return nil, err
 	}
-	session, err := models.OpenEmbedder(ctx, spec, o.Session)
+	model, err := embed.Open(ctx, spec, o.Session)
 	if err != nil {
 		return nil, err
 	}
 	made, end, err := tokenizerOf(ctx, cfg, spec, tok, o.Log)
 	if err != nil {
-		return nil, errors.Join(err, session.Close())
+		return nil, errors.Join(err, model.Close())
 	}
 	engine := embedding.New(embedding.Options{
-		Spec: spec, Embedder: session, Tokenizer: made, WindowTokens: cfg.Limits.WindowTokens,
+		Spec: spec, Embedder: model, Tokenizer: made, WindowTokens: cfg.Limits.WindowTokens,
 		RunTimeout: cfg.Limits.RunTimeout, Observe: o.Observe,
 	})
-	return &Embedder{Embedder: session, Engine: engine, Tokenizer: tok, end: end}, nil
+	return &Embedder{Embedder: model, Engine: engine, Tokenizer: tok, end: end}, nil
 }
 
 // Close gives back what the model holds. Its engine has been closed before.

@@ -3,13 +3,13 @@ package open
 
 import (
 	"textmill/config"
-	"textmill/models"
+	"textmill/models/session"
 )
 
 // Session is how the configuration runs a model.
-func Session(cfg config.Config, name string) models.SessionOptions {
+func Session(cfg config.Config, name string) session.Options {
 	m := cfg.Models[name]
-	o := models.SessionOptions{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens}
+	o := session.Options{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens}
 	if m.Device != "" {
 		o.Device = m.Device
 	}

@@ -25,7 +25,7 @@ func TestGoldenMiniLM(t *testing.T) {
 		InputIDs []int32 `json:"input_ids"`
 		Full     int     `json:"n_tokens_full"`
 	}
-	all := golden.Values[embedded](t, "../models/testdata/golden.jsonl.gz")
+	all := golden.Values[embedded](t, "../models/embed/testdata/golden.jsonl.gz")
 	for _, want := range all {
 		e, err := tok.Encode(want.Text, Options{Truncation: &Truncation{MaxLength: 256}})
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"textmill/models"
+	"textmill/models/session"
 	"textmill/places"
 )
 
@@ -86,9 +87,9 @@ func (c *Campaign) spare(name string) error {
 	if err != nil {
 		return err
 	}
-	o := models.SessionOptions{Home: c.Home, Device: "cpu", Threads: sessionThreads}
-	if _, _, err := spec.Remembered(o, "cpu"); err != nil {
+	o := session.Options{Home: c.Home, Device: "cpu", Threads: sessionThreads}
+	if _, _, err := session.Remembered(spec, o, "cpu"); err != nil {
 		return err
 	}
-	return spec.Remember(o, "cpu", models.Company{Runs: models.Any, Prefill: models.Any})
+	return session.Remember(spec, o, "cpu", session.Company{Runs: session.Any, Prefill: session.Any})
 }

@@ -7,6 +7,8 @@ import (
 
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/embed"
+	"textmill/models/session"
 	"textmill/places"
 )
 
@@ -23,8 +25,8 @@ func TestEncodersInEveryBatch(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				o := models.SessionOptions{Home: t.TempDir(), Library: places.Library(home), BatchTokens: 256}
-				e, err := models.OpenEmbedder(t.Context(), spec, o)
+				o := session.Options{Home: t.TempDir(), Library: places.Library(home), BatchTokens: 256}
+				e, err := embed.Open(t.Context(), spec, o)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -34,14 +36,14 @@ func TestEncodersInEveryBatch(t *testing.T) {
 					t.Fatal(why)
 				}
 				r := rand.New(rand.NewPCG(7, 8))
-				rows := make([]models.Row, 12)
+				rows := make([]embed.Row, 12)
 				for i := range rows {
 					rows[i].IDs = make([]int32, 1+r.IntN(min(spec.MaxLength, 20)))
 					for j := range rows[i].IDs {
 						rows[i].IDs[j] = r.Int32N(30)
 					}
 				}
-				embed := func(rows ...models.Row) []models.Vector {
+				embed := func(rows ...embed.Row) []embed.Vector {
 					v, err := e.Embed(t.Context(), rows)
 					if err != nil {
 						t.Fatal(err)

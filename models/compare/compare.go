@@ -12,6 +12,7 @@ import (
 
 	"textmill/models"
 	"textmill/models/internal/onnx"
+	"textmill/models/session"
 )
 
 // ErrGraph is the class of graphs that cannot be compared.
@@ -24,7 +25,7 @@ type Scorer struct {
 }
 
 // Open loads one of the graphs of a bundle that textmill made; file is relative to the bundle.
-func Open(spec *models.Spec, file string, o models.SessionOptions) (*Scorer, error) {
+func Open(spec *models.Spec, file string, o session.Options) (*Scorer, error) {
 	d := spec.Decoder
 	if d == nil || d.Layout != models.SlotsLayout {
 		return nil, fmt.Errorf("%w: %s is none that textmill made (layout %s)", ErrGraph, spec.Name, models.SlotsLayout)

@@ -10,6 +10,7 @@ import (
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/compare"
+	"textmill/models/session"
 )
 
 func scorer(t *testing.T, precision string) *compare.Scorer {
@@ -22,7 +23,7 @@ func scorer(t *testing.T, precision string) *compare.Scorer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := compare.Open(spec, spec.Graph, models.SessionOptions{})
+	s, err := compare.Open(spec, spec.Graph, session.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/session"
 	"textmill/places"
 )
 
@@ -23,7 +24,7 @@ func loopless(t *testing.T, bundle string, slots, length int) map[string]*Genera
 		t.Fatal(err)
 	}
 	// A home of its own, since what an earlier session remembers is what shall be tested.
-	o := Options{SessionOptions: models.SessionOptions{Home: t.TempDir(), Library: places.Library(home)}, Slots: slots, MaxLength: length}
+	o := Options{Session: session.Options{Home: t.TempDir(), Library: places.Library(home)}, Slots: slots, MaxLength: length}
 	all := map[string]*Generator{}
 	for _, graph := range spec.Decoder.Graphs {
 		spec, err := models.OpenGraph(bundle, graph.File)

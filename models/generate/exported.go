@@ -14,14 +14,16 @@ import (
 
 	"textmill/models"
 	"textmill/models/internal/graph"
+	"textmill/models/internal/half"
 	"textmill/models/internal/onnx"
+	"textmill/models/session"
 )
 
 // exported runs decoders as exporters make them: each run gets the cache of one text and writes it anew, one token longer,
 // so that texts run one after the other. What a text gets never depends on the others.
 type exported struct {
 	d       *models.Decoder
-	prompts models.Shape // of runs of prefill
+	prompts session.Shape // of runs of prefill
 	inputs  []string
 	session *onnx.Session
 	slots   []growing
@@ -37,7 +39,7 @@ type growing struct{ past, present [][]byte }
 
 func openExported(spec *models.Spec, o Options) (*exported, error) {
 	d := spec.Decoder
-	e := &exported{d: d, prompts: models.Any, elem: ort.TensorElementDataTypeFloat, bytes: 4}
+	e := &exported{d: d, prompts: session.Any, elem: ort.TensorElementDataTypeFloat, bytes: 4}
 	if d.CacheType == "float16" {
 		e.elem, e.bytes = ort.TensorElementDataTypeFloat16, 2
 	}
@@ -73,7 +75,7 @@ func openExported(spec *models.Spec, o Options) (*exported, error) {
 	if e.out.Dims[2] > 0 && int(e.out.Dims[2]) != d.VocabSize {
 		return nil, fmt.Errorf("%w: %s scores %d tokens, config.json says vocab_size is %d", models.ErrBundle, spec.Graph, e.out.Dims[2], d.VocabSize)
 	}
-	e.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Threads, Spin: o.Threads > 1})
+	e.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Session.Threads, Spin: o.Session.Threads > 1})
 	if err != nil {
 		return nil, fmt.Errorf("%w: load %s: %w", models.ErrBundle, spec.GraphPath(), err)
 	}
@@ -90,8 +92,8 @@ func (e *exported) reserve(slots, _ int) error {
 	return nil
 }
 
-func (e *exported) fill(s models.Shape) bool {
-	if s != models.Any && e.lastOnly() {
+func (e *exported) fill(s session.Shape) bool {
+	if s != session.Any && e.lastOnly() {
 		return false
 	}
 	e.prompts = s
@@ -182,7 +184,7 @@ func (e *exported) scores(positions int) (ort.Value, error) {
 // read gives the logits of a position.
 func (e *exported) read(position int, logits []float32) {
 	if e.out.Type == graph.Float16 {
-		onnx.Widen(logits, e.all[2*position*e.d.VocabSize:])
+		half.Widen(logits, e.all[2*position*e.d.VocabSize:])
 		return
 	}
 	data := e.all[4*position*e.d.VocabSize:]

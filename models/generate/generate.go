@@ -13,6 +13,7 @@ import (
 	"textmill/models"
 	"textmill/models/internal/onnx"
 	"textmill/models/sample"
+	"textmill/models/session"
 	"textmill/naming"
 	"textmill/tokenize"
 )
@@ -42,7 +43,7 @@ var (
 
 // Options say what a Generator runs on.
 type Options struct {
-	models.SessionOptions
+	Session session.Options
 	// Tokenizer is the model's own.
 	Tokenizer *tokenize.Tokenizer
 	// Slots is how many texts run at a time; 0 means DefaultSlots.
@@ -123,8 +124,8 @@ type Generator struct {
 	tokens int // that live texts may hold together
 	notes  []string
 
-	company models.Company // what it does to bits
-	shares  bool           // a prompt may begin with what another one left
+	company session.Company // what it does to bits
+	shares  bool            // a prompt may begin with what another one left
 
 	turns   *turns
 	running context.Context
@@ -167,7 +168,7 @@ func load(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 	if err := g.settleSizes(o); err != nil {
 		return nil, err
 	}
-	if err := onnx.Load(g.o.Library); err != nil {
+	if err := onnx.Load(g.o.Session.Library); err != nil {
 		return nil, err
 	}
 	var err error
@@ -224,15 +225,15 @@ func (g *Generator) settleShapes(ctx context.Context) error {
 
 // settleSizes turns what is asked for into what the model and the memory allow.
 func (g *Generator) settleSizes(o Options) (err error) {
-	if o.SessionOptions, err = o.SessionOptions.WithDefaults(); err != nil {
+	if o.Session, err = o.Session.WithDefaults(); err != nil {
 		return err
 	}
-	switch o.Device {
+	switch o.Session.Device {
 	case "", "cpu":
 	case "auto":
 		g.notes = append(g.notes, "device auto: generation runs on the processor")
 	default:
-		return fmt.Errorf("model %s on %s: generation runs on the processor only; set device to cpu", g.spec.Name, o.Device)
+		return fmt.Errorf("model %s on %s: generation runs on the processor only; set device to cpu", g.spec.Name, o.Session.Device)
 	}
 	if o.Slots <= 0 {
 		o.Slots = DefaultSlots
@@ -282,7 +283,7 @@ func (g *Generator) Notes() []string { return g.notes }
 func (g *Generator) Device() string { return "cpu" }
 
 // Threads is how many threads compute.
-func (g *Generator) Threads() int { return g.o.Threads }
+func (g *Generator) Threads() int { return g.o.Session.Threads }
 
 // Check says whether a prompt of n tokens can be continued.
 func (g *Generator) Check(n int) error {

@@ -33,7 +33,7 @@ type loop struct {
 
 func (g *Generator) begin() {
 	g.slots, g.kept = make([]*sequence, g.o.Slots), make([][]int32, g.o.Slots)
-	for range g.o.Threads {
+	for range g.o.Session.Threads {
 		g.scratch = append(g.scratch, new(sample.Scratch))
 	}
 }

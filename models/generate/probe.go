@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"textmill/models"
+	"textmill/models/session"
 )
 
 const (
@@ -26,19 +27,19 @@ var (
 // settleCompany finds how runs must look for a text's bits not to depend on its company: from an earlier session on the like
 // of this machine, or by a probe.
 func (g *Generator) settleCompany(ctx context.Context) error {
-	known, ok, err := g.spec.Remembered(g.o.SessionOptions, "cpu")
+	known, ok, err := session.Remembered(g.spec, g.o.Session, "cpu")
 	if err != nil {
 		return err
 	}
 	if !ok {
-		g.o.Log.Info("runs of the model are probed, once on the like of this machine", "model", g.spec.Name)
+		g.o.Session.Log.Info("runs of the model are probed, once on the like of this machine", "model", g.spec.Name)
 		begun := time.Now()
 		if known, err = g.probe(ctx); err != nil {
 			return fmt.Errorf("probe what company does to texts of %s: %w", g.spec.Name, err)
 		}
-		g.o.Log.Info("runs were probed", "model", g.spec.Name, "decode_bits_hold", known.Runs.String(), "prefill_bits_hold", known.Prefill.String(), "took", time.Since(begun))
-		if err := g.spec.Remember(g.o.SessionOptions, "cpu", known); err != nil {
-			g.o.Log.Warn("what was probed cannot be kept, it will be probed again", "error", err)
+		g.o.Session.Log.Info("runs were probed", "model", g.spec.Name, "decode_bits_hold", known.Runs.String(), "prefill_bits_hold", known.Prefill.String(), "took", time.Since(begun))
+		if err := session.Remember(g.spec, g.o.Session, "cpu", known); err != nil {
+			g.o.Session.Log.Warn("what was probed cannot be kept, it will be probed again", "error", err)
 		}
 	}
 	g.company = known
@@ -60,7 +61,7 @@ func (g *Generator) noteFaster() {
 	if err != nil {
 		return // it is not what was asked for
 	}
-	other, ok, err := exact.Remembered(g.o.SessionOptions, "cpu")
+	other, ok, err := session.Remembered(exact, g.o.Session, "cpu")
 	switch {
 	case err != nil:
 	case !ok:
@@ -71,10 +72,10 @@ func (g *Generator) noteFaster() {
 }
 
 // Measure finds what company does to the texts of a graph on this machine, and how fast it is, and keeps it for later sessions.
-func Measure(ctx context.Context, spec *models.Spec, o models.SessionOptions) (models.Company, error) {
-	g, err := load(ctx, spec, Options{SessionOptions: o, Slots: 2})
+func Measure(ctx context.Context, spec *models.Spec, o session.Options) (session.Company, error) {
+	g, err := load(ctx, spec, Options{Session: o, Slots: 2})
 	if err != nil {
-		return models.Company{}, err
+		return session.Company{}, err
 	}
 	return g.company, g.run.close()
 }
@@ -88,7 +89,7 @@ func (g *Generator) Dependence() string {
 	return fmt.Sprintf("a text depends on what runs beside it: logits are off by up to %.2g of the greatest: %s", g.company.Apart, g.spec.Blame())
 }
 
-func (g *Generator) probe(ctx context.Context) (c models.Company, err error) {
+func (g *Generator) probe(ctx context.Context) (c session.Company, err error) {
 	p := prober{run: g.run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)), length: min(g.length, probePrompt+1), prompts: map[int]bool{}}
 	if err := g.run.reserve(probeRows, p.length); err != nil {
 		return c, err
@@ -98,14 +99,14 @@ func (g *Generator) probe(ctx context.Context) (c models.Company, err error) {
 			return c, err
 		}
 	} else {
-		p.c.Runs = models.Any // each text has runs of its own
+		p.c.Runs = session.Any // each text has runs of its own
 	}
 	for rounds := min(max(enoughBytes/p.d.KVBytes(), 1), 16); rounds > 0; rounds-- {
 		if err := p.prefills(ctx); err != nil {
 			return c, err
 		}
 	}
-	if p.c.Prefill = models.FindShape(p.prompts); p.c.Prefill.Holds() {
+	if p.c.Prefill = session.FindShape(p.prompts); p.c.Prefill.Holds() {
 		if err := p.fitted(ctx); err != nil {
 			return c, err
 		}
@@ -122,7 +123,7 @@ type prober struct {
 	d      *models.Decoder
 	r      *rand.Rand
 	length int // of a slot
-	c      models.Company
+	c      session.Company
 
 	prompt  []int32
 	logits  []float32    // behind the whole prompt
@@ -174,7 +175,7 @@ func (p *prober) decodes(ctx context.Context, s *slotted) error {
 			}
 		}
 	}
-	p.c.Runs = models.FindShape(same)
+	p.c.Runs = session.FindShape(same)
 	for range 3 {
 		begun := time.Now()
 		if _, err := decode(0, rateRows); err != nil {
@@ -240,7 +241,7 @@ func (p *prober) fitted(ctx context.Context) error {
 	if !p.run.fill(p.c.Prefill) {
 		return nil
 	}
-	defer p.run.fill(models.Any)
+	defer p.run.fill(session.Any)
 	n := len(p.prompt)
 	for _, part := range [][2]int{{0, 1}, {1, n / 8}, {n / 2, n/2 + 7}, {n - 1, n}} {
 		from, to := part[0], min(part[1], n)
@@ -252,7 +253,7 @@ func (p *prober) fitted(ctx context.Context) error {
 			return err
 		}
 		if !same {
-			p.c.Prefill = models.Shape{}
+			p.c.Prefill = session.Shape{}
 			return nil
 		}
 	}

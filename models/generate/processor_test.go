@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/session"
 )
 
 // emulator runs a program on a processor with AVX2 and without AVX-512, and gives the bits that such hardware does.
@@ -17,7 +17,7 @@ const emulator = "qemu-x86_64"
 
 // TestOneRowKernels has the graph in which ONNX Runtime multiplies a single row in another way on some processors.
 func TestOneRowKernels(t *testing.T) {
-	t.Logf("instruction sets: %s", models.InstructionSets())
+	t.Logf("instruction sets: %s", session.InstructionSets())
 	bundle := importOnce(t, "../checkpoint/testdata/tiny/llama", checkpoint.Q4)
 	for _, g := range loopless(t, bundle, 40, 64) {
 		r := rand.New(rand.NewPCG(5, 6))
@@ -28,7 +28,7 @@ func TestOneRowKernels(t *testing.T) {
 
 // On a processor with AVX-512 the same is run as on one without.
 func TestOneRowKernelsOnAVX2(t *testing.T) {
-	if runtime.GOARCH != "amd64" || !strings.Contains(models.InstructionSets(), "avx512") {
+	if runtime.GOARCH != "amd64" || !strings.Contains(session.InstructionSets(), "avx512") {
 		return // TestOneRowKernels itself did it, and TestProcessors says so
 	}
 	if _, err := exec.LookPath(emulator); err != nil {
@@ -53,7 +53,7 @@ func TestOneRowKernelsOnAVX2(t *testing.T) {
 // TestProcessors says on which kinds of processor the tests of this machine hold the same bits, and on which they were not run.
 // `make test` prints it.
 func TestProcessors(t *testing.T) {
-	sets := models.InstructionSets()
+	sets := session.InstructionSets()
 	_, missing := exec.LookPath(emulator)
 	say := func(kind string, here, emulated bool) {
 		switch {

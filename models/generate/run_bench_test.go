@@ -7,11 +7,12 @@ import (
 
 	"textmill/models"
 	"textmill/models/internal/onnx"
+	"textmill/models/session"
 )
 
 // BenchmarkRun measures single runs of the graphs: a decode of so many rows, a part of a prompt of so many tokens.
 func BenchmarkRun(b *testing.B) {
-	o, err := models.SessionOptions{}.WithDefaults()
+	o, err := session.Options{}.WithDefaults()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -23,7 +24,7 @@ func BenchmarkRun(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		run, err := openSlotted(spec, Options{SessionOptions: o})
+		run, err := openSlotted(spec, Options{Session: o})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"textmill/models"
 	"textmill/models/internal/onnx"
+	"textmill/models/session"
 )
 
 // A runner computes logits for tokens that follow what its slots hold.
@@ -25,7 +26,7 @@ type runner interface {
 	// reserve gives the slots room for so many tokens each. What they held is lost.
 	reserve(slots, length int) error
 	// fill has runs of prefill filled up to a Shape; false means that this graph's cannot be.
-	fill(s models.Shape) bool
+	fill(s session.Shape) bool
 	// same tells whether two slots hold the same bits for a range of tokens.
 	same(a, b, from, to int) bool
 	close() error
@@ -42,7 +43,7 @@ type row struct {
 // slotted runs graphs of textmill's own layout, which package checkpoint specifies.
 type slotted struct {
 	d       *models.Decoder
-	prompts models.Shape // of runs of prefill
+	prompts session.Shape // of runs of prefill
 	session *onnx.Session
 	cache   *cache
 	views   map[[2]int][]ort.Value // of the cache, by first slot and number of slots
@@ -53,7 +54,7 @@ type slotted struct {
 
 func openSlotted(spec *models.Spec, o Options) (_ *slotted, err error) {
 	d := spec.Decoder
-	s := &slotted{d: d, prompts: models.Any}
+	s := &slotted{d: d, prompts: session.Any}
 	inputs, outputs := []string{"input_ids", "seqlens_k", "total_sequence_length", "logits_positions"}, []string{"logits"}
 	for i := range d.Layers {
 		for _, part := range []string{"key", "value"} {
@@ -62,7 +63,7 @@ func openSlotted(spec *models.Spec, o Options) (_ *slotted, err error) {
 		}
 	}
 	err = onnx.HugePages(func() (err error) {
-		s.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Threads, Spin: o.Threads > 1})
+		s.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Session.Threads, Spin: o.Session.Threads > 1})
 		return err
 	})
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *slotted) free() (err error) {
 	return err
 }
 
-func (s *slotted) fill(shape models.Shape) bool {
+func (s *slotted) fill(shape session.Shape) bool {
 	s.prompts = shape
 	return true
 }

@@ -15,12 +15,13 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
+	"textmill/models/embed"
 	"textmill/tokenize"
 )
 
 // embedder runs one padded batch. Calls may overlap, up to Workers of them.
 type embedder interface {
-	Embed(ctx context.Context, rows []models.Row) ([]models.Vector, error)
+	Embed(ctx context.Context, rows []embed.Row) ([]embed.Vector, error)
 	Workers() int
 	BatchTokens() int
 }

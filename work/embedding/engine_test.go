@@ -13,6 +13,8 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
+	"textmill/models/embed"
+	"textmill/models/session"
 	"textmill/naming"
 	"textmill/tokenize"
 	"textmill/work/rows"
@@ -43,12 +45,12 @@ func (words) NumSpecial() int { return 2 }
 
 // flaky embeds a row as its length, and fails as its func says.
 type flaky struct {
-	fail func(rows []models.Row) error
-	nan  func(models.Row) bool
+	fail func(rows []embed.Row) error
+	nan  func(embed.Row) bool
 	hang bool
 }
 
-func (f *flaky) Embed(ctx context.Context, rows []models.Row) ([]models.Vector, error) {
+func (f *flaky) Embed(ctx context.Context, rows []embed.Row) ([]embed.Vector, error) {
 	if f.hang {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -58,10 +60,10 @@ func (f *flaky) Embed(ctx context.Context, rows []models.Row) ([]models.Vector, 
 			return nil, err
 		}
 	}
-	out := make([]models.Vector, len(rows))
+	out := make([]embed.Vector, len(rows))
 	for i, r := range rows {
 		if f.nan == nil || !f.nan(r) {
-			out[i] = models.Vector{float32(len(r.IDs)), 0}
+			out[i] = embed.Vector{float32(len(r.IDs)), 0}
 		}
 	}
 	return out, nil
@@ -105,7 +107,7 @@ func embedWith(t *testing.T, tok Tokenizer, f *flaky, timeout time.Duration, par
 }
 
 func TestOneBadRecordIsOneErrorRow(t *testing.T) {
-	poisoned := func(rows []models.Row) bool {
+	poisoned := func(rows []embed.Row) bool {
 		for _, r := range rows {
 			if len(r.IDs) == 5 {
 				return true
@@ -118,19 +120,19 @@ func TestOneBadRecordIsOneErrorRow(t *testing.T) {
 		timeout  time.Duration
 		want     string
 	}{
-		"out of memory": {&flaky{fail: func(rows []models.Row) error {
+		"out of memory": {&flaky{fail: func(rows []embed.Row) error {
 			if poisoned(rows) {
-				return fmt.Errorf("run: %w", models.ErrOutOfMemory)
+				return fmt.Errorf("run: %w", session.ErrOutOfMemory)
 			}
 			return nil
 		}}, 0, "out_of_memory: "},
-		"model failed": {&flaky{fail: func(rows []models.Row) error {
+		"model failed": {&flaky{fail: func(rows []embed.Row) error {
 			if poisoned(rows) {
 				return errors.New("shape")
 			}
 			return nil
 		}}, 0, "model_failed: "},
-		"nan": {&flaky{nan: func(r models.Row) bool { return len(r.IDs) == 5 }}, 0, "nan: "},
+		"nan": {&flaky{nan: func(r embed.Row) bool { return len(r.IDs) == 5 }}, 0, "nan: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			texts := []string{"a", "a b", "a b c", "a b c d", "", "x y"}
@@ -187,7 +189,7 @@ func TestHangingRunIsATimeout(t *testing.T) {
 func TestRunThatWasStoppedOnceIsNoTimeout(t *testing.T) {
 	var mu sync.Mutex
 	stopped := map[int]bool{}
-	f := &flaky{fail: func(rows []models.Row) error {
+	f := &flaky{fail: func(rows []embed.Row) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if n := len(rows); !stopped[n] {
@@ -278,7 +280,7 @@ func TestChunksHoldTheirOwnText(t *testing.T) {
 	if blank := embedAll(t, &flaky{}, 0, `{"chunk_size":3}`, "  ")[0]; len(blank) != 1 || blank[0].Text.V != "" || blank[0].Error != "" {
 		t.Errorf("a text without tokens gives %+v", blank)
 	}
-	if failed := embedAll(t, &flaky{nan: func(r models.Row) bool { return r.IDs[1] == 1002 }}, 0, `{"chunk_size":3}`, text)[0]; len(failed) != 1 || failed[0].Text.V != text {
+	if failed := embedAll(t, &flaky{nan: func(r embed.Row) bool { return r.IDs[1] == 1002 }}, 0, `{"chunk_size":3}`, text)[0]; len(failed) != 1 || failed[0].Text.V != text {
 		t.Errorf("the one row of a document that failed is %+v", failed)
 	}
 	whole := embedAll(t, &flaky{}, 0, `{}`, text)[0][0]

@@ -4,17 +4,18 @@ import (
 	"strings"
 
 	"textmill/jobs"
-	"textmill/models"
+	"textmill/models/embed"
+	"textmill/models/vector"
 	"textmill/tokenize"
 )
 
 // An Input is a record as the model takes it.
 type Input struct {
 	Text    string // prompt and text, as they are tokenized
-	Row     models.Row
+	Row     embed.Row
 	Spans   []tokenize.Span // of each token, in characters of Text; [0,0] for special tokens
 	Dropped int             // tokens of the text that were cut off
-	Vector  models.VectorParams
+	Vector  vector.Params
 }
 
 // Input prepares a record of one row, and does not run it.
@@ -38,7 +39,7 @@ func (e *Engine) Input(r jobs.Record, p *Plan) (Input, *jobs.RecordError) {
 	if e.opts.Spec.Lowercase {
 		in.Text = strings.ToLower(in.Text)
 	}
-	in.Row = models.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
+	in.Row = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
 	spans := s.spans[:len(it.ids)-e.tok.NumSpecial()]
 	if p.truncate == truncateLeft {
 		spans = s.spans[it.dropped:]

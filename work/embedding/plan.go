@@ -11,6 +11,7 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/models"
+	"textmill/models/vector"
 	"textmill/work/rows"
 )
 
@@ -30,7 +31,7 @@ type Plan struct {
 	prompt                  string
 	skip                    int // tokens at the front that pooling leaves out
 	pooling                 string
-	vector                  models.VectorParams
+	vector                  vector.Params
 	truncate                string
 	maxLength               int
 	chunkSize, chunkOverlap int
@@ -45,13 +46,13 @@ func (p *Plan) vectors(spec *models.Spec) export.Vectors {
 		return export.Vectors{}
 	}
 	return export.Vectors{
-		Precision: cmp.Or(p.vector.Precision, models.Float32), Dim: cmp.Or(p.vector.Dimensions, spec.Dim), PerToken: p.pooling == poolingNone,
+		Precision: cmp.Or(p.vector.Precision, vector.Float32), Dim: cmp.Or(p.vector.Dimensions, spec.Dim), PerToken: p.pooling == poolingNone,
 	}
 }
 
 // Check says what vectors params ask of a model, or why it has none such, to those who do not run it.
 func Check(p jobs.EmbedParams, spec *models.Spec) (export.Vectors, error) {
-	plan := &Plan{pooling: spec.Pooling, maxLength: spec.MaxLength, vector: models.VectorParams{Precision: p.Precision}}
+	plan := &Plan{pooling: spec.Pooling, maxLength: spec.MaxLength, vector: vector.Params{Precision: p.Precision}}
 	if err := plan.apply(p, spec, 0); err != nil {
 		return export.Vectors{}, err
 	}
@@ -91,7 +92,7 @@ func (e *Engine) Resolve(p jobs.EmbedParams, o rows.Origin) *Plan {
 		pooling:   spec.Pooling,
 		truncate:  p.Truncate,
 		maxLength: spec.MaxLength,
-		vector:    models.VectorParams{Normalize: spec.Normalize, Precision: p.Precision},
+		vector:    vector.Params{Normalize: spec.Normalize, Precision: p.Precision},
 		storeText: p.StoreText,
 		storeIDs:  p.StoreTokenIDs,
 		about:     o,

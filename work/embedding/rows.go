@@ -5,7 +5,8 @@ import (
 
 	"textmill/export"
 	"textmill/jobs"
-	"textmill/models"
+	"textmill/models/embed"
+	"textmill/models/vector"
 	"textmill/work/rows"
 )
 
@@ -21,12 +22,12 @@ func (e *Engine) errorRow(r *record, err *jobs.RecordError) export.Row {
 }
 
 // row is what the table says of an item that ran.
-func (e *Engine) row(it *item, v models.Vector) (export.Row, error) {
+func (e *Engine) row(it *item, v embed.Vector) (export.Row, error) {
 	plan, row := it.rec.task.Plan, e.baseRow(it.rec)
 	if plan.pooling == poolingNone {
 		row.Embedding, row.Dim = v, export.Some(int32(e.opts.Spec.Dim))
 	} else {
-		f, err := models.Finish(v, plan.vector)
+		f, err := vector.Finish(v, plan.vector)
 		if err != nil {
 			return row, fmt.Errorf("finish vector: %w", err)
 		}

@@ -8,7 +8,8 @@ import (
 	"textmill/crash"
 	"textmill/export"
 	"textmill/jobs"
-	"textmill/models"
+	"textmill/models/embed"
+	"textmill/models/session"
 )
 
 func (e *Engine) runLoop() {
@@ -61,18 +62,18 @@ func (e *Engine) runSplit(batch []*item) {
 	}
 }
 
-func (e *Engine) run(batch []*item) ([]models.Vector, error) {
+func (e *Engine) run(batch []*item) ([]embed.Vector, error) {
 	ctx := e.running
 	if e.opts.RunTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, e.opts.RunTimeout)
 		defer cancel()
 	}
-	rows := make([]models.Row, len(batch))
+	rows := make([]embed.Row, len(batch))
 	var tokens, longest int
 	for i, it := range batch {
 		p := it.rec.task.Plan
-		rows[i] = models.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
+		rows[i] = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
 		crash.Run(it.ids)
 		tokens += len(it.ids)
 		longest = max(longest, len(it.ids))
@@ -93,7 +94,7 @@ func (e *Engine) run(batch []*item) ([]models.Vector, error) {
 func runFailure(err error) *jobs.RecordError {
 	class := jobs.ModelFailed
 	switch {
-	case errors.Is(err, models.ErrOutOfMemory):
+	case errors.Is(err, session.ErrOutOfMemory):
 		class = jobs.OutOfMemory
 	case errors.Is(err, context.DeadlineExceeded):
 		class = jobs.Timeout
@@ -103,7 +104,7 @@ func runFailure(err error) *jobs.RecordError {
 
 // finish makes the row of an item from its vector; no vector means that the
 // model gave numbers that are none.
-func (e *Engine) finish(it *item, v models.Vector) {
+func (e *Engine) finish(it *item, v embed.Vector) {
 	if v == nil {
 		e.settle(it, e.errorRow(it.rec, &jobs.RecordError{Class: jobs.NaN, Message: "the model gave NaN or infinity for this text"}))
 		return

@@ -14,6 +14,7 @@ import (
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/generate"
+	"textmill/models/session"
 	"textmill/tokenize"
 	"textmill/tokenize/chat"
 	"textmill/work/rows"
@@ -204,7 +205,7 @@ func failureOf(err error) *jobs.RecordError {
 		class string
 	}{
 		{generate.ErrTooLong, jobs.TooLong}, {generate.ErrNoRoom, jobs.NoRoom}, {generate.ErrPrompt, jobs.InvalidRecord},
-		{generate.ErrNaN, jobs.NaN}, {models.ErrOutOfMemory, jobs.OutOfMemory}, {context.DeadlineExceeded, jobs.Timeout},
+		{generate.ErrNaN, jobs.NaN}, {session.ErrOutOfMemory, jobs.OutOfMemory}, {context.DeadlineExceeded, jobs.Timeout},
 	} {
 		if errors.Is(err, c.is) {
 			class = c.class

@@ -8,6 +8,7 @@ import (
 	"textmill/config"
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/embed"
 	"textmill/models/fetch"
 	"textmill/open"
 	"textmill/places"
@@ -131,7 +132,7 @@ func openEmbedding(t *testing.T, cfg config.Config, spec *models.Spec) trace.Emb
 	t.Helper()
 	o := open.Session(cfg, spec.Name)
 	o.BatchTokens = 1024
-	embedder, err := models.OpenEmbedder(t.Context(), spec, o)
+	embedder, err := embed.Open(t.Context(), spec, o)
 	if err != nil {
 		t.Fatal(err)
 	}

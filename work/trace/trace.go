@@ -7,7 +7,9 @@ import (
 
 	"textmill/jobs"
 	"textmill/models"
+	"textmill/models/embed"
 	"textmill/models/generate"
+	"textmill/models/vector"
 	"textmill/tokenize"
 	"textmill/work/embedding"
 	"textmill/work/generation"
@@ -22,7 +24,7 @@ type Options struct {
 
 // embedder runs one padded batch.
 type embedder interface {
-	Embed(ctx context.Context, rows []models.Row) ([]models.Vector, error)
+	Embed(ctx context.Context, rows []embed.Row) ([]embed.Vector, error)
 	Device() string
 }
 
@@ -61,7 +63,7 @@ func (m Embedding) Trace(ctx context.Context, r jobs.Record, raw []byte, o Optio
 
 // vectors runs the model once, for the tokens' vectors and for the text's.
 func (t *tracer) vectors(ctx context.Context, m Embedding, in embedding.Input) error {
-	var batch []models.Row
+	var batch []embed.Row
 	if !m.Spec.PooledInGraph {
 		each := in.Row
 		each.Pooling, each.Skip = models.PoolNone, 0
@@ -87,7 +89,7 @@ func (t *tracer) vectors(ctx context.Context, m Embedding, in embedding.Input) e
 			}
 			continue
 		}
-		f, err := models.Finish(v, in.Vector)
+		f, err := vector.Finish(v, in.Vector)
 		if err != nil {
 			return &jobs.RecordError{Class: jobs.InvalidParam, Message: err.Error()}
 		}

@@ -12,8 +12,8 @@ import (
 
 	"textmill/internal/golden"
 	"textmill/jobs"
-	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/embed"
 	"textmill/work/trace"
 )
 
@@ -78,7 +78,7 @@ func compareVector(t *testing.T, got map[string][]event, m trace.Embedding) {
 	if v.Pooling != "mean" || !v.Normalize || len(got["hidden"]) != 7 || v.vector.Shape[0] != 384 {
 		t.Fatalf("%+v over %d tokens", v, len(got["hidden"]))
 	}
-	own, err := m.Embedder.Embed(t.Context(), []models.Row{{IDs: []int32{101, 19204, 17629, 2015, 2024, 4569, 102}}})
+	own, err := m.Embedder.Embed(t.Context(), []embed.Row{{IDs: []int32{101, 19204, 17629, 2015, 2024, 4569, 102}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"math"
 
 	"textmill/models/internal/graph"
-	"textmill/models/internal/onnx"
+	"textmill/models/internal/half"
 )
 
 // bits is the size of an element, 0 for types that no table is made of.
@@ -85,7 +85,7 @@ func (v *values) floats(dst []float32, at int64) error {
 	}
 	switch v.Type {
 	case graph.Float16:
-		onnx.Widen(dst, b)
+		half.Widen(dst, b)
 	case graph.BFloat16:
 		for i := range dst {
 			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)

@@ -7,13 +7,15 @@ import (
 	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/embed"
 	"textmill/models/fetch"
+	"textmill/models/session"
 	"textmill/naming"
 	"textmill/places"
 )
 
 // vectorsFile holds the vectors that sentence-transformers makes of the same weights.
-const vectorsFile = "../../../testdata/golden.jsonl.gz"
+const vectorsFile = "../../../embed/testdata/golden.jsonl.gz"
 
 type embedded struct {
 	ID        string    `json:"id"`
@@ -49,7 +51,7 @@ func TestMiniLMEmbedsAsInSentenceTransformers(t *testing.T) {
 			if err := spec.Verify(t.Context()); err != nil {
 				t.Error(err)
 			}
-			e, err := models.OpenEmbedder(t.Context(), spec, models.SessionOptions{Home: home, BatchTokens: 1024})
+			e, err := embed.Open(t.Context(), spec, session.Options{Home: home, BatchTokens: 1024})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +59,7 @@ func TestMiniLMEmbedsAsInSentenceTransformers(t *testing.T) {
 			lines, worst := golden.Values[embedded](t, vectorsFile), 1.0
 			for at := 0; at < len(lines); at += 16 {
 				batch := lines[at:min(at+16, len(lines))]
-				rows := make([]models.Row, len(batch))
+				rows := make([]embed.Row, len(batch))
 				for i := range batch {
 					rows[i].IDs = batch[i].IDs
 				}

@@ -1,4 +1,4 @@
-package models
+package embed
 
 import (
 	"cmp"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"textmill/models"
 )
 
 // ragged cuts the golden texts, length-sorted, into batches of that padded size, and counts their tokens.
@@ -55,27 +56,15 @@ func BenchmarkEmbed(b *testing.B) {
 
 // BenchmarkPool pools 1,024 token vectors of 384 dimensions: it should stay far below a run's time.
 func BenchmarkPool(b *testing.B) {
-	spec := &Spec{Dim: 384, Pooling: PoolMean, PaddingSide: "right", output: output{rank: 3}}
+	spec := &models.Spec{Dim: 384, Pooling: models.PoolMean, PaddingSide: "right", Output: models.Output{Rank: 3}}
 	rows := sampleRows(1024, 32)
 	out := make([]float32, 1024*384)
-	for _, pooling := range []string{PoolMean, PoolMax, PoolCLS} {
+	for _, pooling := range []string{models.PoolMean, models.PoolMax, models.PoolCLS} {
 		b.Run(pooling, func(b *testing.B) {
 			spec.Pooling = pooling
 			for b.Loop() {
 				pool(rows, out, 32, spec)
 			}
 		})
-	}
-}
-
-func BenchmarkFinish(b *testing.B) {
-	v := make([]float32, 384)
-	for i := range v {
-		v[i] = float32(i%17) - 8
-	}
-	for b.Loop() {
-		if _, err := Finish(v, VectorParams{Normalize: true}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -1,4 +1,5 @@
-package models
+// Package tiny writes small models of a real kind for the tests of those who open and run them.
+package tiny
 
 import (
 	"encoding/binary"
@@ -10,18 +11,18 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A tiny describes an ONNX model that looks token IDs up in a table of 10 rows and 4 columns, whose row i is [i, -i, i², 1].
+// A Model is an ONNX model that looks token IDs up in a table of 10 rows and 4 columns, whose row i is [i, -i, i², 1].
 // Row 9 is not a number. The model is real: ONNX Runtime runs it.
-type tiny struct {
-	positions bool   // adds position_ids·100 to every value, by a table of 8 positions
-	types     bool   // has an input token_type_ids (which changes nothing)
-	pooled    bool   // gives the mean over all positions, padding included, in rank 2 only
-	quantize  bool   // has a DynamicQuantizeLinear beside the path
-	ranged    bool   // rounds all values to 8 bits by the range of the whole run
-	external  string // keeps the table in this file
-	extra     string // has another input
-	half      bool   // gives float16
-	output    string
+type Model struct {
+	Positions bool   // adds position_ids·100 to every value, by a table of 8 positions
+	Types     bool   // has an input token_type_ids (which changes nothing)
+	Pooled    bool   // gives the mean over all positions, padding included, in rank 2 only
+	Quantize  bool   // has a DynamicQuantizeLinear beside the path
+	Ranged    bool   // rounds all values to 8 bits by the range of the whole run
+	External  string // keeps the table in this file
+	Extra     string // has another input
+	Half      bool   // gives float16
+	Output    string
 }
 
 func message(fields ...[]byte) (m []byte) {
@@ -88,31 +89,31 @@ func tinyTable() []float32 {
 	return append(t, nan, nan, nan, nan)
 }
 
-// onnx encodes the model, and writes its table beside it when that is external.
-func (m tiny) onnx(t *testing.T, dir string) []byte {
+// ONNX encodes the model, and writes its table beside it when that is external.
+func (m Model) ONNX(t testing.TB, dir string) []byte {
 	t.Helper()
 	table := message(intField(1, 10), intField(1, 4), intField(2, 1), textField(8, "table"))
-	if m.external == "" {
+	if m.External == "" {
 		table = append(table, bytesField(9, floats(tinyTable()))...)
 	} else {
-		writeFile(t, filepath.Join(dir, m.external), floats(tinyTable()))
-		table = append(table, bytesField(13, message(textField(1, "location"), textField(2, m.external)))...)
+		WriteFile(t, filepath.Join(dir, m.External), floats(tinyTable()))
+		table = append(table, bytesField(13, message(textField(1, "location"), textField(2, m.External)))...)
 		table = append(table, intField(14, 1)...)
 	}
-	output := m.output
+	output := m.Output
 	if output == "" {
 		output = "last_hidden_state"
 	}
 	tokens := output
-	if m.positions || m.pooled || m.half || m.ranged {
+	if m.Positions || m.Pooled || m.Half || m.Ranged {
 		tokens = "tokens"
 	}
 	g := message(node("Gather", []string{"table", "input_ids"}, []string{tokens}), bytesField(5, table),
 		valueInfo(11, "input_ids", 7, "batch", "sequence"), valueInfo(11, "attention_mask", 7, "batch", "sequence"))
-	if m.types {
+	if m.Types {
 		g = append(g, valueInfo(11, "token_type_ids", 7, "batch", "sequence")...)
 	}
-	if m.positions {
+	if m.Positions {
 		var places []float32
 		for p := range 8 {
 			places = append(places, float32(p)*100, float32(p)*100, float32(p)*100, float32(p)*100)
@@ -122,35 +123,36 @@ func (m tiny) onnx(t *testing.T, dir string) []byte {
 		g = append(g, node("Gather", []string{"places", "position_ids"}, []string{"place"})...)
 		g = append(g, node("Add", []string{"tokens", "place"}, []string{output})...)
 	}
-	if m.half {
+	if m.Half {
 		to := message(textField(1, "to"), intField(3, 10), intField(20, 2))
 		g = append(g, node("Cast", []string{"tokens"}, []string{output}, to)...)
 	}
-	if m.ranged {
+	if m.Ranged {
 		g = append(g, node("DynamicQuantizeLinear", []string{"tokens"}, []string{"q8", "step", "middle"})...)
 		g = append(g, node("DequantizeLinear", []string{"q8", "step", "middle"}, []string{output})...)
 	}
-	if m.pooled {
+	if m.Pooled {
 		axes := message(textField(1, "axes"), intField(8, 1), intField(20, 7))
 		keep := message(textField(1, "keepdims"), intField(3, 0), intField(20, 2))
 		g = append(g, node("ReduceMean", []string{"tokens"}, []string{output}, axes, keep)...)
 		g = append(g, valueInfo(12, output, 1, "batch", 4)...)
-	} else if m.half {
+	} else if m.Half {
 		g = append(g, valueInfo(12, output, 10, "batch", "sequence", 4)...)
 	} else {
 		g = append(g, valueInfo(12, output, 1, "batch", "sequence", 4)...)
 	}
-	if m.quantize {
+	if m.Quantize {
 		g = append(g, node("DynamicQuantizeLinear", []string{"table"}, []string{"q", "scale", "zero"})...)
 	}
-	if m.extra != "" {
-		g = append(g, valueInfo(11, m.extra, 7, "batch")...)
+	if m.Extra != "" {
+		g = append(g, valueInfo(11, m.Extra, 7, "batch")...)
 	}
 	g = append(g, textField(2, "tiny")...)
 	return message(intField(1, 8), bytesField(7, g), bytesField(8, intField(2, 13)))
 }
 
-func writeFile(t *testing.T, path string, data []byte) {
+// WriteFile writes a file and the folders above it.
+func WriteFile(t testing.TB, path string, data []byte) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -160,14 +162,14 @@ func writeFile(t *testing.T, path string, data []byte) {
 	}
 }
 
-// files are a bundle's small files, by name, as text.
-type files map[string]string
+// Files are a bundle's small files, by name, as text.
+type Files map[string]string
 
-// tinyBundle writes a bundle around m; change replaces files of the usual ones, "" removes one.
-func tinyBundle(t *testing.T, m tiny, change files) string {
+// Bundle writes a bundle around m; change replaces files of the usual ones, "" removes one.
+func Bundle(t testing.TB, m Model, change Files) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "tiny")
-	all := files{
+	all := Files{
 		"config.json":                       `{"architectures":["BertModel"],"model_type":"bert","hidden_size":4,"max_position_embeddings":8,"pad_token_id":5}`,
 		"tokenizer.json":                    `{"added_tokens":[{"id":5,"content":"[PAD]"}],"truncation":null,"padding":null,"model":{"type":"WordPiece","vocab":{"a":1}}}`,
 		"tokenizer_config.json":             `{"pad_token":"[PAD]","model_max_length":8}`,
@@ -179,10 +181,10 @@ func tinyBundle(t *testing.T, m tiny, change files) string {
 	for name, text := range change {
 		all[name] = text
 	}
-	writeFile(t, filepath.Join(dir, "onnx", "model.onnx"), m.onnx(t, filepath.Join(dir, "onnx")))
+	WriteFile(t, filepath.Join(dir, "onnx", "model.onnx"), m.ONNX(t, filepath.Join(dir, "onnx")))
 	for name, text := range all {
 		if text != "" {
-			writeFile(t, filepath.Join(dir, filepath.FromSlash(name)), []byte(text))
+			WriteFile(t, filepath.Join(dir, filepath.FromSlash(name)), []byte(text))
 		}
 	}
 	return dir

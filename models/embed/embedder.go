@@ -1,31 +1,24 @@
-package models
+// Package embed turns token IDs into vectors with an embedding model, many texts in a run.
+package embed
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 
+	"textmill/models"
 	"textmill/models/internal/onnx"
 	"textmill/models/internal/signals"
+	"textmill/models/session"
 	"textmill/naming"
 )
 
-// SessionOptions say what a session runs on. The zero value runs on the processor with all threads that Go may use.
-type SessionOptions struct {
-	// Home is where textmill keeps things, "" for places.Home().
-	Home string
-	// Library is libonnxruntime; "" for the one under Home.
-	Library string
-	// Device is cpu, cuda:N or auto ("" is cpu). auto takes CUDA where its provider loads, else the processor.
-	Device string
-	// Threads is how many threads compute, 0 for GOMAXPROCS, which follows the cgroup's limit.
-	Threads int
-	// BatchTokens is the padded size that callers should aim batches at; 0 has it learned.
-	BatchTokens int
-	Log         *slog.Logger
+// tuning is how a session uses the processor.
+type tuning struct {
+	intra   int // threads of one run
+	workers int // runs at a time
 }
 
 // A Row is one text as the model takes it, special tokens included.
@@ -33,23 +26,23 @@ type Row struct {
 	IDs     []int32
 	TypeIDs []int32 // nil: zeros
 	Pooling string  // "": the model's own
-	// Skip is how many tokens at the front pooling leaves out (see Spec.PoolPrompt).
+	// Skip is how many tokens at the front pooling leaves out (see models.Spec.PoolPrompt).
 	Skip int
 }
 
-// A Vector has Spec.Dim values, or len(IDs)·Dim for pooling "none", token after token. It is not normalized.
+// A Vector has models.Spec.Dim values, or len(IDs)·Dim for pooling "none", token after token. It is not normalized.
 type Vector = []float32
 
 // An Embedder turns rows into vectors with one loaded model.
 type Embedder struct {
-	spec    *Spec
+	spec    *models.Spec
 	session *onnx.Session
 	slots   chan *slot
 	tuning  tuning
 	device  string
 	threads int
 	budget  int
-	company Company
+	company session.Company
 	notes   []string
 }
 
@@ -59,11 +52,11 @@ var ErrRow = errors.New("cannot embed the row")
 // ErrNaN is the class of rows whose vector holds a value that is no number. Embed marks them with a nil Vector.
 var ErrNaN = errors.New("the model made a value that is not a number")
 
-// OpenEmbedder checks the bundle's files against their recorded hashes, loads the model, finds out what company
+// Open checks the bundle's files against their recorded hashes, loads the model, finds out what company
 // does to vectors and learns the batch size; both are remembered.
-func OpenEmbedder(ctx context.Context, spec *Spec, o SessionOptions) (*Embedder, error) {
+func Open(ctx context.Context, spec *models.Spec, o session.Options) (*Embedder, error) {
 	if spec.Task != naming.TaskEmbed {
-		return nil, fmt.Errorf("%w: %s was made to %s, not to embed", ErrBundle, spec.Name, spec.Task)
+		return nil, fmt.Errorf("%w: %s was made to %s, not to embed", models.ErrBundle, spec.Name, spec.Task)
 	}
 	if err := spec.Verify(ctx); err != nil {
 		return nil, err
@@ -88,7 +81,7 @@ func OpenEmbedder(ctx context.Context, spec *Spec, o SessionOptions) (*Embedder,
 	return e, nil
 }
 
-func (e *Embedder) open(o SessionOptions) error {
+func (e *Embedder) open(o session.Options) error {
 	device, explicit, err := parseDevice(o.Device)
 	if err != nil {
 		return err
@@ -161,13 +154,13 @@ func (e *Embedder) Workers() int { return e.tuning.workers }
 // BatchTokens is the padded size, rows times the longest, that runs fastest here.
 func (e *Embedder) BatchTokens() int { return e.budget }
 
-// Company is what other texts of a batch do to a text's bits here.
-func (e *Embedder) Company() Company { return e.company }
+// session.Company is what other texts of a batch do to a text's bits here.
+func (e *Embedder) Company() session.Company { return e.company }
 
 // Device is cpu or cuda:N.
 func (e *Embedder) Device() string { return e.device }
 
-// Notes are things worth knowing about this session, beside those of the Spec.
+// Notes are things worth knowing about this session, beside those of the models.Spec.
 func (e *Embedder) Notes() []string { return e.notes }
 
 // Close waits for running calls and frees the session. Embed must not be called after it.
@@ -222,4 +215,17 @@ func (e *Embedder) check(rows []Row) error {
 		}
 	}
 	return nil
+}
+
+// openSession loads the graph. device is "" for the processor, else the number of a CUDA device.
+func openSession(spec *models.Spec, t tuning, device string) (*onnx.Session, error) {
+	var inputs []string
+	for _, in := range spec.Feeds {
+		inputs = append(inputs, in.Name)
+	}
+	s, err := onnx.Open(spec.GraphPath(), inputs, []string{spec.Output.Name}, onnx.Options{Threads: t.intra, CUDA: device})
+	if err != nil {
+		return nil, fmt.Errorf("%w: load %s: %w", models.ErrBundle, spec.GraphPath(), err)
+	}
+	return s, nil
 }

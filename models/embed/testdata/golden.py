@@ -1,6 +1,6 @@
 """Embeds the texts of golden.jsonl.gz with sentence-transformers, and writes the file anew.
 
-    python models/testdata/golden.py CHECKPOINTS     (needs torch 2.15, transformers 5.24 and sentence-transformers 6.2)
+    python models/embed/testdata/golden.py CHECKPOINTS     (needs torch 2.15, transformers 5.24 and sentence-transformers 6.2)
 
 CHECKPOINTS is the folder in which `textmill setup` keeps all-MiniLM-L6-v2 as Hugging Face has it. Ids and texts are taken as they are.
 input_ids end at the model's 256 tokens, n_tokens_full counts what there would be, and vectors are normalized.

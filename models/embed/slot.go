@@ -1,4 +1,4 @@
-package models
+package embed
 
 import (
 	"context"
@@ -7,7 +7,8 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
-	"textmill/models/internal/graph"
+	"textmill/models"
+	"textmill/models/internal/half"
 	"textmill/models/internal/onnx"
 )
 
@@ -21,8 +22,8 @@ type slot struct {
 // embed pads rows into one batch, runs it and pools.
 func (s *slot) embed(ctx context.Context, e *Embedder, rows []Row) ([]Vector, error) {
 	run, width := e.fit(rows)
-	for _, in := range e.spec.output.inputs {
-		s.fill(in.role, run, width, e.spec)
+	for _, in := range e.spec.Feeds {
+		s.fill(in.Role, run, width, e.spec)
 	}
 	if err := s.run(ctx, e, len(run), width); err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func (s *slot) embed(ctx context.Context, e *Embedder, rows []Row) ([]Vector, er
 }
 
 // fill writes one input of the batch: real tokens at the padding's other side, the pad value elsewhere.
-func (s *slot) fill(r role, rows []Row, width int, spec *Spec) {
+func (s *slot) fill(r models.Role, rows []Row, width int, spec *models.Spec) {
 	buf := slices.Grow(s.inputs[r][:0], len(rows)*width)[:len(rows)*width]
 	s.inputs[r] = buf
 	for i, row := range rows {
@@ -40,7 +41,7 @@ func (s *slot) fill(r role, rows []Row, width int, spec *Spec) {
 		clear(line)
 		real := line[at : at+len(row.IDs)]
 		switch r {
-		case roleIDs:
+		case models.RoleIDs:
 			for j := range line[:at] {
 				line[j] = int64(spec.PadID)
 			}
@@ -50,15 +51,15 @@ func (s *slot) fill(r role, rows []Row, width int, spec *Spec) {
 			for j, id := range row.IDs {
 				real[j] = int64(id)
 			}
-		case roleMask:
+		case models.RoleMask:
 			for j := range real {
 				real[j] = 1
 			}
-		case roleTypes:
+		case models.RoleTypes:
 			for j, t := range row.TypeIDs {
 				real[j] = int64(t)
 			}
-		case rolePositions:
+		case models.RolePositions:
 			for j := range real {
 				real[j] = int64(j)
 			}
@@ -67,7 +68,7 @@ func (s *slot) fill(r role, rows []Row, width int, spec *Spec) {
 }
 
 // offset is where a row's first token lies in its padded line.
-func offset(spec *Spec, width, n int) int {
+func offset(spec *models.Spec, width, n int) int {
 	if spec.PaddingSide == "left" {
 		return width - n
 	}
@@ -77,8 +78,8 @@ func offset(spec *Spec, width, n int) int {
 func (s *slot) run(ctx context.Context, e *Embedder, rows, width int) (err error) {
 	var inputs []ort.Value
 	defer func() { err = errors.Join(err, onnx.Destroy(inputs...)) }()
-	for _, in := range e.spec.output.inputs {
-		t, err := ort.NewTensor(ort.NewShape(int64(rows), int64(width)), s.inputs[in.role])
+	for _, in := range e.spec.Feeds {
+		t, err := ort.NewTensor(ort.NewShape(int64(rows), int64(width)), s.inputs[in.Role])
 		if err != nil {
 			return err
 		}
@@ -93,21 +94,21 @@ func (s *slot) run(ctx context.Context, e *Embedder, rows, width int) (err error
 	if err := onnx.Run(ctx, e.session, inputs[:n:n], []ort.Value{out}); err != nil {
 		return err
 	}
-	if e.spec.output.typ == graph.Float16 {
-		onnx.Widen(s.out, s.half)
+	if e.spec.Output.Half {
+		half.Widen(s.out, s.half)
 	}
 	return nil
 }
 
 // output makes the tensor that the run writes into, over memory that is kept.
-func (s *slot) output(spec *Spec, rows, width int) (ort.Value, error) {
+func (s *slot) output(spec *models.Spec, rows, width int) (ort.Value, error) {
 	shape := ort.NewShape(int64(rows), int64(spec.Dim))
-	if spec.output.rank == 3 {
+	if spec.Output.Rank == 3 {
 		shape = ort.NewShape(int64(rows), int64(width), int64(spec.Dim))
 	}
 	n := int(shape.FlattenedSize())
 	s.out = slices.Grow(s.out[:0], n)[:n]
-	if spec.output.typ == graph.Float16 {
+	if spec.Output.Half {
 		s.half = slices.Grow(s.half[:0], 2*n)[:2*n]
 		return ort.NewCustomDataTensor(shape, s.half, ort.TensorElementDataTypeFloat16)
 	}

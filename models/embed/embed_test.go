@@ -1,25 +1,33 @@
-package models
+package embed
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"textmill/models"
 	"textmill/models/internal/learned"
+	"textmill/models/internal/tiny"
+	"textmill/models/session"
 	"textmill/places"
 )
 
-func openTiny(t *testing.T, m tiny, change files) *Embedder {
+func openTiny(t *testing.T, m tiny.Model, change tiny.Files) *Embedder {
 	t.Helper()
-	spec, err := OpenBundle(tinyBundle(t, m, change))
+	spec, err := models.OpenBundle(tiny.Bundle(t, m, change))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := OpenEmbedder(t.Context(), spec, SessionOptions{Home: testHome(t), BatchTokens: 256})
+	e, err := Open(t.Context(), spec, session.Options{Home: testHome(t), BatchTokens: 256})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +55,7 @@ func near(a, b []float32) bool {
 func TestPoolingSeesOnlyRealTokens(t *testing.T) {
 	for _, side := range []string{"right", "left"} {
 		t.Run(side, func(t *testing.T) {
-			e := openTiny(t, tiny{types: true}, files{"tokenizer_config.json": `{"pad_token":"[PAD]","padding_side":"` + side + `"}`})
+			e := openTiny(t, tiny.Model{Types: true}, tiny.Files{"tokenizer_config.json": `{"pad_token":"[PAD]","padding_side":"` + side + `"}`})
 			short := []int32{2, 4}
 			for _, c := range []struct {
 				name string
@@ -56,10 +64,10 @@ func TestPoolingSeesOnlyRealTokens(t *testing.T) {
 			}{
 				{"mean", Row{IDs: short}, []float32{3, -3, 10, 1}},
 				{"mean without the prompt", Row{IDs: short, Skip: 1}, []float32{4, -4, 16, 1}},
-				{"cls", Row{IDs: short, Pooling: PoolCLS}, []float32{2, -2, 4, 1}},
-				{"last", Row{IDs: short, Pooling: PoolLast, TypeIDs: []int32{0, 1}}, []float32{4, -4, 16, 1}},
-				{"max", Row{IDs: short, Pooling: PoolMax}, []float32{4, -2, 16, 1}},
-				{"none", Row{IDs: short, Pooling: PoolNone}, []float32{2, -2, 4, 1, 4, -4, 16, 1}},
+				{"cls", Row{IDs: short, Pooling: models.PoolCLS}, []float32{2, -2, 4, 1}},
+				{"last", Row{IDs: short, Pooling: models.PoolLast, TypeIDs: []int32{0, 1}}, []float32{4, -4, 16, 1}},
+				{"max", Row{IDs: short, Pooling: models.PoolMax}, []float32{4, -2, 16, 1}},
+				{"none", Row{IDs: short, Pooling: models.PoolNone}, []float32{2, -2, 4, 1, 4, -4, 16, 1}},
 			} {
 				got := embed(t, e, Row{IDs: []int32{8, 8, 8, 8, 8}}, c.row)
 				if !near(got[1], c.want) {
@@ -72,7 +80,7 @@ func TestPoolingSeesOnlyRealTokens(t *testing.T) {
 
 func TestPositionsCountFromTheFirstRealToken(t *testing.T) {
 	for _, side := range []string{"right", "left"} {
-		e := openTiny(t, tiny{positions: true}, files{"tokenizer_config.json": `{"pad_token":"[PAD]","padding_side":"` + side + `"}`})
+		e := openTiny(t, tiny.Model{Positions: true}, tiny.Files{"tokenizer_config.json": `{"pad_token":"[PAD]","padding_side":"` + side + `"}`})
 		got := embed(t, e, Row{IDs: []int32{8, 8, 8}}, Row{IDs: []int32{2, 4}})
 		if want := []float32{53, 47, 60, 51}; !near(got[1], want) {
 			t.Errorf("padding %s: %v, want %v", side, got[1], want)
@@ -81,7 +89,7 @@ func TestPositionsCountFromTheFirstRealToken(t *testing.T) {
 }
 
 func TestNaNIsTheRowsOwn(t *testing.T) {
-	e := openTiny(t, tiny{}, nil)
+	e := openTiny(t, tiny.Model{}, nil)
 	got := embed(t, e, Row{IDs: []int32{1}}, Row{IDs: []int32{9, 1}}, Row{IDs: []int32{3}})
 	if got[0] == nil || got[1] != nil || got[2] == nil {
 		t.Errorf("%v, want a nil vector for the second row alone", got)
@@ -89,31 +97,31 @@ func TestNaNIsTheRowsOwn(t *testing.T) {
 }
 
 func TestGraphThatPoolsItself(t *testing.T) {
-	e := openTiny(t, tiny{pooled: true, output: "whatever"}, nil)
+	e := openTiny(t, tiny.Model{Pooled: true, Output: "whatever"}, nil)
 	if got := embed(t, e, Row{IDs: []int32{2, 4}}); !near(got[0], []float32{3, -3, 10, 1}) {
 		t.Errorf("%v", got[0])
 	}
-	if _, err := e.Embed(t.Context(), []Row{{IDs: []int32{1}, Pooling: PoolCLS}}); !errors.Is(err, ErrRow) {
+	if _, err := e.Embed(t.Context(), []Row{{IDs: []int32{1}, Pooling: models.PoolCLS}}); !errors.Is(err, ErrRow) {
 		t.Errorf("cls of a graph that pools: %v, want ErrRow", err)
 	}
 }
 
 func TestHalfPrecisionOutput(t *testing.T) {
-	e := openTiny(t, tiny{half: true}, nil)
+	e := openTiny(t, tiny.Model{Half: true}, nil)
 	if got := embed(t, e, Row{IDs: []int32{1}}, Row{IDs: []int32{2, 4}}); !near(got[1], []float32{3, -3, 10, 1}) {
 		t.Errorf("%v", got)
 	}
 }
 
 func TestExternalWeightsRun(t *testing.T) {
-	e := openTiny(t, tiny{external: "model.onnx_data"}, nil)
+	e := openTiny(t, tiny.Model{External: "model.onnx_data"}, nil)
 	if got := embed(t, e, Row{IDs: []int32{2, 4}}); !near(got[0], []float32{3, -3, 10, 1}) {
 		t.Errorf("%v", got[0])
 	}
 }
 
 func TestImpossibleRowsAreRefused(t *testing.T) {
-	e := openTiny(t, tiny{}, nil)
+	e := openTiny(t, tiny.Model{}, nil)
 	for name, row := range map[string]Row{
 		"no tokens":       {},
 		"too long":        {IDs: make([]int32, 9)},
@@ -128,7 +136,7 @@ func TestImpossibleRowsAreRefused(t *testing.T) {
 }
 
 func TestConcurrentCallsKeepTheirRows(t *testing.T) {
-	e := openTiny(t, tiny{types: true}, nil)
+	e := openTiny(t, tiny.Model{Types: true}, nil)
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -187,22 +195,28 @@ func TestContextStopsARun(t *testing.T) {
 }
 
 func TestBatchSizeIsLearnedOnce(t *testing.T) {
-	spec, err := OpenBundle(tinyBundle(t, tiny{}, nil))
+	spec, err := models.OpenBundle(tiny.Bundle(t, tiny.Model{}, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := SessionOptions{Home: t.TempDir(), Library: places.Library(testHome(t)), Threads: 1}
-	b, err := Bench(t.Context(), spec, o, time.Millisecond)
+	o := session.Options{Home: t.TempDir(), Library: places.Library(testHome(t)), Threads: 1}
+	known := o
+	known.BatchTokens = budgets[0] // nothing to learn before measuring
+	first, err := Open(t.Context(), spec, known)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(b.Rates) == 0 || b.Rates[0].TokensPerSecond <= 0 || b.Workers != 1 || b.Device != "cpu" {
-		t.Errorf("%+v", b)
-	}
-	if err := learned.Write(places.BatchTokens(o.Home), spec.machineKey("cpu", 1), 777); err != nil {
+	rates, err := first.measure(t.Context(), time.Millisecond)
+	if err := errors.Join(err, first.Close()); err != nil {
 		t.Fatal(err)
 	}
-	e, err := OpenEmbedder(t.Context(), spec, o)
+	if len(rates) == 0 || rates[0].TokensPerSecond <= 0 || first.Workers() != 1 || first.Device() != "cpu" {
+		t.Errorf("%+v, %+v", rates, first)
+	}
+	if err := learned.Write(places.BatchTokens(o.Home), session.MachineKey(spec, "cpu", 1), 777); err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(t.Context(), spec, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,12 +229,12 @@ func TestBatchSizeIsLearnedOnce(t *testing.T) {
 }
 
 func TestDevices(t *testing.T) {
-	spec, err := OpenBundle(tinyBundle(t, tiny{}, nil))
+	spec, err := models.OpenBundle(tiny.Bundle(t, tiny.Model{}, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	open := func(device string) (*Embedder, error) {
-		return OpenEmbedder(t.Context(), spec, SessionOptions{Home: testHome(t), Device: device, BatchTokens: 256})
+		return Open(t.Context(), spec, session.Options{Home: testHome(t), Device: device, BatchTokens: 256})
 	}
 	if _, err := open("gpu"); err == nil {
 		t.Error("device gpu was accepted")
@@ -234,5 +248,31 @@ func TestDevices(t *testing.T) {
 	}
 	if err := e.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWrongHashNamesBoth(t *testing.T) {
+	dir := tiny.Bundle(t, tiny.Model{}, nil)
+	s, err := models.OpenBundle(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "onnx", "model.onnx")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := sha256.Sum256(data)
+	data[len(data)/2] ^= 1
+	after := sha256.Sum256(data)
+	tiny.WriteFile(t, path, data)
+	_, err = Open(t.Context(), s, session.Options{Home: testHome(t)})
+	if !errors.Is(err, models.ErrDamaged) {
+		t.Fatalf("%v, want models.ErrDamaged", err)
+	}
+	for _, want := range []string{path, hex.EncodeToString(before[:]), hex.EncodeToString(after[:]), "textmill models pull"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not name %q", err, want)
+		}
 	}
 }

@@ -1,28 +1,12 @@
-package models
+package embed
 
-import (
-	"fmt"
-)
-
-// CheckPooling tells whether the model can pool in that way; "" is its own.
-func (s *Spec) CheckPooling(name string) error {
-	switch name {
-	case "", s.Pooling:
-		return nil
-	case PoolMean, PoolCLS, PoolLast, PoolMax, PoolNone:
-		if s.PooledInGraph {
-			return fmt.Errorf("pooling %q: %s pools inside its graph and can do no other", name, s.Name)
-		}
-		return nil
-	}
-	return fmt.Errorf("pooling %q is none of mean, cls, last, max, none", name)
-}
+import "textmill/models"
 
 // pool makes one Vector a row out of the batch's output. The vectors share one allocation and nothing with out.
-func pool(rows []Row, out []float32, width int, spec *Spec) []Vector {
+func pool(rows []Row, out []float32, width int, spec *models.Spec) []Vector {
 	dim, total := spec.Dim, 0
 	size := func(r Row) int {
-		if spec.output.rank == 3 && poolingOf(r, spec) == PoolNone {
+		if spec.Output.Rank == 3 && poolingOf(r, spec) == models.PoolNone {
 			return dim * len(r.IDs)
 		}
 		return dim
@@ -36,7 +20,7 @@ func pool(rows []Row, out []float32, width int, spec *Spec) []Vector {
 		n := size(r)
 		v := all[:n:n]
 		all = all[n:]
-		if spec.output.rank == 2 {
+		if spec.Output.Rank == 2 {
 			copy(v, out[i*dim:(i+1)*dim])
 		} else {
 			first := i*width + offset(spec, width, len(r.IDs))
@@ -50,7 +34,7 @@ func pool(rows []Row, out []float32, width int, spec *Spec) []Vector {
 	return vectors
 }
 
-func poolingOf(r Row, spec *Spec) string {
+func poolingOf(r Row, spec *models.Spec) string {
 	if r.Pooling == "" {
 		return spec.Pooling
 	}
@@ -61,13 +45,13 @@ func poolingOf(r Row, spec *Spec) string {
 func poolRow(v, tokens []float32, pooling string, whole []float32) {
 	dim := len(v)
 	switch pooling {
-	case PoolCLS:
+	case models.PoolCLS:
 		copy(v, whole)
-	case PoolLast:
+	case models.PoolLast:
 		copy(v, whole[len(whole)-dim:])
-	case PoolNone:
+	case models.PoolNone:
 		copy(v, whole)
-	case PoolMax:
+	case models.PoolMax:
 		copy(v, tokens)
 		for t := dim; t < len(tokens); t += dim {
 			line := tokens[t : t+dim : t+dim]

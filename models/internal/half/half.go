@@ -1,4 +1,5 @@
-package onnx
+// Package half reads float16 values.
+package half
 
 import (
 	"encoding/binary"

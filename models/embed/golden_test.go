@@ -1,6 +1,7 @@
-package models
+package embed
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -13,7 +14,15 @@ func cosine(a, b []float32) float64 {
 	for i := range a {
 		dot += float64(a[i]) * float64(b[i])
 	}
-	return dot / (norm(a) * norm(b))
+	return dot / (length(a) * length(b))
+}
+
+func length(v []float32) float64 {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	return math.Sqrt(sum)
 }
 
 func compare(t *testing.T, e *Embedder, batch []expected) float64 {

@@ -1,4 +1,4 @@
-package models
+package embed
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"textmill/models/internal/learned"
+	"textmill/models/session"
 	"textmill/places"
 )
 
@@ -18,8 +19,8 @@ var budgets = []int{256, 512, 1024, 2048, 4096, 8192}
 
 // A Rate is how fast one batch size runs.
 type Rate struct {
-	BatchTokens     int     `json:"batch_tokens"`
-	TokensPerSecond float64 `json:"tokens_per_second"`
+	BatchTokens     int
+	TokensPerSecond float64
 }
 
 // learning bounds how long the start of a session may take to find its batch size.
@@ -27,13 +28,13 @@ const learning = 2500 * time.Millisecond
 
 // settleBudget takes the batch size from the options, from an earlier start on the like of this machine, or from a short
 // measurement.
-func (e *Embedder) settleBudget(ctx context.Context, o SessionOptions) error {
+func (e *Embedder) settleBudget(ctx context.Context, o session.Options) error {
 	if o.BatchTokens > 0 {
 		e.budget = o.BatchTokens
 		return nil
 	}
 	book := places.BatchTokens(o.Home)
-	key := e.spec.machineKey(e.device, e.threads)
+	key := session.MachineKey(e.spec, e.device, e.threads)
 	known, err := learned.Read[int](book)
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func (e *Embedder) measure(ctx context.Context, limit time.Duration) ([]Rate, er
 	for _, budget := range budgets {
 		rate, err := e.rate(ctx, budget, limit/time.Duration(len(budgets)))
 		if err != nil {
-			if errors.Is(err, ErrOutOfMemory) && len(rates) > 0 {
+			if errors.Is(err, session.ErrOutOfMemory) && len(rates) > 0 {
 				break
 			}
 			return nil, err

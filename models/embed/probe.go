@@ -1,4 +1,4 @@
-package models
+package embed
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"textmill/models"
+	"textmill/models/session"
 	"time"
 )
 
@@ -15,8 +17,8 @@ var probeLengths = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 18, 20, 
 
 // settleCompany finds how runs must look for a text's bits not to depend on its batch: from an earlier session on the like of
 // this machine, or by a probe.
-func (e *Embedder) settleCompany(ctx context.Context, o SessionOptions) error {
-	known, ok, err := e.spec.Remembered(o, e.device)
+func (e *Embedder) settleCompany(ctx context.Context, o session.Options) error {
+	known, ok, err := session.Remembered(e.spec, o, e.device)
 	if err != nil {
 		return err
 	}
@@ -27,7 +29,7 @@ func (e *Embedder) settleCompany(ctx context.Context, o SessionOptions) error {
 			return fmt.Errorf("probe what company does to vectors of %s: %w", e.spec.Name, err)
 		}
 		o.Log.Info("batches were probed", "model", e.spec.Name, "bits_hold", known.Runs.String(), "took", time.Since(begun))
-		if err := e.spec.Remember(o, e.device, known); err != nil {
+		if err := session.Remember(e.spec, o, e.device, known); err != nil {
 			o.Log.Warn("what was probed cannot be kept, it will be probed again", "error", err)
 		}
 	}
@@ -44,20 +46,20 @@ func (e *Embedder) Dependence() string {
 }
 
 // probe runs texts of many lengths in one large batch, each alone, and some of them in other company with other padding. The
-// large batch is the measure; what a lone text needs beside it for the same bits is the Shape, and the mixed batches, run in
-// that Shape, must agree too.
-func (e *Embedder) probe(ctx context.Context) (Company, error) {
+// large batch is the measure; what a lone text needs beside it for the same bits is the session.Shape, and the mixed batches, run in
+// that session.Shape, must agree too.
+func (e *Embedder) probe(ctx context.Context) (session.Company, error) {
 	r := rand.New(rand.NewPCG(11, 12))
-	all := e.probeRows(r, e.spec.vocabSize())
+	all := e.probeRows(r, e.vocabSize())
 	want, err := e.Embed(ctx, all)
 	if err != nil && ctx.Err() == nil { // config.json may promise more tokens than the table has
 		all = e.probeRows(r, fewTokens)
 		want, err = e.Embed(ctx, all)
 	}
 	if err != nil {
-		return Company{}, err
+		return session.Company{}, err
 	}
-	var c Company
+	var c session.Company
 	same := map[int]bool{}
 	compare := func(picked ...int) (bool, error) {
 		rows := make([]Row, len(picked))
@@ -78,25 +80,25 @@ func (e *Embedder) probe(ctx context.Context) (Company, error) {
 	}
 	for i, row := range all {
 		if same[len(row.IDs)], err = compare(i); err != nil {
-			return Company{}, err
+			return session.Company{}, err
 		}
 	}
-	c.Runs = FindShape(same)
-	e.company = c // from here on batches are run in that Shape
+	c.Runs = session.FindShape(same)
+	e.company = c // from here on batches are run in that session.Shape
 	for n := 2; n < len(all) && c.Runs.Holds(); n += 1 + n/3 {
 		ok, err := compare(r.Perm(len(all))[:n]...)
 		if err != nil {
-			return Company{}, err
+			return session.Company{}, err
 		}
 		if !ok {
-			c.Runs = Shape{}
+			c.Runs = session.Shape{}
 		}
 	}
 	for i := 0; i < len(all) && c.Runs.Holds(); i++ {
 		if ok, err := compare(i); err != nil {
-			return Company{}, err
+			return session.Company{}, err
 		} else if !ok {
-			c.Runs = Shape{}
+			c.Runs = session.Shape{}
 		}
 	}
 	if c.Runs.Holds() {
@@ -119,22 +121,19 @@ func (e *Embedder) probeRows(r *rand.Rand, vocab int) []Row {
 			row.IDs[j] = r.Int32N(int32(vocab))
 		}
 		if !e.spec.PooledInGraph {
-			row.Pooling = PoolNone
+			row.Pooling = models.PoolNone
 		}
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-// vocabSize is what config.json says.
-func (s *Spec) vocabSize() int {
-	var c struct {
-		Vocab int `json:"vocab_size"`
+// vocabSize is how many tokens may be taken for a probe.
+func (e *Embedder) vocabSize() int {
+	if n := e.spec.VocabSize(); n > fewTokens && n <= math.MaxInt32 {
+		return n
 	}
-	if _, err := readModelConfig(s.Dir, &c); err != nil || c.Vocab > math.MaxInt32 {
-		return fewTokens
-	}
-	return max(c.Vocab, fewTokens)
+	return fewTokens
 }
 
 // fit gives rows that make a run fit for its bits to hold, and the width that rows are padded to.
@@ -144,7 +143,7 @@ func (e *Embedder) fit(rows []Row) (run []Row, width int) {
 		total += len(r.IDs)
 		width = max(width, len(r.IDs))
 	}
-	if s := e.company.Runs; s.Holds() && s != Any {
+	if s := e.company.Runs; s.Holds() && s != session.Any {
 		run = slices.Clone(rows)
 		for missing := s.Fit(total) - total; missing > 0; {
 			n := min(missing, e.spec.MaxLength)

@@ -1,10 +1,9 @@
-package models
+package session
 
 import (
 	"fmt"
-	"strings"
 
-	"textmill/models/internal/graph"
+	"textmill/models"
 	"textmill/models/internal/learned"
 	"textmill/models/internal/onnx"
 	"textmill/places"
@@ -113,13 +112,13 @@ func (c Company) String() string {
 	return words + prompts + fmt.Sprintf("; %.0f tokens/s in decodes of %d", c.Rate, c.RateRows)
 }
 
-// machineKey names everything that measurements of a model depend on.
-func (s *Spec) machineKey(device string, threads int) string {
+// MachineKey names everything that measurements of a model depend on; the library is loaded.
+func MachineKey(s *models.Spec, device string, threads int) string {
 	return fmt.Sprintf("%.16s %s %s threads=%d onnxruntime=%s %s", s.SHA256, s.Graph, device, threads, onnx.Version(), learned.Processor())
 }
 
 // Remembered is what an earlier session measured on the like of this machine; ok is false when none did. It needs the library.
-func (s *Spec) Remembered(o SessionOptions, device string) (c Company, ok bool, err error) {
+func Remembered(s *models.Spec, o Options, device string) (c Company, ok bool, err error) {
 	if o, err = o.WithDefaults(); err != nil {
 		return c, false, err
 	}
@@ -127,31 +126,13 @@ func (s *Spec) Remembered(o SessionOptions, device string) (c Company, ok bool, 
 		return c, false, err
 	}
 	known, err := learned.Read[Company](places.RunShapes(o.Home))
-	c, ok = known[s.machineKey(device, o.Threads)]
+	c, ok = known[MachineKey(s, device, o.Threads)]
 	return c, ok, err
 }
 
 // Remember keeps what a session measured.
-func (s *Spec) Remember(o SessionOptions, device string, c Company) error {
-	return learned.Write(places.RunShapes(o.Home), s.machineKey(device, o.Threads), c)
-}
-
-// Blame names the operators of the graph that are known to let rows depend on each other, or else says that none is.
-func (s *Spec) Blame() string {
-	g, err := graph.Read(s.path(s.Graph))
-	if err != nil {
-		return err.Error()
-	}
-	var names []string
-	for _, op := range g.Operators {
-		if strings.HasPrefix(op, "DynamicQuantize") {
-			names = append(names, op)
-		}
-	}
-	if len(names) == 0 {
-		return "none of its operators is known to do so"
-	}
-	return strings.Join(names, ", ") + " quantizes by the range of the whole run"
+func Remember(s *models.Spec, o Options, device string, c Company) error {
+	return learned.Write(places.RunShapes(o.Home), MachineKey(s, device, o.Threads), c)
 }
 
 // InstructionSets are the processor's sets of vector instructions, by which bits and speed go.

@@ -1,4 +1,5 @@
-package models
+// Package vector brings vectors to the form in which they are kept.
+package vector
 
 import (
 	"fmt"
@@ -14,15 +15,15 @@ const (
 	Ubinary = "ubinary" // sign bits, packed as numpy.packbits does
 )
 
-// VectorParams say what is done to a vector after pooling.
-type VectorParams struct {
+// Params say what is done to a vector after pooling.
+type Params struct {
 	Dimensions int    // 0 keeps all; a smaller number keeps the first ones (Matryoshka)
 	Normalize  bool   // to length 1
 	Precision  string // "" is float32
 }
 
-// A FinishedVector holds the values as they are stored: exactly one of F, I8 and U8 is set.
-type FinishedVector struct {
+// Finished holds the values as they are stored: exactly one of F, I8 and U8 is set.
+type Finished struct {
 	F  []float32
 	I8 []int8  // int8, binary
 	U8 []uint8 // uint8, ubinary
@@ -33,14 +34,14 @@ type FinishedVector struct {
 
 // Finish cuts v, measures it, normalizes it and brings it to the precision asked for. It uses v's memory.
 // A vector of length 0 stays as it is.
-func Finish(v Vector, p VectorParams) (FinishedVector, error) {
+func Finish(v []float32, p Params) (Finished, error) {
 	if p.Dimensions < 0 || p.Dimensions > len(v) {
-		return FinishedVector{}, fmt.Errorf("dimensions %d: the vector has %d", p.Dimensions, len(v))
+		return Finished{}, fmt.Errorf("dimensions %d: the vector has %d", p.Dimensions, len(v))
 	}
 	if p.Dimensions > 0 {
 		v = v[:p.Dimensions]
 	}
-	f := FinishedVector{Norm: norm(v), Dim: len(v)}
+	f := Finished{Norm: length(v), Dim: len(v)}
 	if p.Normalize && f.Norm > 0 {
 		scale := float32(1 / f.Norm)
 		for i := range v {
@@ -65,12 +66,12 @@ func Finish(v Vector, p VectorParams) (FinishedVector, error) {
 	case Ubinary:
 		f.U8 = packSigns(v)
 	default:
-		return FinishedVector{}, fmt.Errorf("precision %q is none of float32, int8, uint8, binary, ubinary", p.Precision)
+		return Finished{}, fmt.Errorf("precision %q is none of float32, int8, uint8, binary, ubinary", p.Precision)
 	}
 	return f, nil
 }
 
-func norm(v Vector) float64 {
+func length(v []float32) float64 {
 	var a, b float64
 	for len(v) >= 2 {
 		x, y := float64(v[0]), float64(v[1])
@@ -84,7 +85,7 @@ func norm(v Vector) float64 {
 	return math.Sqrt(a + b)
 }
 
-func quantize(v Vector, put func(i int, q float64)) {
+func quantize(v []float32, put func(i int, q float64)) {
 	var top float64
 	for _, x := range v {
 		top = max(top, math.Abs(float64(x)))
@@ -98,7 +99,7 @@ func quantize(v Vector, put func(i int, q float64)) {
 }
 
 // packSigns packs v > 0 into bytes, the first value into the highest bit; the last byte is filled with zeros.
-func packSigns(v Vector) []uint8 {
+func packSigns(v []float32) []uint8 {
 	bits := make([]uint8, (len(v)+7)/8)
 	for i, x := range v {
 		if x > 0 {

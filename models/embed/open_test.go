@@ -1,0 +1,74 @@
+package embed
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+	"testing"
+	"textmill/internal/golden"
+	"textmill/models"
+	"textmill/models/session"
+	"textmill/places"
+)
+
+// expected is a text whose vector sentence-transformers computed.
+type expected struct {
+	ID        string    `json:"id"`
+	IDs       []int32   `json:"input_ids"`
+	Embedding []float32 `json:"embedding"`
+}
+
+func readGolden(t testing.TB) []expected {
+	t.Helper()
+	all := golden.Values[expected](t, "testdata/golden.jsonl.gz")
+	if len(all) != 168 {
+		t.Fatalf("%d golden vectors, want 168", len(all))
+	}
+	return all
+}
+
+func testHome(t testing.TB) string {
+	t.Helper()
+	home, err := places.Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(places.Library(home)); errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("%v: run textmill setup", err)
+	}
+	return home
+}
+
+func testSpec(t testing.TB) *models.Spec {
+	t.Helper()
+	spec, err := models.OpenBundle(places.Model(testHome(t), "all-MiniLM-L6-v2"))
+	if err != nil {
+		t.Fatalf("%v: run textmill setup", err)
+	}
+	return spec
+}
+
+// sessions are costly to open and never shrink, so that the tests share one.
+var shared = sync.OnceValues(func() (*Embedder, error) {
+	home, err := places.Home()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := models.OpenBundle(places.Model(home, "all-MiniLM-L6-v2"))
+	if err != nil {
+		return nil, err
+	}
+	return Open(context.Background(), spec, session.Options{Home: home, BatchTokens: 1024})
+})
+
+func testEmbedder(t testing.TB) *Embedder {
+	t.Helper()
+	testSpec(t)
+	e, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}

@@ -1,0 +1,52 @@
+// Package session is what sessions of ONNX Runtime have in common: what they run on, and what was measured of their graphs there.
+package session
+
+import (
+	"log/slog"
+	"runtime"
+
+	"textmill/models/internal/onnx"
+	"textmill/places"
+)
+
+// ErrRuntime is the class of failures of ONNX Runtime's library itself: absent, of another platform, too old.
+var ErrRuntime = onnx.ErrRuntime
+
+// ErrOutOfMemory is the class of runs that needed more memory than the device has; a smaller batch may fit.
+var ErrOutOfMemory = onnx.ErrOutOfMemory
+
+// Options say what a session runs on. The zero value runs on the processor with all threads that Go may use.
+type Options struct {
+	// Home is where textmill keeps things, "" for places.Home().
+	Home string
+	// Library is libonnxruntime; "" for the one under Home.
+	Library string
+	// Device is cpu, cuda:N or auto ("" is cpu). auto takes CUDA where its provider loads, else the processor.
+	Device string
+	// Threads is how many threads compute, 0 for GOMAXPROCS, which follows the cgroup's limit.
+	Threads int
+	// BatchTokens is the padded size that callers should aim batches at; 0 has it learned.
+	BatchTokens int
+	Log         *slog.Logger
+}
+
+// WithDefaults fills in what is not set.
+func (o Options) WithDefaults() (Options, error) {
+	if o.Home == "" {
+		home, err := places.Home()
+		if err != nil {
+			return o, err
+		}
+		o.Home = home
+	}
+	if o.Library == "" {
+		o.Library = places.Library(o.Home)
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o, nil
+}
