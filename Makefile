@@ -29,6 +29,9 @@ version := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 # What make test-avx2 runs: bits in every batch and cut, and what is held to transformers' numbers.
 AVX2_TESTS ?= Batch|Company|Kernels|Layout|Probe|Transformers|Cuts|Processors
 
+# Python's onnxruntime, to which tests and benches compare, reports what runs to its maker otherwise.
+export ORT_DISABLE_TELEMETRY := 1
+
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
