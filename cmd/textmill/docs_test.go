@@ -36,7 +36,7 @@ func pages(t *testing.T) map[string]string {
 	return found
 }
 
-// snippet is an indented block of a document.
+// snippet is an indented block of a document, or a fenced one of a shell's commands.
 type snippet struct {
 	page  string
 	lines []string
@@ -45,8 +45,15 @@ type snippet struct {
 func snippets(pages map[string]string) (all []snippet) {
 	for page, text := range pages {
 		var open []string
+		fence := ""
 		for line := range strings.Lines(text + "\n") {
-			if code, ok := strings.CutPrefix(line, "    "); ok {
+			code, ok := strings.CutPrefix(line, "    ")
+			if mark, fenced := strings.CutPrefix(strings.TrimSpace(line), "```"); fenced {
+				fence, ok = mark, false
+			} else if fence != "" {
+				code, ok = line, strings.HasPrefix(fence, "bash")
+			}
+			if ok {
 				open = append(open, strings.TrimRight(code, "\n"))
 				continue
 			}
