@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -39,9 +40,6 @@ var downward = map[string][]string{
 	"tokenize": {},
 	"work":     {"crash", "export", "input", "jobs", "models", "tokenize"},
 }
-
-// above are the folders that a folder's tests may also import, to open parts as the product does.
-var above = map[string][]string{"work": {"config", "open"}}
 
 // everyone may import these, which import nothing of ours.
 var everyone = []string{"naming", "places", "plain", "regular"}
@@ -117,9 +115,6 @@ func TestImportsGoDown(t *testing.T) {
 					}
 					continue
 				}
-				if strings.HasSuffix(s.path, "_test.go") && slices.Contains(above[s.top], to) {
-					continue
-				}
 				if to != s.top && !slices.Contains(everyone, to) && !slices.Contains(allowed, to) {
 					t.Errorf("%s imports %s; %s may import %v", s.path, path, s.top, allowed)
 				}
@@ -127,6 +122,34 @@ func TestImportsGoDown(t *testing.T) {
 			for library, home := range only {
 				if strings.HasPrefix(path, library) && s.top != home && s.top != "internal" {
 					t.Errorf("%s imports %s, which only %s may", s.path, path, home)
+				}
+			}
+		}
+	}
+}
+
+// spared are the libraries that a package must not bring into a program, which other packages of ours would.
+var spared = map[string][]string{
+	"client":      {"github.com/yalue/onnxruntime_go", "github.com/nats-io/nats-server/"}, // status need not load an inference engine
+	"jobs/queue":  {"github.com/nats-io/nats-server/"},
+	"models":      {"github.com/yalue/onnxruntime_go"},
+	"open/bundle": {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
+	"open/dial":   {"github.com/yalue/onnxruntime_go", "github.com/nats-io/nats-server/"},
+}
+
+func TestPackagesLinkNoMoreThanTheyNeed(t *testing.T) {
+	for name, libraries := range spared {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./"+name).Output()
+		if err != nil {
+			t.Fatalf("go list -deps ./%s: %v", name, err)
+		}
+		if !strings.Contains(string(out), module+"/"+name+"\n") {
+			t.Fatalf("go list names no package %s", name)
+		}
+		for dependency := range strings.Lines(string(out)) {
+			for _, library := range libraries {
+				if strings.HasPrefix(dependency, library) {
+					t.Errorf("%s links %s", name, strings.TrimSpace(dependency))
 				}
 			}
 		}

@@ -17,7 +17,7 @@ import (
 	"textmill/naming"
 	"textmill/open/bundle"
 	"textmill/open/dial"
-	"textmill/work/embedding"
+	"textmill/work/resolve"
 )
 
 const (
@@ -73,7 +73,11 @@ func localModel(name string, spec *models.Spec) LocalModel {
 			if err != nil {
 				return export.Vectors{}, err
 			}
-			return embedding.Check(p, spec)
+			asked, err := resolve.Embed(p, spec, 0)
+			if err != nil {
+				return export.Vectors{}, err
+			}
+			return asked.Vectors(), nil
 		}
 	}
 	return m

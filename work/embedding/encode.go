@@ -32,7 +32,7 @@ type scratch struct {
 // plan says. The items own their memory.
 func (e *Engine) encode(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 	p, text := r.task.Plan, r.task.Record.Text
-	prompted := p.prompt + text
+	prompted := p.Prompt + text
 	if e.opts.Spec.Lowercase {
 		prompted = strings.ToLower(prompted)
 	}
@@ -40,15 +40,15 @@ func (e *Engine) encode(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 	if s.ids, s.spans, err = e.tok.AppendBody(s.ids[:0], s.spans[:0], prompted); err != nil {
 		return nil, tokenizeFailure(err)
 	}
-	room := p.maxLength - e.tok.NumSpecial()
-	if p.chunkSize > 0 {
+	room := p.MaxLength - e.tok.NumSpecial()
+	if p.ChunkSize > 0 {
 		return e.chunks(s, r)
 	}
 	dropped := max(len(s.ids)-room, 0)
 	if dropped > 0 && p.truncate == truncateError {
 		return nil, &jobs.RecordError{Class: jobs.TooLong, Message: fmt.Sprintf(
 			"text: %d tokens exceed max_length %d; shorten it, or set truncate to right or left, or chunk_size",
-			len(s.ids)+e.tok.NumSpecial(), p.maxLength)}
+			len(s.ids)+e.tok.NumSpecial(), p.MaxLength)}
 	}
 	body := s.ids[:len(s.ids)-dropped]
 	if p.truncate == truncateLeft {
@@ -73,24 +73,24 @@ func tokenizeFailure(err error) *jobs.RecordError {
 // end of the one before. Every chunk begins with the prompt's tokens.
 func (e *Engine) chunks(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 	p := r.task.Plan
-	promptChars := int32(utf8.RuneCountInString(p.prompt))
+	promptChars := int32(utf8.RuneCountInString(p.Prompt))
 	lead := 0
 	for lead < len(s.ids) && s.spans[lead].End <= promptChars && promptChars > 0 {
 		lead++
 	}
 	prompt, body, spans := s.ids[:lead], s.ids[lead:], s.spans[lead:]
-	size := p.chunkSize - e.tok.NumSpecial() - len(prompt)
-	if size <= p.chunkOverlap {
+	size := p.ChunkSize - e.tok.NumSpecial() - len(prompt)
+	if size <= p.ChunkOverlap {
 		return nil, &jobs.RecordError{Class: jobs.InvalidParam, Message: fmt.Sprintf(
 			"chunk_size %d leaves %d tokens a chunk after specials and prompt, not more than chunk_overlap %d",
-			p.chunkSize, size, p.chunkOverlap)}
+			p.ChunkSize, size, p.ChunkOverlap)}
 	}
 	if len(body) == 0 {
 		return []*item{e.newItem(r, prompt, 0, 0, 0, 0)}, nil
 	}
 	var items []*item
 	text := cursor{text: r.task.Record.Text}
-	for from := 0; ; from += size - p.chunkOverlap {
+	for from := 0; ; from += size - p.ChunkOverlap {
 		to := min(from+size, len(body))
 		s.body = append(append(s.body[:0], prompt...), body[from:to]...)
 		start := max(spans[from].Start-promptChars, 0)

@@ -26,7 +26,7 @@ func (e *Engine) Input(r jobs.Record, p *Plan) (Input, *jobs.RecordError) {
 	if err := lacksText(r); err != nil {
 		return Input{}, err
 	}
-	if p.chunkSize > 0 {
+	if p.ChunkSize > 0 {
 		return Input{}, &jobs.RecordError{Class: jobs.InvalidParam, Message: "chunk_size: only one row can be looked at; leave it out"}
 	}
 	var s scratch
@@ -35,11 +35,11 @@ func (e *Engine) Input(r jobs.Record, p *Plan) (Input, *jobs.RecordError) {
 		return Input{}, failure
 	}
 	it := items[0]
-	in := Input{Text: p.prompt + r.Text, Dropped: it.dropped, Vector: p.vector}
+	in := Input{Text: p.Prompt + r.Text, Dropped: it.dropped, Vector: p.Vector}
 	if e.opts.Spec.Lowercase {
 		in.Text = strings.ToLower(in.Text)
 	}
-	in.Row = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
+	in.Row = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.Pooling, Skip: min(p.skip, len(it.ids)-1)}
 	spans := s.spans[:len(it.ids)-e.tok.NumSpecial()]
 	if p.truncate == truncateLeft {
 		spans = s.spans[it.dropped:]

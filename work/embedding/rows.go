@@ -5,6 +5,7 @@ import (
 
 	"textmill/export"
 	"textmill/jobs"
+	"textmill/models"
 	"textmill/models/embed"
 	"textmill/models/vector"
 	"textmill/work/rows"
@@ -24,10 +25,10 @@ func (e *Engine) errorRow(r *record, err *jobs.RecordError) export.Row {
 // row is what the table says of an item that ran.
 func (e *Engine) row(it *item, v embed.Vector) (export.Row, error) {
 	plan, row := it.rec.task.Plan, e.baseRow(it.rec)
-	if plan.pooling == poolingNone {
+	if plan.Pooling == models.PoolNone {
 		row.Embedding, row.Dim = v, export.Some(int32(e.opts.Spec.Dim))
 	} else {
-		f, err := vector.Finish(v, plan.vector)
+		f, err := vector.Finish(v, plan.Vector)
 		if err != nil {
 			return row, fmt.Errorf("finish vector: %w", err)
 		}
@@ -37,7 +38,7 @@ func (e *Engine) row(it *item, v embed.Vector) (export.Row, error) {
 		}
 		row.Norm, row.Dim = export.Some(f.Norm), export.Some(int32(f.Dim))
 	}
-	if plan.chunkSize > 0 && row.Text.Valid {
+	if plan.ChunkSize > 0 && row.Text.Valid {
 		row.Text = export.Some(it.text)
 	}
 	if plan.storeIDs {

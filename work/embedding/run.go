@@ -73,7 +73,7 @@ func (e *Engine) run(batch []*item) ([]embed.Vector, error) {
 	var tokens, longest int
 	for i, it := range batch {
 		p := it.rec.task.Plan
-		rows[i] = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.pooling, Skip: min(p.skip, len(it.ids)-1)}
+		rows[i] = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.Pooling, Skip: min(p.skip, len(it.ids)-1)}
 		crash.Run(it.ids)
 		tokens += len(it.ids)
 		longest = max(longest, len(it.ids))

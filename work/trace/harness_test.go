@@ -5,14 +5,15 @@ import (
 	"path/filepath"
 	"testing"
 
-	"textmill/config"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/embed"
 	"textmill/models/fetch"
-	"textmill/open"
+	"textmill/models/generate"
+	"textmill/models/session"
 	"textmill/places"
 	"textmill/work/embedding"
+	"textmill/work/generation"
 	"textmill/work/trace"
 )
 
@@ -83,23 +84,19 @@ func collect(t *testing.T, run func(emit func(trace.Event) error) error) (map[st
 	return all, err
 }
 
-func home(t *testing.T) config.Config {
+func home(t *testing.T) string {
 	t.Helper()
 	dir, err := places.Home()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(config.Options{Set: []string{"home=" + dir}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
+	return dir
 }
 
 // imported is a bundle made of a default model's checkpoint.
-func imported(t *testing.T, cfg config.Config, model, file, precision string) *models.Spec {
+func imported(t *testing.T, home string, model, file, precision string) *models.Spec {
 	t.Helper()
-	got, err := fetch.Checkpoint(t.Context(), fetch.Options{Home: cfg.Home}, model)
+	got, err := fetch.Checkpoint(t.Context(), fetch.Options{Home: home}, model)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,24 +112,22 @@ func imported(t *testing.T, cfg config.Config, model, file, precision string) *m
 }
 
 // smolLM2 is the real model to generate with: in fp32 the bundle that set-up imported.
-func smolLM2(t *testing.T, cfg config.Config, precision string) *models.Spec {
+func smolLM2(t *testing.T, home string, precision string) *models.Spec {
 	t.Helper()
 	const name = "SmolLM2-135M-Instruct"
 	if precision != checkpoint.FP32 {
-		return imported(t, cfg, name, name+".Q4_1.gguf", precision)
+		return imported(t, home, name, name+".Q4_1.gguf", precision)
 	}
-	spec, err := models.OpenBundle(places.Model(cfg.Home, name))
+	spec, err := models.OpenBundle(places.Model(home, name))
 	if err != nil {
 		t.Fatalf("%v: run textmill setup", err)
 	}
 	return spec
 }
 
-func openEmbedding(t *testing.T, cfg config.Config, spec *models.Spec) trace.Embedding {
+func openEmbedding(t *testing.T, home string, spec *models.Spec) trace.Embedding {
 	t.Helper()
-	o := open.Session(cfg, spec.Name)
-	o.BatchTokens = 1024
-	embedder, err := embed.Open(t.Context(), spec, o)
+	embedder, err := embed.Open(t.Context(), spec, session.Options{Home: home, BatchTokens: 1024})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,9 +145,17 @@ func openEmbedding(t *testing.T, cfg config.Config, spec *models.Spec) trace.Emb
 	return trace.Embedding{Spec: spec, Embedder: embedder, Engine: e, Tokenizer: tok}
 }
 
-func openGeneration(t *testing.T, cfg config.Config, spec *models.Spec) trace.Generation {
+func openGeneration(t *testing.T, home string, spec *models.Spec) trace.Generation {
 	t.Helper()
-	g, err := open.Generation(t.Context(), cfg, spec, nil)
+	tok, err := spec.Tokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, _, err := generation.LoadTemplate(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := generate.Open(t.Context(), spec, generate.Options{Session: session.Options{Home: home}, Tokenizer: tok})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +164,8 @@ func openGeneration(t *testing.T, cfg config.Config, spec *models.Spec) trace.Ge
 			t.Error(err)
 		}
 	})
-	return trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer}
+	e := generation.New(generation.Options{Spec: g.Spec(), Generator: g, Tokenizer: tok, Template: template})
+	return trace.Generation{Spec: spec, Device: g.Device(), Engine: e, Tokenizer: tok}
 }
 
 var everything = trace.Options{Top: 5, Values: 1 << 20}

@@ -54,11 +54,11 @@ func goldenRows(t *testing.T, model string) weights {
 }
 
 func TestEmbeddingTrace(t *testing.T) {
-	cfg := home(t)
+	home := home(t)
 	const model, text = "all-MiniLM-L6-v2", "Tokenizers are fun"
 	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
 		t.Run(precision, func(t *testing.T) {
-			m := openEmbedding(t, cfg, imported(t, cfg, model, "", precision))
+			m := openEmbedding(t, home, imported(t, home, model, "", precision))
 			got, err := collect(t, func(emit func(trace.Event) error) error {
 				return m.Trace(t.Context(), jobs.Record{Text: text}, nil, everything, emit)
 			})
@@ -132,7 +132,7 @@ type (
 )
 
 func TestGenerationTrace(t *testing.T) {
-	cfg := home(t)
+	home := home(t)
 	const model = "SmolLM2-135M-Instruct"
 	conversations := map[int]conversation{}
 	for _, c := range golden.Values[conversation](t, "../../models/generate/testdata/greedy.jsonl.gz") {
@@ -141,7 +141,7 @@ func TestGenerationTrace(t *testing.T) {
 	table := goldenRows(t, model)
 	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
 		t.Run(precision, func(t *testing.T) {
-			m := openGeneration(t, cfg, smolLM2(t, cfg, precision))
+			m := openGeneration(t, home, smolLM2(t, home, precision))
 			for i, line := range golden.Values[scored](t, "../../models/generate/testdata/top5.jsonl.gz") {
 				if steps := 12; precision != checkpoint.FP32 && len(line.Steps) > steps { // whole texts once
 					line.Steps = line.Steps[:steps]
@@ -203,8 +203,8 @@ func compareSteps(t *testing.T, got map[string][]event, line scored) {
 
 // TestSampledTrace has temperature and filters at work, and a stop string.
 func TestSampledTrace(t *testing.T) {
-	cfg := home(t)
-	m := openGeneration(t, cfg, smolLM2(t, cfg, checkpoint.FP32))
+	home := home(t)
+	m := openGeneration(t, home, smolLM2(t, home, checkpoint.FP32))
 	trace1 := func(params string) (map[string][]event, error) {
 		return collect(t, func(emit func(trace.Event) error) error {
 			return m.Trace(t.Context(), jobs.Record{Text: "The sky is"}, []byte(params), trace.Options{Top: 8, Values: 2}, emit)
