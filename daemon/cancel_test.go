@@ -79,6 +79,14 @@ func TestACancelEndsWhatWasPublishedBeforeIt(t *testing.T) {
 	}
 	r.publish(embedSubject+".notes", text("notes"), "still later")
 	r.await(jobs.EventCommitted)
+	tracker, err := r.queue.Track(t.Context(), queue.TrackOptions{Job: "notes"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tracker.Close()
+	if status, _ := tracker.Job("notes"); status.State != queue.StateOpen || status.Rows != 2 || status.Dropped != 3 {
+		t.Errorf("the job is %+v", status)
+	}
 	var texts []any
 	for _, row := range readTable(t, cfg, "notes") {
 		texts = append(texts, row["text"])

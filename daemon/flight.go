@@ -178,6 +178,9 @@ func rowBytes(r *export.Row) int {
 func (f *flight) event(kind string) jobs.Event {
 	e := jobs.Event{Type: kind, Job: f.job, Shard: f.shard, Shards: f.shards, PayloadSHA256: f.payload,
 		Task: f.task, Model: f.model, Dataset: f.dataset, Time: time.Now()}
+	if kind == jobs.EventCommitted || kind == jobs.EventDead {
+		e.Published = f.delivery.Timestamp
+	}
 	if kind == jobs.EventCommitted {
 		e.Rows, e.Errors, e.Tokens = int64(f.rows), int64(f.errors), int64(f.tokens)
 		e.Truncated, e.Dropped, e.Uncounted = int64(f.truncated), int64(f.dropped), f.uncounted

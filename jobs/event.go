@@ -46,6 +46,7 @@ type Event struct {
 	Class, Reason string // of a dead shard; the reason of a resolved one says what was done
 	Task, Model   string // of the job
 	Dataset       string
+	Published     time.Time // of a committed or dead shard: when the server took its message
 
 	Table   string
 	Version int64 // of the table
@@ -76,6 +77,9 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	}
 	if e.Table != "" && e.Version >= 0 {
 		dst = strconv.AppendInt(append(dst, `,"version":`...), e.Version, 10)
+	}
+	if !e.Published.IsZero() {
+		dst = appendQuoted(append(dst, `,"published":`...), e.Published.UTC().Format(time.RFC3339Nano))
 	}
 	return append(appendQuoted(append(dst, `,"time":`...), e.Time.UTC().Format(time.RFC3339Nano)), '}')
 }
@@ -146,6 +150,7 @@ func (e *Event) field(name string, v jsontext.Value) (err error) {
 	texts := map[string]*string{"type": &e.Type, "job": &e.Job, "shard": &e.Shard, "table": &e.Table,
 		"payload_sha256": &e.PayloadSHA256, "class": &e.Class, "reason": &e.Reason,
 		"task": &e.Task, "model": &e.Model, "dataset": &e.Dataset}
+	times := map[string]*time.Time{"time": &e.Time, "published": &e.Published}
 	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version, "messages": &e.Messages,
 		"truncated": &e.Truncated, "n_dropped": &e.Dropped, "dead_records": &e.DeadRecords}
 	switch {
@@ -164,12 +169,12 @@ func (e *Event) field(name string, v jsontext.Value) (err error) {
 		var n int64
 		n, err = integer(v, name, 0, math.MaxInt32)
 		e.Shards = int(n)
-	case name == "time":
+	case times[name] != nil:
 		if v.Kind() != '"' {
-			return fmt.Errorf("time: want a string, have %s", kindName(v.Kind()))
+			return fmt.Errorf("%s: want a string, have %s", name, kindName(v.Kind()))
 		}
-		if e.Time, err = time.Parse(time.RFC3339Nano, unquote(v)); err != nil {
-			return fmt.Errorf("time: %q is not a time", clip(unquote(v)))
+		if *times[name], err = time.Parse(time.RFC3339Nano, unquote(v)); err != nil {
+			return fmt.Errorf("%s: %q is not a time", name, clip(unquote(v)))
 		}
 	}
 	return err

@@ -72,7 +72,7 @@ func TestSchemasDescribeTheProtocol(t *testing.T) {
 	hash := strings.Repeat("0a", 32)
 	for _, e := range []Event{
 		{Type: EventSubmitted, Job: "j", Time: at}, {Type: EventSubmitted, Job: "j", Shards: 4, Task: naming.TaskEmbed, Model: "m", Dataset: "d", Time: at},
-		{Type: EventCommitted, Job: "j", Shard: "0", Shards: 4, Rows: 5, Errors: 1, Tokens: 7, PayloadSHA256: hash, Truncated: 1, Dropped: 9, DeadRecords: 1, Table: "/t", Version: 3, Time: at},
+		{Type: EventCommitted, Job: "j", Shard: "0", Shards: 4, Rows: 5, Errors: 1, Tokens: 7, PayloadSHA256: hash, Truncated: 1, Dropped: 9, DeadRecords: 1, Table: "/t", Version: 3, Published: at, Time: at},
 		{Type: EventDead, Job: "j", Shard: "0/r1", PayloadSHA256: hash, Class: Schema, Reason: "why", Time: at}, {Type: EventResolved, Job: "j", Shard: "0/r1", PayloadSHA256: hash, Class: IdentityConflict, Reason: "dropped", Time: at}, {Type: EventDone, Job: "j", Time: at},
 	} {
 		if err := accepts(t, event, string(e.AppendJSON(nil))); err != nil {

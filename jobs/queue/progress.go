@@ -65,9 +65,10 @@ type progress struct {
 	lanes     map[laneName]*lane
 	attempts  map[string][]attempt // of shards that ended as dead letters or were retried
 	dropped   names                // messages, by shard and payload
-	cancelled bool
-	submitted bool // somebody says, or will say, how many shards there are
-	announced int  // shards that the latest `done` event speaks of
+	end       time.Time            // of the latest request to cancel, by the server's clock; zero where there is none
+	latest    time.Time            // message that was committed or judged dead, likewise
+	submitted bool                 // somebody says, or will say, how many shards there are
+	announced int                  // shards that the latest `done` event speaks of
 	rate      Rate
 }
 
@@ -104,8 +105,7 @@ func (p *progress) apply(e jobs.Event) {
 			s.Dropped += max(e.Messages, 1)
 		}
 	case jobs.EventCancelled:
-		p.cancelled = true
-		p.expect(laneName{}, e.Shards)
+		p.cancel(e)
 	case jobs.EventDone:
 		p.announce(e)
 	}
@@ -114,6 +114,9 @@ func (p *progress) apply(e jobs.Event) {
 // ended takes in how a shard ended.
 func (p *progress) ended(e jobs.Event) {
 	at, shard := laneOf(e), nameOf(e)
+	if e.Published.After(p.latest) {
+		p.latest = e.Published
+	}
 	if p.add(at, shard.base, func(l *lane) *names { return &l.settled }) {
 		p.status.ShardsDone++
 		p.rate.Note(e.Time, int64(p.status.ShardsDone))
@@ -219,6 +222,18 @@ func (p *progress) complete() bool {
 	return total > 0 && p.status.ShardsDone >= total
 }
 
+// cancel takes in a request to cancel or its confirmation, which names a table. The request alone says what is ended: its
+// confirmation is dated later, and counts where nothing is left of the request.
+func (p *progress) cancel(e jobs.Event) {
+	if e.Table == "" || p.end.IsZero() {
+		p.end = e.Time
+	}
+	p.expect(laneName{}, e.Shards)
+}
+
+// isCancelled says that nothing of the job lives: the job of texts goes on with what is published after the request.
+func (p *progress) isCancelled() bool { return !p.end.IsZero() && !p.latest.After(p.end) }
+
 // isAnnounced says that a `done` event speaks of all that there is.
 func (p *progress) isAnnounced() bool { return p.announced > 0 && p.announced >= p.total() }
 
@@ -236,7 +251,7 @@ func (p *progress) report(now time.Time) JobStatus {
 func (p *progress) state() string {
 	s := &p.status
 	switch {
-	case p.cancelled && !p.isAnnounced():
+	case p.isCancelled() && !p.isAnnounced():
 		return StateCancelled
 	case p.complete() && s.Dead > 0:
 		return StateFailed
@@ -244,7 +259,7 @@ func (p *progress) state() string {
 		return StateDone
 	case s.ShardsDone == 0:
 		return StateQueued
-	case p.total() == 0 && !p.submitted:
+	case p.total() == 0 && !p.submitted, !p.end.IsZero(): // of a part that was cancelled nobody knows how large it was
 		return StateOpen
 	}
 	return StateRunning

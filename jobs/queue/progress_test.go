@@ -56,7 +56,7 @@ func TestProgress(t *testing.T) {
 	}
 	total := jobs.Event{Type: jobs.EventSubmitted, Job: "j", Shards: 3}
 	done := jobs.Event{Type: jobs.EventDone, Job: "j", Shards: 3, Rows: 25, Errors: 0}
-	cancelled := jobs.Event{Type: jobs.EventCancelled, Job: "j"}
+	cancelled := jobs.Event{Type: jobs.EventCancelled, Job: "j", Time: time.Now()}
 	tests := []struct {
 		name   string
 		events []jobs.Event
@@ -247,5 +247,45 @@ func TestOneCommitTellsNoPace(t *testing.T) {
 	r.Note(start.Add(10*time.Second), 2000)
 	if pace := r.PerSecond(start.Add(10 * time.Second)); pace < 150 || pace > 250 {
 		t.Errorf("%v a second", pace)
+	}
+}
+
+// A cancel ends what the server had before it was asked for. What came later lives, whenever the cancel was confirmed.
+func TestAJobGoesOnAfterItsCancel(t *testing.T) {
+	asked := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(second int) time.Time { return asked.Add(time.Duration(second) * time.Second) }
+	request := jobs.Event{Type: jobs.EventCancelled, Job: "j", Time: asked}
+	confirmed := jobs.Event{Type: jobs.EventCancelled, Job: "j", Table: "/t", Time: at(9)}
+	text := func(kind, sequence string, published time.Time) jobs.Event {
+		e := of(kind, "m", sequence, "p"+sequence, 1)
+		e.Published = published
+		return e
+	}
+	early, late, died := text("committed", "1", at(-1)), text("committed", "2", at(1)), text("dead", "3", at(2))
+	again := jobs.Event{Type: jobs.EventCancelled, Job: "j", Time: at(20)}
+	old := text("committed", "4", time.Time{})
+	for _, c := range []struct {
+		name   string
+		events []jobs.Event
+		want   string
+	}{
+		{"what was published before is over", []jobs.Event{request, early, confirmed}, StateCancelled},
+		{"what was published later, and before the confirmation, lives", []jobs.Event{request, late, confirmed}, StateOpen},
+		{"also when it comes after the confirmation", []jobs.Event{request, early, confirmed, late}, StateOpen},
+		{"a dead letter of it too", []jobs.Event{early, request, confirmed, died}, StateOpen},
+		{"until it is cancelled again", []jobs.Event{request, late, confirmed, again}, StateCancelled},
+		{"and goes on once more", []jobs.Event{request, late, again, text("committed", "5", at(21))}, StateOpen},
+		{"of the request nothing is left", []jobs.Event{confirmed, late}, StateCancelled},
+		{"an older daemon says nothing of it", []jobs.Event{request, confirmed, old}, StateCancelled},
+		{"all of it was done", []jobs.Event{{Type: jobs.EventSubmitted, Job: "j", Shards: 1, Task: "embed", Model: "m", Dataset: "d"}, early,
+			{Type: jobs.EventDone, Job: "j", Shards: 1}, request}, StateDone},
+	} {
+		p := newProgress("j")
+		for _, e := range c.events {
+			p.apply(e)
+		}
+		if got := p.report(at(30)).State; got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
 	}
 }

@@ -108,6 +108,9 @@ func (t *Tracker) see(msg *nats.Msg, a ackSubject) error {
 	if e.Type == jobs.EventCancelled || e.Time.After(a.timestamp) {
 		e.Time = a.timestamp
 	}
+	if e.Published.After(a.timestamp) {
+		e.Published = a.timestamp
+	}
 	if e.Type == jobs.EventCancelled && jobs.Shared(e.Job) {
 		if n := t.refused.due(); n > 0 {
 			t.q.log.Warn("a request to cancel is refused: the job is everybody's", "job", e.Job, "time", e.Time, "requests", n)
@@ -156,7 +159,7 @@ func (t *Tracker) progress(job string) *progress {
 
 // file keeps settled in step with a job that changed.
 func (t *Tracker) file(p *progress) {
-	if p.complete() && !p.isAnnounced() && !p.cancelled {
+	if p.complete() && !p.isAnnounced() && !p.isCancelled() {
 		t.settled[p.status.Job] = p
 	} else {
 		delete(t.settled, p.status.Job)
