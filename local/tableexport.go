@@ -4,13 +4,12 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
+	"textmill/durable"
 	"textmill/export"
 )
 
@@ -33,31 +32,21 @@ type TableExportOptions struct {
 // TableExport writes the rows of a table in another program's form. The rows of one request, its inputs, completions or chunks,
 // make one line, wherever in the table they lie. Memory is bounded: what is more goes into files beside File, or in the
 // directory of temporary files, until it is written.
-func TableExport(ctx context.Context, o TableExportOptions) (err error) {
+func TableExport(ctx context.Context, o TableExportOptions) error {
 	if o.Format != FormatOpenAIBatch {
 		return fmt.Errorf("format %q is not known", o.Format)
 	}
 	if o.File == "" || o.File == "-" {
 		return exportTo(ctx, o, o.Out)
 	}
-	name := filepath.Join(filepath.Dir(o.File), "."+filepath.Base(o.File)+"-"+rand.Text())
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) // #nosec G302 -- less the umask, as a shell makes it
+	f, err := durable.Create(o.File, 0o666) // as a shell makes it
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	err = exportTo(ctx, o, f)
-	if err == nil {
-		err = f.Sync()
+	if err := exportTo(ctx, o, f); err != nil {
+		return errors.Join(err, f.Abort())
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), o.File)
+	return f.Commit()
 }
 
 func exportTo(ctx context.Context, o TableExportOptions, out io.Writer) error {

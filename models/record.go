@@ -1,7 +1,6 @@
 package models
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"textmill/durable"
 	"textmill/regular"
 )
 
@@ -58,27 +58,10 @@ func WriteRecord(dir string, r Record) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+RecordName+"-*")
-	if err != nil {
+	if err := durable.Write(filepath.Join(dir, RecordName), append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("record bundle %s: %w", dir, err)
 	}
-	_, err = f.Write(append(data, '\n'))
-	err = cmp.Or(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, RecordName))
-	}
-	if err != nil {
-		return fmt.Errorf("record bundle %s: %w", dir, errors.Join(err, os.Remove(f.Name())))
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return cmp.Or(d.Sync(), d.Close())
+	return nil
 }
 
 // HashFile is the SHA-256 of the file at path in hex, and its size.

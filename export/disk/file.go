@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"textmill/flock"
 )
 
 // File is a new file being written. After a failed write or fsync every later call fails with the same error: what the
@@ -100,7 +102,7 @@ type Lock struct {
 }
 
 // ErrLocked says that somebody else holds the lock.
-var ErrLocked = errors.New("locked by another process")
+var ErrLocked = flock.ErrLocked
 
 // Lock takes the lock file name, creating it where it is absent. It does not wait: ErrLocked when another holds it.
 func (d *Dir) Lock(name string) (*Lock, error) {
@@ -117,10 +119,9 @@ func (d *Dir) Lock(name string) (*Lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err != nil {
+		if err := flock.Try(l.f); err != nil {
 			_ = l.f.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
+			if errors.Is(err, ErrLocked) {
 				return nil, ErrLocked
 			}
 			return nil, &Error{Kind: OpLock, Path: filepath.Join(d.path, name), Err: err}

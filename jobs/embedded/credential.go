@@ -7,9 +7,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 
 	"github.com/nats-io/nkeys"
+
+	"textmill/durable"
 )
 
 // ErrOpen says that a server would let in everybody who can reach it.
@@ -70,23 +71,5 @@ func makeCredential(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "credential-*") // with mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(seed, '\n'))
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return durable.Write(path, append(seed, '\n'), 0o600)
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"textmill/flock"
 )
 
 // lockStore takes the store's lock, which ends with the process or the file. Whoever meets it is told of the credential too, if
@@ -19,14 +19,14 @@ func lockStore(dir, credential string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nats.embedded.dir: %w", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	err = flock.Try(f)
 	switch {
 	case err == nil:
 		if err = f.Truncate(0); err == nil {
 			return f, nil
 		}
 		err = fmt.Errorf("nats.embedded.dir: %w", err)
-	case errors.Is(err, unix.EWOULDBLOCK):
+	case errors.Is(err, flock.ErrLocked):
 		at := "the address that it printed"
 		if b, readErr := io.ReadAll(io.LimitReader(f, 256)); readErr == nil && len(b) > 0 {
 			at = strings.TrimSpace(string(b))
@@ -36,7 +36,7 @@ func lockStore(dir, credential string) (*os.File, error) {
 		}
 		err = fmt.Errorf("%w: another textmill daemon serves %s; set nats.url (TEXTMILL_NATS_URL) to %s to join it", ErrLocked, dir, at)
 	default:
-		err = fmt.Errorf("lock %s: %w", path, err)
+		err = fmt.Errorf("nats.embedded.dir: %w", err)
 	}
 	return nil, errors.Join(err, f.Close())
 }

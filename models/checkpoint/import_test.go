@@ -13,8 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"textmill/flock"
 	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
@@ -220,7 +219,7 @@ func TestImportRemovesWhatKilledOnesLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer busy.Close()
-	if err := unix.Flock(int(busy.Fd()), unix.LOCK_EX); err != nil {
+	if err := flock.Try(busy); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join("testdata", "tiny", "bert"), Dir: dir}); err != nil {

@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"textmill/durable"
+	"textmill/flock"
 )
 
 // A staging is the hidden folder that a bundle is made in, locked while someone works in it.
@@ -44,21 +45,20 @@ func (s *staging) remove() error {
 
 // publish makes the folder appear as target, durably; what is there already is replaced.
 func (s *staging) publish(target string) error {
-	if err := errors.Join(os.Chmod(s.dir, 0o755), syncTree(s.dir)); err != nil {
+	if err := errors.Join(os.Chmod(s.dir, 0o755), durable.SyncTree(s.dir)); err != nil {
 		return err
 	}
-	parent := filepath.Dir(target)
 	if _, err := os.Lstat(target); errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(os.Rename(s.dir, target), syncFile(parent))
+		return durable.Move(s.dir, target)
 	}
 	old := s.dir + "-replaced"
 	if err := os.Rename(target, old); err != nil {
 		return err
 	}
-	if err := os.Rename(s.dir, target); err != nil {
+	if err := durable.Move(s.dir, target); err != nil {
 		return errors.Join(err, os.Rename(old, target))
 	}
-	return errors.Join(syncFile(parent), os.RemoveAll(old))
+	return os.RemoveAll(old)
 }
 
 // abandoned is how long nothing may have changed in a folder that nobody has locked before it is removed: whoever makes one
@@ -86,26 +86,8 @@ func tryLock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(&fs.PathError{Op: "lock", Path: dir, Err: err}, f.Close())
+	if err := flock.Try(f); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
-}
-
-// syncTree makes all files under dir durable, and the folders that name them.
-func syncTree(dir string) error {
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return syncFile(path)
-	})
-}
-
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

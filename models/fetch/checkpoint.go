@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"textmill/durable"
 	"textmill/models"
 	"textmill/places"
 )
@@ -28,13 +29,10 @@ func Checkpoint(ctx context.Context, o Options, name string) (Installed, error) 
 		return Installed{Name: name, Version: r.version, Path: dir}, err
 	}
 	r, err := o.obtain(ctx, name, m.routes, func(_ route, staging string) error {
-		if err := errors.Join(os.Chmod(staging, 0o755), os.MkdirAll(filepath.Dir(dir), 0o755), os.RemoveAll(dir)); err != nil {
+		if err := errors.Join(os.Chmod(staging, 0o755), durable.SyncTree(staging), os.MkdirAll(filepath.Dir(dir), 0o755), os.RemoveAll(dir)); err != nil {
 			return err
 		}
-		if err := os.Rename(staging, dir); err != nil {
-			return err
-		}
-		return syncDir(filepath.Dir(dir))
+		return durable.Move(staging, dir)
 	})
 	if err != nil {
 		return Installed{}, err

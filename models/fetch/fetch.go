@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"textmill/flock"
 	"textmill/places"
 )
 
@@ -143,32 +143,16 @@ func (o Options) lock(ctx context.Context, artifact string) (unlock func(), err 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := flock.Wait(ctx, filepath.Join(dir, ".lock"), 0o644, func() {
+		o.say(artifact, "", "waiting for another textmill that is obtaining files")
+	})
 	if err != nil {
 		return nil, err
 	}
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for waiting := false; ; waiting = true {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			if err := o.sweep(); err != nil {
-				return nil, errors.Join(err, f.Close())
-			}
-			return func() { _ = f.Close() }, nil // nothing was written
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())
-		}
-		if !waiting {
-			o.say(artifact, "", "waiting for another textmill that is obtaining files")
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), f.Close())
-		case <-tick.C:
-		}
+	if err := o.sweep(); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
+	return func() { _ = f.Close() }, nil // nothing was written
 }
 
 // sweep removes what a killed process was working in. The caller holds the lock.

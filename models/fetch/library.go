@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"textmill/durable"
 	"textmill/models"
 	"textmill/places"
 )
@@ -37,16 +38,13 @@ func Library(ctx context.Context, o Options) (Installed, error) {
 		}
 		version = fmt.Sprintf("%s\n%s\n%s\n", r.version, sum, r.describe())
 		stagedVersion := filepath.Join(staging, "VERSION")
-		if err := errors.Join(writeSynced(stagedVersion, version), os.Chmod(staged, 0o755), os.MkdirAll(filepath.Dir(path), 0o755)); err != nil {
+		if err := errors.Join(durable.Write(stagedVersion, []byte(version), 0o644), os.Chmod(staged, 0o755), os.MkdirAll(filepath.Dir(path), 0o755)); err != nil {
 			return err
 		}
-		if err := os.Rename(staged, path); err != nil {
+		if err := durable.Move(staged, path); err != nil {
 			return err
 		}
-		if err := os.Rename(stagedVersion, versionPath(path)); err != nil {
-			return err
-		}
-		return syncDir(filepath.Dir(path))
+		return durable.Move(stagedVersion, versionPath(path))
 	})
 	if err != nil {
 		return Installed{}, err
@@ -75,21 +73,4 @@ func installedLibrary(ctx context.Context, path string) (Installed, error) {
 		return Installed{}, nil
 	}
 	return Installed{Name: runtimeName, Version: lines[0], Source: lines[2], Path: path}, err
-}
-
-func writeSynced(path, text string) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

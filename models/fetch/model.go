@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"textmill/durable"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/naming"
@@ -100,37 +101,31 @@ func installedModel(ctx context.Context, dir string) (Installed, error) {
 // placeBundle records what is staged and moves it to dir: as a whole where nothing is there, else file by file with the record
 // last, so that a bundle with a record is complete at any moment.
 func placeBundle(ctx context.Context, staging, dir, source string) error {
-	files, err := models.HashBundle(ctx, staging)
+	hashed, err := models.HashBundle(ctx, staging)
 	if err != nil {
 		return err
 	}
-	if err := models.WriteRecord(staging, models.Record{Name: filepath.Base(dir), Source: source, Files: files}); err != nil {
+	if err := models.WriteRecord(staging, models.Record{Name: filepath.Base(dir), Source: source, Files: hashed}); err != nil {
 		return err
 	}
 	if _, err := models.OpenBundle(staging); err != nil {
 		return err
 	}
-	if err := errors.Join(os.Chmod(staging, 0o755), os.MkdirAll(filepath.Dir(dir), 0o755)); err != nil {
+	if err := errors.Join(os.Chmod(staging, 0o755), durable.SyncTree(staging), os.MkdirAll(filepath.Dir(dir), 0o755)); err != nil {
 		return err
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		if err := os.Rename(staging, dir); err != nil {
-			return err
-		}
-		return syncDir(filepath.Dir(dir))
+		return durable.Move(staging, dir)
 	}
 	if err := os.Remove(filepath.Join(dir, models.RecordName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, f := range append(files, models.File{Path: models.RecordName}) {
+	for _, f := range append(hashed, models.File{Path: models.RecordName}) {
 		to := filepath.Join(dir, filepath.FromSlash(f.Path))
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return err
 		}
-		if err := os.Rename(filepath.Join(staging, filepath.FromSlash(f.Path)), to); err != nil {
-			return err
-		}
-		if err := syncDir(filepath.Dir(to)); err != nil {
+		if err := durable.Move(filepath.Join(staging, filepath.FromSlash(f.Path)), to); err != nil {
 			return err
 		}
 	}

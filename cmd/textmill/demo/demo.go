@@ -18,6 +18,7 @@ import (
 	"textmill/jobs"
 	"textmill/local"
 	"textmill/open/bundle"
+	"textmill/places"
 )
 
 const (
@@ -97,9 +98,9 @@ func ownPlace(cfg config.Config) (config.Config, func(), error) {
 		return cfg, nil, err
 	}
 	cfg.NATS = config.Default().NATS
-	cfg.NATS.Embedded = config.Embedded{Addr: "127.0.0.1:0", Dir: filepath.Join(dir, "nats")}
+	cfg.NATS.Embedded = config.Embedded{Addr: "127.0.0.1:0", Dir: places.Queue(dir)}
 	cfg.HTTP = config.HTTP{Addr: "127.0.0.1:0"}
-	cfg.Export.URI = filepath.Join(dir, "tables")
+	cfg.Export.URI = places.Tables(dir)
 	cfg.Models = map[string]config.Model{model: cfg.Models[model]}
 	if err := errors.Join(os.RemoveAll(cfg.NATS.Embedded.Dir), os.RemoveAll(cfg.Export.URI)); err != nil {
 		unlock()

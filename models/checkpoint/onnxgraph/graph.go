@@ -3,9 +3,10 @@ package onnxgraph
 
 import (
 	"fmt"
-	"os"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"textmill/durable"
 )
 
 // An Elem is the type of a tensor's elements.
@@ -124,21 +125,8 @@ func (g *Graph) Floats(name string, values ...float32) string {
 	return g.Tensor(inline(name, Float32, []int{len(values)}, floatBytes(values)))
 }
 
-// WriteFile writes the model to a new file at path, durably.
-func (g *Graph) WriteFile(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(g.encode())
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
-}
+// WriteFile writes the model to a file at path, durably.
+func (g *Graph) WriteFile(path string) error { return durable.Write(path, g.encode(), 0o644) }
 
 func (g *Graph) encode() []byte {
 	var body []byte

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"textmill/durable"
 )
 
 // Read gives all entries of the book at path. A book that is not there, or cannot be understood, is empty: it can be learned again.
@@ -36,16 +37,5 @@ func Write[T any](path, key string, value T) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".learned-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return durable.Write(path, append(data, '\n'), 0o600)
 }
