@@ -117,7 +117,8 @@ func TestImportsGoDown(t *testing.T) {
 					}
 					continue
 				}
-				if to != s.top && !slices.Contains(everyone, to) && !slices.Contains(allowed, to) {
+				ground := slices.Contains(everyone, to) && !slices.Contains(everyone, s.top)
+				if to != s.top && !ground && !slices.Contains(allowed, to) {
 					t.Errorf("%s imports %s; %s may import %v", s.path, path, s.top, allowed)
 				}
 			}
