@@ -1,0 +1,268 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"textmill/export/disk"
+	"textmill/internal/s3"
+)
+
+// gate holds one operation back: the one at which the countdown ends.
+type gate struct {
+	mu      sync.Mutex
+	left    int           // operations to let pass; negative = none is held
+	reached chan struct{} // closed when one is held
+	open    chan struct{} // closed to let it go on
+	held    string        // what it does
+}
+
+// arm has the operation after n others held.
+func (g *gate) arm(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.left, g.reached, g.open = n, make(chan struct{}), make(chan struct{})
+}
+
+// release lets what is held go on.
+func (g *gate) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open != nil {
+		close(g.open)
+		g.open = nil
+	}
+}
+
+func (g *gate) around(op *disk.Op, do func() error) error {
+	g.mu.Lock()
+	g.left--
+	hold, reached, open := g.left == -1 && g.open != nil, g.reached, g.open
+	if hold {
+		g.held = strings.TrimSpace(string(op.Kind) + " " + op.Name + " " + op.To)
+	}
+	g.mu.Unlock()
+	if hold {
+		close(reached)
+		<-open
+	}
+	return do()
+}
+
+// looks are the calls that only look at what is known of a table. The one fetching goroutine of a model makes them.
+var looks = map[string]func(context.Context, *Table) error{
+	"Lookup": func(ctx context.Context, tab *Table) error {
+		for shard, want := range map[string]Outcome{"first": Committed, "never": Absent} {
+			if got, err := tab.Lookup(ctx, key(shard)); err != nil || got != want {
+				return fmt.Errorf("%s is %v, %w", shard, got, err)
+			}
+		}
+		return nil
+	},
+	"Accepts": func(ctx context.Context, tab *Table) error {
+		return tab.Accepts(ctx, float8)
+	},
+	"Writable": func(ctx context.Context, tab *Table) error { return tab.Writable(ctx) },
+	"Version": func(_ context.Context, tab *Table) error {
+		if tab.Version() < 1 {
+			return errors.New("no version is known")
+		}
+		return nil
+	},
+	"Keys": func(_ context.Context, tab *Table) error {
+		if tab.Keys() < 1 {
+			return errors.New("no key is known")
+		}
+		return nil
+	},
+	"Store.Table": func(_ context.Context, tab *Table) error {
+		again, err := tab.store.Table("docs")
+		if err == nil && again != tab {
+			err = errors.New("it is another table")
+		}
+		return errors.Join(err, again.Close())
+	},
+}
+
+// What is known of a table is told at once, whichever file operation somebody waits for.
+func TestReadersWaitForNoFileOperation(t *testing.T) {
+	committed := func(tab *Table, shard string) (*Batch, error) {
+		b, err := tab.Begin(EmbeddingFloat32)
+		if err == nil {
+			err = errors.Join(b.Bind(t.Context(), float8), b.Add(key(shard), sample(shard, 10)))
+		}
+		return b, err
+	}
+	for name, act := range map[string]func(tab, other *Table, shard string) error{
+		"a commit": func(tab, _ *Table, shard string) error {
+			b, err := committed(tab, shard)
+			if err == nil {
+				_, err = b.Commit(t.Context())
+			}
+			return err
+		},
+		"a commit that loses a race": func(tab, other *Table, shard string) error {
+			b, err := committed(tab, shard)
+			if err == nil {
+				err = errors.Join(b.Add(key(shard+"'"), sample(shard+"'", 10)), tryPut(t, other, shard))
+			}
+			if err == nil {
+				_, err = b.Commit(t.Context())
+			}
+			return err
+		},
+		"a spool": func(tab, _ *Table, shard string) error {
+			sp, err := tab.Spool(key(shard), EmbeddingFloat32)
+			if err != nil {
+				return err
+			}
+			b, err := tab.Begin(EmbeddingFloat32)
+			if err == nil {
+				err = errors.Join(sp.Append(sample(shard, 5)), sp.finish(), sp.Append(sample(shard, 5)), b.AddSpool(sp))
+			}
+			if err == nil {
+				_, err = b.Commit(t.Context())
+			}
+			return err
+		},
+		"a verdict": func(tab, _ *Table, shard string) error {
+			_, err := tab.Judge(t.Context(), []Verdict{DeadVerdict(key(shard))})
+			return err
+		},
+		"what another committed": func(tab, other *Table, shard string) error {
+			return errors.Join(tryPut(t, other, shard), tab.Refresh(t.Context()), tab.SyncEntry(t.Context(), key(shard)))
+		},
+		"a tally": func(tab, other *Table, shard string) error {
+			err := errors.Join(tryPut(t, other, shard), tab.Refresh(t.Context()))
+			if got, found, tallyErr := tab.Tally(t.Context(), key(shard), origin(shard)); tallyErr != nil || !found || got.Rows != 10 {
+				err = errors.Join(err, fmt.Errorf("%+v, %v, %w", got, found, tallyErr))
+			}
+			return err
+		},
+		"a mark": func(tab, _ *Table, shard string) error {
+			err := tab.SaveTrial(t.Context(), key(shard), EmbeddingFloat32, &Trial{Ranges: []int{0, 1}, Running: -1})
+			_, _, trialErr := tab.Trial(t.Context(), key(shard), EmbeddingFloat32)
+			return errors.Join(err, trialErr, tab.EndTrial(t.Context(), key(shard), EmbeddingFloat32))
+		},
+		"a checkpoint": func(tab, other *Table, shard string) error {
+			_, err := tab.Checkpoint(t.Context())
+			return errors.Join(tryPut(t, other, shard), err)
+		},
+		"a sweep": func(tab, _ *Table, _ string) error {
+			_, err := tab.store.Sweep(t.Context())
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			g := &gate{left: -1}
+			tab := table(t, openStore(t, dir, func(o *Options) { o.Intercept, o.CheckpointEvery = g.around, -1 }))
+			other := table(t, openStore(t, dir))
+			t.Cleanup(g.release)
+			b, err := committed(tab, "first")
+			must(t, err)
+			commit(t, b)
+			for n := 0; ; n++ {
+				g.arm(n)
+				done := make(chan error, 1)
+				go func() { done <- act(tab, other, fmt.Sprint("s", n)) }()
+				through := false
+				select {
+				case <-g.reached:
+				case err = <-done:
+					through = true
+				}
+				if !through {
+					for what, read := range looks {
+						if err := atOnce(t, what+" while it waits for: "+g.held, func(ctx context.Context) error { return read(ctx, tab) }); err != nil {
+							t.Errorf("%s while it waits for: %s: %v", what, g.held, err)
+						}
+					}
+					g.release()
+					err = <-done
+				}
+				must(t, err)
+				if through {
+					if n < 4 {
+						t.Errorf("%d operations are too few to tell anything", n)
+					}
+					break
+				}
+			}
+			sound(t, tab)
+		})
+	}
+}
+
+// A part on its way to a slow bucket keeps nobody from what is known of the table, nor from what has nothing to do with that part.
+func TestUploadsHoldNobody(t *testing.T) {
+	server := s3.ForTest(t)
+	tab := table(t, openStore(t, tablesURI, scratch(t)))
+	put(t, tab, "first")
+	other := table(t, openStore(t, tablesURI, scratch(t)))
+	put(t, other, "second")
+	slow := begin(t, tab)
+	must(t, slow.Bind(t.Context(), float8))
+	add(t, slow, "slow")
+	waits, once := make(chan struct{}), false
+	server.Break("", func(r *http.Request) s3.Action {
+		if once || r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, ".parquet") {
+			return s3.Pass
+		}
+		once = true
+		close(waits)
+		return s3.Stall
+	})
+	done := make(chan error, 1)
+	go func() {
+		_, err := slow.Commit(t.Context())
+		done <- err
+	}()
+	t.Cleanup(func() { server.Resume("") })
+	<-waits
+	calls := map[string]func(context.Context, *Table) error{
+		"Refresh":   func(ctx context.Context, tab *Table) error { return tab.Refresh(ctx) },
+		"SyncEntry": func(ctx context.Context, tab *Table) error { return tab.SyncEntry(ctx, key("second")) },
+		"Tally": func(ctx context.Context, tab *Table) error {
+			_, found, err := tab.Tally(ctx, key("second"), origin("second"))
+			if !found {
+				err = errors.Join(err, errors.New("not found"))
+			}
+			return err
+		},
+		"a mark": func(ctx context.Context, tab *Table) error {
+			err := tab.SaveTrial(ctx, key("x"), EmbeddingFloat32, &Trial{Ranges: []int{0, 1}, Running: -1})
+			_, _, trialErr := tab.Trial(ctx, key("x"), EmbeddingFloat32)
+			return errors.Join(err, trialErr, tab.EndTrial(ctx, key("x"), EmbeddingFloat32))
+		},
+		"Judge": func(ctx context.Context, tab *Table) error {
+			_, err := tab.Judge(ctx, []Verdict{DeadVerdict(key("dead"))})
+			return err
+		},
+		"Checkpoint": func(ctx context.Context, tab *Table) error {
+			_, err := tab.Checkpoint(ctx)
+			return err
+		},
+		"Sweep": func(ctx context.Context, tab *Table) error {
+			_, err := tab.store.Sweep(ctx)
+			return err
+		},
+		"another commit": func(ctx context.Context, tab *Table) error { return tryPut(t, tab, "beside") },
+	}
+	for what, read := range looks {
+		calls[what] = read
+	}
+	for what, call := range calls {
+		if err := atOnce(t, what, func(ctx context.Context) error { return call(ctx, tab) }); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	server.Resume("")
+	must(t, <-done)
+	holds(t, tab, "first", "second", "slow", "beside")
+}
