@@ -8,13 +8,13 @@ import (
 	"textmill/export/delta"
 )
 
-// BenchmarkLedger tells what a million settled deliveries take in memory.
-func BenchmarkLedger(b *testing.B) {
+// BenchmarkTxnIndex tells what a million settled deliveries take in memory.
+func BenchmarkTxnIndex(b *testing.B) {
 	for b.Loop() {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		l := newLedger()
+		l := newTxnIndex()
 		const n = 1_000_000
 		for i := range n {
 			l.put(delta.Txn{AppID: fmt.Sprintf("textmill/job/docs-1/%d", i), Version: int64(i)})

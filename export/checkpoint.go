@@ -12,11 +12,8 @@ import (
 )
 
 // Checkpoint writes a checkpoint of the newest version, so that readers and a starting daemon need not read every entry.
-func (t *Table) Checkpoint(ctx context.Context) (version int64, err error) {
-	t.mu.Lock()
-	err = t.refresh(ctx)
-	h := t.h
-	t.mu.Unlock()
+func (t *Table) Checkpoint(ctx context.Context) (int64, error) {
+	h, err := t.newest(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -27,10 +24,7 @@ func (t *Table) Checkpoint(ctx context.Context) (version int64, err error) {
 }
 
 func (t *Table) writeCheckpoint(ctx context.Context, h *handle) (int64, error) {
-	t.mu.Lock()
-	err := h.arm()
-	t.mu.Unlock()
-	if err != nil {
+	if err := h.arm(); err != nil {
 		return 0, err
 	}
 	forget, err := t.store.forgettable(ctx)

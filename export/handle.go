@@ -7,17 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
+	"sync"
 	"sync/atomic"
 
 	"textmill/export/delta"
 	"textmill/export/disk"
-	"textmill/export/part"
 	"textmill/export/storage"
 )
 
 // handle is one incarnation of a table: directories held open, and what is known of its log. A table that is deleted and
-// made anew gets another handle. Fields below state are guarded by Table.mu.
+// made anew gets another handle.
 type handle struct {
 	dir   storage.Dir
 	aux   *disk.Dir // this machine's stage: locks, unfinished files, marks
@@ -26,14 +25,21 @@ type handle struct {
 	lock  *disk.Lock
 	names atomic.Int64
 
-	snap    *delta.Snapshot
-	ledger  *ledger
-	kind    EmbeddingKind
-	vectors Vectors // that the log binds the table to
-	held    *held   // of a table without a binding, once it was looked at
-	stale   bool    // the log moved on in a way that only reading it anew can follow
-	refused error   // why textmill must not write here
-	durable int64   // every entry up to this one is known to survive a power cut; -1 = unknown
+	arming  sync.Mutex // one takes the lock
+	reading sync.Mutex // one reads the log on, and nobody else changes snap, txns and terms
+	holding sync.Mutex // one looks what vectors an older table holds
+	syncing sync.Mutex // one makes entries durable
+
+	// mu guards what follows. The one fetching goroutine of a model waits for it, so nobody holds it while waiting for a file, a
+	// bucket or another lock.
+	mu    sync.Mutex
+	snap  *delta.Snapshot
+	txns  *txnIndex
+	terms terms
+	held  *held // of a table without a binding, once it was looked at
+	stale bool  // the log moved on in a way that only reading it anew can follow
+	// durable: every entry up to this one is known to survive a power cut; -1 = unknown.
+	durable int64
 }
 
 func newID() string {
@@ -62,13 +68,13 @@ func openHandle(ctx context.Context, root storage.Dir, name string) (*handle, er
 	return h, nil
 }
 
-// makeHandle makes a table's directories where they are absent, but no entry.
+// makeHandle makes a table's directories where they are absent, but no entry: load is still to be called.
 func makeHandle(root storage.Dir, name string) (*handle, error) {
 	dir, err := root.MakeSub(name)
 	if err != nil {
 		return nil, err
 	}
-	h := &handle{dir: dir, durable: -1, ledger: newLedger()}
+	h := &handle{dir: dir, durable: -1}
 	if h.log, err = delta.MakeLog(dir); err != nil {
 		h.close()
 		return nil, err
@@ -89,36 +95,38 @@ func (h *handle) close() {
 	_ = h.dir.Close()
 }
 
-// load reads the whole state anew.
+// load reads the whole state anew. But for a handle that nobody else has yet it needs h.reading.
 func (h *handle) load(ctx context.Context) error {
-	var l *ledger
+	var txns *txnIndex
 	snap, err := h.log.Load(ctx, func() delta.Sink {
-		l = newLedger()
-		return delta.Sink{Txn: l.put}
+		txns = newTxnIndex()
+		return delta.Sink{Txn: txns.put}
 	})
 	if err != nil {
 		return err
 	}
-	if h.ledger != nil {
-		l.others = h.ledger.others
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.txns != nil {
+		txns.others = h.txns.others
 	}
-	h.snap, h.ledger, h.stale = snap, l, false
-	h.judge()
+	h.snap, h.txns, h.stale, h.terms = snap, txns, false, termsOf(h.dir.Path(), snap)
 	return nil
 }
 
 // refresh brings the state up to date.
 func (h *handle) refresh(ctx context.Context) error {
-	if h.snap == nil {
-		return h.load(ctx)
+	h.reading.Lock()
+	defer h.reading.Unlock()
+	h.mu.Lock()
+	id, stale, sink := h.snap.Metadata.ID, h.stale, delta.Sink{Txn: h.txns.put}
+	h.mu.Unlock()
+	var err error
+	if !stale {
+		err = h.log.Refresh(ctx, h.snap, sink, h.advance)
+		stale = delta.IsStale(err)
 	}
-	id := h.snap.Metadata.ID
-	err := error(nil)
-	if !h.stale {
-		err = h.log.Refresh(ctx, h.snap, delta.Sink{Txn: h.ledger.put})
-		h.stale = delta.IsStale(err)
-	}
-	if h.stale {
+	if stale {
 		if err = h.load(ctx); errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("%w: %w", ErrGone, err)
 		}
@@ -126,11 +134,39 @@ func (h *handle) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.snap.Metadata.ID != id {
-		return fmt.Errorf("%w: table %s has id %s, had %s", ErrGone, h.dir.Path(), h.snap.Metadata.ID, id)
+	if now := h.snap.Metadata.ID; now != id {
+		return fmt.Errorf("%w: table %s has id %s, had %s", ErrGone, h.dir.Path(), now, id)
 	}
-	h.judge()
 	return nil
+}
+
+// advance takes one more entry in.
+func (h *handle) advance(take func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	take()
+	h.terms = termsOf(h.dir.Path(), h.snap)
+}
+
+// look says what is known of a key.
+func (h *handle) look(k Key) Outcome {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.txns.look(k)
+}
+
+// version is the newest one known.
+func (h *handle) version() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.snap.Version
+}
+
+// refused is why textmill must not write to the table, as it is known, or nil.
+func (h *handle) refused() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.terms.refused
 }
 
 // blame makes an error ErrGone when its reason is that the table is no more.
@@ -144,46 +180,10 @@ func (h *handle) blame(err error) error {
 	return err
 }
 
-// judge decides from the snapshot whether and what textmill may write.
-func (h *handle) judge() {
-	h.refused = nil
-	p, m := h.snap.Protocol, h.snap.Metadata
-	refuse := func(format string, args ...any) {
-		if h.refused == nil {
-			h.refused = fmt.Errorf("%w: %s: %s", ErrRefused, h.dir.Path(), fmt.Sprintf(format, args...))
-		}
-	}
-	if p.MinReaderVersion > 1 || p.MinWriterVersion > 2 {
-		refuse("protocol is reader %d, writer %d; textmill writes up to reader 1, writer 2", p.MinReaderVersion, p.MinWriterVersion)
-	}
-	if n := len(p.ReaderFeatures) + len(p.WriterFeatures); n > 0 {
-		refuse("table features are set: %v", append(p.ReaderFeatures, p.WriterFeatures...))
-	}
-	if f := m.Format.Provider; f != "parquet" {
-		refuse("its files are %s", f)
-	}
-	if len(m.PartitionColumns) > 0 {
-		refuse("partitioned by %v", m.PartitionColumns)
-	}
-	for k := range m.Configuration {
-		if strings.HasPrefix(k, "delta.constraints.") || k == "delta.invariants" {
-			refuse("%s is set", k)
-		}
-	}
-	kind, err := part.KindOf(m.SchemaString)
-	if err != nil {
-		refuse("%v", err)
-	}
-	h.kind, h.vectors = kind, Vectors{}
-	if bound, ok := m.Configuration[vectorsKey]; ok {
-		if h.vectors, err = parseVectors(bound); err != nil {
-			refuse("%v", err)
-		}
-	}
-}
-
 // arm takes the lock under which this process may leave files in the table.
 func (h *handle) arm() error {
+	h.arming.Lock()
+	defer h.arming.Unlock()
 	if h.lock != nil && h.lock.Held() {
 		return nil
 	}

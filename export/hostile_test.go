@@ -39,7 +39,7 @@ func atOnce(t *testing.T, what string, call func(context.Context) error) error {
 	case err := <-done:
 		return err
 	case <-time.After(time.Minute):
-		t.Fatalf("%s: it waits for the pipe", what)
+		t.Fatalf("%s: it does not come back", what)
 		return nil
 	}
 }

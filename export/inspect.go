@@ -53,7 +53,7 @@ type view struct {
 	log  *delta.Log
 	snap *delta.Snapshot
 	adds map[string]delta.Add
-	led  *ledger
+	txns *txnIndex
 }
 
 func openView(ctx context.Context, uri string) (*view, error) {
@@ -67,9 +67,9 @@ func openView(ctx context.Context, uri string) (*view, error) {
 		return nil, errors.Join(fmt.Errorf("%s is not a table: %w", abs, err), dir.Close())
 	}
 	v.snap, err = v.log.Load(ctx, func() delta.Sink {
-		v.led, v.adds = newLedger(), map[string]delta.Add{}
+		v.txns, v.adds = newTxnIndex(), map[string]delta.Add{}
 		return delta.Sink{
-			Txn:    v.led.put,
+			Txn:    v.txns.put,
 			Add:    func(a delta.Add) { v.adds[a.Path] = a },
 			Remove: func(r delta.Remove) { delete(v.adds, r.Path) },
 		}
@@ -100,17 +100,16 @@ func Inspect(ctx context.Context, uri string) (*Inspection, error) {
 }
 
 func (v *view) inspect() (*Inspection, error) {
-	h := &handle{dir: v.dir, snap: v.snap}
-	h.judge()
+	terms := termsOf(v.dir.Path(), v.snap)
 	in := &Inspection{
 		Path: v.dir.Path(), ID: v.snap.Metadata.ID, Version: v.snap.Version, Checkpoint: v.snap.Checkpoint,
-		Embedding: h.kind.String(), Vectors: h.vectors, Schema: v.snap.Metadata.SchemaString, Refused: h.refused,
-		Settled: len(v.led.jobs), Dead: len(v.led.dead), Cancelled: len(v.led.ends),
+		Embedding: terms.kind.String(), Vectors: terms.vectors, Schema: v.snap.Metadata.SchemaString, Refused: terms.refused,
+		Settled: len(v.txns.jobs), Dead: len(v.txns.dead), Cancelled: len(v.txns.ends),
 	}
-	for _, r := range v.led.seqs {
+	for _, r := range v.txns.seqs {
 		in.Settled += len(r.list)
 	}
-	for _, r := range v.led.gone {
+	for _, r := range v.txns.gone {
 		in.Dead += len(r.list)
 	}
 	if ms := v.snap.Metadata.CreatedTime; ms != nil {

@@ -27,7 +27,7 @@ const (
 // and model that a table sees a job of, and a txn beside it says which those are: so a daemon of an older version, on the same
 // queue or put back in place, knows what is committed. Any other task and model of the same job have AppIDs of their own.
 type Key struct {
-	AppID   string // names the delivery; what stands for it in the log is up to the ledger
+	AppID   string // names the delivery; what stands for it in the log is up to txnIndex.names
 	Version int64
 	Job     string // what a cancel names; may be empty for a sequence key
 	short   string // the AppID in the log where owner owns the job's name

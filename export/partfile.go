@@ -25,6 +25,7 @@ type partFile struct {
 	finished bool
 	placed   bool
 	placedAt time.Time
+	durable  bool // under its final name
 	gone     bool
 	failed   error
 	rows     int64
@@ -159,7 +160,7 @@ func (p *partFile) remove() error {
 }
 
 // without writes a new, finished part of the kept deliveries' rows.
-func (p *partFile) without(o Options, keep []*delivery) (*partFile, error) {
+func (p *partFile) without(ctx context.Context, o Options, keep []*delivery) (*partFile, error) {
 	next, err := p.h.newPart(o, p.kind)
 	if err != nil {
 		return nil, err
@@ -167,7 +168,7 @@ func (p *partFile) without(o Options, keep []*delivery) (*partFile, error) {
 	var at int64
 	i := 0
 	err = p.read(func(r *part.Reader) error {
-		return r.Rows(context.Background(), func(rows []Row) error {
+		return r.Rows(ctx, func(rows []Row) error {
 			for len(rows) > 0 && i < len(keep) {
 				d := keep[i]
 				if d.to <= at { // empty or passed

@@ -76,9 +76,12 @@ const DefaultPartBytes = 128 << 20
 
 // Store is a directory of tables. It is safe for concurrent use.
 type Store struct {
-	o      Options
-	path   string
-	mu     sync.Mutex
+	o    Options
+	path string
+
+	opening sync.Mutex // one looks whether the directory of tables is still there
+
+	mu     sync.Mutex  // guards what follows, and is not held while a file is waited for
 	root   storage.Dir // see base
 	tables map[string]*Table
 }
@@ -102,37 +105,40 @@ func OpenStore(o Options) (*Store, error) {
 		o.Now = time.Now
 	}
 	s := &Store{o: o, tables: map[string]*Table{}}
-	if err := s.open(); err != nil {
+	var err error
+	if s.root, err = s.open(); err != nil {
 		return nil, fmt.Errorf("open export.uri: %w", err)
 	}
 	s.path = s.root.Path()
 	return s, nil
 }
 
-// open needs s.mu, or to be alone.
-func (s *Store) open() (err error) {
-	s.root, err = storage.Open(s.o.URI, storage.Options{
+func (s *Store) open() (storage.Dir, error) {
+	return storage.Open(s.o.URI, storage.Options{
 		Scratch: s.o.Scratch, Options: disk.Options{Hook: s.o.Intercept, Dirs: s.o.Dirs, Files: s.o.Files},
 	})
-	return err
 }
 
 // base is the open directory of tables. One that was deleted, renamed or made anew since is opened again, and made where it is
 // absent, as at the start. The handle of before is the garbage collector's to close: somebody may be using it.
 func (s *Store) base() (storage.Dir, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	current, err := s.root.Current()
+	root := s.root
+	s.mu.Unlock()
+	current, err := root.Current()
 	if err != nil || current {
-		return s.root, err
+		return root, err
 	}
 	s.o.Logger.Warn("the directory of tables was deleted or made anew", "path", s.path)
-	before := s.root
-	if err := s.open(); err != nil {
-		s.root = before
+	if root, err = s.open(); err != nil {
 		return nil, fmt.Errorf("open export.uri again: %w", err)
 	}
-	return s.root, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.root = root
+	return root, nil
 }
 
 // SplitTable takes the path or URI of a table apart into that of its store and the dataset.
@@ -200,12 +206,12 @@ func (s *Store) leave(t *Table) bool {
 // Close ends the tables' background work and gives their locks back. Batches must be committed or aborted before.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	tables := s.tables
+	tables, root := s.tables, s.root
 	s.tables = map[string]*Table{}
 	s.mu.Unlock()
 	var err error
 	for _, t := range tables {
 		err = errors.Join(err, t.close())
 	}
-	return errors.Join(err, s.root.Close())
+	return errors.Join(err, root.Close())
 }

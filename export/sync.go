@@ -12,23 +12,28 @@ import (
 // SyncEntry makes durable what settles a delivery: whoever committed it may have died, or may still be, before its own
 // fsync. It is to be called before a redelivery that is skipped gets acked.
 func (t *Table) SyncEntry(ctx context.Context, k Key) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	// A table that was deleted meanwhile has nothing that could be relied on.
-	if err := t.refresh(ctx); err != nil {
+	h, err := t.newest(ctx)
+	if err != nil {
 		return err
 	}
-	if t.h == nil || t.h.ledger.look(k) == Absent {
+	if h == nil || h.look(k) == Absent {
 		return fmt.Errorf("%w: %s is not settled in %s", ErrGone, k, t.path)
 	}
-	h := t.h
-	target := h.snap.Version
-	if h.durable >= target {
+	return h.sync(ctx, h.version())
+}
+
+// sync makes all entries up to one durable.
+func (h *handle) sync(ctx context.Context, target int64) error {
+	h.syncing.Lock()
+	defer h.syncing.Unlock()
+	durable := h.durableTo()
+	if durable >= target {
 		return nil
 	}
 	err := errors.New("unknown")
-	if h.durable >= 0 {
-		err = h.syncEntries(ctx, h.durable+1, target)
+	if durable >= 0 {
+		err = h.syncEntries(ctx, durable+1, target)
 	}
 	if err != nil {
 		// Nothing is known of older entries, or one was cleaned away: make sure of everything at once.
@@ -37,8 +42,16 @@ func (t *Table) SyncEntry(ctx context.Context, k Key) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
-	h.durable = target
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.durable = max(h.durable, target)
 	return nil
+}
+
+func (h *handle) durableTo() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.durable
 }
 
 // syncEntries fsyncs the entries from..to, their parts and both directories.

@@ -14,7 +14,8 @@ import (
 	"textmill/export/part"
 )
 
-// Table is the table of one dataset. Its methods are safe for concurrent use.
+// Table is the table of one dataset. Its methods are safe for concurrent use. Those that tell what is known of it wait for no
+// file and no bucket, whatever others wait for; those that read or write the log wait for no upload of a part.
 type Table struct {
 	store *Store
 	name  string
@@ -23,147 +24,186 @@ type Table struct {
 	users int // guarded by Store.mu
 
 	commits sync.Mutex // one commit of this process at a time: racing with ourselves wins nothing
+	opening sync.Mutex // one opens or makes the table
 	work    sync.WaitGroup
-	mu      sync.Mutex
-	h       *handle // nil: not opened, or the table does not exist
-	tallies [tallyBack]*tallied
+	tallies tallies
 	whose   whose
+
+	mu sync.Mutex // guards h alone
+	h  *handle    // nil: not opened, or the table does not exist
 }
 
 // Path is the table's directory.
 func (t *Table) Path() string { return t.path }
 
-// Refresh brings what is known of the table up to date. A table that does not exist is no error: its Version is -1.
-func (t *Table) Refresh(ctx context.Context) error {
+// current is the table as it was opened; nil where it was not.
+func (t *Table) current() *handle {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.refresh(ctx)
+	return t.h
 }
 
-// refresh needs t.mu.
-func (t *Table) refresh(ctx context.Context) error {
-	if t.h != nil {
-		err := t.h.refresh(ctx)
-		if !errors.Is(err, ErrGone) {
-			return err
-		}
-		t.forget(t.h)
-	}
-	root, err := t.store.base()
-	if err != nil {
-		return err
-	}
-	h, err := openHandle(ctx, root, t.name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("open table %s: %w", t.path, err)
-	}
+func (t *Table) set(h *handle) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.h = h
+}
+
+// is reports an error where a handle is no longer the table's.
+func (t *Table) is(h *handle) error {
+	if t.current() != h {
+		return fmt.Errorf("%w: %s", ErrGone, t.path)
+	}
 	return nil
 }
 
 // forget drops all cached state of a table that is no more. Batches may still hold the handle: it is not closed here, but
-// when the last of them is collected. It needs t.mu.
+// when the last of them is collected.
 func (t *Table) forget(h *handle) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.h == h {
 		t.h = nil
 		t.log.Warn("table was deleted or made anew", "path", t.path)
 	}
 }
 
+// known opens the table unless it is open; nil where there is none.
+func (t *Table) known(ctx context.Context) (*handle, error) {
+	h, _, err := t.open(ctx)
+	return h, err
+}
+
+// open is known, which also tells whether the log was read just now.
+func (t *Table) open(ctx context.Context) (h *handle, fresh bool, err error) {
+	if h := t.current(); h != nil {
+		return h, false, nil
+	}
+	t.opening.Lock()
+	defer t.opening.Unlock()
+	if h := t.current(); h != nil {
+		return h, false, nil
+	}
+	root, err := t.store.base()
+	if err != nil {
+		return nil, false, err
+	}
+	h, err = openHandle(ctx, root, t.name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, true, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("open table %s: %w", t.path, err)
+	}
+	t.set(h)
+	return h, true, nil
+}
+
+// newest is the table as its log is now; nil where there is none.
+func (t *Table) newest(ctx context.Context) (*handle, error) {
+	for {
+		h, fresh, err := t.open(ctx)
+		if h == nil || fresh || err != nil {
+			return h, err
+		}
+		if err = h.refresh(ctx); !errors.Is(err, ErrGone) {
+			return h, err
+		}
+		t.forget(h)
+	}
+}
+
+// Refresh brings what is known of the table up to date. A table that does not exist is no error: its Version is -1.
+func (t *Table) Refresh(ctx context.Context) error {
+	_, err := t.newest(ctx)
+	return err
+}
+
 // Version is the newest version known; -1 when there is no table.
 func (t *Table) Version() int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.h == nil || t.h.snap == nil {
-		return -1
+	if h := t.current(); h != nil {
+		return h.version()
 	}
-	return t.h.snap.Version
+	return -1
 }
 
 // Keys is how many settled deliveries and ranges of them are remembered.
 func (t *Table) Keys() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.h == nil {
+	h := t.current()
+	if h == nil {
 		return 0
 	}
-	return t.h.ledger.len()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.txns.len()
 }
 
 // Lookup says what the log, as of the last Refresh or commit, knows of a delivery. The first call reads the log, and one for a
 // name that an older version settled may read parts.
 func (t *Table) Lookup(ctx context.Context, k Key) (Outcome, error) {
-	outcome, err := t.lookup(ctx, k)
-	if outcome == unclear {
-		return t.clarify(ctx, k)
+	h, err := t.known(ctx)
+	if h == nil || err != nil {
+		return Absent, err
 	}
-	return outcome, err
-}
-
-func (t *Table) lookup(ctx context.Context, k Key) (Outcome, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.h == nil {
-		if err := t.refresh(ctx); err != nil {
-			return Absent, err
-		}
+	if outcome := h.look(k); outcome != unclear {
+		return outcome, nil
 	}
-	if t.h == nil {
-		return Absent, nil
-	}
-	return t.h.ledger.look(k), nil
+	return t.clarify(ctx, h, k)
 }
 
 // Writable is ErrRefused when textmill must not write to the table, as its log says now. A table that does not exist is
 // writable.
 func (t *Table) Writable(ctx context.Context) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.h == nil || t.h.refused != nil {
-		if err := t.refresh(ctx); err != nil {
-			return err
-		}
+	h, err := t.known(ctx)
+	if err == nil && h != nil && h.refused() != nil {
+		h, err = t.newest(ctx)
 	}
-	if t.h == nil {
-		return nil
+	if h == nil || err != nil {
+		return err
 	}
-	return t.h.refused
+	return h.refused()
 }
 
 // ensure opens the table for writing and makes it where it is absent.
 func (t *Table) ensure(ctx context.Context, kind EmbeddingKind) (*handle, error) {
-	t.commits.Lock()
-	defer t.commits.Unlock()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := t.refresh(ctx); err != nil {
+	h, err := t.newest(ctx)
+	if err == nil && h == nil {
+		h, err = t.makeTable(ctx, kind)
+	}
+	if err == nil {
+		err = h.refused()
+	}
+	if err != nil {
 		return nil, err
 	}
-	if t.h == nil {
-		root, err := t.store.base()
-		if err != nil {
-			return nil, err
-		}
-		h, err := makeHandle(root, t.name)
-		if err != nil {
-			return nil, fmt.Errorf("make table %s: %w", t.path, err)
-		}
-		if err = t.create(ctx, h, kind); err != nil {
-			h.close()
-			return nil, fmt.Errorf("make table %s: %w", t.path, err)
-		}
-		t.h = h
-	}
-	if t.h.refused != nil {
-		return nil, t.h.refused
-	}
-	if err := t.h.arm(); err != nil {
+	if err := h.arm(); err != nil {
 		return nil, fmt.Errorf("open table %s for writing: %w", t.path, err)
 	}
-	return t.h, nil
+	return h, nil
+}
+
+// makeTable makes the table, unless someone else does.
+func (t *Table) makeTable(ctx context.Context, kind EmbeddingKind) (*handle, error) {
+	t.opening.Lock()
+	defer t.opening.Unlock()
+	if h := t.current(); h != nil {
+		return h, nil
+	}
+	root, err := t.store.base()
+	if err != nil {
+		return nil, err
+	}
+	h, err := makeHandle(root, t.name)
+	if err == nil {
+		if err = t.create(ctx, h, kind); err != nil {
+			h.close()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make table %s: %w", t.path, err)
+	}
+	t.set(h)
+	return h, nil
 }
 
 // create publishes version 0, unless someone else does.
@@ -223,40 +263,6 @@ func (t *Table) commitInfo(operation, id string, now int64) *delta.CommitInfo {
 	}
 }
 
-// Begin starts a batch of rows whose embeddings are of a kind, making the table where it is absent. ErrSchema when the table
-// holds another kind, ErrRefused when textmill must not write to it. Bind says what its vectors are.
-func (t *Table) Begin(kind EmbeddingKind) (*Batch, error) {
-	h, kind, err := t.begin(context.Background(), kind)
-	if err != nil {
-		return nil, err
-	}
-	return &Batch{t: t, h: h, kind: kind, keys: map[string]*delivery{}}, nil
-}
-
-func (t *Table) begin(ctx context.Context, kind EmbeddingKind) (*handle, EmbeddingKind, error) {
-	h, err := t.ensure(ctx, kind)
-	if err != nil {
-		return nil, kind, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if kind == EmbeddingAny {
-		kind = h.kind
-	}
-	return h, kind, h.accepts(kind)
-}
-
-// accepts reports whether rows of a kind may be written; a table that never had rows takes any.
-func (h *handle) accepts(kind EmbeddingKind) error {
-	if h.refused != nil {
-		return h.refused
-	}
-	if kind != EmbeddingAny && h.kind != kind && h.snap.HasFiles {
-		return fmt.Errorf("%w: %s has %s, the rows have %s", ErrSchema, h.dir.Path(), h.kind, kind)
-	}
-	return nil
-}
-
 // Close ends one use of the table. After the last one its background work is waited for and its descriptors and its lock are
 // given back; whoever needs the table then opens it anew. Batches must be committed or aborted before.
 func (t *Table) Close() error {
@@ -268,11 +274,9 @@ func (t *Table) Close() error {
 
 func (t *Table) close() error {
 	t.work.Wait()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.h != nil {
-		t.h.close()
-		t.h = nil
+	if h := t.current(); h != nil {
+		h.close()
+		t.set(nil)
 	}
 	return nil
 }

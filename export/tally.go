@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"textmill/export/delta"
 	"textmill/export/part"
@@ -19,25 +20,32 @@ type (
 // tallyBack is in how many of the newest log entries Tally looks. What comes again after a crash is near the end.
 const tallyBack = 64
 
-// tallied is the tallies of one log entry: after a crash its deliveries all come again, one after the other.
+// tallies are those of a table's newest log entries: after a crash an entry's deliveries all come again, one after the other.
+type tallies struct {
+	mu      sync.Mutex // one reads entries and parts
+	entries [tallyBack]*tallied
+}
+
+// tallied is the tallies of one log entry.
 type tallied struct {
 	table   string // metaData.id
 	version int64
-	txns    *ledger
+	txns    *txnIndex
 	counts  map[Origin]Tally
 }
 
 // Tally tells what a delivery that was committed earlier brought into the table. It reports false when the entry that
 // holds it is too far back, or its parts were rewritten since.
 func (t *Table) Tally(ctx context.Context, k Key, o Origin) (Tally, bool, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.h == nil || t.h.snap == nil {
+	h := t.current()
+	if h == nil {
 		return Tally{}, false, nil
 	}
-	newest := t.h.snap.Version
+	t.tallies.mu.Lock()
+	defer t.tallies.mu.Unlock()
+	id, newest := h.identity()
 	for v := newest; v >= 0 && v > newest-tallyBack; v-- {
-		e, err := t.entryTallies(ctx, v)
+		e, err := t.tallies.of(ctx, h, id, v)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 			return Tally{}, false, nil
@@ -52,28 +60,34 @@ func (t *Table) Tally(ctx context.Context, k Key, o Origin) (Tally, bool, error)
 	return Tally{}, false, nil
 }
 
-// entryTallies reads entry v, or remembers it; its parts are read only when some delivery is in it. It needs t.mu.
-func (t *Table) entryTallies(ctx context.Context, v int64) (*tallied, error) {
-	id := t.h.snap.Metadata.ID
-	if e := t.tallies[v%tallyBack]; e != nil && e.version == v && e.table == id {
+// identity is which table it is, and at which version it is known.
+func (h *handle) identity() (id string, version int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.snap.Metadata.ID, h.snap.Version
+}
+
+// of reads entry v of the table id, or remembers it; its parts are read only when some delivery is in it.
+func (c *tallies) of(ctx context.Context, h *handle, id string, v int64) (*tallied, error) {
+	if e := c.entries[v%tallyBack]; e != nil && e.version == v && e.table == id {
 		return e, nil
 	}
-	entry, _, err := t.h.log.Read(v)
+	entry, _, err := h.log.Read(v)
 	if err != nil {
 		return nil, err
 	}
-	e := &tallied{table: id, version: v, txns: newLedger(), counts: map[Origin]Tally{}}
+	e := &tallied{table: id, version: v, txns: newTxnIndex(), counts: map[Origin]Tally{}}
 	for _, txn := range entry.Txns {
 		e.txns.put(txn)
 	}
 	if len(entry.Txns) > 0 {
 		for _, a := range entry.Adds {
-			if err := t.h.tally(ctx, a, e.counts); err != nil {
+			if err := h.tally(ctx, a, e.counts); err != nil {
 				return nil, err
 			}
 		}
 	}
-	t.tallies[v%tallyBack] = e
+	c.entries[v%tallyBack] = e
 	return e, nil
 }
 

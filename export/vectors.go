@@ -84,39 +84,14 @@ type held struct {
 	mixed   string  // what unlike vectors there are, "" for none
 }
 
-// fits says whether vectors may be written, and whether the commit that does it must bind the table. It needs h.held where the
-// table has files and no binding.
-func (h *handle) fits(v Vectors) (bind bool, err error) {
-	if v == (Vectors{}) {
-		return false, nil
-	}
-	holds := h.vectors
-	if holds == (Vectors{}) && h.held != nil {
-		if h.held.mixed != "" {
-			return false, nil
-		}
-		holds = h.held.vectors
-	}
-	if holds != (Vectors{}) && holds != v {
-		return false, fmt.Errorf("%w: %s holds %s, the job makes %s; give the job another dataset", ErrSchema, h.dir.Path(), holds, v)
-	}
-	return h.vectors == Vectors{}, nil
-}
-
 // Accepts is ErrSchema where the table, as it is known, holds other vectors. A commit decides; this saves computing what it would
-// refuse.
+// refuse. It waits for files only the first time that it is asked of a table that was filled before tables were bound.
 func (t *Table) Accepts(ctx context.Context, v Vectors) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.h == nil {
-		if err := t.refresh(ctx); err != nil {
-			return err
-		}
+	h, err := t.known(ctx)
+	if h == nil || err != nil || h.refused() != nil {
+		return err
 	}
-	if t.h == nil || t.h.refused != nil {
-		return nil
-	}
-	return t.accepts(ctx, v)
+	return t.accepts(ctx, h, v)
 }
 
 // Fits is ErrSchema where the table at a path or URI holds other vectors. A table that does not exist takes any.
@@ -129,42 +104,45 @@ func Fits(ctx context.Context, uri string, vectors Vectors) error {
 		return err
 	}
 	defer v.close()
-	h := &handle{dir: v.dir, snap: v.snap}
-	if h.judge(); h.refused != nil {
-		return h.refused
-	}
-	if err := h.accepts(vectors.Kind()); err != nil {
+	terms := termsOf(v.dir.Path(), v.snap)
+	if err := terms.accepts(vectors.Kind()); err != nil {
 		return err
 	}
-	if h.vectors == (Vectors{}) && vectors != (Vectors{}) {
+	var files *held
+	if terms.vectors == (Vectors{}) && vectors != (Vectors{}) {
 		found, err := v.holds(ctx)
 		if err != nil {
 			return fmt.Errorf("look what vectors %s holds: %w", v.dir.Path(), err)
 		}
-		h.held = &found
+		files = &found
 	}
-	_, err = h.fits(vectors)
+	_, err = terms.fits(vectors, files)
 	return err
 }
 
-// accepts needs t.mu.
-func (t *Table) accepts(ctx context.Context, v Vectors) error {
-	if err := t.h.accepts(v.Kind()); err != nil {
+func (t *Table) accepts(ctx context.Context, h *handle, v Vectors) error {
+	if v != (Vectors{}) {
+		if err := t.hold(ctx, h); err != nil {
+			return err
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.terms.accepts(v.Kind()); err != nil {
 		return err
 	}
-	if v == (Vectors{}) {
+	_, err := h.terms.fits(v, h.held)
+	return err
+}
+
+// hold finds out, once, what a table holds that was filled before tables were bound.
+func (t *Table) hold(ctx context.Context, h *handle) error {
+	if h.holdsKnown() {
 		return nil
 	}
-	if err := t.hold(ctx, t.h); err != nil {
-		return err
-	}
-	_, err := t.h.fits(v)
-	return err
-}
-
-// hold finds out, once, what a table holds that was filled before tables were bound. It needs t.mu.
-func (t *Table) hold(ctx context.Context, h *handle) error {
-	if h.held != nil || h.vectors != (Vectors{}) || !h.snap.HasFiles {
+	h.holding.Lock()
+	defer h.holding.Unlock()
+	if h.holdsKnown() {
 		return nil
 	}
 	v, err := openView(ctx, t.path)
@@ -176,11 +154,19 @@ func (t *Table) hold(ctx context.Context, h *handle) error {
 	if err != nil {
 		return fmt.Errorf("look what vectors %s holds: %w", t.path, err)
 	}
-	h.held = &found
 	if found.mixed != "" {
 		t.log.Warn("an older table mixes vectors; it stays writable, but no reader can compare them", "table", t.path, "holds", found.mixed)
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.held = &found
 	return nil
+}
+
+func (h *handle) holdsKnown() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.held != nil || !h.terms.unbound()
 }
 
 // samples is of how many of an older table's files a vector is looked at: bounds tell dimensions of all files, a vector the rest.

@@ -121,9 +121,10 @@ func TestReadersWaitForNoFileOperation(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			rows := sample(shard, 10)
 			b, err := tab.Begin(EmbeddingFloat32)
 			if err == nil {
-				err = errors.Join(sp.Append(sample(shard, 5)), sp.finish(), sp.Append(sample(shard, 5)), b.AddSpool(sp))
+				err = errors.Join(sp.Append(rows[:5]), sp.finish(), sp.Append(rows[5:]), b.AddSpool(sp))
 			}
 			if err == nil {
 				_, err = b.Commit(t.Context())

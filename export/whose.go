@@ -24,22 +24,21 @@ type whose struct {
 // clarify decides what holds for a key whose name an older version settled. Rows of its own model: they are what was committed.
 // Rows of others alone: nothing is settled for it. No rows at all, since a delivery may have none and rows may be
 // deleted: what was committed stays so, as that version had it; to repeat it for another model takes another job's name.
-func (t *Table) clarify(ctx context.Context, k Key) (Outcome, error) {
+func (t *Table) clarify(ctx context.Context, h *handle, k Key) (Outcome, error) {
 	owners, err := t.whose.of(ctx, t.path, k)
 	if err != nil {
 		return Absent, fmt.Errorf("look for rows of %s: %w", k.Older(), err)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.h == nil {
-		return Absent, fmt.Errorf("%w: %s", ErrGone, t.path)
+	if err := t.is(h); err != nil {
+		return Absent, err
 	}
-	l := t.h.ledger
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if _, own := owners[k.owner]; own || len(owners) == 0 {
-		return l.under(k.short, k.Version), nil
+		return h.txns.under(k.short, k.Version), nil
 	}
-	l.others[k.AppID] = struct{}{}
-	return l.look(k), nil
+	h.txns.others[k.AppID] = struct{}{}
+	return h.txns.look(k), nil
 }
 
 // of gives the owners of a shard's rows. What is known of a shard does not change: whoever commits more of it writes a name of its own.

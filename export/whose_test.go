@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -245,10 +246,14 @@ func commitAsOlder(t *testing.T, tab *Table, k Key) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := func() ([]delta.Action, error) {
-		return []delta.Action{txnAction(k.short, k.Version, now.UnixMilli()), {Add: p.add()}}, nil
-	}
-	if _, err := tab.commit(t.Context(), h, "WRITE", plan, func() {}); err != nil {
+	_, err = tab.commit(t.Context(), h, change{
+		operation: "WRITE",
+		decide: func() ([]delta.Action, error) {
+			return []delta.Action{txnAction(k.short, k.Version, now.UnixMilli())}, nil
+		},
+		place: func(context.Context) ([]delta.Action, error) { return []delta.Action{{Add: p.add()}}, nil },
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -90,7 +90,7 @@ func (l *Log) tail(ctx context.Context, s *Snapshot, sink Sink, list *Listing) (
 	if err := l.stamp(s); err != nil {
 		return nil, err
 	}
-	if err := l.advance(ctx, s, sink); err != nil {
+	if err := l.advance(ctx, s, sink, func(take func()) { take() }); err != nil {
 		return nil, err
 	}
 	if n := len(list.Entries); n > 0 && list.Entries[n-1] > s.Version {
@@ -133,8 +133,9 @@ func (l *Log) check(s *Snapshot) error {
 	return err
 }
 
-// Refresh brings s up to date into sink; the receiver of an error must load anew. ErrGone when the table is another now.
-func (l *Log) Refresh(ctx context.Context, s *Snapshot, sink Sink) error {
+// Refresh brings s up to date into sink; the receiver of an error must load anew. ErrGone when the table is another now. s and
+// sink are changed in each only, which gets what takes one more entry in; files are read outside of it.
+func (l *Log) Refresh(ctx context.Context, s *Snapshot, sink Sink, each func(take func())) error {
 	current, err := l.dir.Current()
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (l *Log) Refresh(ctx context.Context, s *Snapshot, sink Sink) error {
 	if err := l.check(s); err != nil {
 		return err
 	}
-	if err := l.advance(ctx, s, sink); err != nil {
+	if err := l.advance(ctx, s, sink, each); err != nil {
 		return err
 	}
 	return s.sound()
@@ -154,7 +155,7 @@ func (l *Log) Refresh(ctx context.Context, s *Snapshot, sink Sink) error {
 // IsStale reports whether Refresh failed only because the log moved on beyond it.
 func IsStale(err error) bool { return errors.Is(err, errStale) }
 
-func (l *Log) advance(ctx context.Context, s *Snapshot, sink Sink) error {
+func (l *Log) advance(ctx context.Context, s *Snapshot, sink Sink, each func(take func())) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -166,9 +167,11 @@ func (l *Log) advance(ctx context.Context, s *Snapshot, sink Sink) error {
 		if err != nil {
 			return err
 		}
-		s.apply(e, sink)
-		s.Version++
-		s.witness, s.stamp = EntryName(s.Version), st
+		each(func() {
+			s.apply(e, sink)
+			s.Version++
+			s.witness, s.stamp = EntryName(s.Version), st
+		})
 	}
 }
 

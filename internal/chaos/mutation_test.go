@@ -38,14 +38,14 @@ var mutations = []mutation{
 	},
 	{
 		name: "settled deliveries are not recognised", doubled: true,
-		edits: []edit{{"export/ledger.go", "func (l *ledger) look(k Key) Outcome {\n",
-			"func (l *ledger) look(k Key) Outcome {\n	if k.Job != \"\" {\n		return Absent\n	}\n"}},
+		edits: []edit{{"export/txnindex.go", "func (x *txnIndex) look(k Key) Outcome {\n",
+			"func (x *txnIndex) look(k Key) Outcome {\n	if k.Job != \"\" {\n		return Absent\n	}\n"}},
 		spec: Spec{Name: "mistake", Daemons: 1, Kinds: []string{republish}, NoDead: true},
 	},
 	{
 		name: "a conflict with what another committed is ignored", doubled: true,
 		edits: []edit{
-			{"export/batch.go", "			outcome := b.h.ledger.look(d.key)\n", "			outcome := Absent\n"},
+			{"export/batchcommit.go", "		outcome := h.txns.look(d.key)\n", "		outcome := Absent\n"},
 			{"daemon/committer.go", "	crash.Point(\"before-commit\")\n", "	time.Sleep(400 * time.Millisecond)\n"}, // to be frozen in
 		},
 		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{freeze}, NoDead: true},

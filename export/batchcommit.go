@@ -1,0 +1,247 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+
+	"textmill/export/delta"
+	"textmill/export/part"
+)
+
+// Commit makes the rows part of the table, but for deliveries that the log already settles: Result.Outcomes says for each
+// key what holds. ErrNoSpace and ErrStorage: call Commit again later, or Abort. ErrUnknown: see there; Abort then keeps files
+// that the log may name. ErrGone and ErrSchema: Abort. Once an entry is linked ctx no longer stops it.
+func (b *Batch) Commit(ctx context.Context) (Result, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.ready(); err != nil {
+		return Result{}, err
+	}
+	// No other commit waits for an upload: what the log as it is known leaves to be committed is placed before. Should somebody have
+	// been faster, his rows are taken out again.
+	plan := plan{b: b}
+	if _, _, err := b.h.decide(plan.decide); err == nil {
+		if _, err := plan.place(ctx); err != nil {
+			return Result{}, fmt.Errorf("commit to %s: %w", b.t.path, b.t.blame(b.h, err))
+		}
+	}
+	version, err := b.t.commit(ctx, b.h, change{
+		operation: "WRITE", decide: plan.decide, place: plan.place, maybe: func() { b.ended = true },
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("commit to %s: %w", b.t.path, err)
+	}
+	b.ended = true
+	b.discard(plan.keep)
+	plan.result.Version = version
+	return plan.result, nil
+}
+
+// ready finishes the shared part.
+func (b *Batch) ready() error {
+	if b.ended {
+		return errors.New("batch is committed or aborted")
+	}
+	if b.broken != nil {
+		return b.broken
+	}
+	if b.shared != nil {
+		if err := b.shared.finish(); err != nil {
+			return b.fail(err)
+		}
+	}
+	return nil
+}
+
+// plan is what a commit of a batch would bring, as of the newest state that it was decided from.
+type plan struct {
+	b      *Batch
+	keep   []*delivery // that the log does not settle
+	result Result
+}
+
+// decide needs h.mu.
+func (p *plan) decide() ([]delta.Action, error) {
+	b, h := p.b, p.b.h
+	p.result = Result{Outcomes: map[string]Outcome{}}
+	p.keep = p.keep[:0]
+	for _, d := range b.order {
+		outcome := h.txns.look(d.key)
+		if outcome == Absent && !d.dropped {
+			p.keep = append(p.keep, d)
+			outcome = Committed
+		}
+		if outcome == unclear { // since it was looked up; it comes again
+			outcome = Absent
+		}
+		p.result.Outcomes[d.key.AppID] = outcome
+	}
+	if len(p.keep) == 0 {
+		return nil, nil
+	}
+	if err := h.terms.accepts(b.kind); err != nil {
+		return nil, err
+	}
+	bind, err := h.terms.fits(b.bound(p.keep), h.held)
+	if err != nil {
+		return nil, err
+	}
+	var keys []Key
+	for _, d := range p.keep {
+		keys = append(keys, d.key)
+		p.result.Errors += d.errors
+	}
+	actions := h.txns.txnsOf(keys, b.t.store.o.Now().UnixMilli())
+	if h.terms.kind == b.kind && !bind {
+		return actions, nil
+	}
+	m := h.snap.Metadata
+	if h.terms.kind != b.kind {
+		if m.SchemaString, err = part.WithEmbedding(m.SchemaString, b.kind); err != nil {
+			return nil, err
+		}
+	}
+	if bind {
+		m.Configuration = maps.Clone(m.Configuration)
+		if m.Configuration == nil {
+			m.Configuration = map[string]string{}
+		}
+		m.Configuration[vectorsKey] = b.vectors.Property()
+	}
+	return append(actions, delta.Action{Metadata: &m}), nil
+}
+
+// place makes the parts of what is kept files of the table, and names them.
+func (p *plan) place(ctx context.Context) ([]delta.Action, error) {
+	if len(p.keep) == 0 {
+		return nil, nil
+	}
+	b := p.b
+	if err := b.narrow(ctx, p.keep); err != nil {
+		return nil, err
+	}
+	now := b.t.store.o.Now().Round(0) // by the clock, not by how long the process ran
+	var adds []delta.Action
+	p.result.Rows = 0
+	for _, f := range b.files(p.keep) {
+		if f.rows == 0 { // it took only refused rows
+			b.warn(f.remove())
+			continue
+		}
+		if err := f.place(now); err != nil {
+			return nil, err
+		}
+		p.result.Rows += f.rows
+		adds = append(adds, delta.Action{Add: f.add()})
+	}
+	return adds, b.sync(p.keep)
+}
+
+// files are the finished parts that hold deliveries' rows.
+func (b *Batch) files(keep []*delivery) []*partFile {
+	var all []*partFile
+	if b.shared != nil {
+		all = append(all, b.shared)
+	}
+	for _, d := range keep {
+		if d.spool != nil {
+			all = append(all, d.spool.parts...)
+		}
+	}
+	return all
+}
+
+// sync makes the names of placed parts durable.
+func (b *Batch) sync(keep []*delivery) error {
+	var fresh []*partFile
+	for _, f := range b.files(keep) {
+		if f.placed && !f.durable {
+			fresh = append(fresh, f)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := b.h.dir.Sync(); err != nil {
+		return err
+	}
+	for _, f := range fresh {
+		f.durable = true
+	}
+	return nil
+}
+
+// narrow writes the shared part again under a new name when it holds rows of a delivery that is not kept.
+func (b *Batch) narrow(ctx context.Context, keep []*delivery) error {
+	if b.shared == nil {
+		return nil
+	}
+	var want int64
+	for _, d := range keep {
+		want += d.to - d.from
+	}
+	if want == b.shared.rows {
+		return nil
+	}
+	next, err := b.shared.without(ctx, b.t.store.o, keep)
+	if err != nil {
+		return err
+	}
+	if err := b.shared.remove(); err != nil {
+		b.t.log.Warn("a part stays until the next sweep", "error", err)
+	}
+	var at int64
+	for _, d := range b.order {
+		d.dropped = d.spool == nil
+	}
+	for _, d := range keep {
+		n := d.to - d.from
+		d.from, d.to, d.dropped = at, at+n, false
+		at += n
+	}
+	b.shared = next
+	return nil
+}
+
+// discard removes the parts that the commit did not name.
+func (b *Batch) discard(keep []*delivery) {
+	kept := map[*delivery]bool{}
+	for _, d := range keep {
+		kept[d] = true
+	}
+	for _, d := range b.order {
+		if d.spool != nil && !kept[d] {
+			d.spool.remove()
+		}
+	}
+	if len(keep) == 0 && b.shared != nil {
+		b.warn(b.shared.remove())
+	}
+}
+
+func (b *Batch) warn(err error) {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		b.t.log.Warn("a part stays until the next sweep", "error", err)
+	}
+}
+
+// Abort gives up what was not committed. It is always safe, also after Commit, and may be deferred.
+func (b *Batch) Abort() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return
+	}
+	b.ended = true
+	if b.shared != nil {
+		b.warn(b.shared.remove())
+	}
+	for _, d := range b.order {
+		if d.spool != nil {
+			d.spool.remove()
+		}
+	}
+}
