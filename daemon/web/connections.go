@@ -12,10 +12,25 @@ import (
 // that comes when there are too many takes the place of who has been there longest without being answered: who asked for nothing,
 // asks very slowly, or has been refused. Where all are being answered it is turned away.
 type connections struct {
+	patience
 	most int
 	mu   sync.Mutex
 	open map[net.Conn]*connection
 }
+
+// patience is how long one client may take.
+type patience struct {
+	header  time.Duration // to say what it asks for
+	request time.Duration // to ask it
+	answer  time.Duration // to be answered, and to read that
+	idle    time.Duration // until it asks again
+}
+
+// usualPatience is everybody's but that of a trace, which takes longer to make its answer.
+var usualPatience = patience{header: 5 * time.Second, request: 10 * time.Second, answer: 30 * time.Second, idle: 30 * time.Second}
+
+// headerBytes bounds what a request may say; the text of a trace stands in its URL.
+const headerBytes = 64 << 10
 
 type connection struct {
 	since     time.Time // of its last change
@@ -25,8 +40,8 @@ type connection struct {
 // connKey is a request's connection in its context.
 type connKey struct{}
 
-func newConnections(most int) *connections {
-	return &connections{most: most, open: map[net.Conn]*connection{}}
+func newConnections(most int, p patience) *connections {
+	return &connections{patience: p, most: most, open: map[net.Conn]*connection{}}
 }
 
 // server takes in no more clients than that.
@@ -36,7 +51,7 @@ func (c *connections) server(handler http.Handler) *http.Server {
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, conn)
 		},
-		ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
+		ReadHeaderTimeout: c.header, ReadTimeout: c.request, WriteTimeout: c.answer, IdleTimeout: c.idle, MaxHeaderBytes: headerBytes,
 	}
 }
 
@@ -82,13 +97,13 @@ func (c *connections) longest() (longest net.Conn) {
 func (c *connections) answering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _ := r.Context().Value(connKey{}).(net.Conn)
-		c.answer(conn, true)
-		defer c.answer(conn, false)
+		c.isAnswering(conn, true)
+		defer c.isAnswering(conn, false)
 		next.ServeHTTP(w, r)
 	})
 }
 
-func (c *connections) answer(conn net.Conn, now bool) {
+func (c *connections) isAnswering(conn net.Conn, now bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if is := c.open[conn]; is != nil {

@@ -66,7 +66,7 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "other texts are being traced; try again soon", http.StatusServiceUnavailable)
 			return
 		}
-		until := time.Now().Add(traceTime + answerTime)
+		until := time.Now().Add(traceTime + usualPatience.answer)
 		_, _ = answer.SetReadDeadline(until), answer.SetWriteDeadline(until)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -58,7 +58,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	clients := newConnections(o.Connections)
+	clients := newConnections(o.Connections, usualPatience)
 	s := &Server{o: o, addr: l.Addr().String(), tracing: make(chan struct{}, tracesAtOnce)}
 	s.http = clients.server(newHosts(o.Addr, l.Addr(), o.AllowedHosts).only(withoutBody(clients.answering(s.mux()))))
 	go func() {
@@ -115,15 +115,6 @@ func (s *Server) mux() *http.ServeMux {
 	}
 	return mux
 }
-
-// What one client may take: a request comes and is answered within so long, and a connection rests no longer than that.
-const (
-	headerTime  = 5 * time.Second
-	requestTime = 10 * time.Second
-	answerTime  = 30 * time.Second // a trace sets its own
-	idleTime    = 30 * time.Second
-	headerBytes = 64 << 10 // the text of a trace stands in the URL
-)
 
 // guarded asks for a bearer token when one is configured.
 func guarded(token string, next http.Handler) http.Handler {
