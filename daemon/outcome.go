@@ -129,6 +129,11 @@ var outcomes = []struct {
 	{"the table holds other vectors than its own",
 		func(f finding) bool { return errors.Is(f.failed, export.ErrSchema) },
 		func(f finding) outcome { return outcome{kind: dead, class: jobs.Schema, reason: f.failed.Error()} }},
+	{"a row of it is one that readers could not read, and will be the next time",
+		func(f finding) bool { return errors.Is(f.failed, export.ErrRow) },
+		func(f finding) outcome {
+			return outcome{kind: dead, class: jobs.Unwritable, reason: f.failed.Error(), judge: true}
+		}},
 	{"its job was cancelled while it was here",
 		func(f finding) bool { return errors.Is(f.failed, errCancelled) },
 		func(finding) outcome { return outcome{kind: cancelled} }},

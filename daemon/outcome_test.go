@@ -36,6 +36,8 @@ func TestOutcomes(t *testing.T) {
 		{"it cannot be understood, or its input cannot be read as it says", finding{failed: fmt.Errorf("read: %w", &jobs.Invalid{Class: jobs.InputChanged, Reason: "other size"})},
 			outcome{kind: dead, class: jobs.InputChanged, judge: true}, 0},
 		{"the table holds other vectors than its own", finding{failed: fmt.Errorf("d: %w", export.ErrSchema)}, outcome{kind: dead, class: jobs.Schema}, 0},
+		{"a row of it is one that readers could not read, and will be the next time", finding{failed: fmt.Errorf("d: %w", export.ErrRow)},
+			outcome{kind: dead, class: jobs.Unwritable, judge: true}, 0},
 		{"its job was cancelled while it was here", finding{failed: errCancelled}, outcome{kind: cancelled}, 0},
 		{"the daemon stops", finding{failed: errors.Join(errDraining, context.Canceled)}, outcome{}, 0},
 		{"another daemon runs it alone: not for long, and handed back never for as long as another daemon does", finding{failed: fmt.Errorf("d: %w", export.ErrOnTrial)},

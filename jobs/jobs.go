@@ -24,6 +24,7 @@ const (
 	InvalidJob       = "invalid_job"
 	IdentityConflict = "identity_conflict"
 	Schema           = "schema"
+	Unwritable       = "unwritable"
 	InputChanged     = "input_changed"
 	InputMissing     = "input_missing"
 	InputForbidden   = "input_forbidden"
