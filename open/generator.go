@@ -39,7 +39,7 @@ func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, obser
 		return nil, fmt.Errorf("models.%s.tokenizer_engine: sugarme is for embedding models, this one generates", spec.Name)
 	}
 	g, err := generate.Open(ctx, spec, generate.Options{
-		Session: Session(cfg, spec.Name), Tokenizer: tok, RunTimeout: cfg.Limits.RunTimeout, Observe: observe,
+		Session: Session(cfg, spec.Name), Tokenizer: tok, Observe: observe,
 		Slots: cmp.Or(m.Slots, cfg.Generate.Slots), Memory: int64(cfg.Generate.Memory), MaxLength: m.MaxLength,
 	})
 	if err != nil {

@@ -228,6 +228,34 @@ func TestBatchSizeIsLearnedOnce(t *testing.T) {
 	}
 }
 
+// A model whose runs take too long when it is opened is not opened, and not waited for.
+func TestProbesAndLearningHaveALimit(t *testing.T) {
+	spec, err := models.OpenBundle(tiny.Bundle(t, tiny.Model{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual := session.Options{Home: t.TempDir(), Library: places.Library(testHome(t)), Threads: 1, BatchTokens: 256}
+	short := usual
+	short.RunTimeout = time.Nanosecond
+	refused := func(what string, o session.Options) {
+		t.Helper()
+		_, err := Open(t.Context(), spec, o)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), what+" "+spec.Name) || !strings.Contains(err.Error(), "longer than 1ns (limits.run_timeout)") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	refused("probe what company does to vectors of", short)
+	e, err := Open(t.Context(), spec, usual) // remembers the probe
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	short.BatchTokens = 0
+	refused("learn the batch size of", short)
+}
+
 func TestDevices(t *testing.T) {
 	spec, err := models.OpenBundle(tiny.Bundle(t, tiny.Model{}, nil))
 	if err != nil {

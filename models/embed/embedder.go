@@ -44,6 +44,7 @@ type Embedder struct {
 	budget  int
 	company session.Company
 	notes   []string
+	o       session.Options // it was opened with
 }
 
 // ErrRow is the class of rows that this model cannot embed as they are.
@@ -68,7 +69,7 @@ func Open(ctx context.Context, spec *models.Spec, o session.Options) (*Embedder,
 	if err := onnx.Load(o.Library); err != nil {
 		return nil, err
 	}
-	e := &Embedder{spec: spec, threads: o.Threads, budget: o.BatchTokens}
+	e := &Embedder{spec: spec, threads: o.Threads, budget: o.BatchTokens, o: o}
 	if err := e.open(o); err != nil {
 		return nil, err
 	}
@@ -142,10 +143,19 @@ func (e *Embedder) start(t tuning, device string) error {
 	if device == "" {
 		return nil
 	}
-	if _, err := e.Embed(context.Background(), sampleRows(1, 1)); err != nil { // loads the rest of CUDA
+	if _, err := e.measured(context.Background(), sampleRows(1, 1)); err != nil { // loads the rest of CUDA
 		return errors.Join(err, e.Close())
 	}
 	return nil
+}
+
+// measured is Embed for what is run when the model is opened, whose callers know of no limit.
+func (e *Embedder) measured(ctx context.Context, rows []Row) (vectors []Vector, err error) {
+	err = e.o.Run(ctx, func(ctx context.Context) (err error) {
+		vectors, err = e.Embed(ctx, rows)
+		return err
+	})
+	return vectors, err
 }
 
 // Workers is how many calls of Embed run at a time; more wait.

@@ -96,7 +96,7 @@ func (e *Embedder) measure(ctx context.Context, limit time.Duration) ([]Rate, er
 // rate is the tokens a second of all workers together on batches of that padded size. At least one batch runs on each.
 func (e *Embedder) rate(ctx context.Context, budget int, span time.Duration) (float64, error) {
 	rows := sampleRows(budget, min(32, e.spec.MaxLength))
-	if _, err := e.Embed(ctx, rows); err != nil { // first runs allocate
+	if _, err := e.measured(ctx, rows); err != nil { // first runs allocate
 		return 0, err
 	}
 	var (
@@ -108,7 +108,7 @@ func (e *Embedder) rate(ctx context.Context, budget int, span time.Duration) (fl
 	for w := range failures {
 		wg.Go(func() {
 			for first := true; first || time.Since(start) < span; first = false {
-				if _, err := e.Embed(ctx, rows); err != nil {
+				if _, err := e.measured(ctx, rows); err != nil {
 					failures[w] = err
 					return
 				}

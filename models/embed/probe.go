@@ -2,13 +2,15 @@ package embed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"time"
+
 	"textmill/models"
 	"textmill/models/session"
-	"time"
 )
 
 // probeLengths are the texts that a probe runs alone and among each other. In a run of its own a text's length is the run's
@@ -51,10 +53,10 @@ func (e *Embedder) Dependence() string {
 func (e *Embedder) probe(ctx context.Context) (session.Company, error) {
 	r := rand.New(rand.NewPCG(11, 12))
 	all := e.probeRows(r, e.vocabSize())
-	want, err := e.Embed(ctx, all)
-	if err != nil && ctx.Err() == nil { // config.json may promise more tokens than the table has
+	want, err := e.measured(ctx, all)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) { // config.json may promise more tokens than the table has
 		all = e.probeRows(r, fewTokens)
-		want, err = e.Embed(ctx, all)
+		want, err = e.measured(ctx, all)
 	}
 	if err != nil {
 		return session.Company{}, err
@@ -66,7 +68,7 @@ func (e *Embedder) probe(ctx context.Context) (session.Company, error) {
 		for i, p := range picked {
 			rows[i] = all[p]
 		}
-		got, err := e.Embed(ctx, rows)
+		got, err := e.measured(ctx, rows)
 		if err != nil {
 			return false, err
 		}

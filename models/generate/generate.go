@@ -52,8 +52,6 @@ type Options struct {
 	Memory int64
 	// MaxLength bounds prompt and text of one request in tokens; 0 and more than the model has: the model's own.
 	MaxLength int
-	// RunTimeout ends a model run that takes longer; 0 means never.
-	RunTimeout time.Duration
 	// Observe, when set, is told of every model run.
 	Observe func(RunStats)
 }

@@ -273,16 +273,10 @@ func (g *Generator) choose(first int, logits [][]float32) {
 	}
 }
 
-// timed runs the model once, within RunTimeout.
+// timed runs the model once, and tells how long that took.
 func (g *Generator) timed(stats RunStats, run func(context.Context) error) error {
-	ctx := g.running
-	if g.o.RunTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, g.o.RunTimeout)
-		defer cancel()
-	}
 	begun := time.Now()
-	if err := run(ctx); err != nil {
+	if err := g.o.Session.Run(g.running, run); err != nil {
 		return fmt.Errorf("run %d rows of %s: %w", stats.Rows, g.spec.Name, err)
 	}
 	if g.o.Observe != nil {

@@ -90,7 +90,7 @@ func (g *Generator) Dependence() string {
 }
 
 func (g *Generator) probe(ctx context.Context) (c session.Company, err error) {
-	p := prober{run: g.run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)), length: min(g.length, probePrompt+1), prompts: map[int]bool{}}
+	p := prober{o: g.o.Session, run: g.run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)), length: min(g.length, probePrompt+1), prompts: map[int]bool{}}
 	if err := g.run.reserve(probeRows, p.length); err != nil {
 		return c, err
 	}
@@ -119,6 +119,7 @@ func (g *Generator) probe(ctx context.Context) (c session.Company, err error) {
 
 // A prober runs a graph in many shapes on slots of its own and finds which ones come to the same bits.
 type prober struct {
+	o      session.Options
 	run    runner
 	d      *models.Decoder
 	r      *rand.Rand
@@ -149,7 +150,13 @@ func (p *prober) decodes(ctx context.Context, s *slotted) error {
 		}
 		s.cache.draw(p.r, i, rows[i].used)
 	}
-	decode := func(first, n int) ([][]float32, error) { return s.decode(ctx, first, rows[first:first+n]) }
+	decode := func(first, n int) (logits [][]float32, err error) {
+		err = p.o.Run(ctx, func(ctx context.Context) (err error) {
+			logits, err = s.decode(ctx, first, rows[first:first+n])
+			return err
+		})
+		return logits, err
+	}
 	all, err := decode(0, probeRows)
 	if err != nil {
 		return err
@@ -193,7 +200,7 @@ const whole, cut = 0, 1 // slots of prefills
 // at the end.
 func (p *prober) prefills(ctx context.Context) error {
 	p.prompt = p.ids(p.length - 1)
-	logits, err := p.run.prefill(ctx, whole, 0, p.prompt)
+	logits, err := p.prefill(ctx, whole, 0, p.prompt)
 	if err != nil {
 		return err
 	}
@@ -223,10 +230,18 @@ func (p *prober) prefills(ctx context.Context) error {
 	return nil
 }
 
+func (p *prober) prefill(ctx context.Context, slot, from int, ids []int32) (logits []float32, err error) {
+	err = p.o.Run(ctx, func(ctx context.Context) (err error) {
+		logits, err = p.run.prefill(ctx, slot, from, ids)
+		return err
+	})
+	return logits, err
+}
+
 // part runs a part of the prompt behind what came before, and tells whether it came to the same bits as in the whole.
 func (p *prober) part(ctx context.Context, from, to int) (bool, error) {
 	p.run.move(cut, whole, from)
-	logits, err := p.run.prefill(ctx, cut, from, p.prompt[from:to])
+	logits, err := p.prefill(ctx, cut, from, p.prompt[from:to])
 	if err != nil {
 		return false, err
 	}

@@ -20,6 +20,8 @@ import (
 	"textmill/models/checkpoint"
 	"textmill/models/generate"
 	"textmill/models/sample"
+	"textmill/models/session"
+	"textmill/places"
 )
 
 const tinyDir = "../checkpoint/testdata/tiny"
@@ -243,8 +245,27 @@ func TestFailures(t *testing.T) {
 	if err := outcome(t, open(t, huge, generate.Options{})); !errors.Is(err, generate.ErrNaN) {
 		t.Errorf("logits that overflow: %v", err)
 	}
-	if err := outcome(t, open(t, tiny(t, "llama", nil), generate.Options{RunTimeout: time.Nanosecond})); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a run without time: %v", err)
+}
+
+// A run that takes too long ends, be it of a text or of the probe by which a model is opened, which is not remembered then.
+func TestNoRunTakesLongerThanItMay(t *testing.T) {
+	home, err := places.Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := tiny(t, "llama", nil)
+	usual := session.Options{Home: t.TempDir(), Library: places.Library(home)}
+	short := usual
+	short.RunTimeout = time.Nanosecond
+	_, err = generate.Open(t.Context(), spec, generate.Options{Session: short})
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), spec.Name) || !strings.Contains(err.Error(), "longer than 1ns (limits.run_timeout)") {
+		t.Errorf("a probe without time: %v", err)
+	}
+	if err := outcome(t, open(t, spec, generate.Options{Session: usual})); err != nil {
+		t.Errorf("with time: %v", err)
+	}
+	if err := outcome(t, open(t, spec, generate.Options{Session: short})); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a text without time: %v", err)
 	}
 }
 

@@ -2,8 +2,12 @@
 package session
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"textmill/models/internal/onnx"
 	"textmill/places"
@@ -27,7 +31,23 @@ type Options struct {
 	Threads int
 	// BatchTokens is the padded size that callers should aim batches at; 0 has it learned.
 	BatchTokens int
-	Log         *slog.Logger
+	// RunTimeout ends a run of a model that takes longer, also one by which it is measured when it is opened; 0 means never.
+	RunTimeout time.Duration
+	Log        *slog.Logger
+}
+
+// Run runs a model once, within RunTimeout.
+func (o Options) Run(ctx context.Context, run func(context.Context) error) error {
+	if o.RunTimeout <= 0 {
+		return run(ctx)
+	}
+	limited, cancel := context.WithTimeout(ctx, o.RunTimeout)
+	defer cancel()
+	err := run(limited)
+	if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
+		return fmt.Errorf("a run took longer than %v (limits.run_timeout): %w", o.RunTimeout, err)
+	}
+	return err
 }
 
 // WithDefaults fills in what is not set.
