@@ -21,7 +21,7 @@ var downward = map[string][]string{
 	".":        {"config"}, // the tests of this folder
 	"bench":    {"config", "export", "jobs", "models", "tokenize"},
 	"client":   {"config", "export", "input", "jobs", "models", "open", "work"},
-	"cmd":      {"client", "config", "daemon", "export", "jobs", "local", "open"},
+	"cmd":      {"client", "config", "daemon", "export", "jobs", "local", "open", "tokenize"},
 	"config":   {},
 	"crash":    {"export"},
 	"daemon":   {"config", "crash", "export", "input", "jobs", "models", "open", "work"},

@@ -11,6 +11,7 @@ import (
 	"textmill/jobs"
 	"textmill/jobs/queue"
 	"textmill/naming"
+	"textmill/plain"
 )
 
 // ErrDone: the job was done before it could be cancelled (exit 1).
@@ -109,7 +110,7 @@ func (c *Cancellation) write(o CancelOptions) error {
 		fmt.Fprintf(o.Stderr, "%d messages wait on subjects that name no job: those of %s among them are dropped when they are fetched\n", c.Shared, c.Job)
 	}
 	if o.JSON {
-		return writeJSON(o.Stdout, c)
+		return plain.JSON(o.Stdout, c)
 	}
 	_, err := fmt.Fprintf(o.Stdout, "cancelled %s: %d waiting messages removed\n", c.Job, c.Purged)
 	return err

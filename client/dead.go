@@ -86,7 +86,7 @@ func eachDead(ctx context.Context, q *queue.Queue, o DeadOptions, f func(deadLet
 // DeadList lists the dead letters without their payloads.
 func DeadList(ctx context.Context, q *queue.Queue, o DeadOptions) error {
 	if o.JSON {
-		return eachDead(ctx, q, o, func(l deadLetter) error { return writeJSON(o.Stdout, l) })
+		return eachDead(ctx, q, o, func(l deadLetter) error { return plain.JSON(o.Stdout, l) })
 	}
 	t := tabwriter.NewWriter(o.Stdout, 0, 0, 2, ' ', 0)
 	n := 0
@@ -119,7 +119,7 @@ func DeadShow(ctx context.Context, q *queue.Queue, id string, o DeadOptions) err
 		} else {
 			l.PayloadBase64 = base64.StdEncoding.EncodeToString(e.Payload)
 		}
-		return writeJSON(o.Stdout, l)
+		return plain.JSON(o.Stdout, l)
 	}
 	_, err = fmt.Fprintf(o.Stdout, "id            %s\ntime          %s\nclass         %s\nreason        %s\nattempts      %d\nsubject       %s\nsequence      %d\nmodel sha256  %s\nretry         %d\npayload       %d bytes:\n%s\n",
 		plain.Text(l.ID), l.Time.Format(time.RFC3339), plain.Text(l.Class), plain.Text(l.Reason), l.Attempts, plain.Text(l.Subject),
@@ -202,7 +202,7 @@ func (o DeadOptions) retry(ctx context.Context, q *queue.Queue, id string) error
 		return err
 	}
 	if o.JSON {
-		return writeJSON(o.Stdout, letterOf(e))
+		return plain.JSON(o.Stdout, letterOf(e))
 	}
 	_, err = fmt.Fprintf(o.Stdout, "%s %s\n", plain.Text(e.ID), plain.Text(said))
 	return err

@@ -74,7 +74,7 @@ func lettersFull(ctx context.Context, q *queue.Queue, o StatusOptions) error {
 func writeStatus(o StatusOptions, list []queue.JobStatus) error {
 	if o.JSON {
 		for i := range list {
-			if err := writeJSON(o.Stdout, &list[i]); err != nil {
+			if err := plain.JSON(o.Stdout, &list[i]); err != nil {
 				return err
 			}
 		}

@@ -1,9 +1,7 @@
 package client
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -165,7 +163,7 @@ func (s *Summary) write(o SubmitOptions) error {
 		fmt.Fprintf(o.Stderr, "error rows: %d more\n", more)
 	}
 	if o.JSON {
-		return writeJSON(o.Stdout, s)
+		return plain.JSON(o.Stdout, s)
 	}
 	_, err := fmt.Fprintln(o.Stdout, s.Job)
 	return err
@@ -173,7 +171,7 @@ func (s *Summary) write(o SubmitOptions) error {
 
 func (s *Summary) writeDryRun(o SubmitOptions) error {
 	if o.JSON {
-		return writeJSON(o.Stdout, s)
+		return plain.JSON(o.Stdout, s)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "job      %s\ntask     %s\nmodel    %s\ndataset  %s\nrecords  %d\nshards   %d\nbytes    %d\ninvalid  %d\n",
@@ -190,12 +188,6 @@ func orUnknown(s string) string {
 		return "of a class that is not told"
 	}
 	return s
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }
 
 func inBytes(n int64) string {

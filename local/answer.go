@@ -11,54 +11,57 @@ import (
 	"textmill/jobs"
 )
 
-// answer is one line of output.
-type answer struct {
-	line   []byte
-	failed bool
+// Answer is one line of output.
+type Answer struct {
+	Line   []byte
+	Failed bool
 }
 
-// answerWriter writes answers and counts them.
-type answerWriter struct {
+// Answers writes answers and counts them.
+type Answers struct {
 	w             *bufio.Writer
-	lines, failed int
+	Lines, Failed int
 }
 
-func newAnswerWriter(w io.Writer) *answerWriter {
-	return &answerWriter{w: bufio.NewWriterSize(w, 64<<10)}
+// NewAnswers writes to w.
+func NewAnswers(w io.Writer) *Answers {
+	return &Answers{w: bufio.NewWriterSize(w, 64<<10)}
 }
 
-func (a *answerWriter) write(one answer) error {
-	a.lines++
-	if one.failed {
-		a.failed++
+// Write takes the next answer.
+func (a *Answers) Write(one Answer) error {
+	a.Lines++
+	if one.Failed {
+		a.Failed++
 	}
-	if _, err := a.w.Write(append(one.line, '\n')); err != nil {
+	if _, err := a.w.Write(append(one.Line, '\n')); err != nil {
 		return fmt.Errorf("write answers: %w", err)
 	}
 	return nil
 }
 
-func (a *answerWriter) flush() error {
+// Flush lets the reader see what was written.
+func (a *Answers) Flush() error {
 	if err := a.w.Flush(); err != nil {
 		return fmt.Errorf("write answers: %w", err)
 	}
 	return nil
 }
 
-// failure answers work that has no result.
-func failure(id string, err *jobs.RecordError) answer {
-	return answer{line: errorAnswer(id, err), failed: true}
+// Failure answers work that has no result.
+func Failure(id string, err *jobs.RecordError) Answer {
+	return Answer{Line: errorAnswer(id, err), Failed: true}
 }
 
 // errorAnswer is the line that stands in a result's place.
 func errorAnswer(id string, err *jobs.RecordError) []byte {
-	b := appendString([]byte(`{"id":`), id)
-	b = appendString(append(b, `,"error":`...), err.String())
+	b := AppendString([]byte(`{"id":`), id)
+	b = AppendString(append(b, `,"error":`...), err.String())
 	return append(b, '}')
 }
 
-// appendString appends s as a JSON string; what is not UTF-8 becomes U+FFFD.
-func appendString(b []byte, s string) []byte {
+// AppendString appends s as a JSON string; what is not UTF-8 becomes U+FFFD.
+func AppendString(b []byte, s string) []byte {
 	quoted, err := jsontext.AppendQuote(b, s)
 	if err == nil {
 		return quoted
@@ -70,7 +73,8 @@ func appendString(b []byte, s string) []byte {
 	return quoted
 }
 
-func appendInts[T int8 | int16 | int32](b []byte, list []T) []byte {
+// AppendInts appends a list of numbers.
+func AppendInts[T int8 | int16 | int32](b []byte, list []T) []byte {
 	b = append(b, '[')
 	for i, n := range list {
 		if i > 0 {
@@ -81,8 +85,8 @@ func appendInts[T int8 | int16 | int32](b []byte, list []T) []byte {
 	return append(b, ']')
 }
 
-// appendFloats writes the shortest numbers that read back as the same float32.
-func appendFloats(b []byte, list []float32) []byte {
+// AppendFloats writes the shortest numbers that read back as the same float32.
+func AppendFloats(b []byte, list []float32) []byte {
 	b = append(b, '[')
 	for i, f := range list {
 		if i > 0 {

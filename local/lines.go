@@ -14,40 +14,41 @@ import (
 	"textmill/jobs"
 )
 
-// line is one line of JSONL input, or one text of the command line.
-type line struct {
-	index   int
-	raw     []byte
-	text    string // of the command line
-	isText  bool
-	tooLong bool
+// Line is one line of JSONL input, or one text of the command line.
+type Line struct {
+	Index   int
+	Raw     []byte
+	Text    string // of the command line
+	IsText  bool
+	TooLong bool
 }
 
-// id is what the answer is called when the line gives no id.
-func (l line) id() string { return strconv.Itoa(l.index) }
+// ID is what the answer is called when the line gives no id.
+func (l Line) ID() string { return strconv.Itoa(l.Index) }
 
-// record reads the line as a record of a task; what is wrong with it is in its Err.
-func (l line) record(task string, maxBytes int) jobs.Record {
+// Record reads the line as a record of a task; what is wrong with it is in its Err.
+func (l Line) Record(task string, maxBytes int) jobs.Record {
 	var r jobs.Record
 	switch {
-	case l.isText && !utf8.ValidString(l.text):
+	case l.IsText && !utf8.ValidString(l.Text):
 		r.Err = &jobs.RecordError{Class: jobs.BadUTF8, Message: "the text is not valid UTF-8"}
-	case l.isText:
-		r.Text = l.text
-	case l.tooLong:
-		r.Err = l.longer()
+	case l.IsText:
+		r.Text = l.Text
+	case l.TooLong:
+		r.Err = l.Longer()
 	default:
-		r = jobs.ParseRecord(l.raw)
+		r = jobs.ParseRecord(l.Raw)
 	}
 	if r.ID == "" {
-		r.ID = l.id()
+		r.ID = l.ID()
 	}
 	r.Check(task, jobs.Limits{RecordBytes: maxBytes})
 	return r
 }
 
-func (l line) longer() *jobs.RecordError {
-	return &jobs.RecordError{Class: jobs.TooLong, Message: fmt.Sprintf("line %d is longer than limits.record_bytes allows", l.index+1)}
+// Longer is the error of a line that is too long.
+func (l Line) Longer() *jobs.RecordError {
+	return &jobs.RecordError{Class: jobs.TooLong, Message: fmt.Sprintf("line %d is longer than limits.record_bytes allows", l.Index+1)}
 }
 
 // Texts says what a command works on: its arguments, or without any the lines of In.
@@ -56,8 +57,8 @@ type Texts struct {
 	In   io.Reader
 }
 
-// level is how loud the count of answers is: who typed a few texts sees them all, unless something is wrong.
-func (t Texts) level(failed int) slog.Level {
+// Level is how loud the count of answers is: who typed a few texts sees them all, unless something is wrong.
+func (t Texts) Level(failed int) slog.Level {
 	switch {
 	case failed > 0:
 		return slog.LevelWarn
@@ -67,11 +68,11 @@ func (t Texts) level(failed int) slog.Level {
 	return slog.LevelInfo
 }
 
-// each calls f for every text or line in order. A line's bytes are f's to keep. Lines of more than six times maxBytes
+// Each calls f for every text or line in order. A line's bytes are f's to keep. Lines of more than six times maxBytes
 // (JSON's longest way to write a byte) are cut off and marked.
-func (t Texts) each(ctx context.Context, maxBytes int, f func(line) error) error {
+func (t Texts) Each(ctx context.Context, maxBytes int, f func(Line) error) error {
 	for i, text := range t.Args {
-		if err := f(line{index: i, text: text, isText: true}); err != nil {
+		if err := f(Line{Index: i, Text: text, IsText: true}); err != nil {
 			return err
 		}
 	}
@@ -90,7 +91,7 @@ func (t Texts) each(ctx context.Context, maxBytes int, f func(line) error) error
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if err := f(line{index: i, raw: raw, tooLong: tooLong}); err != nil {
+		if err := f(Line{Index: i, Raw: raw, TooLong: tooLong}); err != nil {
 			return err
 		}
 	}

@@ -12,27 +12,28 @@ const (
 	maxWaitingBytes = 64 << 20
 )
 
-// ordered hands out the results of concurrent work in the order in which the work was added.
-type ordered[T any] struct {
+// Ordered hands out the results of concurrent work in the order in which the work was added.
+type Ordered[T any] struct {
 	ctx   context.Context
 	space *semaphore.Weighted
-	slots chan *slot[T]
+	slots chan *Slot[T]
 	end   error // why nothing more is added; set before slots is closed
 }
 
-// slot is the place of one result, which is sent to it exactly once.
-type slot[T any] struct {
-	result chan T
+// Slot is the place of one result, which is sent to it exactly once.
+type Slot[T any] struct {
+	Result chan T
 	cost   int64
 }
 
-func newOrdered[T any](ctx context.Context) *ordered[T] {
-	return &ordered[T]{ctx: ctx, space: semaphore.NewWeighted(maxWaitingBytes), slots: make(chan *slot[T], maxWaiting)}
+// NewOrdered hands out results until ctx ends.
+func NewOrdered[T any](ctx context.Context) *Ordered[T] {
+	return &Ordered[T]{ctx: ctx, space: semaphore.NewWeighted(maxWaitingBytes), slots: make(chan *Slot[T], maxWaiting)}
 }
 
-// add takes the next place, waiting while too much is under way. cost is about what the work and its result hold.
-func (o *ordered[T]) add(cost int64) (*slot[T], error) {
-	s := &slot[T]{result: make(chan T, 1), cost: min(max(cost, 1), maxWaitingBytes)}
+// Add takes the next place, waiting while too much is under way. cost is about what the work and its result hold.
+func (o *Ordered[T]) Add(cost int64) (*Slot[T], error) {
+	s := &Slot[T]{Result: make(chan T, 1), cost: min(max(cost, 1), maxWaitingBytes)}
 	if err := o.space.Acquire(o.ctx, s.cost); err != nil {
 		return nil, context.Cause(o.ctx)
 	}
@@ -44,15 +45,15 @@ func (o *ordered[T]) add(cost int64) (*slot[T], error) {
 	}
 }
 
-// finish says that nothing more is added, and why; nil at the end of the input.
-func (o *ordered[T]) finish(err error) {
+// Finish says that nothing more is added, and why; nil at the end of the input.
+func (o *Ordered[T]) Finish(err error) {
 	o.end = err
 	close(o.slots)
 }
 
-// drain passes results to emit until finish, and calls idle before it waits for one. It returns when the context ends
+// Drain passes results to emit until Finish, and calls idle before it waits for one. It returns when the context ends
 // even if the input still blocks in a read.
-func (o *ordered[T]) drain(emit func(T) error, idle func() error) error {
+func (o *Ordered[T]) Drain(emit func(T) error, idle func() error) error {
 	for {
 		s, more, err := receive(o.ctx, o.slots, idle)
 		if err != nil {
@@ -61,7 +62,7 @@ func (o *ordered[T]) drain(emit func(T) error, idle func() error) error {
 		if !more {
 			return o.end
 		}
-		result, _, err := receive(o.ctx, s.result, idle)
+		result, _, err := receive(o.ctx, s.Result, idle)
 		if err != nil {
 			return err
 		}

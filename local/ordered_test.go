@@ -20,18 +20,18 @@ func TestOrderedKeepsTheOrderOfLines(t *testing.T) {
 		fmt.Fprintf(&in, "%d\n", i)
 	}
 	var out strings.Builder
-	w := newAnswerWriter(&out)
-	err := sideBySide(t.Context(), Texts{In: strings.NewReader(in.String())}, 1<<10, func(l line) answer {
+	w := NewAnswers(&out)
+	err := SideBySide(t.Context(), Texts{In: strings.NewReader(in.String())}, 1<<10, func(l Line) Answer {
 		for range rand.N(50) {
 			runtime.Gosched()
 		}
-		return answer{line: l.raw, failed: l.index%10 == 0}
+		return Answer{Line: l.Raw, Failed: l.Index%10 == 0}
 	}, w)
-	if err := errors.Join(err, w.flush()); err != nil {
+	if err := errors.Join(err, w.Flush()); err != nil {
 		t.Fatal(err)
 	}
-	if out.String() != in.String() || w.lines != lines || w.failed != lines/10 {
-		t.Errorf("%d lines and %d errors came out of order, want %d and %d", w.lines, w.failed, lines, lines/10)
+	if out.String() != in.String() || w.Lines != lines || w.Failed != lines/10 {
+		t.Errorf("%d lines and %d errors came out of order, want %d and %d", w.Lines, w.Failed, lines, lines/10)
 	}
 }
 
@@ -43,7 +43,7 @@ func TestOrderedEndsWhileTheInputBlocks(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- sideBySide(ctx, Texts{In: never}, 1<<10, func(l line) answer { return answer{line: l.raw} }, newAnswerWriter(io.Discard))
+		done <- SideBySide(ctx, Texts{In: never}, 1<<10, func(l Line) Answer { return Answer{Line: l.Raw} }, NewAnswers(io.Discard))
 	}()
 	cancel(cause)
 	if err := <-done; !errors.Is(err, cause) {
@@ -56,9 +56,9 @@ func TestOrderedAnswersWhileTheInputIsOpen(t *testing.T) {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	go func() {
-		w := newAnswerWriter(outW)
-		_ = sideBySide(t.Context(), Texts{In: inR}, 1<<10, func(l line) answer { return answer{line: l.raw} }, w)
-		_ = outW.CloseWithError(w.flush())
+		w := NewAnswers(outW)
+		_ = SideBySide(t.Context(), Texts{In: inR}, 1<<10, func(l Line) Answer { return Answer{Line: l.Raw} }, w)
+		_ = outW.CloseWithError(w.Flush())
 	}()
 	buf := make([]byte, 64)
 	for i := range 3 {
@@ -83,13 +83,13 @@ func TestOrderedBoundsWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		o := newOrdered[int](ctx)
+		o := NewOrdered[int](ctx)
 		for range 4 {
-			if _, err := o.add(maxWaitingBytes / 4); err != nil {
+			if _, err := o.Add(maxWaitingBytes / 4); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := o.add(1); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := o.Add(1); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a place beyond the bound: %v", err)
 		}
 	})
@@ -99,8 +99,8 @@ func TestLinesAreCutWhereTheyEnd(t *testing.T) {
 	long := strings.Repeat("x", 6*1024+4096+1)
 	in := "a\r\n\n" + long + "\n" + strings.Repeat("y", 6*1024+4096) + "\nlast"
 	var got []string
-	err := Texts{In: strings.NewReader(in)}.each(t.Context(), 1024, func(l line) error {
-		got = append(got, fmt.Sprintf("%d:%d:%t", l.index, len(l.raw), l.tooLong))
+	err := Texts{In: strings.NewReader(in)}.Each(t.Context(), 1024, func(l Line) error {
+		got = append(got, fmt.Sprintf("%d:%d:%t", l.Index, len(l.Raw), l.TooLong))
 		return nil
 	})
 	want := "0:1:false 1:0:false 2:0:true 3:10240:false 4:4:false"

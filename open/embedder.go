@@ -16,6 +16,7 @@ import (
 // An Embedder is an embedding model that is ready to work.
 type Embedder struct {
 	*embed.Embedder
+	Spec      *models.Spec
 	Engine    *embedding.Engine
 	Tokenizer *tokenize.Tokenizer // Hugging Face's tokens, whatever the engine runs
 	end       func() error
@@ -46,7 +47,7 @@ func Embedding(ctx context.Context, cfg config.Config, spec *models.Spec, o Embe
 		Spec: spec, Embedder: model, Tokenizer: made, WindowTokens: cfg.Limits.WindowTokens,
 		RunTimeout: cfg.Limits.RunTimeout, Observe: o.Observe,
 	})
-	return &Embedder{Embedder: model, Engine: engine, Tokenizer: tok, end: end}, nil
+	return &Embedder{Embedder: model, Spec: spec, Engine: engine, Tokenizer: tok, end: end}, nil
 }
 
 // Close gives back what the model holds. Its engine has been closed before.

@@ -2,6 +2,7 @@
 package plain
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -156,4 +157,11 @@ func Row(w io.Writer, values ...any) error {
 	}
 	_, err := io.WriteString(w, strings.Join(fields, "\t")+"\n")
 	return err
+}
+
+// JSON writes v as one line, without escapes that only HTML needs.
+func JSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }

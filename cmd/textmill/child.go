@@ -5,18 +5,18 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"textmill/local"
+	"textmill/tokenize/sugarme"
 )
 
 // childCommand is what textmill starts of itself to have work done in a process of its own; nobody types it.
 func childCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:    local.ChildCommand + " TOKENIZER",
+		Use:    sugarme.ChildCommand + " TOKENIZER",
 		Short:  "Answer the process that started this one",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if status := local.ServeChild(args[0]); status != exitDone {
+			if status := sugarme.Serve(args[0]); status != exitDone {
 				return exited(status)
 			}
 			return nil

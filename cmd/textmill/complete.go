@@ -11,8 +11,9 @@ import (
 	"textmill/client"
 	"textmill/config"
 	"textmill/jobs"
-	"textmill/local"
+	"textmill/local/tables"
 	"textmill/naming"
+	"textmill/open/bundle"
 )
 
 // completeWithin bounds what a shell waits for names that a daemon has to tell.
@@ -21,9 +22,9 @@ const completeWithin = time.Second
 // names lists what an argument or a flag may be. What cannot be found out is no name: a shell has no use for an error.
 type names func(ctx context.Context, cfg config.Config) []string
 
-func completeModels(_ context.Context, cfg config.Config) []string { return local.ModelNames(cfg) }
+func completeModels(_ context.Context, cfg config.Config) []string { return bundle.Names(cfg) }
 
-func completeDatasets(_ context.Context, cfg config.Config) []string { return local.Datasets(cfg) }
+func completeDatasets(_ context.Context, cfg config.Config) []string { return tables.Names(cfg) }
 
 func completeJobs(ctx context.Context, cfg config.Config) []string { return client.JobNames(ctx, cfg) }
 
@@ -128,7 +129,7 @@ func addFlagCompletion(cmd *cobra.Command, s *settings) {
 		"model": completeModels, "dataset": completeDatasets, "job": completeJobs, "task": oneOf(naming.Tasks()...),
 		"precision": oneOf("fp32", "q8", "q4", "as-is"), "device": oneOf("auto", "cpu", "cuda:0"),
 		"param":  completeParams,
-		"engine": oneOf(local.EngineTextmill, local.EngineSugarme),
+		"engine": oneOf(config.EngineTextmill, config.EngineSugarme),
 	} {
 		completeFlag(cmd, s, flag, of)
 	}

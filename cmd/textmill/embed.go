@@ -7,6 +7,7 @@ import (
 
 	"textmill/config"
 	"textmill/local"
+	"textmill/local/texts"
 )
 
 func embedCommand(s *settings) *cobra.Command {
@@ -19,12 +20,12 @@ A record that cannot be embedded is {"id","error":"class: message"}; how many th
 		Example: `  textmill embed --model all-MiniLM-L6-v2 "read a file line by line"
   textmill embed --model all-MiniLM-L6-v2 --param dimensions=256 < texts.jsonl > vectors.jsonl
   textmill embed --model all-MiniLM-L6-v2 --out ./docs < texts.jsonl`,
-	}, local.Embed)
+	}, texts.Embed)
 }
 
 // workCommand finishes a command that works on TEXTs or on lines of standard input.
-func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, config.Config, local.WorkOptions) error) *cobra.Command {
-	var o local.WorkOptions
+func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, config.Config, texts.Options) error) *cobra.Command {
+	var o texts.Options
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := s.load(runtimeSettings(cmd)...)

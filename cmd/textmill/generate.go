@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"textmill/local"
+	"textmill/local/texts"
 )
 
 func generateCommand(s *settings) *cobra.Command {
@@ -24,5 +24,5 @@ ignore_eos, logprobs, top_logprobs, n, chat. What is left open is the model's ow
 		Example: `  textmill generate --model SmolLM2-135M-Instruct --param chat=true "What is gravity?"
   textmill generate --model SmolLM2-135M-Instruct --param max_new_tokens=64 < prompts.jsonl > texts.jsonl
   textmill generate --model SmolLM2-135M-Instruct --param temperature=0.8 --param seed=7 --out ./texts < prompts.jsonl`,
-	}, local.Generate)
+	}, texts.Generate)
 }

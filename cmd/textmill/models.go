@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"textmill/local"
+	"textmill/local/bundles"
 )
 
 func modelsCommand(s *settings) *cobra.Command {
@@ -29,7 +29,7 @@ func modelsListCommand(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return local.ListModels(cfg, cmd.OutOrStdout(), asJSON)
+			return bundles.List(cfg, cmd.OutOrStdout(), asJSON)
 		},
 	}
 	jsonFlag(cmd, &asJSON)
@@ -50,7 +50,7 @@ func modelsInspectCommand(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return local.InspectModel(cfg, args[0], cmd.OutOrStdout(), asJSON)
+			return bundles.Inspect(cfg, args[0], cmd.OutOrStdout(), asJSON)
 		},
 	}
 	jsonFlag(cmd, &asJSON)
@@ -58,7 +58,7 @@ func modelsInspectCommand(s *settings) *cobra.Command {
 }
 
 func modelsVerifyCommand(s *settings) *cobra.Command {
-	var o local.VerifyOptions
+	var o bundles.VerifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify [NAME...]",
 		Short: "Compare every file of the models with the hashes that were recorded, and their graphs with exact ones",
@@ -82,7 +82,7 @@ imported as fp32, so that weights rounded at import can be judged too.`,
 				return err
 			}
 			o.Names, o.Out, o.Progress = args, cmd.OutOrStdout(), s.progress(cmd)
-			return local.VerifyModels(cmd.Context(), cfg, o)
+			return bundles.Verify(cmd.Context(), cfg, o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Against, "against", "", "`MODEL` of the cache, or GGUF file or directory, to compare logits with")

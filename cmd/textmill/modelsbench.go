@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"textmill/local"
+	"textmill/local/bench"
 	"textmill/regular"
 )
 
@@ -14,7 +14,7 @@ func modelsBenchCommand(s *settings) *cobra.Command {
 	var asJSON bool
 	var each time.Duration
 	var prompts string
-	var o local.BenchPrompts
+	var o bench.Prompts
 	cmd := &cobra.Command{
 		Use:   "bench NAME",
 		Short: "Measure a model's rate",
@@ -37,7 +37,7 @@ generation model adds to the records of --prompts, after a warm-up and without t
 			}
 			log := logger(cfg, cmd.ErrOrStderr())
 			if prompts == "" {
-				return local.BenchModel(cmd.Context(), cfg, args[0], each, cmd.OutOrStdout(), asJSON, log)
+				return bench.Embedding(cmd.Context(), cfg, args[0], each, cmd.OutOrStdout(), asJSON, log)
 			}
 			f, err := regular.Open(prompts)
 			if err != nil {
@@ -45,7 +45,7 @@ generation model adds to the records of --prompts, after a warm-up and without t
 			}
 			defer f.Close()
 			o.Model, o.Texts.In, o.JSON, o.Out = args[0], f, asJSON, cmd.OutOrStdout()
-			return local.BenchGenerate(cmd.Context(), cfg, o, log)
+			return bench.Generation(cmd.Context(), cfg, o, log)
 		},
 	}
 	cmd.Flags().DurationVar(&each, "each", 3*time.Second, "`TIME` for each batch size")

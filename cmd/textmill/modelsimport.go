@@ -3,11 +3,11 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"textmill/local"
+	"textmill/local/bundles"
 )
 
 func modelsImportCommand(s *settings) *cobra.Command {
-	var o local.ImportOptions
+	var o bundles.ImportOptions
 	cmd := &cobra.Command{
 		Use:   "import SRC [--name NAME] [--precision P]",
 		Short: "Turn a checkpoint into a model of the cache",
@@ -38,7 +38,7 @@ by: textmill models verify NAME --against BUNDLE`,
 				return err
 			}
 			o.Source, o.Out, o.Progress = args[0], cmd.OutOrStdout(), s.progress(cmd)
-			return local.ImportModel(cmd.Context(), cfg, o)
+			return bundles.Import(cmd.Context(), cfg, o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Name, "name", "", "`NAME` of the model; default: derived from SRC")

@@ -3,11 +3,11 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"textmill/local"
+	"textmill/local/bundles"
 )
 
 func modelsPullCommand(s *settings) *cobra.Command {
-	var o local.PullOptions
+	var o bundles.PullOptions
 	cmd := &cobra.Command{
 		Use:   "pull SRC [--name NAME]",
 		Short: "Obtain a model into the cache",
@@ -22,7 +22,7 @@ HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are respected. The SHA-256 of every fil
 				return err
 			}
 			o.Source, o.Out, o.Progress = args[0], cmd.OutOrStdout(), s.progress(cmd)
-			return local.PullModel(cmd.Context(), cfg, o)
+			return bundles.Pull(cmd.Context(), cfg, o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Name, "name", "", "`NAME` of the model; default: derived from SRC")

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"textmill/local"
+	"textmill/local/bundles"
 )
 
 func setupCommand(s *settings) *cobra.Command {
@@ -22,7 +22,7 @@ respected. --json writes a line for each thing that is in place: {"name","versio
 			if err != nil {
 				return err
 			}
-			return local.Setup(cmd.Context(), cfg, cmd.OutOrStdout(), s.progress(cmd), asJSON)
+			return bundles.Setup(cmd.Context(), cfg, cmd.OutOrStdout(), s.progress(cmd), asJSON)
 		},
 	}
 	jsonFlag(cmd, &asJSON)

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"textmill/local"
+	"textmill/local/tables"
 	"textmill/plain"
 )
 
@@ -26,9 +26,9 @@ AWS_ENDPOINT_URL, AWS_REGION and the usual credentials lead to.`,
 	}
 	cmd.AddCommand(
 		tableListCommand(s),
-		tableSubcommand(s, "info", "Show a table's version, rows, files and schema", local.TableInfo),
+		tableSubcommand(s, "info", "Show a table's version, rows, files and schema", tables.Info),
 		tableFilesCommand(s),
-		tableSubcommand(s, "verify", "Read every file of a table and compare it with what the log says", local.TableVerify),
+		tableSubcommand(s, "verify", "Read every file of a table and compare it with what the log says", tables.Verify),
 		tableExportCommand(s),
 	)
 	return cmd
@@ -45,7 +45,7 @@ func tableListCommand(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return local.ListTables(cmd.Context(), cfg, cmd.OutOrStdout(), cmd.ErrOrStderr(), asJSON)
+			return tables.List(cmd.Context(), cfg, cmd.OutOrStdout(), cmd.ErrOrStderr(), asJSON)
 		},
 	}
 	jsonFlag(cmd, &asJSON)
@@ -58,12 +58,12 @@ func onTable(s *settings, cmd *cobra.Command, run func(cmd *cobra.Command, uri s
 	cmd.ValidArgsFunction = completeOne(s, completeDatasets)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		uri := args[0]
-		if local.IsDataset(uri) {
+		if tables.IsDataset(uri) {
 			cfg, err := s.loadPlaces(cmd)
 			if err != nil {
 				return err
 			}
-			if uri, err = local.TableURI(cfg, uri); err != nil {
+			if uri, err = tables.URI(cfg, uri); err != nil {
 				return err
 			}
 		}
@@ -95,18 +95,18 @@ a terminal is written as an escape; -0 gives programs the bare paths, each ended
 		Example: `  textmill table files docs
   textmill table files -0 docs | xargs -0 ls -l`,
 	}, func(cmd *cobra.Command, uri string) error {
-		out, form := cmd.OutOrStdout(), local.FilesAsLines
+		out, form := cmd.OutOrStdout(), tables.AsLines
 		switch {
 		case asJSON && asNUL:
 			return usageError{cmd.CommandPath(), errors.New("give --json or -0, not both")}
 		case asNUL && term.IsTerminal(int(os.Stdout.Fd())):
 			return usageError{cmd.CommandPath(), errors.New("-0 is for programs; standard output is a terminal")}
 		case asNUL:
-			out, form = plain.Raw(out), local.FilesAsNUL
+			out, form = plain.Raw(out), tables.AsNUL
 		case asJSON:
-			form = local.FilesAsJSON
+			form = tables.AsJSON
 		}
-		return local.TableFiles(cmd.Context(), uri, out, form)
+		return tables.Files(cmd.Context(), uri, out, form)
 	})
 	jsonFlag(cmd, &asJSON)
 	cmd.Flags().BoolVarP(&asNUL, "null", "0", false, "end each path with a NUL byte, for xargs -0")
@@ -114,7 +114,7 @@ a terminal is written as an escape; -0 gives programs the bare paths, each ended
 }
 
 func tableExportCommand(s *settings) *cobra.Command {
-	var o local.TableExportOptions
+	var o tables.ExportOptions
 	cmd := onTable(s, &cobra.Command{
 		Use:   "export --format openai-batch TABLE",
 		Short: "Write a table's rows in another program's form",
@@ -126,16 +126,16 @@ named by their IDs, token_id:N. Rows may lie in any order: what does not fit int
 		Example: `  textmill table export --format openai-batch docs > answers.jsonl
   textmill table export --format openai-batch --job docs-1 -o answers.jsonl docs`,
 	}, func(cmd *cobra.Command, uri string) error {
-		if o.Format != local.FormatOpenAIBatch {
-			return usageError{cmd.CommandPath(), fmt.Errorf("--format %q is not known; there is %s", o.Format, local.FormatOpenAIBatch)}
+		if o.Format != tables.FormatOpenAIBatch {
+			return usageError{cmd.CommandPath(), fmt.Errorf("--format %q is not known; there is %s", o.Format, tables.FormatOpenAIBatch)}
 		}
 		o.Dir, o.Out = uri, cmd.OutOrStdout()
-		return local.TableExport(cmd.Context(), o)
+		return tables.Export(cmd.Context(), o)
 	})
 	cmd.Flags().StringVar(&o.Format, "format", "", "the form to write: openai-batch")
 	cmd.Flags().StringVarP(&o.File, "output", "o", "", "write to `FILE`, which appears when it is complete, instead of standard output")
 	cmd.Flags().StringVar(&o.Job, "job", "", "only the rows of this job")
 	require(cmd, "format")
-	completeFlag(cmd, s, "format", oneOf(local.FormatOpenAIBatch))
+	completeFlag(cmd, s, "format", oneOf(tables.FormatOpenAIBatch))
 	return cmd
 }

@@ -6,11 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"textmill/config"
 	"textmill/local"
+	"textmill/local/tokens"
 )
 
 func tokenizeCommand(s *settings) *cobra.Command {
-	var o local.TokenizeOptions
+	var o tokens.Options
 	var compare bool
 	cmd := &cobra.Command{
 		Use:   "tokenize (--model M | --tokenizer FILE) [--decode] [TEXT...]",
@@ -33,9 +35,9 @@ A record that cannot be read is {"id","error":"class: message"}; how many there 
 				return usageError{cmd.CommandPath(), errors.New("--skip-special-tokens belongs to --decode; for tokenizing it is --no-special-tokens")}
 			case o.NoSpecialTokens && o.Decode:
 				return usageError{cmd.CommandPath(), errors.New("--no-special-tokens does not go with --decode; for that it is --skip-special-tokens")}
-			case o.Engine != local.EngineTextmill && o.Engine != local.EngineSugarme:
+			case o.Engine != config.EngineTextmill && o.Engine != config.EngineSugarme:
 				return usageError{cmd.CommandPath(), fmt.Errorf("--engine %q is neither textmill nor sugarme", o.Engine)}
-			case o.Decode && (compare || o.Engine == local.EngineSugarme):
+			case o.Decode && (compare || o.Engine == config.EngineSugarme):
 				return usageError{cmd.CommandPath(), errors.New("--decode is for the engine textmill alone")}
 			}
 			cfg, err := s.load()
@@ -45,15 +47,15 @@ A record that cannot be read is {"id","error":"class: message"}; how many there 
 			o.Texts = local.Texts{Args: args, In: cmd.InOrStdin()}
 			o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
 			if compare {
-				return local.Compare(cmd.Context(), cfg, o)
+				return tokens.Compare(cmd.Context(), cfg, o)
 			}
-			return local.Tokenize(cmd.Context(), cfg, o)
+			return tokens.Convert(cmd.Context(), cfg, o)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Model, "model", "m", "", "`NAME` of a model in the cache")
 	flags.StringVar(&o.File, "tokenizer", "", "a tokenizer.json `FILE`")
-	flags.StringVar(&o.Engine, "engine", local.EngineTextmill, "textmill, or sugarme: the library sugarme/tokenizer in a process of its own")
+	flags.StringVar(&o.Engine, "engine", config.EngineTextmill, "textmill, or sugarme: the library sugarme/tokenizer in a process of its own")
 	flags.BoolVar(&compare, "compare", false, "report where sugarme/tokenizer makes other tokens than textmill")
 	flags.BoolVar(&o.Decode, "decode", false, "turn token IDs into text")
 	flags.BoolVar(&o.NoSpecialTokens, "no-special-tokens", false, "leave out the special tokens that the tokenizer adds")

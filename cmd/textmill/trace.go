@@ -8,11 +8,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"textmill/local"
+	"textmill/local/traces"
 )
 
 func traceCommand(s *settings) *cobra.Command {
-	var o local.TraceOptions
+	var o traces.Options
 	cmd := &cobra.Command{
 		Use:   "trace --model M [--param k=v]... TEXT",
 		Short: "Show what each stage does to a text, token by token",
@@ -44,7 +44,7 @@ and probability after penalties, temperature and filters ("-": ruled out); at th
 			}
 			o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
 			o.Color = term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
-			return local.Trace(cmd.Context(), cfg, o)
+			return traces.Write(cmd.Context(), cfg, o)
 		},
 	}
 	modelFlag(cmd, &o.Model)

@@ -16,7 +16,7 @@ import (
 	"textmill/config"
 	"textmill/daemon"
 	"textmill/jobs"
-	"textmill/local"
+	"textmill/local/texts"
 	"textmill/open/bundle"
 	"textmill/places"
 )
@@ -64,7 +64,7 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 	table := filepath.Join(cfg.Export.URI, dataset)
 	fmt.Fprintf(o.Stdout, "%d comments embedded with %s and committed in %.1f s (%.0f a second, from queue to table)\nTable: %s\n",
 		done.rows, model, done.took.Seconds(), float64(done.rows)/done.took.Seconds(), table)
-	vectors, err := local.Vectors(ctx, cfg, model, questions, o.Log)
+	vectors, err := texts.Vectors(ctx, cfg, model, questions, o.Log)
 	if err != nil {
 		return err
 	}

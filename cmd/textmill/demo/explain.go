@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"textmill/config"
-	"textmill/local"
+	"textmill/local/texts"
 )
 
 // writer is the model that answers in words.
@@ -31,7 +31,7 @@ func explain(ctx context.Context, cfg config.Config, answers [][]match, o Option
 	}
 	fmt.Fprintf(o.Stdout, "\n%s in one sentence each:\n", writer)
 	begun := -1
-	done, err := local.Stream(ctx, cfg, writer, prompts, map[string]string{"max_new_tokens": "40", "temperature": "0"}, o.Log, func(i int, piece string) error {
+	done, err := texts.Stream(ctx, cfg, writer, prompts, map[string]string{"max_new_tokens": "40", "temperature": "0"}, o.Log, func(i int, piece string) error {
 		if begun < i {
 			begun = i
 			fmt.Fprintf(o.Stdout, "  %s: ", ids[i])

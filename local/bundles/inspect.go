@@ -1,4 +1,4 @@
-package local
+package bundles
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"textmill/config"
 	"textmill/models"
 	"textmill/models/session"
+	"textmill/open/bundle"
 	"textmill/plain"
 	"textmill/tokenize/chat"
 )
@@ -103,9 +104,9 @@ func answerOf(s *models.Spec) modelAnswer {
 	return a
 }
 
-// InspectModel writes all that is known of a model from its own files.
-func InspectModel(cfg config.Config, name string, out io.Writer, asJSON bool) error {
-	s, err := bundleNamed(cfg, name)
+// Inspect writes all that is known of a model from its own files.
+func Inspect(cfg config.Config, name string, out io.Writer, asJSON bool) error {
+	s, err := bundle.Named(cfg, name)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func InspectModel(cfg config.Config, name string, out io.Writer, asJSON bool) er
 		}
 	}
 	if asJSON {
-		return writeJSON(out, a)
+		return plain.JSON(out, a)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	lines := [][2]any{

@@ -1,4 +1,4 @@
-package local
+package texts
 
 import (
 	"context"
@@ -13,15 +13,16 @@ import (
 	"textmill/config"
 	"textmill/export"
 	"textmill/jobs"
+	"textmill/local"
 	"textmill/models"
 	"textmill/work/rows"
 )
 
-// WorkOptions describes one run of `textmill embed` or `textmill generate`.
-type WorkOptions struct {
+// Options describes one run of `textmill embed` or `textmill generate`.
+type Options struct {
 	Model  string
 	Params map[string]string
-	Texts  Texts
+	Texts  local.Texts
 	Out    io.Writer // JSONL, one line per text in order
 	Dir    string    // instead of Out: the Delta table that gets the rows, all in one commit
 	Log    *slog.Logger
@@ -42,7 +43,7 @@ type runner struct {
 
 // work does a command's work and says what came of it: done is the word for it, begin starts work whose rows say where they
 // come from, and answered is a record's line.
-func (u *runner) work(ctx context.Context, cfg config.Config, o WorkOptions, done string, spec *models.Spec, begin func(rows.Origin) rows.Work, answered func(id string, list []export.Row) answer) error {
+func (u *runner) work(ctx context.Context, cfg config.Config, o Options, done string, spec *models.Spec, begin func(rows.Origin) rows.Work, answered func(id string, list []export.Row) local.Answer) error {
 	var about []any
 	failed := 0
 	if o.Dir != "" {
@@ -54,37 +55,35 @@ func (u *runner) work(ctx context.Context, cfg config.Config, o WorkOptions, don
 		failed = int(result.Errors)
 		about = []any{"table", table, "version", result.Version, "rows", result.Rows, "errors", result.Errors, "job", job}
 	} else {
-		out := newAnswerWriter(o.Out)
+		out := local.NewAnswers(o.Out)
 		err := u.run(ctx, o.Texts, begin(rows.Origin{}), func(r jobs.Record, list []export.Row) error {
-			return out.write(answered(r.ID, list))
-		}, out.flush)
-		if err := errors.Join(err, out.flush()); err != nil {
+			return out.Write(answered(r.ID, list))
+		}, out.Flush)
+		if err := errors.Join(err, out.Flush()); err != nil {
 			return err
 		}
-		failed = out.failed
-		about = []any{"records", out.lines, "errors", failed}
+		failed = out.Failed
+		about = []any{"records", out.Lines, "errors", failed}
 	}
 	if u.made > 0 {
 		about = append(about, "output_tokens", u.made, "tokens_per_second", int(float64(u.made)/time.Since(u.begun).Seconds()))
 	}
-	o.Log.Log(ctx, o.Texts.level(failed), done, append(about, "model", spec.Name, "model_sha256", spec.SHA256)...)
+	o.Log.Log(ctx, o.Texts.Level(failed), done, append(about, "model", spec.Name, "model_sha256", spec.SHA256)...)
 	return nil
 }
 
 // toldEvery is how often long work says how far it is.
 const toldEvery = 10 * time.Second
 
-var errStopped = errors.New("the engine was stopped")
-
 // run hands each text's rows to emit, and calls idle before it waits for some.
-func (u *runner) run(ctx context.Context, t Texts, work rows.Work, emit func(jobs.Record, []export.Row) error, idle func() error) error {
+func (u *runner) run(ctx context.Context, t local.Texts, work rows.Work, emit func(jobs.Record, []export.Row) error, idle func() error) error {
 	type result struct {
 		record jobs.Record
 		rows   []export.Row
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results := newOrdered[result](ctx)
+	results := local.NewOrdered[result](ctx)
 	records, told := 0, time.Now()
 	u.begun = told
 	tell := func(rows []export.Row) {
@@ -99,18 +98,18 @@ func (u *runner) run(ctx context.Context, t Texts, work rows.Work, emit func(job
 		}
 	}
 	go func() {
-		results.finish(t.each(ctx, u.recordBytes, func(l line) error {
-			r := l.record(u.task, u.recordBytes)
-			s, err := results.add(int64(len(r.Text)) + int64(u.answerBytes) + 1024)
+		results.Finish(t.Each(ctx, u.recordBytes, func(l local.Line) error {
+			r := l.Record(u.task, u.recordBytes)
+			s, err := results.Add(int64(len(r.Text)) + int64(u.answerBytes) + 1024)
 			if err != nil {
 				return err
 			}
-			return work.Do(ctx, r, func(rows []export.Row) { s.result <- result{r, rows} })
+			return work.Do(ctx, r, func(rows []export.Row) { s.Result <- result{r, rows} })
 		}))
 	}()
-	return results.drain(func(r result) error {
+	return results.Drain(func(r result) error {
 		if len(r.rows) == 0 {
-			return errors.Join(errStopped, context.Cause(ctx))
+			return errors.Join(local.ErrStopped, context.Cause(ctx))
 		}
 		tell(r.rows)
 		return emit(r.record, r.rows)
@@ -121,7 +120,7 @@ func (u *runner) run(ctx context.Context, t Texts, work rows.Work, emit func(job
 const rowsAtOnce = 256
 
 // toTable appends the rows to the table in dir in a single commit: all of the run or nothing. It returns the table's path.
-func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k export.Key, t Texts, work rows.Work) (_ export.Result, table string, err error) {
+func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k export.Key, t local.Texts, work rows.Work) (_ export.Result, table string, err error) {
 	none := export.Result{}
 	uri, dataset, err := export.SplitTable(dir)
 	if err != nil {

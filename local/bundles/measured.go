@@ -1,4 +1,4 @@
-package local
+package bundles
 
 import (
 	"context"
@@ -94,7 +94,7 @@ func measure(ctx context.Context, cfg config.Config, s *models.Spec) ([]measured
 }
 
 func measureEmbedder(ctx context.Context, s *models.Spec, o session.Options) (session.Company, error) {
-	o.BatchTokens = max(o.BatchTokens, fewBatchTokens) // the batch size is another measurement
+	o.BatchTokens = max(o.BatchTokens, 1024) // which is best is another measurement
 	e, err := embed.Open(ctx, s, o)
 	if err != nil {
 		return session.Company{}, err

@@ -1,4 +1,4 @@
-package local
+package tables
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 
 	"textmill/durable"
 	"textmill/export"
+	"textmill/plain"
 )
 
 // FormatOpenAIBatch is a line for each request as OpenAI's batches answer it.
@@ -19,8 +20,8 @@ const FormatOpenAIBatch = "openai-batch"
 // ErrScattered is the class of tables that hold some of a record's rows and lack others.
 var ErrScattered = errors.New("the rows of a record are not all there")
 
-// TableExportOptions say what is exported, and where to.
-type TableExportOptions struct {
+// ExportOptions say what is exported, and where to.
+type ExportOptions struct {
 	Dir    string
 	Format string // openai-batch
 	Job    string // of this job only; "" is all
@@ -29,10 +30,10 @@ type TableExportOptions struct {
 	budget int // bytes of rows in memory; 0 is joinBudget
 }
 
-// TableExport writes the rows of a table in another program's form. The rows of one request, its inputs, completions or chunks,
+// Export writes the rows of a table in another program's form. The rows of one request, its inputs, completions or chunks,
 // make one line, wherever in the table they lie. Memory is bounded: what is more goes into files beside File, or in the
 // directory of temporary files, until it is written.
-func TableExport(ctx context.Context, o TableExportOptions) error {
+func Export(ctx context.Context, o ExportOptions) error {
 	if o.Format != FormatOpenAIBatch {
 		return fmt.Errorf("format %q is not known", o.Format)
 	}
@@ -49,7 +50,7 @@ func TableExport(ctx context.Context, o TableExportOptions) error {
 	return f.Commit()
 }
 
-func exportTo(ctx context.Context, o TableExportOptions, out io.Writer) error {
+func exportTo(ctx context.Context, o ExportOptions, out io.Writer) error {
 	w := bufio.NewWriterSize(out, 64<<10)
 	dir := ""
 	if o.File != "" && o.File != "-" {
@@ -60,7 +61,7 @@ func exportTo(ctx context.Context, o TableExportOptions, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, line)
+		return plain.JSON(w, line)
 	})
 	err := j.close(func() error {
 		err := export.ScanParts(ctx, o.Dir, func(_ int, rows []export.Row) error {

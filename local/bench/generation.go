@@ -1,4 +1,4 @@
-package local
+package bench
 
 import (
 	"context"
@@ -12,17 +12,20 @@ import (
 	"textmill/config"
 	"textmill/export"
 	"textmill/jobs"
+	"textmill/local"
 	"textmill/models/generate"
 	"textmill/naming"
 	"textmill/open"
+	"textmill/open/bundle"
+	"textmill/plain"
 	"textmill/work/rows"
 )
 
-// BenchPrompts describes a measurement of a generation model.
-type BenchPrompts struct {
+// Prompts describes a measurement of a generation model.
+type Prompts struct {
 	Model  string
 	Params map[string]string
-	Texts  Texts
+	Texts  local.Texts
 	Alone  bool // each prompt after the one before it has ended
 	JSON   bool
 	Out    io.Writer
@@ -61,43 +64,40 @@ type benchText struct {
 // finds its start in the KV cache.
 var warmUp = []jobs.Record{{ID: "w1", Text: "Once upon a time there was a"}, {ID: "w2", Text: "The first thing to do is"}}
 
-// BenchGenerate measures how many tokens a second a model adds to prompts, its templates and tokenizer included.
-func BenchGenerate(ctx context.Context, cfg config.Config, o BenchPrompts, log *slog.Logger) (err error) {
+// Generation measures how many tokens a second a model adds to prompts, its templates and tokenizer included.
+func Generation(ctx context.Context, cfg config.Config, o Prompts, log *slog.Logger) (err error) {
 	raw, err := jobs.ParamsJSON(naming.TaskGenerate, o.Params)
 	if err != nil {
-		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
+		return fmt.Errorf("%w: --param: %w", local.ErrUsage, err)
 	}
 	params, err := jobs.ParseGenerateParams(raw)
 	if err != nil {
-		return fmt.Errorf("%w: --param: %w", ErrUsage, err)
+		return fmt.Errorf("%w: --param: %w", local.ErrUsage, err)
 	}
-	s, err := bundleNamed(cfg, o.Model)
+	s, err := bundle.Named(cfg, o.Model)
 	if err != nil {
 		return err
 	}
 	if s.Task != naming.TaskGenerate {
-		return fmt.Errorf("%w: model %s is made for the task %s; --prompts measures generation", ErrUsage, o.Model, s.Task)
+		return fmt.Errorf("%w: model %s is made for the task %s; --prompts measures generation", local.ErrUsage, o.Model, s.Task)
 	}
 	var records []jobs.Record
-	err = o.Texts.each(ctx, int(cfg.Limits.RecordBytes), func(l line) error {
-		records = append(records, l.record(naming.TaskGenerate, int(cfg.Limits.RecordBytes)))
+	err = o.Texts.Each(ctx, int(cfg.Limits.RecordBytes), func(l local.Line) error {
+		records = append(records, l.Record(naming.TaskGenerate, int(cfg.Limits.RecordBytes)))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	if len(records) == 0 {
-		return fmt.Errorf("%w: --prompts has no records", ErrUsage)
+		return fmt.Errorf("%w: --prompts has no records", local.ErrUsage)
 	}
 	var b generateBench
 	g, err := open.Generation(ctx, cfg, s, b.observe)
 	if err != nil {
 		return fmt.Errorf("model %s: %w", o.Model, err)
 	}
-	defer func() {
-		g.Stop()
-		err = errors.Join(err, g.Close())
-	}()
+	defer func() { err = errors.Join(err, g.End()) }()
 	for _, note := range append(s.Notes, g.Notes()...) {
 		log.DebugContext(ctx, "model", "model", o.Model, "note", note)
 	}
@@ -121,7 +121,7 @@ func BenchGenerate(ctx context.Context, cfg config.Config, o BenchPrompts, log *
 	}
 	b.Rate = float64(b.Tokens) / b.Seconds
 	if o.JSON {
-		return writeJSON(o.Out, b)
+		return plain.JSON(o.Out, b)
 	}
 	return b.print(o)
 }
@@ -137,7 +137,7 @@ func (b *generateBench) observe(r generate.RunStats) {
 	to.Seconds += r.Took.Seconds()
 }
 
-func (b *generateBench) print(o BenchPrompts) error {
+func (b *generateBench) print(o Prompts) error {
 	_, err := fmt.Fprintf(o.Out, "%s on cpu, %d threads, %d slots: %d prompts of %d tokens in all\n%9.1f tokens/s: %d tokens in %.2f s\n",
 		o.Model, b.Threads, b.Slots, b.Records, b.PromptTokens, b.Rate, b.Tokens, b.Seconds)
 	for _, part := range []struct {
@@ -178,7 +178,7 @@ func runRecords(ctx context.Context, work rows.Work, records []jobs.Record, alon
 	for i, list := range lists {
 		switch {
 		case len(list) == 0:
-			return nil, errStopped
+			return nil, local.ErrStopped
 		case list[0].Error != "":
 			return nil, fmt.Errorf("record %s: %s", records[i].ID, list[0].Error)
 		}

@@ -1,4 +1,4 @@
-package local
+package bundles
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"textmill/config"
 	"textmill/models/fetch"
+	"textmill/open/bundle"
 	"textmill/plain"
 )
 
@@ -28,7 +29,7 @@ func Setup(ctx context.Context, cfg config.Config, out, progress io.Writer, asJS
 	all, err := fetch.Setup(ctx, fetchOptions(cfg, progress))
 	for _, i := range all {
 		if asJSON {
-			err = errors.Join(err, writeJSON(out, installedAnswer{i.Name, i.Version, i.Source, i.Path, i.Fresh}))
+			err = errors.Join(err, plain.JSON(out, installedAnswer{i.Name, i.Version, i.Source, i.Path, i.Fresh}))
 		}
 	}
 	if ctx.Err() != nil {
@@ -46,8 +47,8 @@ type PullOptions struct {
 	JSON     bool
 }
 
-// PullModel obtains a model into the cache and records its files' hashes.
-func PullModel(ctx context.Context, cfg config.Config, o PullOptions) error {
+// Pull obtains a model into the cache and records its files' hashes.
+func Pull(ctx context.Context, cfg config.Config, o PullOptions) error {
 	got, err := fetch.Pull(ctx, fetchOptions(cfg, o.Progress), o.Source, o.Name)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -55,12 +56,12 @@ func PullModel(ctx context.Context, cfg config.Config, o PullOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := bundleNamed(cfg, got.Name)
+	s, err := bundle.Named(cfg, got.Name)
 	if err != nil {
 		return err
 	}
 	if o.JSON {
-		return writeJSON(o.Out, answerOf(s))
+		return plain.JSON(o.Out, answerOf(s))
 	}
 	_, err = fmt.Fprintf(o.Out, "%s: %d files from %s, model_sha256 %s\n", s.Name, len(s.Files), got.Source, s.SHA256)
 	return err

@@ -1,4 +1,4 @@
-package local
+package bundles
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ func TestInspectShowsWhatWasMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"llama", "bert"} {
-		_, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join("../models/checkpoint/testdata/tiny", name),
+		_, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join("../../models/checkpoint/testdata/tiny", name),
 			Dir: places.Models(cfg.Home), Name: name, Precision: checkpoint.Q4})
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +32,7 @@ func TestInspectShowsWhatWasMeasured(t *testing.T) {
 		inspect := func() string {
 			t.Helper()
 			var out bytes.Buffer
-			if err := InspectModel(cfg, name, &out, false); err != nil {
+			if err := Inspect(cfg, name, &out, false); err != nil {
 				t.Fatal(err)
 			}
 			return out.String()
@@ -41,7 +41,7 @@ func TestInspectShowsWhatWasMeasured(t *testing.T) {
 			t.Errorf("%s before it was measured:\n%s", name, got)
 		}
 		var out bytes.Buffer
-		if err := VerifyModels(t.Context(), cfg, VerifyOptions{Names: []string{name}, Out: &out, Progress: io.Discard}); err != nil {
+		if err := Verify(t.Context(), cfg, VerifyOptions{Names: []string{name}, Out: &out, Progress: io.Discard}); err != nil {
 			t.Fatal(err)
 		}
 		for how, got := range map[string]string{"verify": out.String(), "inspect": inspect()} {

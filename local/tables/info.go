@@ -1,4 +1,4 @@
-package local
+package tables
 
 import (
 	"bufio"
@@ -42,8 +42,8 @@ type fileAnswer struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// TableInfo writes what the log says of the table in a directory.
-func TableInfo(ctx context.Context, dir string, out io.Writer, asJSON bool) error {
+// Info writes what the log says of the table in a directory.
+func Info(ctx context.Context, dir string, out io.Writer, asJSON bool) error {
 	in, err := export.Inspect(ctx, dir)
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func TableInfo(ctx context.Context, dir string, out io.Writer, asJSON bool) erro
 		a.Refused = in.Refused.Error()
 	}
 	if asJSON {
-		return writeJSON(out, a)
+		return plain.JSON(out, a)
 	}
 	columns, err := columnsOf(in.Schema)
 	if err != nil {
@@ -133,13 +133,13 @@ func typeName(raw json.RawMessage) string {
 
 // Forms of a list of files.
 const (
-	FilesAsLines = iota // for people: a path a line, escaped where it could be read as something else
-	FilesAsJSON         // a path with its rows and bytes a line
-	FilesAsNUL          // the bare paths, each ended by a NUL byte, for xargs -0
+	AsLines = iota // for people: a path a line, escaped where it could be read as something else
+	AsJSON         // a path with its rows and bytes a line
+	AsNUL          // the bare paths, each ended by a NUL byte, for xargs -0
 )
 
-// TableFiles writes the absolute path of each live file.
-func TableFiles(ctx context.Context, dir string, out io.Writer, form int) error {
+// Files writes the absolute path of each live file.
+func Files(ctx context.Context, dir string, out io.Writer, form int) error {
 	in, err := export.Inspect(ctx, dir)
 	if err != nil {
 		return err
@@ -148,14 +148,14 @@ func TableFiles(ctx context.Context, dir string, out io.Writer, form int) error 
 	for i := range in.Files {
 		f := &in.Files[i]
 		switch form {
-		case FilesAsNUL:
+		case AsNUL:
 			_, err = w.WriteString(f.Path + "\x00")
-		case FilesAsJSON:
+		case AsJSON:
 			a := fileAnswer{Path: f.Path, Bytes: f.Size}
 			if f.Rows >= 0 {
 				a.Rows = &f.Rows
 			}
-			err = writeJSON(w, a)
+			err = plain.JSON(w, a)
 		default:
 			err = plain.Row(w, f.Path)
 		}

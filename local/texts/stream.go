@@ -1,4 +1,4 @@
-package local
+package texts
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"textmill/jobs"
 	"textmill/models/generate"
 	"textmill/naming"
+	"textmill/open"
 )
 
 // Streamed is what answering took, loading the model apart.
@@ -32,14 +33,11 @@ func Stream(ctx context.Context, cfg config.Config, name string, questions []str
 		return total, err
 	}
 	p.Chat = true
-	g, err := openGenerator(ctx, cfg, name, 1, log)
+	g, err := open.GenerationNamed(ctx, cfg, name, 1, log)
 	if err != nil {
 		return total, err
 	}
-	defer func() {
-		g.Stop()
-		err = errors.Join(err, g.Close())
-	}()
+	defer func() { err = errors.Join(err, g.End()) }()
 	begun := time.Now()
 	for i, q := range questions {
 		prompt, failure := g.Engine.Prepare(jobs.Record{Text: q}, p)

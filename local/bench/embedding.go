@@ -1,4 +1,5 @@
-package local
+// Package bench measures how fast the models of this machine run.
+package bench
 
 import (
 	"context"
@@ -12,9 +13,13 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/local"
 	"textmill/models"
 	"textmill/models/embed"
 	"textmill/naming"
+	"textmill/open"
+	"textmill/open/bundle"
+	"textmill/plain"
 )
 
 // benchAnswer is the rate of one batch size.
@@ -28,37 +33,37 @@ type benchAnswer struct {
 // benchBudgets are the padded batch sizes that are tried beside the learned one.
 var benchBudgets = []int{512, 1024, 2048, 4096, 8192}
 
-// BenchModel measures how many texts a second a model embeds, tokenization apart, for several batch sizes: token rows of
+// Embedding measures how many texts a second a model embeds, tokenization apart, for several batch sizes: token rows of
 // ragged lengths in length-sorted batches, each size for about the given time.
-func BenchModel(ctx context.Context, cfg config.Config, name string, each time.Duration, out io.Writer, asJSON bool, log *slog.Logger) (err error) {
-	if s, err := bundleNamed(cfg, name); err != nil {
+func Embedding(ctx context.Context, cfg config.Config, name string, each time.Duration, out io.Writer, asJSON bool, log *slog.Logger) (err error) {
+	if s, err := bundle.Named(cfg, name); err != nil {
 		return err
 	} else if s.Task == naming.TaskGenerate {
-		return fmt.Errorf("%w: model %s continues prompts; give it some with --prompts FILE", ErrUsage, name)
+		return fmt.Errorf("%w: model %s continues prompts; give it some with --prompts FILE", local.ErrUsage, name)
 	}
-	m, err := openEmbedder(ctx, cfg, name, false, log)
+	m, err := open.EmbeddingNamed(ctx, cfg, name, false, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.close()) }()
+	defer func() { err = errors.Join(err, m.End()) }()
 	learned := m.BatchTokens()
 	budgets := append(slices.Clone(benchBudgets), learned)
 	slices.Sort(budgets)
 	budgets = slices.Compact(budgets)
 
-	rows := raggedRows(m.spec)
+	rows := raggedRows(m.Spec)
 	if !asJSON {
 		fmt.Fprintf(out, "%s on %s, %d at a time, texts of %d to %d tokens\n",
 			name, m.Device(), m.Workers(), len(rows[0].IDs), len(rows[len(rows)-1].IDs))
 	}
 	for _, budget := range budgets {
-		a, err := benchAt(ctx, m.Embedder.Embedder, rows, budget, each)
+		a, err := benchAt(ctx, m.Embedder, rows, budget, each)
 		if err != nil {
 			return err
 		}
 		a.Learned = budget == learned
 		if asJSON {
-			err = writeJSON(out, a)
+			err = plain.JSON(out, a)
 		} else {
 			note := ""
 			if a.Learned {

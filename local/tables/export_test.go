@@ -1,4 +1,4 @@
-package local
+package tables
 
 import (
 	"bytes"
@@ -53,7 +53,7 @@ func makeTable(t *testing.T, kind export.EmbeddingKind, parts ...[]export.Row) s
 func exported(t *testing.T, dir, job string) []string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, Job: job, Out: &out}); err != nil {
+	if err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, Job: job, Out: &out}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
@@ -202,7 +202,7 @@ func TestExportOfARowThatIsGone(t *testing.T) {
 	}
 	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{b0, a1})
 	file := filepath.Join(t.TempDir(), "out.jsonl")
-	err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file})
+	err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file})
 	if !errors.Is(err, ErrScattered) || !strings.Contains(err.Error(), `record "a"`) {
 		t.Errorf("got %v", err)
 	}
@@ -215,7 +215,7 @@ func TestExportToAFile(t *testing.T) {
 	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{generated("a", 0, "x", "stop", nil)})
 	file := filepath.Join(t.TempDir(), "out.jsonl")
 	before := unix.Umask(0o027)
-	err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file})
+	err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file})
 	unix.Umask(before)
 	if err != nil {
 		t.Fatal(err)

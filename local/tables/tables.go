@@ -1,4 +1,5 @@
-package local
+// Package tables lists, describes, checks and exports the tables of this machine and of buckets.
+package tables
 
 import (
 	"context"
@@ -11,16 +12,17 @@ import (
 
 	"textmill/config"
 	"textmill/export"
+	"textmill/local"
 	"textmill/naming"
 	"textmill/plain"
 )
 
-// IsDataset tells whether an argument may name a dataset, which TableURI then looks for.
+// IsDataset tells whether an argument may name a dataset, which URI then looks for.
 func IsDataset(arg string) bool { return naming.CheckDataset(arg) == nil }
 
-// TableURI is the table that an argument names: a path or a URI, or a dataset of export.uri. A bare name is a dataset, unless
+// URI is the table that an argument names: a path or a URI, or a dataset of export.uri. A bare name is a dataset, unless
 // only this directory has a table of that name.
-func TableURI(cfg config.Config, arg string) (string, error) {
+func URI(cfg config.Config, arg string) (string, error) {
 	if !IsDataset(arg) {
 		return arg, nil
 	}
@@ -46,7 +48,7 @@ func TableURI(cfg config.Config, arg string) (string, error) {
 	}
 	switch {
 	case known && here && abs != there:
-		return "", fmt.Errorf("%w: %s is a table of this directory and of %s; write ./%s or %s", ErrUsage, arg, cfg.Export.URI, arg, there)
+		return "", fmt.Errorf("%w: %s is a table of this directory and of %s; write ./%s or %s", local.ErrUsage, arg, cfg.Export.URI, arg, there)
 	case known:
 		return there, nil
 	case here:
@@ -69,8 +71,8 @@ type listedTable struct {
 	Embedding string `json:"embedding"`
 }
 
-// ListTables writes the tables of export.uri. One that cannot be read is an error beside the others.
-func ListTables(ctx context.Context, cfg config.Config, out, about io.Writer, asJSON bool) error {
+// List writes the tables of export.uri. One that cannot be read is an error beside the others.
+func List(ctx context.Context, cfg config.Config, out, about io.Writer, asJSON bool) error {
 	names, err := export.Datasets(cfg.Export.URI)
 	if err != nil {
 		return err
@@ -96,7 +98,7 @@ func ListTables(ctx context.Context, cfg config.Config, out, about io.Writer, as
 		case err != nil:
 			errs = append(errs, err)
 		case asJSON:
-			errs = append(errs, writeJSON(out, listedTable{name, in.Path, in.Rows, len(in.Files), in.Bytes, in.Version, in.Embedding}))
+			errs = append(errs, plain.JSON(out, listedTable{name, in.Path, in.Rows, len(in.Files), in.Bytes, in.Version, in.Embedding}))
 		default:
 			errs = append(errs, plain.Row(w, name, in.Rows, len(in.Files), in.Bytes, in.Version, in.Embedding))
 		}
@@ -104,8 +106,8 @@ func ListTables(ctx context.Context, cfg config.Config, out, about io.Writer, as
 	return errors.Join(w.Flush(), errors.Join(errs...))
 }
 
-// Datasets are the names of the tables of export.uri, as far as they can be found.
-func Datasets(cfg config.Config) []string {
+// Names are the names of the tables of export.uri, as far as they can be found.
+func Names(cfg config.Config) []string {
 	names, err := export.Datasets(cfg.Export.URI)
 	if err != nil {
 		return nil

@@ -1,14 +1,10 @@
-package local
+// Package bundles lists, obtains, describes and checks the models of this machine.
+package bundles
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +12,6 @@ import (
 
 	"textmill/config"
 	"textmill/models"
-	"textmill/naming"
 	"textmill/open/bundle"
 	"textmill/places"
 	"textmill/plain"
@@ -44,46 +39,12 @@ func known(cfg config.Config) ([]*models.Spec, []error) {
 	return specs, errs
 }
 
-// ModelNames are the names of the models of the configuration and of the cache, which need not be whole.
-func ModelNames(cfg config.Config) []string {
-	names := slices.Collect(maps.Keys(cfg.Models))
-	entries, err := os.ReadDir(places.Models(cfg.Home))
-	if err != nil {
-		return names // none yet
-	}
-	for _, e := range entries {
-		if name := e.Name(); naming.CheckModel(name) == nil && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// bundleNamed opens a model by name, and says what there is when it is not there.
-func bundleNamed(cfg config.Config, name string) (*models.Spec, error) {
-	dir := cfg.Models[name].Path
-	if dir == "" {
-		dir = places.Model(cfg.Home, name)
-	}
-	if _, err := os.Stat(dir); naming.CheckModel(name) != nil || errors.Is(err, fs.ErrNotExist) {
-		names := ModelNames(cfg)
-		meant := ""
-		if near := naming.Meant(name, names); near != "" {
-			meant = "; did you mean " + near + "?"
-		}
-		return nil, fmt.Errorf("there is no model %q%s (%s has: %s); run textmill setup, or textmill models pull",
-			name, meant, places.Models(cfg.Home), cmp.Or(strings.Join(names, ", "), "none"))
-	}
-	return bundle.Open(cfg, name)
-}
-
-// ListModels writes the models that can be run.
-func ListModels(cfg config.Config, out io.Writer, asJSON bool) error {
+// List writes the models that can be run.
+func List(cfg config.Config, out io.Writer, asJSON bool) error {
 	specs, errs := known(cfg)
 	if asJSON {
 		for _, s := range specs {
-			if err := writeJSON(out, answerOf(s)); err != nil {
+			if err := plain.JSON(out, answerOf(s)); err != nil {
 				return err
 			}
 		}
@@ -103,11 +64,4 @@ func ListModels(cfg config.Config, out io.Writer, asJSON bool) error {
 		errs = append(errs, plain.Row(w, a.Name, a.Task, dim, a.MaxLength, pooling, fmt.Sprintf("%d MB", (a.Bytes+500_000)/1_000_000), a.SHA256[:min(12, len(a.SHA256))]))
 	}
 	return errors.Join(w.Flush(), errors.Join(errs...))
-}
-
-// writeJSON writes v as one line, without escapes that only HTML needs.
-func writeJSON(out io.Writer, v any) error {
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }

@@ -1,4 +1,4 @@
-package local
+package bundles
 
 import (
 	"context"
@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/local"
 	"textmill/models/checkpoint"
+	"textmill/open/bundle"
 	"textmill/places"
+	"textmill/plain"
 )
 
 // ImportOptions describes one run of `textmill models import`.
@@ -22,12 +25,12 @@ type ImportOptions struct {
 	JSON      bool
 }
 
-// ImportModel turns a checkpoint into a model bundle in the cache.
-func ImportModel(ctx context.Context, cfg config.Config, o ImportOptions) error {
+// Import turns a checkpoint into a model bundle in the cache.
+func Import(ctx context.Context, cfg config.Config, o ImportOptions) error {
 	switch o.Precision {
 	case "", checkpoint.FP32, checkpoint.Q8, checkpoint.Q4, checkpoint.AsIs:
 	default:
-		return fmt.Errorf("%w: precision %q is none of %s, %s, %s, %s", ErrUsage, o.Precision,
+		return fmt.Errorf("%w: precision %q is none of %s, %s, %s, %s", local.ErrUsage, o.Precision,
 			checkpoint.FP32, checkpoint.Q8, checkpoint.Q4, checkpoint.AsIs)
 	}
 	dir := places.Models(cfg.Home)
@@ -48,7 +51,7 @@ func ImportModel(ctx context.Context, cfg config.Config, o ImportOptions) error 
 	if err != nil {
 		return err
 	}
-	s, err := bundleNamed(cfg, got.Name)
+	s, err := bundle.Named(cfg, got.Name)
 	if err != nil {
 		return err
 	}
@@ -56,7 +59,7 @@ func ImportModel(ctx context.Context, cfg config.Config, o ImportOptions) error 
 		fmt.Fprintf(o.Progress, "%s: %s\n", got.Name, note)
 	}
 	if o.JSON {
-		return writeJSON(o.Out, answerOf(s))
+		return plain.JSON(o.Out, answerOf(s))
 	}
 	_, err = fmt.Fprintf(o.Out, "%s: %s, to %s, imported in %.1f s, model_sha256 %s\n",
 		got.Name, got.Architecture, got.Task, time.Since(begun).Seconds(), s.SHA256)

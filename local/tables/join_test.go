@@ -1,4 +1,4 @@
-package local
+package tables
 
 import (
 	"bytes"
@@ -74,7 +74,7 @@ type embeddingAnswer struct {
 func embeddingAnswers(t *testing.T, dir string, budget int) []embeddingAnswer {
 	t.Helper()
 	var out bytes.Buffer
-	if err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, Out: &out, budget: budget}); err != nil {
+	if err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, Out: &out, budget: budget}); err != nil {
 		t.Fatal(err)
 	}
 	var all []embeddingAnswer
@@ -183,7 +183,7 @@ func TestExportKeepsRequestsApart(t *testing.T) {
 func TestExportLeavesNoFiles(t *testing.T) {
 	dir := makeTable(t, export.EmbeddingFloat32, requestRows(t, "0", requestLine("a", "x", "yy")+requestLine("b", "x"), 2))
 	file := filepath.Join(t.TempDir(), "out.jsonl")
-	if err := TableExport(t.Context(), TableExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file, budget: 1}); err != nil {
+	if err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file, budget: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) != 1 {

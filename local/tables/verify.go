@@ -1,4 +1,4 @@
-package local
+package tables
 
 import (
 	"context"
@@ -24,15 +24,15 @@ type verifyAnswer struct {
 	Unnamed  []string `json:"unnamed"`
 }
 
-// TableVerify reads every file of the table in a directory and compares it with what the log says. Problems go to out, and
+// Verify reads every file of the table in a directory and compares it with what the log says. Problems go to out, and
 // make ErrUnsound the answer.
-func TableVerify(ctx context.Context, dir string, out io.Writer, asJSON bool) error {
+func Verify(ctx context.Context, dir string, out io.Writer, asJSON bool) error {
 	v, err := export.Verify(ctx, dir)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		err = writeJSON(out, verifyAnswer{
+		err = plain.JSON(out, verifyAnswer{
 			Path: v.Path, Version: v.Version, OK: len(v.Problems) == 0, Rows: v.RowsRead, Files: len(v.Files),
 			Problems: append([]string{}, v.Problems...), Unnamed: append([]string{}, v.Unnamed...),
 		})

@@ -1,4 +1,4 @@
-package local
+package bundles
 
 import (
 	"context"
@@ -9,12 +9,15 @@ import (
 	"os"
 
 	"textmill/config"
+	"textmill/local"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/compare"
 	"textmill/models/session"
 	"textmill/naming"
 	"textmill/open"
+	"textmill/open/bundle"
+	"textmill/plain"
 )
 
 // VerifyOptions describes one run of `textmill models verify`.
@@ -34,11 +37,11 @@ type compared struct {
 	compare.Difference
 }
 
-// VerifyModels reads all files of the named models, or of all, and compares them with the hashes that were recorded. For
+// Verify reads all files of the named models, or of all, and compares them with the hashes that were recorded. For
 // models to generate with that have less exact graphs it measures what that costs.
-func VerifyModels(ctx context.Context, cfg config.Config, o VerifyOptions) error {
+func Verify(ctx context.Context, cfg config.Config, o VerifyOptions) error {
 	if o.Against != "" && len(o.Names) != 1 {
-		return fmt.Errorf("%w: --against needs the name of one model", ErrUsage)
+		return fmt.Errorf("%w: --against needs the name of one model", local.ErrUsage)
 	}
 	var specs []*models.Spec
 	var errs []error
@@ -46,7 +49,7 @@ func VerifyModels(ctx context.Context, cfg config.Config, o VerifyOptions) error
 		specs, errs = known(cfg)
 	}
 	for _, name := range o.Names {
-		s, err := bundleNamed(cfg, name)
+		s, err := bundle.Named(cfg, name)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -88,7 +91,7 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 		if len(results) > 0 {
 			answer["graphs"] = results
 		}
-		return writeJSON(o.Out, answer)
+		return plain.JSON(o.Out, answer)
 	}
 	for _, m := range found {
 		if _, err := fmt.Fprintf(o.Out, "%s: %s\n", s.Name, m); err != nil {
@@ -109,7 +112,7 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models.Spec) (results []compared, err error) {
 	if s.Decoder == nil || s.Decoder.Layout != models.SlotsLayout {
 		if o.Against != "" {
-			return nil, fmt.Errorf("%w: --against is for models to generate with that textmill imported", ErrUsage)
+			return nil, fmt.Errorf("%w: --against is for models to generate with that textmill imported", local.ErrUsage)
 		}
 		return nil, nil
 	}
@@ -159,9 +162,9 @@ func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models
 func (o VerifyOptions) reference(ctx context.Context, cfg config.Config) (s *models.Spec, end func() error, err error) {
 	end = func() error { return nil }
 	if _, err := os.Stat(o.Against); naming.CheckModel(o.Against) == nil && errors.Is(err, fs.ErrNotExist) {
-		s, err = bundleNamed(cfg, o.Against)
+		s, err = bundle.Named(cfg, o.Against)
 		if err == nil && (s.Decoder == nil || s.Decoder.Layout != models.SlotsLayout) {
-			err = fmt.Errorf("%w: model %s was not imported to generate with", ErrUsage, o.Against)
+			err = fmt.Errorf("%w: model %s was not imported to generate with", local.ErrUsage, o.Against)
 		}
 		return s, end, err
 	}
@@ -176,7 +179,7 @@ func (o VerifyOptions) reference(ctx context.Context, cfg config.Config) (s *mod
 	fmt.Fprintf(o.Progress, "importing %s as fp32 to compare with\n", o.Against)
 	r, err := checkpoint.Import(ctx, checkpoint.Options{Source: o.Against, Dir: dir, Name: "reference"})
 	if err == nil && r.Task != naming.TaskGenerate {
-		err = fmt.Errorf("%w: %s is not made to generate with", ErrUsage, o.Against)
+		err = fmt.Errorf("%w: %s is not made to generate with", local.ErrUsage, o.Against)
 	}
 	if err == nil {
 		s, err = models.OpenBundle(r.Dir)

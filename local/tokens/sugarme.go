@@ -1,4 +1,4 @@
-package local
+package tokens
 
 import (
 	"context"
@@ -8,28 +8,18 @@ import (
 
 	"textmill/config"
 	"textmill/jobs"
+	"textmill/local"
 	"textmill/naming"
+	"textmill/open/bundle"
 	"textmill/tokenize"
 	"textmill/tokenize/sugarme"
-)
-
-// The engines of `textmill tokenize`.
-const (
-	EngineTextmill = config.EngineTextmill
-	EngineSugarme  = config.EngineSugarme
 )
 
 // mostDifferences is how many differences a comparison shows.
 const mostDifferences = 20
 
-// ChildCommand is the command that textmill starts of itself to have the library in a process of its own, and ServeChild what
-// that does; it returns the exit status.
-const ChildCommand = sugarme.ChildCommand
-
-func ServeChild(tokenizer string) int { return sugarme.Serve(tokenizer) }
-
 // Compare counts where the library sugarme/tokenizer, in a process of its own, makes other tokens than textmill does.
-func Compare(ctx context.Context, cfg config.Config, o TokenizeOptions) (err error) {
+func Compare(ctx context.Context, cfg config.Config, o Options) (err error) {
 	path, err := tokenizerPath(cfg, o)
 	if err != nil {
 		return err
@@ -44,8 +34,8 @@ func Compare(ctx context.Context, cfg config.Config, o TokenizeOptions) (err err
 	}
 	recordBytes := int(cfg.Limits.RecordBytes)
 	unread := 0
-	err = o.Texts.each(ctx, recordBytes, func(l line) error {
-		r := l.record(naming.TaskEmbed, recordBytes)
+	err = o.Texts.Each(ctx, recordBytes, func(l local.Line) error {
+		r := l.Record(naming.TaskEmbed, recordBytes)
 		if r.Err == nil {
 			return c.Add(ctx, r.Text)
 		}
@@ -64,11 +54,11 @@ func Compare(ctx context.Context, cfg config.Config, o TokenizeOptions) (err err
 }
 
 // tokenizerPath is the tokenizer.json of the file or model that o names.
-func tokenizerPath(cfg config.Config, o TokenizeOptions) (string, error) {
+func tokenizerPath(cfg config.Config, o Options) (string, error) {
 	if o.File != "" {
 		return o.File, nil
 	}
-	spec, err := bundleNamed(cfg, o.Model)
+	spec, err := bundle.Named(cfg, o.Model)
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +66,7 @@ func tokenizerPath(cfg config.Config, o TokenizeOptions) (string, error) {
 }
 
 // libraryWork answers lines with the library's tokens; end gives its process back.
-func libraryWork(ctx context.Context, cfg config.Config, o TokenizeOptions) (work func(line) answer, end func() error, err error) {
+func libraryWork(ctx context.Context, cfg config.Config, o Options) (work func(local.Line) local.Answer, end func() error, err error) {
 	path, err := tokenizerPath(cfg, o)
 	if err != nil {
 		return nil, nil, err
@@ -86,10 +76,10 @@ func libraryWork(ctx context.Context, cfg config.Config, o TokenizeOptions) (wor
 		return nil, nil, err
 	}
 	recordBytes := int(cfg.Limits.RecordBytes)
-	return func(l line) answer {
-		r := l.record(naming.TaskEmbed, recordBytes)
+	return func(l local.Line) local.Answer {
+		r := l.Record(naming.TaskEmbed, recordBytes)
 		if r.Err != nil {
-			return failure(r.ID, r.Err)
+			return local.Failure(r.ID, r.Err)
 		}
 		e, err := library.Encode(ctx, r.Text, !o.NoSpecialTokens)
 		if err != nil {
@@ -97,7 +87,7 @@ func libraryWork(ctx context.Context, cfg config.Config, o TokenizeOptions) (wor
 			if errors.Is(err, sugarme.ErrTimeout) {
 				class = jobs.Timeout
 			}
-			return failure(r.ID, &jobs.RecordError{Class: class, Message: fmt.Sprintf("engine sugarme: %v", err)})
+			return local.Failure(r.ID, &jobs.RecordError{Class: class, Message: fmt.Sprintf("engine sugarme: %v", err)})
 		}
 		return encoded(r.ID, libraryEncoding(r.Text, &e))
 	}, library.Close, nil
