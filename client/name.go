@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"textmill/export"
 	"textmill/input"
 	"textmill/jobs/queue"
 )
@@ -97,14 +98,14 @@ func (s *submission) resumeOld(ctx context.Context, q *queue.Queue, params []byt
 	if err := q.EnsureStreams(ctx, s.o.Streams); err != nil {
 		return err
 	}
-	if known, err := q.Knows(ctx, s.o.Job); err != nil || known {
+	if known, err := s.knows(ctx, q, s.o.Job); err != nil || known {
 		return err
 	}
 	old, err := oldName(s.o, params)
 	if err != nil {
 		return fmt.Errorf("name the job as before: %w", err)
 	}
-	known, err := q.Knows(ctx, old)
+	known, err := s.knows(ctx, q, old)
 	if err == nil && known {
 		fmt.Fprintf(s.o.Stderr, "this job was begun under the name %s, which an earlier version derived from its files' times; it goes on under that name\n", old)
 		s.o.Job = old
@@ -113,6 +114,18 @@ func (s *submission) resumeOld(ctx context.Context, q *queue.Queue, params []byt
 		}
 	}
 	return err
+}
+
+// knows asks the queue for a job, whose events are kept for 30 days, and the dataset's table where this process can see it.
+func (s *submission) knows(ctx context.Context, q *queue.Queue, job string) (bool, error) {
+	known, err := q.Knows(ctx, job)
+	if err != nil || known || s.o.Tables == "" {
+		return known, err
+	}
+	if known, err = export.KnowsJob(ctx, filepath.Join(s.o.Tables, s.o.Dataset), job); err != nil {
+		fmt.Fprintf(s.o.Stderr, "the table of dataset %s cannot be asked for job %s: %v\n", s.o.Dataset, job, err)
+	}
+	return known, nil
 }
 
 // oldName is the name before names depended on content: of the request and each file's path, size and time.

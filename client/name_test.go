@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 	"textmill/naming"
@@ -163,6 +164,28 @@ func TestJobsThatAnEarlierVersionNamedGoOn(t *testing.T) {
 	}
 	if s, err := prepare(t.Context(), q, o); err != nil || s.o.Job == old {
 		t.Errorf("a touched file: %s, %v", s.o.Job, err)
+	}
+}
+
+// The events of an old job may be gone; its rows tell as well.
+func TestATableKnowsTheJobsThatAnEarlierVersionNamed(t *testing.T) {
+	q := openQueue(t)
+	o, _, errs := options(writeFile(t, 3))
+	o.Task, o.Tables = naming.TaskEmbed, t.TempDir()
+	old, err := oldName(o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := prepare(t.Context(), q, o); err != nil || s.o.Job == old {
+		t.Errorf("without a table: %s, %v", s.o.Job, err)
+	}
+	fillTable(t, o.Tables, o.Dataset, "another", export.Vectors{Precision: "float32", Dim: 4})
+	if s, err := prepare(t.Context(), q, o); err != nil || s.o.Job == old {
+		t.Errorf("with another job's rows: %s, %v", s.o.Job, err)
+	}
+	fillTable(t, o.Tables, o.Dataset, old, export.Vectors{Precision: "float32", Dim: 4})
+	if s, err := prepare(t.Context(), q, o); err != nil || s.o.Job != old || !strings.Contains(errs.String(), "begun under the name "+old) {
+		t.Errorf("with its rows: %s, %v, %q", s.o.Job, err, errs)
 	}
 }
 

@@ -78,7 +78,7 @@ func TestWhatCannotFitIsRefusedBeforeItIsPublished(t *testing.T) {
 	q := openQueue(t)
 	tables := t.TempDir()
 	for dataset, vectors := range map[string]export.Vectors{"floats": {Precision: "float32", Dim: 384}, "bytes": {Precision: "int8", Dim: 384}} {
-		fillTable(t, tables, dataset, vectors)
+		fillTable(t, tables, dataset, "j", vectors)
 	}
 	spec := &models.Spec{Name: "m", Task: "embed", Dim: 384, MaxLength: 256, Pooling: "mean"}
 	for _, tc := range []struct {
@@ -115,7 +115,7 @@ func TestWhatCannotFitIsRefusedBeforeItIsPublished(t *testing.T) {
 }
 
 // fillTable makes a table that holds one row with such vectors.
-func fillTable(t *testing.T, tables, dataset string, v export.Vectors) {
+func fillTable(t *testing.T, tables, dataset, job string, v export.Vectors) {
 	t.Helper()
 	store, err := export.OpenStore(export.Options{URI: tables})
 	if err != nil {
@@ -134,13 +134,13 @@ func fillTable(t *testing.T, tables, dataset string, v export.Vectors) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := export.Row{Job: "j", Shard: "0", RecordID: "a"}
+	row := export.Row{Job: job, Shard: "0", RecordID: "a"}
 	if v.Kind() == export.EmbeddingInt8 {
 		row.Embedding8 = make([]int8, v.Dim)
 	} else {
 		row.Embedding = make([]float32, v.Dim)
 	}
-	err = errors.Join(b.Bind(t.Context(), v), b.Add(export.JobKey("embed", "m", "j", "0", []byte("x")), []export.Row{row}))
+	err = errors.Join(b.Bind(t.Context(), v), b.Add(export.JobKey("embed", "m", job, "0", []byte("x")), []export.Row{row}))
 	if err == nil {
 		_, err = b.Commit(t.Context())
 	}

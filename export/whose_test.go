@@ -257,3 +257,15 @@ func commitAsOlder(t *testing.T, tab *Table, k Key) {
 		t.Fatal(err)
 	}
 }
+
+func TestTheJobsOfATableAreKnown(t *testing.T) {
+	dir, _ := older(t)
+	for job, want := range map[string]bool{"j": true, "k": false} {
+		if known, err := KnowsJob(t.Context(), filepath.Join(dir, "docs"), job); err != nil || known != want {
+			t.Errorf("job %s: %v, %v", job, known, err)
+		}
+	}
+	if known, err := KnowsJob(t.Context(), filepath.Join(dir, "none"), "j"); err != nil || known {
+		t.Errorf("no table: %v, %v", known, err)
+	}
+}
