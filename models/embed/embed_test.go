@@ -2,12 +2,8 @@ package embed
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -276,31 +272,5 @@ func TestDevices(t *testing.T) {
 	}
 	if err := e.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestWrongHashNamesBoth(t *testing.T) {
-	dir := tiny.Bundle(t, tiny.Model{}, nil)
-	s, err := models.OpenBundle(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "onnx", "model.onnx")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := sha256.Sum256(data)
-	data[len(data)/2] ^= 1
-	after := sha256.Sum256(data)
-	tiny.WriteFile(t, path, data)
-	_, err = Open(t.Context(), s, session.Options{Home: testHome(t)})
-	if !errors.Is(err, models.ErrDamaged) {
-		t.Fatalf("%v, want models.ErrDamaged", err)
-	}
-	for _, want := range []string{path, hex.EncodeToString(before[:]), hex.EncodeToString(after[:]), "textmill models pull"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q does not name %q", err, want)
-		}
 	}
 }

@@ -2,13 +2,19 @@ package embed
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+
 	"textmill/internal/golden"
 	"textmill/models"
+	"textmill/models/internal/tiny"
 	"textmill/models/session"
 	"textmill/places"
 )
@@ -71,4 +77,30 @@ func testEmbedder(t testing.TB) *Embedder {
 		t.Fatal(err)
 	}
 	return e
+}
+
+func TestWrongHashNamesBoth(t *testing.T) {
+	dir := tiny.Bundle(t, tiny.Model{}, nil)
+	s, err := models.OpenBundle(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "onnx", "model.onnx")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := sha256.Sum256(data)
+	data[len(data)/2] ^= 1
+	after := sha256.Sum256(data)
+	tiny.WriteFile(t, path, data)
+	_, err = Open(t.Context(), s, session.Options{Home: testHome(t)})
+	if !errors.Is(err, models.ErrDamaged) {
+		t.Fatalf("%v, want models.ErrDamaged", err)
+	}
+	for _, want := range []string{path, hex.EncodeToString(before[:]), hex.EncodeToString(after[:]), "textmill models pull"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not name %q", err, want)
+		}
+	}
 }

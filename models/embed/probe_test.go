@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
 	"textmill/models"
 	"textmill/models/internal/tiny"
 	"textmill/models/session"

@@ -1,0 +1,139 @@
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"textmill/models"
+	"textmill/models/internal/onnx"
+	"textmill/naming"
+)
+
+// Open checks the bundle's files against their recorded hashes and loads the model. Where texts would depend on their company
+// with the graph of spec, and the bundle has one with the same weights and exact arithmetic that keeps them apart, that one
+// runs: Spec tells which, and Notes say so.
+func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error) {
+	if spec.Task != naming.TaskGenerate {
+		return nil, fmt.Errorf("%w: %s was made to %s, not to generate", models.ErrBundle, spec.Name, spec.Task)
+	}
+	g, err := load(ctx, spec, o)
+	if err != nil {
+		return nil, err
+	}
+	if why := g.Dependence(); why != "" {
+		if g, err = g.exact(ctx, o, why); err != nil {
+			return nil, err
+		}
+	}
+	g.turns = g.newTurns()
+	g.running, g.stop = context.WithCancelCause(context.Background())
+	g.begin()
+	go g.serve()
+	return g, nil
+}
+
+// load makes a generator that does not run yet.
+func load(ctx context.Context, spec *models.Spec, o Options) (*Generator, error) {
+	if err := spec.Verify(ctx); err != nil {
+		return nil, err
+	}
+	g := &Generator{spec: spec, ended: make(chan struct{})}
+	if err := g.settleSizes(o); err != nil {
+		return nil, err
+	}
+	if err := onnx.Load(g.o.Session.Library); err != nil {
+		return nil, err
+	}
+	var err error
+	switch spec.Decoder.Layout {
+	case models.SlotsLayout:
+		g.run, err = openSlotted(spec, g.o)
+	default:
+		g.run, err = openExported(spec, g.o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := g.settleShapes(ctx); err != nil {
+		return nil, errors.Join(err, g.run.close())
+	}
+	return g, nil
+}
+
+// exact takes the place of a generator whose texts depend on their company, if the bundle has a graph whose texts do not.
+func (g *Generator) exact(ctx context.Context, o Options, why string) (*Generator, error) {
+	first := g.spec.Decoder.Graphs[0]
+	if first.File == g.spec.Graph || first.Activations != "float32" {
+		return g, nil
+	}
+	spec, err := models.OpenGraph(g.spec.Dir, first.File)
+	if err != nil {
+		return nil, errors.Join(err, g.run.close())
+	}
+	spec.Name = g.spec.Name
+	other, err := load(ctx, spec, o)
+	if err != nil {
+		return nil, errors.Join(err, g.run.close())
+	}
+	if other.Dependence() != "" {
+		return g, other.run.close()
+	}
+	other.notes = append(other.notes, fmt.Sprintf("%s runs instead of %s, with which %s", first.File, g.spec.Graph, why))
+	return other, g.run.close()
+}
+
+// settleShapes finds out how runs must look, and makes room for them.
+func (g *Generator) settleShapes(ctx context.Context) error {
+	if err := g.settleCompany(ctx); err != nil {
+		return err
+	}
+	g.o.Slots = g.company.Runs.Fit(g.o.Slots)
+	beyond := 0 // the longest prompt, which leaves room for a token
+	if g.shares {
+		beyond = max(g.company.Prefill.Most()-1, 0)
+	}
+	g.length = min(g.length, max(g.spec.Decoder.MaxPositions-beyond, 2))
+	return g.run.reserve(g.o.Slots, g.length+beyond)
+}
+
+// settleSizes turns what is asked for into what the model and the memory allow.
+func (g *Generator) settleSizes(o Options) (err error) {
+	if o.Session, err = o.Session.WithDefaults(); err != nil {
+		return err
+	}
+	switch o.Session.Device {
+	case "", "cpu":
+	case "auto":
+		g.notes = append(g.notes, "device auto: generation runs on the processor")
+	default:
+		return fmt.Errorf("model %s on %s: generation runs on the processor only; set device to cpu", g.spec.Name, o.Session.Device)
+	}
+	if o.Slots <= 0 {
+		o.Slots = DefaultSlots
+	}
+	if o.Memory <= 0 {
+		o.Memory = DefaultMemory
+	}
+	o.Slots = max(o.Slots, 2)
+	d := g.spec.Decoder
+	g.length = max(d.MaxPositions, 2)
+	if o.MaxLength > 0 {
+		g.length = min(g.length, o.MaxLength)
+	}
+	total := o.Memory / d.KVBytes()
+	for o.Slots > 2 && total < int64(2*o.Slots*keptTokens) {
+		o.Slots /= 2
+	}
+	if total -= int64(o.Slots * keptTokens); total < keptTokens {
+		return fmt.Errorf("model %s: %d MiB of memory hold only %d tokens of KV cache; give it at least %d MiB",
+			g.spec.Name, o.Memory>>20, o.Memory/d.KVBytes(), (3*int64(keptTokens)*d.KVBytes()>>20)+1)
+	}
+	g.tokens = int(min(total, int64(o.Slots)*int64(g.length)))
+	g.length = min(g.length, g.tokens)
+	if g.length < d.MaxPositions {
+		g.notes = append(g.notes, fmt.Sprintf("prompt and text together are at most %d tokens here; the model has %d positions", g.length, d.MaxPositions))
+	}
+	g.o = o
+	return nil
+}
