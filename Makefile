@@ -56,7 +56,7 @@ test: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test, the on
 	@$(GO) test -v -run '^TestProcessors$$' ./models/generate | sed -n 's/^ *[a-z_]*\.go:[0-9]*:/ /p'
 
 docs: require ## what docs/reference takes from the code: commands, configuration, params, metrics, pages
-	$(GO) test -count=1 -run '^TestReference' ./cmd/textmill ./config ./daemon -update
+	TEXTMILL_TEST_UPDATE_DOCS=1 $(GO) test -count=1 -run '^TestReference' ./cmd/textmill ./config ./daemon/...
 
 test-avx2: setup ## the tests of bits and of models on an emulated processor with AVX2 and without AVX-512 (about an hour)
 	@deploy/require emulator

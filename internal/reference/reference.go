@@ -2,19 +2,19 @@
 package reference
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write what the code says into docs/reference, as make docs does")
+// updating is a variable and not a flag, so that packages whose tests know nothing of it may be named beside others.
+const updating = "TEXTMILL_TEST_UPDATE_DOCS"
 
 const end = "<!-- end -->\n"
 
 // Holds compares a part of a page, from the line <!-- PART: make docs --> to <!-- end -->, with the text that the code has for
-// it. With -update it writes the text there instead.
+// it. With TEXTMILL_TEST_UPDATE_DOCS, as make docs sets it, it writes the text there instead.
 func Holds(t *testing.T, page, part, text string) {
 	t.Helper()
 	file := filepath.Join(root(t), "docs", "reference", page)
@@ -31,7 +31,7 @@ func Holds(t *testing.T, page, part, text string) {
 	want := "\n" + strings.Trim(text, "\n") + "\n\n"
 	switch {
 	case old == want:
-	case *update:
+	case os.Getenv(updating) != "":
 		if err := os.WriteFile(file, []byte(head+begin+want+end+tail), 0o644); err != nil { //nolint:gosec // a page for everybody
 			t.Fatal(err)
 		}
