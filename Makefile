@@ -55,8 +55,8 @@ test: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test, the on
 	@echo 'the same bits in every batch, by kind of processor:'
 	@$(GO) test -v -run '^TestProcessors$$' ./models/generate | sed -n 's/^ *[a-z_]*\.go:[0-9]*:/ /p'
 
-docs: require ## what docs/reference takes from the code: commands, configuration, params, metrics, pages
-	TEXTMILL_TEST_UPDATE_DOCS=1 $(GO) test -count=1 -run '^TestReference' ./cmd/textmill ./config ./daemon/...
+docs: require ## what docs/reference takes from the code: commands, keys, params, metrics, pages, columns
+	TEXTMILL_TEST_UPDATE_DOCS=1 $(GO) test -count=1 -run '^TestReference' ./cmd/textmill ./config ./daemon/... ./export/part
 
 test-avx2: setup ## the tests of bits and of models on an emulated processor with AVX2 and without AVX-512 (about an hour)
 	@deploy/require emulator

@@ -1,16 +1,20 @@
 package checkpoint_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	ort "github.com/yalue/onnxruntime_go"
 
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/checkpoint/internal/decoder"
+	"textmill/models/checkpoint/internal/encoder"
 )
 
 // reference is a row of testdata/tiny/*/reference.json, which testdata/reference.py makes.
@@ -148,6 +152,38 @@ func compareHidden(t *testing.T, session *ort.DynamicAdvancedSession, inputs int
 			if d := far(out[(first(i)+j)*size:], want); !(d < 1e-5) {
 				t.Errorf("%d rows of %d, padded on the left %v: row %d, token %d is off by %g", n, width, left, i, j, d)
 			}
+		}
+	}
+}
+
+// TestEveryFamilyIsHeldToTransformers finds a family that can be built and has no tiny checkpoint above.
+func TestEveryFamilyIsHeldToTransformers(t *testing.T) {
+	same := map[string]string{"roberta": "xlm-roberta", "camembert": "xlm-roberta"} // the same family by other names
+	tiny := map[string]bool{}
+	configs, err := filepath.Glob(filepath.Join("testdata", "tiny", "*", "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range configs {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c struct {
+			Architectures []string `json:"architectures"`
+			ModelType     string   `json:"model_type"`
+		}
+		if err := json.Unmarshal(data, &c); err != nil {
+			t.Fatal(err)
+		}
+		tiny[c.ModelType] = true
+		for _, a := range c.Architectures {
+			tiny[a] = true
+		}
+	}
+	for _, family := range slices.Concat(decoder.Architectures(), encoder.ModelTypes()) {
+		if !tiny[cmp.Or(same[family], family)] {
+			t.Errorf("%s: testdata/reference.py makes no tiny checkpoint of it", family)
 		}
 	}
 }
