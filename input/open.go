@@ -13,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"textmill/counted"
 	"textmill/regular"
 )
 
@@ -51,9 +52,9 @@ func newReader(stream io.Reader, name string, o Options) (_ *Reader, err error) 
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	counted := &countReader{r: stream}
-	r.read = func() int64 { return counted.n }
-	plain, compressed, err := r.expand(bufio.NewReaderSize(counted, firstBuffer), o)
+	from := &counted.Reader{R: stream}
+	r.read = func() int64 { return from.N }
+	plain, compressed, err := r.expand(bufio.NewReaderSize(from, firstBuffer), o)
 	if err != nil {
 		return nil, err
 	}
@@ -173,17 +174,6 @@ func skipBOM(in *bufio.Reader) error {
 		return err
 	}
 	return nil
-}
-
-type countReader struct {
-	r io.Reader
-	n int64
-}
-
-func (c *countReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
 }
 
 // named says which decompressor an error comes from.

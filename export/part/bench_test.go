@@ -75,5 +75,5 @@ func benchWrite(b *testing.B, kind Embedding) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
-	b.ReportMetric(float64(w.out.n)/float64(n), "bytes/row")
+	b.ReportMetric(float64(w.out.N)/float64(n), "bytes/row")
 }

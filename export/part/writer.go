@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
+
+	"textmill/counted"
 )
 
 // Options say how a part is written.
@@ -34,7 +36,7 @@ func ModelKey(model string) string { return "textmill.model_sha256." + model }
 // Writer writes rows to one Parquet file. It holds at most one row group in memory.
 type Writer struct {
 	enc    encoder
-	out    *counter
+	out    *counted.Writer // what reached the file
 	kind   Embedding
 	limit  int64
 	group  int64 // bytes in the open row group, about
@@ -42,18 +44,6 @@ type Writer struct {
 	stats  stats
 	models map[string]string // model_sha256 by model
 	broken error
-}
-
-// counter counts what reached the file.
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
 }
 
 // New starts a part on w. Nothing is complete before Close.
@@ -67,7 +57,7 @@ func New(w io.Writer, o Options) (*Writer, error) {
 	if o.RowGroupBytes == 0 {
 		o.RowGroupBytes = DefaultRowGroupBytes
 	}
-	pw := &Writer{out: &counter{w: w}, kind: o.Kind, limit: o.RowGroupBytes, models: map[string]string{}}
+	pw := &Writer{out: &counted.Writer{W: w}, kind: o.Kind, limit: o.RowGroupBytes, models: map[string]string{}}
 	var err error
 	switch o.Kind {
 	case Float32:
@@ -117,7 +107,7 @@ func (w *Writer) Write(rows []Row) error {
 }
 
 // Bytes is about how large the file would be if it were closed now.
-func (w *Writer) Bytes() int64 { return w.out.n + w.group }
+func (w *Writer) Bytes() int64 { return w.out.N + w.group }
 
 // Rows is how many rows were written.
 func (w *Writer) Rows() int64 { return w.rows }

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"textmill/counted"
 )
 
 // client gives up on hosts that do not answer within seconds: another source may.
@@ -93,7 +95,7 @@ func (j job) download(ctx context.Context, p part, url, token, path string, most
 	if res.ContentLength > 0 {
 		total = at + res.ContentLength
 	}
-	w := &counter{w: f, done: at, most: most, moved: func(done int64) {
+	w := &bounded{Writer: counted.Writer{W: f, N: at}, most: most, moved: func(done int64) {
 		watchdog.Reset(stall)
 		j.options.report(Progress{Artifact: j.artifact, Source: p.from.String(), Done: done, Total: total})
 	}}
@@ -133,19 +135,18 @@ func get(ctx context.Context, url, token string, from int64) (*http.Response, er
 	return client.Do(req)
 }
 
-type counter struct {
-	w     io.Writer
-	done  int64
+// bounded refuses what is more than most, and tells how much is done.
+type bounded struct {
+	counted.Writer
 	most  int64
 	moved func(done int64)
 }
 
-func (c *counter) Write(p []byte) (int, error) {
-	if c.done+int64(len(p)) > c.most {
-		return 0, fmt.Errorf("%w: more than %d bytes", errTooLong, c.most)
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.N+int64(len(p)) > b.most {
+		return 0, fmt.Errorf("%w: more than %d bytes", errTooLong, b.most)
 	}
-	n, err := c.w.Write(p)
-	c.done += int64(n)
-	c.moved(c.done)
+	n, err := b.Writer.Write(p)
+	b.moved(b.N)
 	return n, err
 }

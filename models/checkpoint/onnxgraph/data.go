@@ -2,6 +2,7 @@ package onnxgraph
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"textmill/counted"
 )
 
 const (
@@ -90,12 +93,12 @@ func (d *Data) put(name string, elem Elem, dims []int, write func(io.Writer) err
 		s.length *= int64(n)
 	}
 	if s.length <= inlineBytes {
-		var b sliceWriter
+		var b bytes.Buffer
 		if err := write(&b); err != nil {
 			return s, err
 		}
-		s.raw = b
-		return s, s.check(int64(len(b)))
+		s.raw = b.Bytes()
+		return s, s.check(int64(b.Len()))
 	}
 	pad := (grid - d.pos%grid) % grid
 	if _, err := d.w.Write(make([]byte, pad)); err != nil {
@@ -103,13 +106,13 @@ func (d *Data) put(name string, elem Elem, dims []int, write func(io.Writer) err
 	}
 	d.pos += pad
 	s.location, s.offset = d.name, d.pos
-	c := &counter{w: d.w}
+	c := &counted.Writer{W: d.w}
 	err := write(c)
-	d.pos += c.n
+	d.pos += c.N
 	if err != nil {
 		return s, err
 	}
-	return s, s.check(c.n)
+	return s, s.check(c.N)
 }
 
 // Floats stores a tensor of floats that is in memory.
@@ -137,24 +140,6 @@ func (d *Data) Close() error {
 
 // Empty tells whether all tensors were small enough to be inline.
 func (d *Data) Empty() bool { return d.pos == 0 }
-
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
-}
-
-type sliceWriter []byte
-
-func (s *sliceWriter) Write(p []byte) (int, error) {
-	*s = append(*s, p...)
-	return len(p), nil
-}
 
 func floatBytes(values []float32) []byte {
 	b := make([]byte, 0, 4*len(values))

@@ -1,0 +1,28 @@
+// Package counted counts the bytes that pass.
+package counted
+
+import "io"
+
+// A Writer passes bytes on to W, and N is how many W took.
+type Writer struct {
+	W io.Writer
+	N int64
+}
+
+func (c *Writer) Write(p []byte) (int, error) {
+	n, err := c.W.Write(p)
+	c.N += int64(n)
+	return n, err
+}
+
+// A Reader takes bytes from R, and N is how many R gave.
+type Reader struct {
+	R io.Reader
+	N int64
+}
+
+func (c *Reader) Read(p []byte) (int, error) {
+	n, err := c.R.Read(p)
+	c.N += int64(n)
+	return n, err
+}
