@@ -39,9 +39,9 @@ func (s shard) id() string { return strconv.Itoa(s.number) }
 
 func (s shard) sum() [sha256.Size]byte { return sha256.Sum256(s.payload) }
 
-// content is the hash of all in the payload but the job's name.
-func (s shard) content(job string) [sha256.Size]byte {
-	return sha256.Sum256(s.payload[len(`{"job":""`)+len(job):])
+// content is the hash of all in a shard's payload but the job's name.
+func (c *cutter) content(s shard) [sha256.Size]byte {
+	return sha256.Sum256(c.envelope().AfterJob(s.payload))
 }
 
 // msgID names the shard's bytes and whom they are for, so that the server drops what is published twice in a short time.
@@ -170,7 +170,7 @@ func (c *cutter) begin() {
 }
 
 func (c *cutter) envelope() *jobs.Envelope {
-	return &jobs.Envelope{Job: c.job, Shard: c.number, Dataset: c.dataset, Params: c.paramsJSON}
+	return &jobs.Envelope{Job: c.job, Shard: strconv.Itoa(c.number), Dataset: c.dataset, Params: c.paramsJSON}
 }
 
 // flush hands out the shard at hand, if it has records.

@@ -74,7 +74,7 @@ func (s *submission) nameByContent(ctx context.Context, maxPayload int64) error 
 	w := &content{}
 	told := now()
 	c.emit = func(one shard) error {
-		sum := one.content(c.job)
+		sum := c.content(one)
 		h.Write(sum[:])
 		w.shards, w.records = w.shards+1, w.records+one.records
 		w.prints = append(w.prints, fingerprint(sum[:8]))

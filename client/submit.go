@@ -168,7 +168,7 @@ func (s *submission) publish(ctx context.Context, q *queue.Queue) error {
 	}
 	changed := s.whole.compare()
 	err := s.cut(ctx, q.MaxPayload(), func(c *cutter, one shard) error {
-		if err := changed(one.content(c.job)); err != nil {
+		if err := changed(c.content(one)); err != nil {
 			return err
 		}
 		sum := one.sum()

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -177,33 +176,9 @@ func (s *server) recall(work context.Context, f *flight, shard *jobs.Shard) erro
 
 // letter is the dead letter of one record: a job message of that record alone, so that it can be tried again.
 func (s *server) letter(f *flight, shard *jobs.Shard, index int, record jobs.Record) queue.DeadLetter {
-	message := map[string]any{"job": f.job, "shard": fmt.Sprintf("%s.%d", shard.ID, index), "dataset": shard.Dataset}
-	one := map[string]any{"id": record.ID}
-	if record.Messages == nil {
-		one["text"] = record.Text
-	} else {
-		var messages []map[string]string
-		for _, m := range record.Messages {
-			messages = append(messages, map[string]string{"role": m.Role, "content": m.Content})
-		}
-		one["messages"] = messages
-	}
-	if record.Attributes != nil {
-		one["attributes"] = record.Attributes
-	}
-	if record.Params != nil {
-		one["params"] = json.RawMessage(record.Params)
-	}
-	message["records"] = []any{one}
-	if shard.RawParams != nil {
-		message["params"] = json.RawMessage(shard.RawParams)
-	}
-	payload, err := json.Marshal(message)
-	if err != nil {
-		payload = fmt.Appendf(nil, "record %d of shard %s cannot be written: %v", index, shard.ID, err)
-	}
+	message := jobs.Envelope{Job: f.job, Shard: fmt.Sprintf("%s.%d", shard.ID, index), Dataset: shard.Dataset, Params: shard.RawParams}
 	return queue.DeadLetter{
-		Delivery: f.delivery, Payload: payload, Key: fmt.Sprintf("%s/%d", f.letterKey(), index), Class: classCrash, ModelSHA256: f.weights,
+		Delivery: f.delivery, Payload: message.Encode(record), Key: fmt.Sprintf("%s/%d", f.letterKey(), index), Class: classCrash, ModelSHA256: f.weights,
 		Reason: fmt.Sprintf("record %s killed %d processes that ran nothing else", record.ID, deathsAlone),
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 func BenchmarkDecode(b *testing.B) {
-	e := Envelope{Job: "j", Dataset: "d"}
+	e := Envelope{Job: "j", Shard: "0", Dataset: "d"}
 	payload := e.Open(nil)
 	for i := range 1000 {
 		r := Record{Text: strings.Repeat("A line of text, and \"quotes\".\n", 7), Attributes: map[string]string{"lang": "en"}}

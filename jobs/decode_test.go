@@ -3,6 +3,7 @@ package jobs
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -179,7 +180,7 @@ func TestDecodeBadParamsAreForEveryRecord(t *testing.T) {
 func TestDecodeInput(t *testing.T) {
 	in := Input{URI: FileURI("/data/a b?.parquet"), Format: FormatParquet, RowGroups: []int{0, 2}, Size: 100,
 		MTime: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
-	e := Envelope{Job: "j", Shard: 1, Shards: 3, Dataset: "d", Params: []byte(`{"truncate":"left"}`), Input: &in}
+	e := Envelope{Job: "j", Shard: "1", Shards: 3, Dataset: "d", Params: []byte(`{"truncate":"left"}`), Input: &in}
 	s, err := Decode(Message{Subject: embedSubject + ".j", Data: e.Close(e.Open(nil))}, Limits{})
 	if err != nil {
 		t.Fatal(err)
@@ -192,11 +193,47 @@ func TestDecodeInput(t *testing.T) {
 	}
 }
 
+func TestWhatIsEncodedIsDecoded(t *testing.T) {
+	attributes := map[string]string{"lang": "de", "a \"b\"\n": ""}
+	embeds := []Record{{ID: "a", Text: "t"}, {ID: "ä\u2028<&>", Text: "\x00 \U0001f600", Attributes: attributes}, {ID: "empty"}}
+	chats := []Record{{ID: "c", Messages: []ChatMessage{{Role: "user", Content: "hi\t\"you\""}}, Params: []byte(`{"temperature":0.5}`), Attributes: attributes}}
+	judged := []Record{{ID: "e", Err: &RecordError{Class: TooLong, Message: "too much"}, Attributes: attributes}}
+	for _, c := range []struct {
+		subject string
+		e       Envelope
+		records []Record
+	}{
+		{embedSubject, Envelope{Job: "j", Shard: "0", Dataset: "d"}, embeds},
+		{embedSubject, Envelope{Job: "j", Shard: "9223372036854775807", Shards: 3, Dataset: "d", Params: []byte(`{"truncate":"left"}`)}, judged},
+		{"textmill.jobs.generate.m", Envelope{Job: "j", Shard: "12.3", Dataset: "d", Params: []byte(`{"n":2, "seed":1}`)}, chats},
+		{"textmill.jobs.generate.m", Envelope{Job: "j", Shard: "007", Dataset: "d"}, chats[:1:1]},
+		{embedSubject, Envelope{Job: "j", Shard: `"1" é`, Dataset: "d"}, embeds[:1:1]},
+	} {
+		data := c.e.Encode(c.records...)
+		s, err := Decode(Message{Subject: c.subject, Data: data}, Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", data, err)
+			continue
+		}
+		got := Envelope{Job: s.Job, Shard: s.ID, Shards: s.Shards, Dataset: s.Dataset, Params: s.RawParams}
+		if !reflect.DeepEqual(got, c.e) || !reflect.DeepEqual(s.Records, c.records) || s.ParamsErr != nil {
+			t.Errorf("%s: decoded as %+v with %+v, encoded %+v with %+v", data, got, s.Records, c.e, c.records)
+		}
+		if again := got.Encode(s.Records...); string(again) != string(data) {
+			t.Errorf("again it is %s, was %s", again, data)
+		}
+		other := c.e
+		other.Job = "another-job"
+		if a, b := c.e.AfterJob(data), other.AfterJob(other.Encode(c.records...)); string(a) != string(b) {
+			t.Errorf("but for the job's name: %s and %s", a, b)
+		}
+	}
+}
+
 func TestEnvelopeWithRecordsIsDecoded(t *testing.T) {
-	e := Envelope{Job: "j", Shard: 0, Dataset: "d"}
+	e := Envelope{Job: "j", Shard: "0", Dataset: "d"}
 	r := Record{ID: "a", Text: "t"}
-	b := append(r.AppendJSON(e.Open(nil)), ',')
-	s, err := decodeJSON(embedSubject, string(e.Close(r.AppendJSON(b))))
+	s, err := decodeJSON(embedSubject, string(e.Encode(r, r)))
 	if err != nil || len(s.Records) != 2 || s.Records[1].Err == nil {
 		t.Errorf("%+v, %v", s, err)
 	}

@@ -1,23 +1,43 @@
 package jobs
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // Envelope is what surrounds the records of a job message; the same fields and
 // records give the same bytes.
 type Envelope struct {
 	Job     string
-	Shard   int
-	Shards  int // 0 = not known yet
+	Shard   string // a number is written as one
+	Shards  int    // 0 = not known yet
 	Dataset string
 	Params  []byte // JSON object, nil = none
 	Input   *Input // instead of records
 }
 
+// Encode makes the message of records, or of the Input.
+func (e *Envelope) Encode(records ...Record) []byte {
+	dst := e.Open(nil)
+	for i := range records {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = records[i].AppendJSON(dst)
+	}
+	return e.Close(dst)
+}
+
 // Open appends the message up to its records: records as JSON objects, separated
 // by commas, follow, then Close. With an Input, Open and Close make the message.
 func (e *Envelope) Open(dst []byte) []byte {
-	dst = appendQuoted(append(dst, `{"job":`...), e.Job)
-	dst = strconv.AppendInt(append(dst, `,"shard":`...), int64(e.Shard), 10)
+	dst = e.appendJob(dst)
+	dst = append(dst, `,"shard":`...)
+	if _, err := integer([]byte(e.Shard), "shard", 0, math.MaxInt64); err == nil {
+		dst = append(dst, e.Shard...)
+	} else {
+		dst = appendQuoted(dst, e.Shard)
+	}
 	if e.Shards > 0 {
 		dst = strconv.AppendInt(append(dst, `,"shards":`...), int64(e.Shards), 10)
 	}
@@ -37,4 +57,11 @@ func (e *Envelope) Close(dst []byte) []byte {
 		return append(dst, '}')
 	}
 	return append(dst, "]}"...)
+}
+
+// AfterJob is all of a message of this envelope but the job's name, in which messages of two jobs are the same.
+func (e *Envelope) AfterJob(message []byte) []byte { return message[len(e.appendJob(nil)):] }
+
+func (e *Envelope) appendJob(dst []byte) []byte {
+	return appendQuoted(append(dst, `{"job":`...), e.Job)
 }

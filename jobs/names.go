@@ -15,6 +15,13 @@ const (
 	eventsPrefix = "textmill.events"
 )
 
+// All subjects of job messages, dead letters and events.
+const (
+	AllJobs   = jobsPrefix + ".>"
+	AllDead   = deadPrefix + ".>"
+	AllEvents = eventsPrefix + ".>"
+)
+
 // Subject is where a job message is published: textmill.jobs.<task>.<model>[.<job>].
 type Subject struct{ Task, Model, Job string }
 
@@ -60,6 +67,16 @@ func DeadSubject(task, model, key string) string {
 // DeadSubjectOf is DeadSubject for a key that is hashed already.
 func DeadSubjectOf(task, model, hash string) string {
 	return deadPrefix + "." + task + "." + model + "." + hash
+}
+
+// ParseDeadSubject reads what DeadSubjectOf wrote; false when subject is no dead letter's.
+func ParseDeadSubject(subject string) (task, model, hash string, ok bool) {
+	rest, ok := strings.CutPrefix(subject, deadPrefix+".")
+	parts := strings.Split(rest, ".")
+	if !ok || len(parts) != 3 {
+		return "", "", "", false
+	}
+	return parts[0], parts[1], parts[2], true
 }
 
 // KeyHash shortens an identity to one subject token.

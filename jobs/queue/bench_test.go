@@ -30,7 +30,7 @@ func BenchmarkShards(b *testing.B) {
 	if err := q.EnsureStreams(ctx, StreamOptions{}); err != nil {
 		b.Fatal(err)
 	}
-	e := jobs.Envelope{Job: "j", Dataset: "d"}
+	e := jobs.Envelope{Job: "j", Shard: "0", Dataset: "d"}
 	payload := e.Open(nil)
 	for i := range 100 {
 		r := jobs.Record{ID: strconv.Itoa(i), Text: strings.Repeat("word ", 40)}

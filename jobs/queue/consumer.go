@@ -92,7 +92,7 @@ func (c *Consumer) check(have jetstream.ConsumerConfig, modelSHA256 string) erro
 // consumerName is another for every subject, and says to people which it is.
 func consumerName(subject string) string {
 	sum := sha256.Sum256([]byte(subject))
-	readable := naming.Dashed(strings.TrimPrefix(subject, "textmill.jobs."))
+	readable := naming.Dashed(strings.TrimPrefix(subject, strings.TrimSuffix(jobSubjects, ">")))
 	if len(readable) > 160 {
 		readable = readable[:160]
 	}

@@ -27,7 +27,6 @@ type DeadLetter struct {
 }
 
 const (
-	headerTail  = "Textmill-Tail" // how many bytes of the body lie under <subject>.tail
 	reasonBytes = 1 << 10
 	headerBytes = 60 << 10 // of a letter; JetStream refuses what comes to 64 KiB
 	marginBytes = 64
@@ -47,7 +46,7 @@ func (q *Queue) PublishDead(ctx context.Context, l DeadLetter) error {
 		tail := nats.NewMsg(msg.Subject + ".tail")
 		cut := len(msg.Data) - min(len(msg.Data), over+marginBytes)
 		msg.Data, tail.Data = l.Payload[:cut], l.Payload[cut:]
-		msg.Header.Set(headerTail, strconv.Itoa(len(tail.Data)))
+		msg.Header.Set(jobs.HeaderTail, strconv.Itoa(len(tail.Data)))
 		if err := q.publishOnce(ctx, tail); err != nil {
 			return err
 		}
@@ -57,7 +56,7 @@ func (q *Queue) PublishDead(ctx context.Context, l DeadLetter) error {
 
 // publishOnce publishes to a subject that holds nothing yet.
 func (q *Queue) publishOnce(ctx context.Context, msg *nats.Msg) error {
-	msg.Header.Set("Nats-Expected-Last-Subject-Sequence", "0")
+	msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, "0")
 	err := q.publish(ctx, msg, failWhenFull)
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
@@ -69,46 +68,21 @@ func (q *Queue) publishOnce(ctx context.Context, msg *nats.Msg) error {
 	return err
 }
 
-// ofLetters are the headers that only a letter's writer sets, whatever the message came with.
-var ofLetters = []string{
-	jobs.HeaderClass, jobs.HeaderReason, jobs.HeaderAttempts, jobs.HeaderSubject, jobs.HeaderSequence, jobs.HeaderTimestamp,
-	jobs.HeaderStreamCreated, jobs.HeaderModelSHA256, jobs.HeaderOriginalMsgID, jobs.HeaderRetry, headerTail,
-}
-
 // header keeps what the message itself carried, for a retry, and says what
 // became of it.
 func (l *DeadLetter) header() nats.Header {
 	d := l.Delivery
-	h := make(nats.Header, len(d.Header)+12)
-	for name, values := range d.Header {
-		own := slices.ContainsFunc(ofLetters, func(o string) bool { return strings.EqualFold(o, name) })
-		if !own && !strings.HasPrefix(strings.ToLower(name), "nats-") {
-			h[name] = values
-		}
+	says := jobs.Letter{
+		Class: oneLine(l.Class, 64), Reason: oneLine(l.Reason, reasonBytes), Attempts: d.Delivered, Subject: d.Subject,
+		ModelSHA256: l.ModelSHA256, Origin: d.Origin, MsgID: d.Header.Get(jobs.HeaderOriginalMsgID), Retry: d.Retry,
 	}
-	origin, msgID := d.Origin, d.Header.Get(jobs.HeaderOriginalMsgID)
 	if d.Retry == 0 {
-		origin = jobs.Origin{StreamCreated: d.StreamCreated, Sequence: d.Sequence, Timestamp: d.Timestamp}
-		msgID = d.Header.Get(jobs.HeaderMsgID)
+		says.Origin = jobs.Origin{StreamCreated: d.StreamCreated, Sequence: d.Sequence, Timestamp: d.Timestamp}
+		says.MsgID = d.Header.Get(jobs.HeaderMsgID)
 	}
-	set := func(name, value string) {
-		if value != "" {
-			h.Set(name, value)
-		}
-	}
-	set(jobs.HeaderClass, oneLine(l.Class, 64))
-	set(jobs.HeaderReason, oneLine(l.Reason, reasonBytes))
-	set(jobs.HeaderAttempts, strconv.Itoa(d.Delivered))
-	set(jobs.HeaderSubject, d.Subject)
-	set(jobs.HeaderSequence, strconv.FormatUint(origin.Sequence, 10))
-	set(jobs.HeaderTimestamp, origin.Timestamp.UTC().Format(time.RFC3339Nano))
-	set(jobs.HeaderStreamCreated, origin.StreamCreated.UTC().Format(time.RFC3339Nano))
-	set(jobs.HeaderModelSHA256, l.ModelSHA256)
-	set(jobs.HeaderOriginalMsgID, msgID)
-	if d.Retry > 0 {
-		set(jobs.HeaderRetry, strconv.Itoa(d.Retry))
-	}
-	return cutHeader(h)
+	h := d.Header.Own()
+	says.Set(h)
+	return cutHeader(nats.Header(h))
 }
 
 // cutHeader makes room for what a letter says beside a message's own headers, which may be as many bytes as the server takes:
@@ -124,7 +98,7 @@ func cutHeader(h nats.Header) nats.Header {
 			v = strings.ToValidUTF8(v[:reasonBytes], "")
 		}
 		cut[name] = []string{v}
-		if !slices.Contains(ofLetters, name) {
+		if !jobs.OfLetter(name) {
 			names = append(names, name)
 		}
 	}
@@ -162,28 +136,22 @@ type DeadEntry struct {
 }
 
 func deadEntry(subject string, h jobs.Header, size int, sequence uint64, at time.Time) (DeadEntry, bool) {
-	parts := strings.Split(subject, ".")
-	if len(parts) != 5 {
+	task, model, hash, ok := jobs.ParseDeadSubject(subject)
+	if !ok {
 		return DeadEntry{}, false
 	}
-	e := DeadEntry{
-		ID: parts[4], Task: parts[2], Model: parts[3], Header: h,
-		Class: h.Get(jobs.HeaderClass), Reason: h.Get(jobs.HeaderReason),
-		Subject: h.Get(jobs.HeaderSubject), ModelSHA256: h.Get(jobs.HeaderModelSHA256),
-		Time: at.UTC(), sequence: sequence,
-	}
-	e.Attempts, _ = strconv.Atoi(h.Get(jobs.HeaderAttempts))
-	e.Sequence, _ = strconv.ParseUint(h.Get(jobs.HeaderSequence), 10, 64)
-	e.tail, _ = strconv.Atoi(h.Get(headerTail))
-	e.Retry, _ = h.Retry()
-	e.Size = size + e.tail
-	return e, true
+	l := h.Letter()
+	return DeadEntry{
+		ID: hash, Task: task, Model: model, Header: h, Class: l.Class, Reason: l.Reason, Attempts: l.Attempts,
+		Subject: l.Subject, Sequence: l.Origin.Sequence, ModelSHA256: l.ModelSHA256, Retry: l.Retry, Time: at.UTC(),
+		Size: size + l.Tail, sequence: sequence, tail: l.Tail,
+	}, true
 }
 
 // ListDead calls each for every dead letter that was there at the start, the
 // oldest first, without payloads; it ends early when each returns false.
 func (q *Queue) ListDead(ctx context.Context, each func(DeadEntry) bool) error {
-	f := &follower{q: q, stream: DeadStream, filter: "textmill.dead.*.*.*", headersOnly: true}
+	f := &follower{q: q, stream: DeadStream, filter: jobs.DeadSubjectOf("*", "*", "*"), headersOnly: true}
 	defer f.close()
 	if err := f.open(ctx); err != nil {
 		return err
@@ -221,7 +189,7 @@ func (q *Queue) GetDead(ctx context.Context, id string) (DeadEntry, error) {
 	if err != nil {
 		return DeadEntry{}, q.streamError("look up", DeadStream, err)
 	}
-	m, err := s.GetMsg(ctx, 1, jetstream.WithGetMsgSubject("textmill.dead.*.*."+id))
+	m, err := s.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(jobs.DeadSubjectOf("*", "*", id)))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return DeadEntry{}, fmt.Errorf("dead letter %s: %w", id, ErrNotFound)
 	}
@@ -259,8 +227,7 @@ func (q *Queue) RetryDead(ctx context.Context, id string) (DeadEntry, error) {
 		return e, fmt.Errorf("retry dead letter %s: %w", id, err)
 	}
 	msg := nats.NewMsg(subject.String())
-	msg.Data = e.Payload
-	copyHeader(msg.Header, e.Header, jobs.HeaderClass, jobs.HeaderReason, jobs.HeaderAttempts, jobs.HeaderSubject, jobs.HeaderModelSHA256, headerTail)
+	msg.Header, msg.Data = nats.Header(e.Header.ForRetry()), e.Payload
 	e.Retry++
 	msg.Header.Set(jobs.HeaderRetry, strconv.Itoa(e.Retry))
 	msg.Header.Set(jobs.HeaderMsgID, fmt.Sprintf("retry/%s/%d", id, e.Retry))
@@ -268,16 +235,6 @@ func (q *Queue) RetryDead(ctx context.Context, id string) (DeadEntry, error) {
 		return e, err
 	}
 	return e, q.removeDead(ctx, e)
-}
-
-// copyHeader copies what a letter carries, but for the server's own headers and those that are named.
-func copyHeader(to nats.Header, from jobs.Header, but ...string) {
-	for name, values := range from {
-		without := slices.ContainsFunc(but, func(b string) bool { return strings.EqualFold(b, name) })
-		if !without && !strings.HasPrefix(strings.ToLower(name), "nats-") {
-			to[name] = values
-		}
-	}
 }
 
 // again publishes what a letter holds.

@@ -28,7 +28,7 @@ func (q *Queue) RepublishDead(ctx context.Context, id, job string) (DeadEntry, e
 	resolved := e.resolved("published as job " + job)
 	subject.Job = job
 	msg := nats.NewMsg(subject.String())
-	copyHeader(msg.Header, e.Header, ofLetters...)
+	msg.Header = nats.Header(e.Header.Own())
 	if e.Header.Get(jobs.HeaderJob) != "" {
 		msg.Header.Set(jobs.HeaderJob, job)
 	}

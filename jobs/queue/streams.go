@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"textmill/jobs"
 )
 
 // Names of the streams.
@@ -17,9 +19,9 @@ const (
 	DeadStream  = "TEXTMILL_DEAD"
 	EventStream = "TEXTMILL_EVENTS"
 
-	jobSubjects   = "textmill.jobs.>"
-	deadSubjects  = "textmill.dead.>"
-	eventSubjects = "textmill.events.>"
+	jobSubjects   = jobs.AllJobs
+	deadSubjects  = jobs.AllDead
+	eventSubjects = jobs.AllEvents
 
 	eventAge = 30 * 24 * time.Hour
 	leastMax = 16 << 20

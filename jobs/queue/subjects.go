@@ -87,7 +87,7 @@ func (q *Queue) Waiting(ctx context.Context, subject string) (messages, held uin
 
 // Knows says whether there are events or waiting messages of a job.
 func (q *Queue) Knows(ctx context.Context, job string) (bool, error) {
-	waiting, err := q.subjects(ctx, "textmill.jobs.*.*."+job)
+	waiting, err := q.subjects(ctx, ownSubjects(job))
 	if err != nil || len(waiting) > 0 {
 		return len(waiting) > 0, err
 	}
@@ -164,7 +164,7 @@ func (q *Queue) SequenceAfter(ctx context.Context, job string, at time.Time) (ui
 	return low, nil
 }
 
-func ownSubjects(job string) string { return "textmill.jobs.*.*." + job }
+func ownSubjects(job string) string { return jobs.Subject{Task: "*", Model: "*", Job: job}.String() }
 
 // PurgeJob removes a job's messages before a sequence, 0 for all, from its own subjects and says how many there were. Messages of
 // the job on a shared subject stay.
