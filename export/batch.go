@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Batch gathers the rows of whole deliveries for one commit. Its methods are safe for concurrent use, except that nothing
-// may run beside Commit and Abort.
+// Batch gathers the rows of whole deliveries for one commit. Its methods are safe for concurrent use, except that
+// nothing may run beside Commit and Abort.
 type Batch struct {
 	t    *Table
 	h    *handle
@@ -36,8 +36,8 @@ type delivery struct {
 	dropped  bool // its rows were taken out of the shared part: whatever the log says later, they are not there
 }
 
-// Begin starts a batch of rows whose embeddings are of a kind, making the table where it is absent. ErrSchema when the table
-// holds another kind, ErrRefused when textmill must not write to it. Bind says what its vectors are.
+// Begin starts a batch of rows whose embeddings are of a kind, making the table where it is absent. ErrSchema when the
+// table holds another kind, ErrRefused when textmill must not write to it. Bind says what its vectors are.
 func (t *Table) Begin(kind EmbeddingKind) (*Batch, error) {
 	h, kind, err := t.begin(context.Background(), kind)
 	if err != nil {
@@ -59,8 +59,8 @@ func (t *Table) begin(ctx context.Context, kind EmbeddingKind) (*handle, Embeddi
 	return h, kind, h.terms.accepts(kind)
 }
 
-// Add appends all rows of a delivery to the part that small deliveries share. ErrRow leaves the batch as it was; after any
-// other error it can only be aborted.
+// Add appends all rows of a delivery to the part that small deliveries share. ErrRow leaves the batch as it was; after
+// any other error it can only be aborted.
 func (b *Batch) Add(k Key, rows []Row) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,8 +103,8 @@ func (b *Batch) Takes(v Vectors) bool {
 	return v == Vectors{} || v.Kind() == b.kind && (b.vectors == Vectors{} || b.vectors == v)
 }
 
-// Bind says what the vectors of the batch's rows are, the same for all. A commit with any binds the table to them, or is ErrSchema
-// where it is bound to others.
+// Bind says what the vectors of the batch's rows are, the same for all. A commit with any binds the table to them, or
+// is ErrSchema where it is bound to others.
 func (b *Batch) Bind(ctx context.Context, v Vectors) error {
 	if v == (Vectors{}) {
 		return nil

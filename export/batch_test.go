@@ -160,7 +160,8 @@ func TestNullsAndExtremesComeBack(t *testing.T) {
 		t.Errorf("an empty text came back as %+v", r.Text)
 	}
 	r := got["edge"]
-	if r.Text.V != "a\x00b" || r.Seed.V != math.MinInt64 || !math.IsInf(r.Norm.V, 1) || !r.Chunk.Valid || !r.Truncated.Valid || r.Embedding[2] != math.MaxFloat32 {
+	if r.Text.V != "a\x00b" || r.Seed.V != math.MinInt64 || !math.IsInf(r.Norm.V, 1) || !r.Chunk.Valid ||
+		!r.Truncated.Valid || r.Embedding[2] != math.MaxFloat32 {
 		t.Errorf("extremes came back as %+v", r)
 	}
 }

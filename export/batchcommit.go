@@ -11,17 +11,17 @@ import (
 	"textmill/export/part"
 )
 
-// Commit makes the rows part of the table, but for deliveries that the log already settles: Result.Outcomes says for each
-// key what holds. ErrNoSpace and ErrStorage: call Commit again later, or Abort. ErrUnknown: see there; Abort then keeps files
-// that the log may name. ErrGone and ErrSchema: Abort. Once an entry is linked ctx no longer stops it.
+// Commit makes the rows part of the table, but for deliveries that the log already settles: Result.Outcomes says for
+// each key what holds. ErrNoSpace and ErrStorage: call Commit again later, or Abort. ErrUnknown: see there; Abort then
+// keeps files that the log may name. ErrGone and ErrSchema: Abort. Once an entry is linked ctx no longer stops it.
 func (b *Batch) Commit(ctx context.Context) (Result, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.ready(); err != nil {
 		return Result{}, err
 	}
-	// No other commit waits for an upload: what the log as it is known leaves to be committed is placed before. Should somebody have
-	// been faster, his rows are taken out again.
+	// No other commit waits for an upload: what the log as it is known leaves to be committed is placed before. Should
+	// somebody have been faster, his rows are taken out again.
 	plan := plan{b: b}
 	if _, _, err := b.h.decide(plan.decide); err == nil {
 		if _, err := plan.place(ctx); err != nil {

@@ -11,7 +11,8 @@ import (
 	"textmill/export/delta"
 )
 
-// Checkpoint writes a checkpoint of the newest version, so that readers and a starting daemon need not read every entry.
+// Checkpoint writes a checkpoint of the newest version, so that readers and a starting daemon need not read every
+// entry.
 func (t *Table) Checkpoint(ctx context.Context) (int64, error) {
 	h, err := t.newest(ctx)
 	if err != nil {

@@ -19,8 +19,8 @@ type Result struct {
 // change is what one entry brings into the log.
 type change struct {
 	operation string
-	// decide gives the actions, but for commitInfo and parts, from the newest state, whose lock is held: it waits for nothing. No
-	// actions end the commit without an entry.
+	// decide gives the actions, but for commitInfo and parts, from the newest state, whose lock is held: it waits for
+	// nothing. No actions end the commit without an entry.
 	decide func() ([]delta.Action, error)
 	// place gives the parts that go with what was decided last, which lie in the table durably when it returns.
 	place func(context.Context) ([]delta.Action, error)

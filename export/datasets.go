@@ -11,8 +11,8 @@ import (
 	"textmill/naming"
 )
 
-// Datasets lists the datasets that have a table at a path or URI of tables, in the order of their names. A place that is not
-// there has none.
+// Datasets lists the datasets that have a table at a path or URI of tables, in the order of their names. A place that
+// is not there has none.
 func Datasets(uri string) ([]string, error) {
 	root, err := storage.Open(uri, storage.Options{ReadOnly: true})
 	if errors.Is(err, os.ErrNotExist) {

@@ -53,10 +53,11 @@ func (f *faults) arm(kind disk.Kind, name string, after int, late bool, err erro
 	f.kind, f.name, f.after, f.late, f.err, f.hit = kind, name, after, late, err, false
 }
 
-// Whatever operation of a commit fails, and however: afterwards the table is sound, and after a redelivery each record is
-// in it once.
+// Whatever operation of a commit fails, and however: afterwards the table is sound, and after a redelivery each record
+// is in it once.
 func TestEachFileOperationMayFail(t *testing.T) {
-	kinds := []disk.Kind{disk.OpCreate, disk.OpWrite, disk.OpSync, disk.OpClose, disk.OpLink, disk.OpRename, disk.OpUnlink,
+	kinds := []disk.Kind{disk.OpCreate, disk.OpWrite, disk.OpSync, disk.OpClose, disk.OpLink, disk.OpRename,
+		disk.OpUnlink,
 		disk.OpSyncDir, disk.OpSyncAll, disk.OpReadDir, disk.OpStat, disk.OpOpen}
 	for _, kind := range kinds {
 		for _, late := range []bool{false, true} {
@@ -73,7 +74,8 @@ func TestEachFileOperationMayFail(t *testing.T) {
 					hit := f.hit
 					f.arm(kind, "", -1, false, nil)
 					if err != nil {
-						if class := [...]error{ErrStorage, ErrNoSpace}[n%2]; !errors.Is(err, class) && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrGone) {
+						if class := [...]error{ErrStorage, ErrNoSpace}[n%2]; !errors.Is(err, class) && !errors.Is(err, ErrUnknown) &&
+							!errors.Is(err, ErrGone) {
 							t.Errorf("operation %d: %v", n, err)
 						}
 						if err := tryPut(t, tab, shard); err != nil { // the redelivery

@@ -34,7 +34,8 @@ r = c.execute("select record_id, embedding from delta_scan(?)", [path]).fetchall
 out["duckdb delta_scan"] = told([x[0] for x in r], [x[1] for x in r])
 # A filter must find by stats and by value what a full read finds.
 first = sorted(x[0] for x in r)[0]
-out["filter"] = [c.execute("select count(*) from delta_scan(?) where record_id = ? and created_at >= '2023-11-14 22:13:20.123456+00'", [path, first]).fetchone()[0],
+out["filter"] = [c.execute(
+    "select count(*) from delta_scan(?) where record_id = ? and created_at >= '2023-11-14 22:13:20.123456+00'", [path, first]).fetchone()[0],
   pl.scan_delta(path).filter(pl.col("record_id") == first).collect().height,
   deltalake.DeltaTable(path).to_pyarrow_dataset().to_table(filter=ds.field("record_id") == first).num_rows]
 out["types"] = [str(f.type) for f in t.schema]
@@ -143,7 +144,8 @@ func TestDeltaRSCheckpointsCompactsAndCleans(t *testing.T) {
 	tab := table(t, openStore(t, dir))
 	put(t, tab, "a", "b")
 	put(t, tab, "c")
-	if _, err := tab.Judge(t.Context(), []Verdict{DeadVerdict(key("dead")), CancelVerdict("ended", time.Time{})}); err != nil {
+	if _, err := tab.Judge(t.Context(), []Verdict{DeadVerdict(key("dead")),
+		CancelVerdict("ended", time.Time{})}); err != nil {
 		t.Fatal(err)
 	}
 	created := time.Unix(1700000000, 0)
@@ -176,8 +178,9 @@ d.cleanup_metadata()
 	fresh := table(t, openStore(t, dir))
 	for _, reader := range []*Table{tab, fresh} {
 		for k, want := range map[Key]Outcome{
-			key("a"): Committed, key("c"): Committed, key("dead"): Dead, key("x"): Absent, JobKey("embed", "m", "ended", "1", nil): Cancelled,
-			SeqKey("S", created, 5, created, ""): Committed,
+			key("a"): Committed, key("c"): Committed, key("dead"): Dead, key("x"): Absent,
+			JobKey("embed", "m", "ended", "1", nil): Cancelled,
+			SeqKey("S", created, 5, created, ""):    Committed,
 		} {
 			if got := outcome(t, reader, k); got != want {
 				t.Errorf("%s is %v, want %v", k, got, want)

@@ -8,12 +8,17 @@ import (
 	"textmill/export/delta"
 )
 
-// FuzzTxnIndex takes in txns as another writer may have left them: what they do not name stays absent, what they name is known.
+// FuzzTxnIndex takes in txns as another writer may have left them: what they do not name stays absent, what they name
+// is known.
 func FuzzTxnIndex(f *testing.F) {
-	f.Add("textmill/job/j/0\ntextmill/dead/job/j/1\ntextmill/cancel/k\ntextmill/seq/S@5/3-9\nother", int64(7), "j", "0", uint64(4))
-	f.Add("textmill/seq/S@5/18446744073709551615-18446744073709551615\ntextmill/seq/S@5/0-18446744073709551615\ntextmill/seq/S@5/9-3", int64(-1), "", "", uint64(0))
-	f.Add("textmill/owner/j/embed/m\ntextmill/shard/embed/m/j/0\ntextmill/dead/shard/embed/m/j/0\ntextmill/owner/j/generate/m\ntextmill/job/j/0", int64(7), "j", "0", uint64(4))
-	f.Add("textmill/dead/seq/S@5/4-4\ntextmill/seq/S@5/x-4\ntextmill/seq//1-1\ntextmill/", int64(1), "a/b", "\xff", uint64(4))
+	f.Add("textmill/job/j/0\ntextmill/dead/job/j/1\ntextmill/cancel/k\ntextmill/seq/S@5/3-9\nother", int64(7), "j", "0",
+		uint64(4))
+	f.Add("textmill/seq/S@5/18446744073709551615-18446744073709551615\n"+
+		"textmill/seq/S@5/0-18446744073709551615\ntextmill/seq/S@5/9-3", int64(-1), "", "", uint64(0))
+	f.Add("textmill/owner/j/embed/m\ntextmill/shard/embed/m/j/0\ntextmill/dead/shard/embed/m/j/0\n"+
+		"textmill/owner/j/generate/m\ntextmill/job/j/0", int64(7), "j", "0", uint64(4))
+	f.Add("textmill/dead/seq/S@5/4-4\ntextmill/seq/S@5/x-4\ntextmill/seq//1-1\ntextmill/", int64(1), "a/b", "\xff",
+		uint64(4))
 	f.Fuzz(func(t *testing.T, ids string, version int64, job, shard string, seq uint64) {
 		job = strings.ReplaceAll(job, "/", "") // no job's name has one
 		l, named := newTxnIndex(), map[string]bool{}

@@ -15,8 +15,8 @@ import (
 	"textmill/export/storage"
 )
 
-// handle is one incarnation of a table: directories held open, and what is known of its log. A table that is deleted and
-// made anew gets another handle.
+// handle is one incarnation of a table: directories held open, and what is known of its log. A table that is deleted
+// and made anew gets another handle.
 type handle struct {
 	dir   storage.Dir
 	aux   *disk.Dir // this machine's stage: locks, unfinished files, marks
@@ -30,8 +30,8 @@ type handle struct {
 	holding sync.Mutex // one looks what vectors an older table holds
 	syncing sync.Mutex // one makes entries durable
 
-	// mu guards what follows. The one fetching goroutine of a model waits for it, so nobody holds it while waiting for a file, a
-	// bucket or another lock.
+	// mu guards what follows. The one fetching goroutine of a model waits for it, so nobody holds it while waiting for a
+	// file, a bucket or another lock.
 	mu    sync.Mutex
 	snap  *delta.Snapshot
 	txns  *txnIndex

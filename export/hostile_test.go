@@ -44,8 +44,8 @@ func atOnce(t *testing.T, what string, call func(context.Context) error) error {
 	}
 }
 
-// Who may write into a table's directory can spoil that table, but hold neither a daemon, whose one fetching goroutine looks into it,
-// nor a command.
+// Who may write into a table's directory can spoil that table, but hold neither a daemon, whose one fetching goroutine
+// looks into it, nor a command.
 func TestPipesInATableHoldNobody(t *testing.T) {
 	for what, place := range map[string]func(table, part string) string{
 		"a log entry": func(table, _ string) string { return filepath.Join(table, delta.DirName, delta.EntryName(1)) },
@@ -113,7 +113,8 @@ func TestPathsInALogStayInTheTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{outside, up, "/dev/zero", "../docs/" + filepath.Base(parts[0]), "link/outside.parquet"} {
+	for _, path := range []string{outside, up, "/dev/zero", "../docs/" + filepath.Base(parts[0]),
+		"link/outside.parquet"} {
 		is := strings.Replace(string(was), filepath.Base(parts[0]), path, 1)
 		if err := os.WriteFile(entry, []byte(is), 0o600); err != nil {
 			t.Fatal(err)

@@ -178,7 +178,8 @@ func (w within) close() {
 	}
 }
 
-// check refuses a link or a device, which programs would follow out of the table. A file that is missing is no finding here.
+// check refuses a link or a device, which programs would follow out of the table. A file that is missing is no finding
+// here.
 func (w within) check(f LiveFile) error {
 	if w.root == nil {
 		return nil
@@ -217,8 +218,8 @@ func (v *view) read(f LiveFile, use func(storage.File, *part.Reader) error) erro
 	return nil
 }
 
-// Scan calls each with all rows of the table at a path or URI, some at a time, in no particular order of files. What it gets
-// is valid only during the call.
+// Scan calls each with all rows of the table at a path or URI, some at a time, in no particular order of files. What
+// it gets is valid only during the call.
 func Scan(ctx context.Context, uri string, each func([]Row) error) error {
 	return ScanParts(ctx, uri, func(_ int, rows []Row) error { return each(rows) })
 }

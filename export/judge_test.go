@@ -16,15 +16,18 @@ func TestVerdictsDropWhatZombiesCommit(t *testing.T) {
 	if err := b.Add(late, sample("z", 10)); err != nil {
 		t.Fatal(err)
 	}
-	res, err := judge.Judge(t.Context(), []Verdict{DeadVerdict(key("b")), CancelVerdict("ended", time.Time{}), DeadVerdict(key("before"))})
+	res, err := judge.Judge(t.Context(), []Verdict{DeadVerdict(key("b")), CancelVerdict("ended", time.Time{}),
+		DeadVerdict(key("before"))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.Outcomes[key("b").AppID] != Dead || res.Outcomes[key("before").AppID] != Committed || res.Outcomes["textmill/cancel/ended"] != Cancelled {
+	if res.Outcomes[key("b").AppID] != Dead || res.Outcomes[key("before").AppID] != Committed ||
+		res.Outcomes["textmill/cancel/ended"] != Cancelled {
 		t.Errorf("verdicts: %+v", res)
 	}
 	got := commit(t, b)
-	want := map[string]Outcome{key("a").AppID: Committed, key("b").AppID: Dead, key("before").AppID: Committed, key("c").AppID: Committed, late.AppID: Cancelled}
+	want := map[string]Outcome{key("a").AppID: Committed, key("b").AppID: Dead, key("before").AppID: Committed,
+		key("c").AppID: Committed, late.AppID: Cancelled}
 	for id, o := range want {
 		if got.Outcomes[id] != o {
 			t.Errorf("%s is %v, want %v", id, got.Outcomes[id], o)
@@ -59,7 +62,8 @@ func TestSequencesAreRanges(t *testing.T) {
 	if n := tab.Keys(); n != 3 {
 		t.Errorf("%d ranges, want 3-5, 7-7 and 9-9", n)
 	}
-	for seq, want := range map[uint64]Outcome{2: Absent, 3: Committed, 4: Committed, 5: Committed, 6: Absent, 7: Committed, 8: Absent, 9: Committed} {
+	for seq, want := range map[uint64]Outcome{2: Absent, 3: Committed, 4: Committed, 5: Committed, 6: Absent,
+		7: Committed, 8: Absent, 9: Committed} {
 		if got := outcome(t, tab, k(seq)); got != want {
 			t.Errorf("sequence %d is %v, want %v", seq, got, want)
 		}
@@ -91,7 +95,8 @@ func TestRangesOverlap(t *testing.T) {
 		seq  uint64
 		at   int64
 		want bool
-	}{{1, 50, true}, {1, 51, false}, {15, 400, true}, {21, 400, false}, {30, 700, true}, {100, 50, true}, {101, 1, false}, {0, 0, false}} {
+	}{{1, 50, true}, {1, 51, false}, {15, 400, true}, {21, 400, false}, {30, 700, true}, {100, 50, true}, {101, 1, false},
+		{0, 0, false}} {
 		if got := r.has(c.seq, c.at); got != c.want {
 			t.Errorf("sequence %d at %d: %v", c.seq, c.at, got)
 		}

@@ -21,11 +21,13 @@ const (
 	cancelPrefix = "textmill/cancel/"
 )
 
-// Key is the identity of a delivery: what makes two deliveries the same piece of work. Keys come from JobKey and SeqKey.
+// Key is the identity of a delivery: what makes two deliveries the same piece of work. Keys come from JobKey and
+// SeqKey.
 //
-// Up to the first release that told models apart, a shard's AppID held job and shard only. It still does for the first task
-// and model that a table sees a job of, and a txn beside it says which those are: so a daemon of an older version, on the same
-// queue or put back in place, knows what is committed. Any other task and model of the same job have AppIDs of their own.
+// Up to the first release that told models apart, a shard's AppID held job and shard only. It still does for the first
+// task and model that a table sees a job of, and a txn beside it says which those are: so a daemon of an older
+// version, on the same queue or put back in place, knows what is committed. Any other task and model of the same job
+// have AppIDs of their own.
 type Key struct {
 	AppID   string // names the delivery; what stands for it in the log is up to txnIndex.names
 	Version int64
@@ -37,8 +39,8 @@ type Key struct {
 	seq     uint64
 }
 
-// JobKey identifies a shard of a job: the same task, model, job, shard and payload are the same delivery, another payload is a
-// conflict.
+// JobKey identifies a shard of a job: the same task, model, job, shard and payload are the same delivery, another
+// payload is a conflict.
 func JobKey(task, model, job, shard string, payload []byte) Key {
 	sum := sha256.Sum256(payload)
 	if !utf8.ValidString(shard) {
@@ -56,8 +58,8 @@ func JobKey(task, model, job, shard string, payload []byte) Key {
 	}
 }
 
-// SeqKey identifies a delivery that names no job and shard, by its place in a stream. created tells streams of the same name
-// apart; timestamp is the server's, and tells a sequence number that a restored stream uses again.
+// SeqKey identifies a delivery that names no job and shard, by its place in a stream. created tells streams of the
+// same name apart; timestamp is the server's, and tells a sequence number that a restored stream uses again.
 func SeqKey(stream string, created time.Time, seq uint64, timestamp time.Time, job string) Key {
 	s := strings.ToValidUTF8(stream, "_") + "@" + strconv.FormatInt(created.UnixNano(), 10)
 	return Key{AppID: seqAppID(s, seq, seq), Version: timestamp.UnixNano(), Job: job, stream: s, seq: seq}
@@ -105,7 +107,8 @@ const (
 	Conflict                 // another payload was committed under its key
 	Dead                     // it was given up
 	Cancelled                // its job was cancelled
-	unclear                  // an older version settled its name, and only the rows tell for which model: see Table.Lookup
+	// unclear: an older version settled its name, and only the rows tell for which model; see Table.Lookup.
+	unclear
 )
 
 func (o Outcome) String() string {

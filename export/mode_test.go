@@ -63,11 +63,13 @@ func TestModes(t *testing.T) {
 			tab.work.Wait()
 			open := begin(t, tab)
 			add(t, open, "c")
-			if err := tab.SaveTrial(t.Context(), key("d"), EmbeddingFloat32, &Trial{Ranges: []int{0, 1}, Running: -1}); err != nil {
+			if err := tab.SaveTrial(t.Context(), key("d"), EmbeddingFloat32,
+				&Trial{Ranges: []int{0, 1}, Running: -1}); err != nil {
 				t.Fatal(err)
 			}
 			dirs, files := modesBelow(t, filepath.Dir(root))
-			// a, tables, docs, _delta_log, _textmill; 3 entries, a checkpoint, _last_checkpoint, 2 parts and an open one, a lock, a mark
+			// a, tables, docs, _delta_log, _textmill; 3 entries, a checkpoint, _last_checkpoint, 2 parts and an open one, a
+			// lock, a mark
 			if dirs[tc.wantDirs] != 5 || len(dirs) != 1 || files[tc.wantFiles] != 10 || len(files) != 1 {
 				t.Errorf("directories %v, files %v; want %v and %v", dirs, files, tc.wantDirs, tc.wantFiles)
 			}
@@ -93,7 +95,9 @@ func TestReadersOfTheGroup(t *testing.T) {
 	}
 	const nobody = 65534
 	read := func(groups ...uint32) error {
-		cmd := exec.CommandContext(t.Context(), foreign.Interpreter(t), "-c", "import sys, deltalake\nprint(deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table().num_rows)\nimport os\nsys.stdout.flush()\nos._exit(0)", tab.Path())
+		cmd := exec.CommandContext(t.Context(), foreign.Interpreter(t), "-c",
+			"import sys, deltalake\nprint(deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table().num_rows)\n"+
+				"import os\nsys.stdout.flush()\nos._exit(0)", tab.Path())
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody, Groups: groups}}
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()

@@ -13,8 +13,8 @@ import (
 	"textmill/export/part"
 )
 
-// partFile is one part on its way into the table: open, finished (complete and durable under a temporary name), then placed
-// (under its final name).
+// partFile is one part on its way into the table: open, finished (complete and durable under a temporary name), then
+// placed (under its final name).
 type partFile struct {
 	h        *handle
 	kind     EmbeddingKind
@@ -56,8 +56,8 @@ func (p *partFile) bytes() int64 {
 	return p.w.Bytes()
 }
 
-// finish completes the file, makes it durable and reads its footer back. A failure is final: what the kernel still holds of
-// a file whose fsync failed is unknown, so the part is not tried again.
+// finish completes the file, makes it durable and reads its footer back. A failure is final: what the kernel still
+// holds of a file whose fsync failed is unknown, so the part is not tried again.
 func (p *partFile) finish() error {
 	if p.finished || p.failed != nil {
 		return p.failed
@@ -86,7 +86,8 @@ func (p *partFile) complete() error {
 	p.size, p.modified = st.Size, st.ModTime.UnixMilli()
 	return p.read(func(r *part.Reader) error {
 		if f := r.Footer(); f.Rows != p.rows || f.Kind != p.kind {
-			return fmt.Errorf("%w: the footer tells %d rows of %s, written were %d of %s", part.ErrDamaged, f.Rows, f.Kind, p.rows, p.kind)
+			return fmt.Errorf("%w: the footer tells %d rows of %s, written were %d of %s", part.ErrDamaged, f.Rows, f.Kind,
+				p.rows, p.kind)
 		}
 		return nil
 	})
@@ -119,8 +120,8 @@ func (p *partFile) open() (interface {
 	return p.h.aux.Open(p.temp)
 }
 
-// place gives the finished part its final name, which the caller makes durable by syncing the table's directory. now guards
-// against a part that a sweep may have taken: see partAge.
+// place gives the finished part its final name, which the caller makes durable by syncing the table's directory. now
+// guards against a part that a sweep may have taken: see partAge.
 func (p *partFile) place(now time.Time) error {
 	if p.placed {
 		if p.h.dir.Remote() && now.Sub(p.placedAt) > partAge {

@@ -27,7 +27,8 @@ from deltalake.schema import Field, PrimitiveType, ArrayType, MapType, StructTyp
 t = deltalake.DeltaTable(sys.argv[1])
 t.alter.add_columns([Field("review", PrimitiveType("string")), Field("score", PrimitiveType("double")),
   Field("seen", StructType([Field("by", PrimitiveType("string")), Field("at", PrimitiveType("timestamp"))])),
-  Field("tags", ArrayType(PrimitiveType("string"), True)), Field("more", MapType(PrimitiveType("string"), PrimitiveType("long")))])
+  Field("tags", ArrayType(PrimitiveType("string"), True)),
+  Field("more", MapType(PrimitiveType("string"), PrimitiveType("long")))])
 `, tab.Path())
 	commit(t, stale)
 	put(t, tab, "c", "a")
@@ -44,7 +45,9 @@ t.optimize.compact()
 t = deltalake.DeltaTable(path)
 t.create_checkpoint()
 rows = t.to_pyarrow_table().to_pylist()
-print(json.dumps([len(t.files()) if hasattr(t, "files") else len(t.file_uris()), sorted(str([r["record_id"], r["review"], r["score"], r["seen"], r["tags"], r["more"]]) for r in rows if r["review"] or r["record_id"] == "b-1")]))
+columns = ["record_id", "review", "score", "seen", "tags", "more"]
+print(json.dumps([len(t.files()) if hasattr(t, "files") else len(t.file_uris()),
+  sorted(str([r[c] for c in columns]) for r in rows if r["review"] or r["record_id"] == "b-1")]))
 `, tab.Path())
 	var got struct {
 		files int
@@ -103,7 +106,8 @@ deltalake.DeltaTable(sys.argv[1]).alter.add_columns([Field("review", PrimitiveTy
 // Whatever we cannot write is refused, and what is known of the table stays known.
 func TestForeignTablesAreRefused(t *testing.T) {
 	column := func(name, typ string, rest string) string {
-		return strings.Replace(part.SchemaString(part.Float32), `"fields":[`, `"fields":[{"name":"`+name+`","type":`+typ+rest+`},`, 1)
+		return strings.Replace(part.SchemaString(part.Float32), `"fields":[`,
+			`"fields":[{"name":"`+name+`","type":`+typ+rest+`},`, 1)
 	}
 	swap := func(from, to string) string { return strings.Replace(part.SchemaString(part.Float32), from, to, 1) }
 	metadata := func(schema string, change func(m map[string]any)) string {
@@ -121,20 +125,29 @@ func TestForeignTablesAreRefused(t *testing.T) {
 	ours := part.SchemaString(part.Float32)
 	nullable := `,"nullable":true,"metadata":{}`
 	cases := map[string]struct{ entry, why string }{
-		"writer":      {`{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["appendOnly"]}}`, "protocol"},
-		"reader":      {`{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}}`, "protocol"},
-		"features":    {`{"protocol":{"minReaderVersion":1,"minWriterVersion":2,"writerFeatures":["invented"]}}`, "features"},
-		"no columns":  {metadata(`{"type":"struct","fields":[]}`, nil), "no column job"},
-		"not null":    {metadata(column("review", `"string"`, `,"nullable":false,"metadata":{}`), nil), "review must not be null"},
-		"ours not":    {metadata(swap(`"name":"text","type":"string","nullable":true`, `"name":"text","type":"string","nullable":false`), nil), "text must not be null"},
-		"type":        {metadata(swap(`"name":"dim","type":"integer"`, `"name":"dim","type":"long"`), nil), "column dim is long"},
-		"embedding":   {metadata(swap(`"elementType":"float","containsNull":false},"nullable":true,"metadata":{}},{"name":"logprobs"`, `"elementType":"double","containsNull":false},"nullable":true,"metadata":{}},{"name":"logprobs"`), nil), "column embedding is"},
-		"a name":      {metadata(swap(`"name":"output"`, `"name":"Output"`), nil), "no column output"},
-		"invariant":   {metadata(column("review", `"string"`, `,"nullable":true,"metadata":{"delta.invariants":"{}"}`), nil), "delta.invariants"},
+		"writer": {`{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["appendOnly"]}}`,
+			"protocol"},
+		"reader": {`{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}}`, "protocol"},
+		"features": {`{"protocol":{"minReaderVersion":1,"minWriterVersion":2,"writerFeatures":["invented"]}}`,
+			"features"},
+		"no columns": {metadata(`{"type":"struct","fields":[]}`, nil), "no column job"},
+		"not null": {metadata(column("review", `"string"`, `,"nullable":false,"metadata":{}`), nil),
+			"review must not be null"},
+		"ours not": {metadata(swap(`"name":"text","type":"string","nullable":true`,
+			`"name":"text","type":"string","nullable":false`), nil), "text must not be null"},
+		"type": {metadata(swap(`"name":"dim","type":"integer"`, `"name":"dim","type":"long"`), nil),
+			"column dim is long"},
+		"embedding": {metadata(swap(`"elementType":"float","containsNull":false},"nullable":true,"metadata":{}},{"name":"logprobs"`, `"elementType":"double","containsNull":false},"nullable":true,"metadata":{}},{"name":"logprobs"`), nil), "column embedding is"},
+		"a name":    {metadata(swap(`"name":"output"`, `"name":"Output"`), nil), "no column output"},
+		"invariant": {metadata(column("review", `"string"`, `,"nullable":true,"metadata":{"delta.invariants":"{}"}`), nil),
+			"delta.invariants"},
 		"deep":        {metadata(column("r", `{"type":"struct","fields":[{"name":"x","type":"long"`+nullable[:len(nullable)-1]+`"delta.invariants":"{}"}}]}`, nullable), nil), "delta.invariants"},
 		"constraint":  {metadata(ours, func(m map[string]any) { m["configuration"] = map[string]any{"delta.constraints.c": "dim > 0"} }), "delta.constraints.c"},
 		"partitioned": {metadata(ours, func(m map[string]any) { m["partitionColumns"] = []string{"job"} }), "partitioned"},
-		"provider":    {metadata(ours, func(m map[string]any) { m["format"] = map[string]any{"provider": "orc", "options": map[string]any{}} }), "orc"},
+		"provider": {metadata(ours, func(m map[string]any) {
+			m["format"] = map[string]any{"provider": "orc",
+				"options": map[string]any{}}
+		}), "orc"},
 	}
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +160,8 @@ func TestForeignTablesAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			entry := strings.Replace(cases[name].entry, `"id":"ID"`, `"id":"`+in.ID+`"`, 1)
-			if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(2)), []byte(entry+"\n"), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(2)), []byte(entry+"\n"),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := b.Commit(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), cases[name].why) {
@@ -163,8 +177,10 @@ func TestForeignTablesAreRefused(t *testing.T) {
 				t.Errorf("lookup still says %v", o)
 			}
 			// What stood in the way is taken away again, by whoever put it there.
-			undo := strings.Replace(metadata(ours, nil), `"id":"ID"`, `"id":"`+in.ID+`"`, 1) + "\n" + `{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}` + "\n"
-			if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(3)), []byte(undo), 0o644); err != nil {
+			undo := strings.Replace(metadata(ours, nil), `"id":"ID"`, `"id":"`+in.ID+`"`,
+				1) + "\n" + `{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}` + "\n"
+			if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(3)), []byte(undo),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 			if err := tab.Writable(t.Context()); err != nil {
@@ -175,7 +191,8 @@ func TestForeignTablesAreRefused(t *testing.T) {
 	}
 }
 
-// A tool that overwrites the table takes rows away, not what is known: what was settled stays so, and appending goes on.
+// A tool that overwrites the table takes rows away, not what is known: what was settled stays so, and appending goes
+// on.
 func TestForeignOverwrite(t *testing.T) {
 	dir := t.TempDir()
 	tab := table(t, openStore(t, dir))
@@ -185,7 +202,8 @@ func TestForeignOverwrite(t *testing.T) {
 	foreign.Python(t, `
 import sys, deltalake
 t = deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table()
-deltalake.write_deltalake(sys.argv[1], t.filter([i.startswith("a-") for i in t["record_id"].to_pylist()]), mode="overwrite")
+deltalake.write_deltalake(sys.argv[1],
+  t.filter([i.startswith("a-") for i in t["record_id"].to_pylist()]), mode="overwrite")
 `, tab.Path())
 	if res := commit(t, stale); res.Rows != 10 || res.Outcomes[key("a").AppID] != Committed {
 		t.Errorf("the stale batch: %+v", res)

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Spool takes the rows of one big delivery as they come, into parts of its own, and is then given to a batch. It is used by
-// one goroutine at a time.
+// Spool takes the rows of one big delivery as they come, into parts of its own, and is then given to a batch. It is
+// used by one goroutine at a time.
 type Spool struct {
 	t      *Table
 	h      *handle
@@ -24,7 +24,8 @@ type Spool struct {
 	taken   bool // by a batch, which now owns the parts
 }
 
-// Spool starts a delivery that is too big to be held whole; see Begin for the errors. It outlives any number of batches.
+// Spool starts a delivery that is too big to be held whole; see Begin for the errors. It outlives any number of
+// batches.
 func (t *Table) Spool(k Key, kind EmbeddingKind) (*Spool, error) {
 	if k.AppID == "" {
 		return nil, errNoKey
@@ -111,9 +112,9 @@ func (s *Spool) remove() {
 	}
 }
 
-// AddSpool makes a complete delivery part of the batch, which from then on owns it. After an error the spool is the caller's
-// to abort, and the batch is as it was. ErrGone: the table was made anew, or got another
-// element type, since one of the two was begun.
+// AddSpool makes a complete delivery part of the batch, which from then on owns it. After an error the spool is the
+// caller's to abort, and the batch is as it was. ErrGone: the table was made anew, or got another element type, since
+// one of the two was begun.
 func (b *Batch) AddSpool(s *Spool) error {
 	if s.taken {
 		return errors.New("spool belongs to a batch")

@@ -86,8 +86,8 @@ type Store struct {
 	tables map[string]*Table
 }
 
-// OpenStore opens the place of tables, creating a directory where it is absent. A file system without hard links and a bucket
-// without conditional puts are refused.
+// OpenStore opens the place of tables, creating a directory where it is absent. A file system without hard links and a
+// bucket without conditional puts are refused.
 func OpenStore(o Options) (*Store, error) {
 	if o.PartBytes < 0 || o.RowGroupBytes < 0 {
 		return nil, fmt.Errorf("part of %d bytes, row group of %d: must not be negative", o.PartBytes, o.RowGroupBytes)
@@ -119,8 +119,9 @@ func (s *Store) open() (storage.Dir, error) {
 	})
 }
 
-// base is the open directory of tables. One that was deleted, renamed or made anew since is opened again, and made where it is
-// absent, as at the start. The handle of before is the garbage collector's to close: somebody may be using it.
+// base is the open directory of tables. One that was deleted, renamed or made anew since is opened again, and made
+// where it is absent, as at the start. The handle of before is the garbage collector's to close: somebody may be using
+// it.
 func (s *Store) base() (storage.Dir, error) {
 	s.opening.Lock()
 	defer s.opening.Unlock()
@@ -175,8 +176,8 @@ func (s *Store) Datasets() ([]string, error) {
 	return datasets(root)
 }
 
-// Table returns the table of a dataset, which need not exist yet. All callers share one Table, and what it holds open is given
-// back when each of them has closed it.
+// Table returns the table of a dataset, which need not exist yet. All callers share one Table, and what it holds open
+// is given back when each of them has closed it.
 func (s *Store) Table(dataset string) (*Table, error) {
 	if err := naming.CheckDataset(dataset); err != nil {
 		return nil, fmt.Errorf("%w %w", ErrName, err)

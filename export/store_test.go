@@ -68,9 +68,12 @@ func TestTableIsClosedByItsLastUser(t *testing.T) {
 // The directory of all tables may go as a single table may.
 func TestRootDeletedAndMadeAnew(t *testing.T) {
 	for name, lose := range map[string]func(root string) error{
-		"deleted":             os.RemoveAll,
-		"renamed":             func(root string) error { return os.Rename(root, root+"-old") },
-		"renamed, made again": func(root string) error { return errors.Join(os.Rename(root, root+"-old"), os.Mkdir(root, 0o755)) },
+		"deleted": os.RemoveAll,
+		"renamed": func(root string) error { return os.Rename(root, root+"-old") },
+		"renamed, made again": func(root string) error {
+			return errors.Join(os.Rename(root, root+"-old"),
+				os.Mkdir(root, 0o755))
+		},
 		"deleted, made again": func(root string) error { return errors.Join(os.RemoveAll(root), os.Mkdir(root, 0o755)) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +107,8 @@ func TestRootDeletedAndMadeAnew(t *testing.T) {
 			if _, err := s.Sweep(t.Context()); err != nil {
 				t.Error(err)
 			}
-			if _, err := os.Stat(filepath.Join(root+"-old", "docs", "_delta_log", "00000000000000000002.json")); !errors.Is(err, os.ErrNotExist) {
+			if _, err := os.Stat(filepath.Join(root+"-old", "docs", "_delta_log", "00000000000000000002.json")); !errors.Is(err,
+				os.ErrNotExist) {
 				t.Errorf("something was committed to the directory that was renamed: %v", err)
 			}
 		})

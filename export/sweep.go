@@ -51,8 +51,9 @@ func (s *Store) Sweep(ctx context.Context) (removed []string, err error) {
 	return removed, problems
 }
 
-// On a bucket no lock tells whether a part's owner lives, and a commit that names it may still be to come. So a part is
-// committed only within partAge of its upload, by the clock of the machine, and removed only after orphanAge, by the server's.
+// On a bucket no lock tells whether a part's owner lives, and a commit that names it may still be to come. So a part
+// is committed only within partAge of its upload, by the clock of the machine, and removed only after orphanAge, by
+// the server's.
 const (
 	partAge   = 24 * time.Hour
 	orphanAge = 7 * 24 * time.Hour
@@ -202,7 +203,8 @@ func (l *leftovers) ids(named map[string]bool) map[string]bool {
 }
 
 // remove needs the locks: only a log that is read after they were taken tells what their former owners committed.
-func (l *leftovers) remove(ctx context.Context, dir storage.Dir, aux *disk.Dir, locks map[string]*disk.Lock) (removed []string, err error) {
+func (l *leftovers) remove(ctx context.Context, dir storage.Dir, aux *disk.Dir,
+	locks map[string]*disk.Lock) (removed []string, err error) {
 	named, err := namedFiles(ctx, dir)
 	if err != nil {
 		return nil, err

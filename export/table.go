@@ -14,8 +14,8 @@ import (
 	"textmill/export/part"
 )
 
-// Table is the table of one dataset. Its methods are safe for concurrent use. Those that tell what is known of it wait for no
-// file and no bucket, whatever others wait for; those that read or write the log wait for no upload of a part.
+// Table is the table of one dataset. Its methods are safe for concurrent use. Those that tell what is known of it wait
+// for no file and no bucket, whatever others wait for; those that read or write the log wait for no upload of a part.
 type Table struct {
 	store *Store
 	name  string
@@ -57,8 +57,8 @@ func (t *Table) is(h *handle) error {
 	return nil
 }
 
-// forget drops all cached state of a table that is no more. Batches may still hold the handle: it is not closed here, but
-// when the last of them is collected.
+// forget drops all cached state of a table that is no more. Batches may still hold the handle: it is not closed here,
+// but when the last of them is collected.
 func (t *Table) forget(h *handle) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -138,8 +138,8 @@ func (t *Table) Keys() int {
 	return h.txns.len()
 }
 
-// Lookup says what the log, as of the last Refresh or commit, knows of a delivery. The first call reads the log, and one for a
-// name that an older version settled may read parts.
+// Lookup says what the log, as of the last Refresh or commit, knows of a delivery. The first call reads the log, and
+// one for a name that an older version settled may read parts.
 func (t *Table) Lookup(ctx context.Context, k Key) (Outcome, error) {
 	h, err := t.known(ctx)
 	if h == nil || err != nil {
@@ -151,8 +151,8 @@ func (t *Table) Lookup(ctx context.Context, k Key) (Outcome, error) {
 	return t.clarify(ctx, h, k)
 }
 
-// Writable is ErrRefused when textmill must not write to the table, as its log says now. A table that does not exist is
-// writable.
+// Writable is ErrRefused when textmill must not write to the table, as its log says now. A table that does not exist
+// is writable.
 func (t *Table) Writable(ctx context.Context) error {
 	h, err := t.known(ctx)
 	if err == nil && h != nil && h.refused() != nil {
@@ -263,8 +263,8 @@ func (t *Table) commitInfo(operation, id string, now int64) *delta.CommitInfo {
 	}
 }
 
-// Close ends one use of the table. After the last one its background work is waited for and its descriptors and its lock are
-// given back; whoever needs the table then opens it anew. Batches must be committed or aborted before.
+// Close ends one use of the table. After the last one its background work is waited for and its descriptors and its
+// lock are given back; whoever needs the table then opens it anew. Batches must be committed or aborted before.
 func (t *Table) Close() error {
 	if !t.store.leave(t) {
 		return nil

@@ -20,7 +20,8 @@ type (
 // tallyBack is in how many of the newest log entries Tally looks. What comes again after a crash is near the end.
 const tallyBack = 64
 
-// tallies are those of a table's newest log entries: after a crash an entry's deliveries all come again, one after the other.
+// tallies are those of a table's newest log entries: after a crash an entry's deliveries all come again, one after the
+// other.
 type tallies struct {
 	mu      sync.Mutex // one reads entries and parts
 	entries [tallyBack]*tallied

@@ -22,7 +22,8 @@ func TestTallyTellsWhatADeliveryBrought(t *testing.T) {
 	if err := again.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for shard, want := range map[string]Tally{"0": {Rows: 10}, "1": {Rows: 10}, "2": {Rows: 10}, "3": {Rows: 4, Errors: 2, Truncated: 1, Dropped: 7}} {
+	for shard, want := range map[string]Tally{"0": {Rows: 10}, "1": {Rows: 10}, "2": {Rows: 10},
+		"3": {Rows: 4, Errors: 2, Truncated: 1, Dropped: 7}} {
 		if got, found, err := again.Tally(t.Context(), key(shard), origin(shard)); got != want || !found || err != nil {
 			t.Errorf("shard %s: %+v %t %v, want %+v", shard, got, found, err, want)
 		}

@@ -27,7 +27,8 @@ func termsOf(path string, s *delta.Snapshot) terms {
 		}
 	}
 	if p.MinReaderVersion > 1 || p.MinWriterVersion > 2 {
-		refuse("protocol is reader %d, writer %d; textmill writes up to reader 1, writer 2", p.MinReaderVersion, p.MinWriterVersion)
+		refuse("protocol is reader %d, writer %d; textmill writes up to reader 1, writer 2", p.MinReaderVersion,
+			p.MinWriterVersion)
 	}
 	if n := len(p.ReaderFeatures) + len(p.WriterFeatures); n > 0 {
 		refuse("table features are set: %v", slices.Concat(p.ReaderFeatures, p.WriterFeatures))
@@ -70,8 +71,8 @@ func (t *terms) accepts(kind EmbeddingKind) error {
 // unbound says that files alone tell what vectors the table holds: it was filled before tables were bound.
 func (t *terms) unbound() bool { return t.vectors == (Vectors{}) && t.files }
 
-// fits says whether vectors may be written, and whether the commit that does it must bind the table. It needs to know what an
-// unbound table holds.
+// fits says whether vectors may be written, and whether the commit that does it must bind the table. It needs to know
+// what an unbound table holds.
 func (t *terms) fits(v Vectors, files *held) (bind bool, err error) {
 	if v == (Vectors{}) {
 		return false, nil
@@ -84,7 +85,8 @@ func (t *terms) fits(v Vectors, files *held) (bind bool, err error) {
 		holds = files.vectors
 	}
 	if holds != (Vectors{}) && holds != v {
-		return false, fmt.Errorf("%w: %s holds %s, the job makes %s; give the job another dataset", ErrSchema, t.path, holds, v)
+		return false, fmt.Errorf("%w: %s holds %s, the job makes %s; give the job another dataset", ErrSchema, t.path, holds,
+			v)
 	}
 	return t.vectors == Vectors{}, nil
 }

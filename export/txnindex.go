@@ -8,8 +8,8 @@ import (
 	"textmill/export/delta"
 )
 
-// txnIndex is the set of a table's live txns, made for looking deliveries up in little memory: ids are kept as hashes of 128
-// bits, sequences as ranges.
+// txnIndex is the set of a table's live txns, made for looking deliveries up in little memory: ids are kept as hashes
+// of 128 bits, sequences as ranges.
 type txnIndex struct {
 	seeds [2]maphash.Seed
 	jobs  map[[2]uint64]int64
@@ -30,7 +30,8 @@ func newTxnIndex() *txnIndex {
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		jobs:  map[[2]uint64]int64{}, dead: map[[2]uint64]int64{}, ends: map[string]int64{},
 		seqs: map[string]*ranges{}, gone: map[string]*ranges{},
-		retried: map[[2]uint64]int64{}, owners: map[string]string{}, short: map[[2]uint64]struct{}{}, others: map[string]struct{}{},
+		retried: map[[2]uint64]int64{}, owners: map[string]string{}, short: map[[2]uint64]struct{}{},
+		others: map[string]struct{}{},
 	}
 }
 
@@ -156,8 +157,8 @@ func (x *txnIndex) look(k Key) Outcome {
 	return Absent
 }
 
-// under says what an AppID of a shard and its verdict stand for. A retry may bring the rows of what was given up, but a shard has
-// rows of one payload, by whichever delivery they came.
+// under says what an AppID of a shard and its verdict stand for. A retry may bring the rows of what was given up, but
+// a shard has rows of one payload, by whichever delivery they came.
 func (x *txnIndex) under(appID string, version int64) Outcome {
 	id := strings.TrimPrefix(appID, "textmill/")
 	base, _ := baseOf(id)

@@ -11,9 +11,9 @@ import (
 // claims are the jobs whose short names a commit takes, by job.
 type claims map[string]string
 
-// names are the AppIDs that stand for a shard's key in the log. The first task and model of a job take its short names. In a job
-// of an older version nobody does: the key has both names then, so that such a version still knows it, unless the short one
-// is taken.
+// names are the AppIDs that stand for a shard's key in the log. The first task and model of a job take its short
+// names. In a job of an older version nobody does: the key has both names then, so that such a version still knows it,
+// unless the short one is taken.
 func (x *txnIndex) names(k Key, c claims) []string {
 	owner, known := x.owners[k.Job]
 	if !known {
@@ -46,7 +46,8 @@ func (x *txnIndex) verdicts(k Key, c claims) []string {
 	return names
 }
 
-// actions say whose the jobs' short names are. They are in every commit that has such a name, so that none is remembered longer.
+// actions say whose the jobs' short names are. They are in every commit that has such a name, so that none is
+// remembered longer.
 func (c claims) actions(now int64) []delta.Action {
 	var out []delta.Action
 	for _, job := range slices.Sorted(maps.Keys(c)) {
@@ -79,7 +80,8 @@ func (x *txnIndex) txnsOf(keys []Key, now int64) []delta.Action {
 	for i := 0; i < len(seqs); {
 		// A timestamp that runs backwards ends a range, whose version must cover each of its sequences.
 		j := i + 1
-		for j < len(seqs) && seqs[j].stream == seqs[i].stream && seqs[j].seq == seqs[j-1].seq+1 && seqs[j].Version >= seqs[j-1].Version {
+		for j < len(seqs) && seqs[j].stream == seqs[i].stream && seqs[j].seq == seqs[j-1].seq+1 &&
+			seqs[j].Version >= seqs[j-1].Version {
 			j++
 		}
 		out = append(out, txnAction(seqAppID(seqs[i].stream, seqs[i].seq, seqs[j-1].seq), seqs[j-1].Version, now))

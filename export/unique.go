@@ -17,8 +17,8 @@ const uniqueAtOnce = 8 << 20
 
 var identity = []string{"job", "shard", "record_id", "chunk", "task", "model", "error"}
 
-// verifyUnique finds rows of the same task, model, job, shard, record_id and chunk. Rows are told apart by hashes of 128 bits; a table of
-// more rows than are held at once takes several passes, each over one share of the hashes.
+// verifyUnique finds rows of the same task, model, job, shard, record_id and chunk. Rows are told apart by hashes of
+// 128 bits; a table of more rows than are held at once takes several passes, each over one share of the hashes.
 func (v *view) verifyUnique(ctx context.Context, files []LiveFile, out *Verification) error {
 	return v.findRepeats(ctx, files, uint64(out.RowsRead/uniqueAtOnce+1), out)
 }
@@ -58,7 +58,8 @@ func (v *view) findRepeats(ctx context.Context, files []LiveFile, passes uint64,
 }
 
 // nameRepeats reads once more to say which rows they are and where.
-func (v *view) nameRepeats(ctx context.Context, files []LiveFile, seeds [2]maphash.Seed, repeated map[[2]uint64]bool, out *Verification) error {
+func (v *view) nameRepeats(ctx context.Context, files []LiveFile, seeds [2]maphash.Seed, repeated map[[2]uint64]bool,
+	out *Verification) error {
 	first := map[[2]uint64]string{}
 	return v.identities(ctx, files, seeds, func(h [2]uint64, f LiveFile, row []parquetin.Value) {
 		if !repeated[h] {
@@ -81,7 +82,8 @@ func chunkText(v parquetin.Value) string {
 }
 
 // identities goes through all rows but those that say of themselves that they repeat an id.
-func (v *view) identities(ctx context.Context, files []LiveFile, seeds [2]maphash.Seed, each func([2]uint64, LiveFile, []parquetin.Value)) error {
+func (v *view) identities(ctx context.Context, files []LiveFile, seeds [2]maphash.Seed,
+	each func([2]uint64, LiveFile, []parquetin.Value)) error {
 	var buf []byte
 	for _, f := range files {
 		err := v.read(f, func(file storage.File, _ *part.Reader) error {

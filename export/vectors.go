@@ -15,8 +15,8 @@ import (
 	"textmill/export/storage"
 )
 
-// Vectors is what the embeddings of rows are. Those of one table are alike, or no reader could compare them: the commit that
-// brings a table's first vectors binds it, and the log decides who was first. The zero Vectors is none.
+// Vectors is what the embeddings of rows are. Those of one table are alike, or no reader could compare them: the
+// commit that brings a table's first vectors binds it, and the log decides who was first. The zero Vectors is none.
 type Vectors struct {
 	Precision string // float32, int8, uint8, binary or ubinary
 	Dim       int    // dimensions that the values stand for
@@ -26,8 +26,8 @@ type Vectors struct {
 // EmbeddingAny is the kind of rows without vectors: the table's, whatever it is.
 const EmbeddingAny EmbeddingKind = -1
 
-// vectorsKey is where the table's log keeps what it is bound to: a property, since it is part of what the table is. Bounds
-// of files tell neither precision nor shape, and go when files are rewritten or deleted.
+// vectorsKey is where the table's log keeps what it is bound to: a property, since it is part of what the table is.
+// Bounds of files tell neither precision nor shape, and go when files are rewritten or deleted.
 const vectorsKey = "textmill.vectors"
 
 // Kind is the element type that the vectors need.
@@ -84,8 +84,9 @@ type held struct {
 	mixed   string  // what unlike vectors there are, "" for none
 }
 
-// Accepts is ErrSchema where the table, as it is known, holds other vectors. A commit decides; this saves computing what it would
-// refuse. It waits for files only the first time that it is asked of a table that was filled before tables were bound.
+// Accepts is ErrSchema where the table, as it is known, holds other vectors. A commit decides; this saves computing
+// what it would refuse. It waits for files only the first time that it is asked of a table that was filled before
+// tables were bound.
 func (t *Table) Accepts(ctx context.Context, v Vectors) error {
 	h, err := t.known(ctx)
 	if h == nil || err != nil || h.refused() != nil {
@@ -155,7 +156,8 @@ func (t *Table) hold(ctx context.Context, h *handle) error {
 		return fmt.Errorf("look what vectors %s holds: %w", t.path, err)
 	}
 	if found.mixed != "" {
-		t.log.Warn("an older table mixes vectors; it stays writable, but no reader can compare them", "table", t.path, "holds", found.mixed)
+		t.log.Warn("an older table mixes vectors; it stays writable, but no reader can compare them", "table", t.path,
+			"holds", found.mixed)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -169,7 +171,8 @@ func (h *handle) holdsKnown() bool {
 	return h.held != nil || !h.terms.unbound()
 }
 
-// samples is of how many of an older table's files a vector is looked at: bounds tell dimensions of all files, a vector the rest.
+// samples is of how many of an older table's files a vector is looked at: bounds tell dimensions of all files, a
+// vector the rest.
 const samples = 16
 
 // holds reads what vectors there are where no property says it.
@@ -211,7 +214,8 @@ func (v *view) holds(ctx context.Context) (held, error) {
 	return all, nil
 }
 
-// dimensions are the bounds of a file's column dim, 0 where the log has none; some is false where it says that all are null.
+// dimensions are the bounds of a file's column dim, 0 where the log has none; some is false where it says that all are
+// null.
 func dimensions(stats *string) (from, to int, some bool) {
 	var s struct {
 		NumRecords                      int64

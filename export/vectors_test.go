@@ -72,7 +72,8 @@ func TestATableHoldsVectorsOfOneKind(t *testing.T) {
 		t.Run(first.Property(), func(t *testing.T) {
 			tab := table(t, openStore(t, t.TempDir()))
 			if first.Kind() == EmbeddingFloat32 { // rows without vectors fix the column's type, and nothing else
-				if err := errors.Join(write(t, tab, "none", Vectors{}, false), write(t, tab, "failed", float16, true)); err != nil {
+				if err := errors.Join(write(t, tab, "none", Vectors{}, false),
+					write(t, tab, "failed", float16, true)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -87,10 +88,12 @@ func TestATableHoldsVectorsOfOneKind(t *testing.T) {
 				if next != first && !errors.Is(err, ErrSchema) {
 					t.Errorf("%s after %s: %v", next, first, err)
 				}
-				if next != first && next.Kind() == first.Kind() && !(strings.Contains(err.Error(), next.String()) && strings.Contains(err.Error(), first.String())) {
+				if next != first && next.Kind() == first.Kind() &&
+					!(strings.Contains(err.Error(), next.String()) && strings.Contains(err.Error(), first.String())) {
 					t.Errorf("the reason does not name both: %v", err)
 				}
-				for what, got := range map[string]error{"Accepts": tab.Accepts(t.Context(), next), "Fits": Fits(t.Context(), tab.Path(), next)} {
+				for what, got := range map[string]error{"Accepts": tab.Accepts(t.Context(), next),
+					"Fits": Fits(t.Context(), tab.Path(), next)} {
 					if errors.Is(got, ErrSchema) != (next != first) {
 						t.Errorf("%s of %s: %v", what, next, got)
 					}
@@ -159,7 +162,8 @@ print(json.dumps([t.to_pyarrow_table().num_rows, t.metadata().configuration]))
 `, tab.Path())
 	var rows int
 	var properties map[string]string
-	if err := json.Unmarshal([]byte(out), &[]any{&rows, &properties}); err != nil || rows != 20 || properties["textmill.vectors"] != "float32/8" {
+	if err := json.Unmarshal([]byte(out), &[]any{&rows, &properties}); err != nil || rows != 20 ||
+		properties["textmill.vectors"] != "float32/8" {
 		t.Errorf("%s, %v", out, err)
 	}
 	again := table(t, openStore(t, dir))
@@ -208,7 +212,8 @@ func TestOlderTablesAreBoundToWhatTheyHold(t *testing.T) {
 			tab := unbound(c.held...)
 			fits := Fits(t.Context(), tab.Path(), v)
 			err := write(t, tab, "new", v, false)
-			if want := slices.Contains(c.takes, v); (err == nil) != want || err != nil && !errors.Is(err, ErrSchema) || (fits == nil) != want {
+			if want := slices.Contains(c.takes, v); (err == nil) != want || err != nil && !errors.Is(err, ErrSchema) ||
+				(fits == nil) != want {
 				t.Errorf("%v takes %s: %v, Fits says %v", c.held, v, err, fits)
 			}
 			in, inErr := Inspect(t.Context(), tab.Path())
@@ -220,7 +225,8 @@ func TestOlderTablesAreBoundToWhatTheyHold(t *testing.T) {
 }
 
 func TestABindingOfALaterVersionIsRefused(t *testing.T) {
-	for _, s := range []string{"", "float32", "float32/0", "float32/08", "float64/8", "float32/8/tokens", "float32/8/token/x"} {
+	for _, s := range []string{"", "float32", "float32/0", "float32/08", "float64/8", "float32/8/tokens",
+		"float32/8/token/x"} {
 		if v, err := parseVectors(s); err == nil {
 			t.Errorf("%q is %s", s, v)
 		}
@@ -246,7 +252,8 @@ func TestABindingOfALaterVersionIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := write(t, table(t, openStore(t, dir)), "1", float8, false); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "float16/8") {
+	if err := write(t, table(t, openStore(t, dir)), "1", float8, false); !errors.Is(err, ErrRefused) ||
+		!strings.Contains(err.Error(), "float16/8") {
 		t.Errorf("%v", err)
 	}
 }

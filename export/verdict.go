@@ -40,8 +40,9 @@ func (v Verdict) id() string {
 	return v.Key.AppID
 }
 
-// Judge commits verdicts, making the table where it is absent. A delivery whose rows are in the table already keeps its
-// outcome Committed; one that must be looked up again is Absent. Outcomes are by Key.AppID, and by textmill/cancel/<job> for cancels.
+// Judge commits verdicts, making the table where it is absent. A delivery whose rows are in the table already keeps
+// its outcome Committed; one that must be looked up again is Absent. Outcomes are by Key.AppID, and by
+// textmill/cancel/<job> for cancels.
 func (t *Table) Judge(ctx context.Context, verdicts []Verdict) (Result, error) {
 	h, err := t.ensure(ctx, EmbeddingFloat32)
 	if err != nil {

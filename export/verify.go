@@ -32,9 +32,9 @@ func (v *Verification) problem(format string, args ...any) {
 	}
 }
 
-// Verify reads every file of the table at a path or URI and compares it with what the log says: existence, size, footer,
-// columns, rows, stats, and that no record is there twice. The log's entries must be whole and without gaps. Memory is
-// bounded. An error means that the table could not be read at all.
+// Verify reads every file of the table at a path or URI and compares it with what the log says: existence, size,
+// footer, columns, rows, stats, and that no record is there twice. The log's entries must be whole and without gaps.
+// Memory is bounded. An error means that the table could not be read at all.
 func Verify(ctx context.Context, uri string) (*Verification, error) {
 	v, err := openView(ctx, uri)
 	if err != nil {

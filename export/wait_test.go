@@ -140,7 +140,8 @@ func TestReadersWaitForNoFileOperation(t *testing.T) {
 		},
 		"a tally": func(tab, other *Table, shard string) error {
 			err := errors.Join(tryPut(t, other, shard), tab.Refresh(t.Context()))
-			if got, found, tallyErr := tab.Tally(t.Context(), key(shard), origin(shard)); tallyErr != nil || !found || got.Rows != 10 {
+			if got, found, tallyErr := tab.Tally(t.Context(), key(shard), origin(shard)); tallyErr != nil || !found ||
+				got.Rows != 10 {
 				err = errors.Join(err, fmt.Errorf("%+v, %v, %w", got, found, tallyErr))
 			}
 			return err
@@ -180,7 +181,8 @@ func TestReadersWaitForNoFileOperation(t *testing.T) {
 				}
 				if !through {
 					for what, read := range looks {
-						if err := atOnce(t, what+" while it waits for: "+g.held, func(ctx context.Context) error { return read(ctx, tab) }); err != nil {
+						if err := atOnce(t, what+" while it waits for: "+g.held,
+							func(ctx context.Context) error { return read(ctx, tab) }); err != nil {
 							t.Errorf("%s while it waits for: %s: %v", what, g.held, err)
 						}
 					}
@@ -200,7 +202,8 @@ func TestReadersWaitForNoFileOperation(t *testing.T) {
 	}
 }
 
-// A part on its way to a slow bucket keeps nobody from what is known of the table, nor from what has nothing to do with that part.
+// A part on its way to a slow bucket keeps nobody from what is known of the table, nor from what has nothing to do
+// with that part.
 func TestUploadsHoldNobody(t *testing.T) {
 	server := s3.ForTest(t)
 	tab := table(t, openStore(t, tablesURI, scratch(t)))

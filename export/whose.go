@@ -12,8 +12,8 @@ import (
 	"textmill/export/storage"
 )
 
-// whose tells which tasks and models have rows of a shard, from the rows themselves: for names that an older version settled,
-// which do not say it. Parts are read once, and only when such a name comes again.
+// whose tells which tasks and models have rows of a shard, from the rows themselves: for names that an older version
+// settled, which do not say it. Parts are read once, and only when such a name comes again.
 type whose struct {
 	mu     sync.Mutex
 	table  string                            // metaData.id
@@ -21,9 +21,10 @@ type whose struct {
 	models map[[2]string]map[string]struct{} // by job and shard: <task>/<model>
 }
 
-// clarify decides what holds for a key whose name an older version settled. Rows of its own model: they are what was committed.
-// Rows of others alone: nothing is settled for it. No rows at all, since a delivery may have none and rows may be
-// deleted: what was committed stays so, as that version had it; to repeat it for another model takes another job's name.
+// clarify decides what holds for a key whose name an older version settled. Rows of its own model: they are what was
+// committed. Rows of others alone: nothing is settled for it. No rows at all, since a delivery may have none and rows
+// may be deleted: what was committed stays so, as that version had it; to repeat it for another model takes another
+// job's name.
 func (t *Table) clarify(ctx context.Context, h *handle, k Key) (Outcome, error) {
 	owners, err := t.whose.of(ctx, t.path, k)
 	if err != nil {
@@ -41,7 +42,8 @@ func (t *Table) clarify(ctx context.Context, h *handle, k Key) (Outcome, error) 
 	return h.txns.look(k), nil
 }
 
-// of gives the owners of a shard's rows. What is known of a shard does not change: whoever commits more of it writes a name of its own.
+// of gives the owners of a shard's rows. What is known of a shard does not change: whoever commits more of it writes a
+// name of its own.
 func (w *whose) of(ctx context.Context, uri string, k Key) (map[string]struct{}, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

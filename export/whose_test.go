@@ -58,9 +58,11 @@ import sys, json, collections, deltalake
 t = deltalake.DeltaTable(sys.argv[1])
 a = t.to_pyarrow_table(columns=["model", "shard", "record_id"])
 n = collections.Counter(f"{m}/{s}" for m, s in zip(a["model"].to_pylist(), a["shard"].to_pylist()))
-print(json.dumps({"Counts": sorted(f"{k} {v}" for k, v in n.items()), "Versions": [str(t.transaction_version(x)) for x in sys.argv[2:]]}))
+print(json.dumps({"Counts": sorted(f"{k} {v}" for k, v in n.items()),
+  "Versions": [str(t.transaction_version(x)) for x in sys.argv[2:]]}))
 `
-	if err := json.Unmarshal([]byte(foreign.Python(t, program, append([]string{tab.Path()}, txns...)...)), &out); err != nil {
+	if err := json.Unmarshal([]byte(foreign.Python(t, program, append([]string{tab.Path()}, txns...)...)),
+		&out); err != nil {
 		t.Fatal(err)
 	}
 	return out.Counts, out.Versions
@@ -182,7 +184,8 @@ func TestOlderNamesAreKnown(t *testing.T) {
 	}
 	sound(t, again)
 	counts, versions := counted(t, again, of("m", "9").short)
-	if want := []string{"m/0 10", "m/0/r1 10", "m/1 10", "m/4 10", "m/5 1", "m/9 10", "n/0 10", "other/4 2"}; !slices.Equal(counts, want) {
+	if want := []string{"m/0 10", "m/0/r1 10", "m/1 10", "m/4 10", "m/5 1", "m/9 10", "n/0 10",
+		"other/4 2"}; !slices.Equal(counts, want) {
 		t.Errorf("delta-rs counts %v, want %v", counts, want)
 	}
 	if want := fmt.Sprint(of("m", "9").Version); versions[0] != want {

@@ -117,7 +117,10 @@ func (l *Log) listAfter(after string) (*Listing, error) {
 			out.checkpoints = append(out.checkpoints, checkpointFiles{version: v, names: parts[key]})
 		}
 	}
-	slices.SortStableFunc(out.checkpoints, func(a, b checkpointFiles) int { return int(min(1, max(-1, a.version-b.version))) })
+	slices.SortStableFunc(out.checkpoints, func(a, b checkpointFiles) int {
+		return int(min(1,
+			max(-1, a.version-b.version)))
+	})
 	return out, nil
 }
 
@@ -167,13 +170,13 @@ func (l *Log) Read(version int64) (*Entry, disk.Stat, error) {
 // ErrExists says that a version is already another's.
 var ErrExists = errors.New("version is taken")
 
-// ErrUnknown says that an entry is in the log but may not survive a power cut, or, in a bucket, that it may yet appear: it must
-// not be relied on before it was synced, nor its parts be removed.
+// ErrUnknown says that an entry is in the log but may not survive a power cut, or, in a bucket, that it may yet
+// appear: it must not be relied on before it was synced, nor its parts be removed.
 var ErrUnknown = errors.New("commit is not known to be durable")
 
-// Publish makes the finished file temp in stage the entry of a version, which appears whole or not at all, and only when
-// the version is free (else ErrExists). id is the TxnID inside it. It is not durable before Sync, and Confirm decides whether
-// it counts; temp keeps its name until then, since unlinking it would change the entry's times.
+// Publish makes the finished file temp in stage the entry of a version, which appears whole or not at all, and only
+// when the version is free (else ErrExists). id is the TxnID inside it. It is not durable before Sync, and Confirm
+// decides whether it counts; temp keeps its name until then, since unlinking it would change the entry's times.
 func (l *Log) Publish(stage *disk.Dir, temp string, version int64, id string) error {
 	linkErr := l.dir.Link(stage, temp, EntryName(version))
 	if linkErr == nil {

@@ -112,7 +112,8 @@ func TestCheckpointCarriesTheState(t *testing.T) {
 		}
 	}
 	after := f.load(t)
-	if !maps.Equal(before.txns, after.txns) || !maps.Equal(before.adds, after.adds) || after.Version != 2 || after.Metadata.ID != "x" {
+	if !maps.Equal(before.txns, after.txns) || !maps.Equal(before.adds, after.adds) || after.Version != 2 ||
+		after.Metadata.ID != "x" {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
 	if !after.gone["one"] || after.gone["old"] {
@@ -140,7 +141,8 @@ func TestLoadIsTolerantOfPointersAndCheckpoints(t *testing.T) {
 			return os.Truncate(filepath.Join(f.path, DirName, "00000000000000000002.checkpoint.parquet"), 300)
 		},
 		"part of a checkpoint": func(f *fixture) error {
-			return os.WriteFile(filepath.Join(f.path, DirName, "00000000000000000003.checkpoint.0000000001.0000000002.parquet"), nil, 0o644)
+			return os.WriteFile(filepath.Join(f.path, DirName, "00000000000000000003.checkpoint.0000000001.0000000002.parquet"),
+				nil, 0o644)
 		},
 		"other names": func(f *fixture) error {
 			return os.WriteFile(filepath.Join(f.path, DirName, "00000000000000000009.json.tmp"), nil, 0o644)

@@ -133,8 +133,8 @@ func (l *Log) check(s *Snapshot) error {
 	return err
 }
 
-// Refresh brings s up to date into sink; the receiver of an error must load anew. ErrGone when the table is another now. s and
-// sink are changed in each only, which gets what takes one more entry in; files are read outside of it.
+// Refresh brings s up to date into sink; the receiver of an error must load anew. ErrGone when the table is another
+// now. s and sink are changed in each only, which gets what takes one more entry in; files are read outside of it.
 func (l *Log) Refresh(ctx context.Context, s *Snapshot, sink Sink, each func(take func())) error {
 	current, err := l.dir.Current()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrKind says that a name leads to a pipe, a device or a directory, which would hold whoever reads it, or never end; or out of
-// its directory.
+// ErrKind says that a name leads to a pipe, a device or a directory, which would hold whoever reads it, or never end;
+// or out of its directory.
 var ErrKind = errors.New("it is no regular file of this directory")
 
 // Open opens a regular file for reading; the caller closes it.

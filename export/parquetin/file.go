@@ -1,5 +1,5 @@
-// Package parquetin reads the columns of Parquet files that others wrote, row by row, in memory that does not grow with the
-// file.
+// Package parquetin reads the columns of Parquet files that others wrote, row by row, in memory that does not grow
+// with the file.
 package parquetin
 
 import (

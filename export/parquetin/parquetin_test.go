@@ -36,7 +36,8 @@ t = pa.table({
   "dec": pa.array(col(lambda i: decimal.Decimal(i - 1500) / 1000), pa.decimal128(10, 3)),
   "null": pa.nulls(n),
 })
-want = {c: [None if v is None else str(v) for v in t[c].to_pylist()] for c in ["id", "text", "lang", "i8", "u32", "u64", "i64"]}
+want = {c: [None if v is None else str(v) for v in t[c].to_pylist()]
+  for c in ["id", "text", "lang", "i8", "u32", "u64", "i64"]}
 for k, kw in {"v1": dict(compression="snappy"), "v2": dict(compression="zstd", data_page_version="2.0"),
     "gz": dict(compression="gzip", use_dictionary=False, data_page_size=4096),
     "old": dict(compression=None, use_deprecated_int96_timestamps=True)}.items():

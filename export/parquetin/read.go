@@ -17,8 +17,9 @@ type Value struct {
 	Null bool
 }
 
-// Read calls each for every row of the row groups (nil = all) in order. The values stand in the order of columns (nil = all
-// of the file's, which must then all be readable); the slice is valid only during the call, the strings for good.
+// Read calls each for every row of the row groups (nil = all) in order. The values stand in the order of columns (nil
+// = all of the file's, which must then all be readable); the slice is valid only during the call, the strings for
+// good.
 func (f *File) Read(ctx context.Context, groups []int, columns []string, each func(row []Value) error) (err error) {
 	chosen, err := f.choose(columns)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-var words = []string{"the", "reader", "returns", "an", "error", "when", "file", "closed", "vector", "table", "of", "commit", "row", "queue", "and"}
+var words = []string{"the", "reader", "returns", "an", "error", "when", "file", "closed", "vector", "table", "of",
+	"commit", "row", "queue", "and"}
 
 func benchRows(n int) []Row {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -27,7 +28,8 @@ func benchRows(n int) []Row {
 			ids[k] = rng.Int32N(30000)
 		}
 		rows[i] = Row{
-			Job: "docs-1", Shard: fmt.Sprint(i / 100), RecordID: fmt.Sprintf("record-%d", i), Task: "embed", Model: "all-MiniLM-L6-v2",
+			Job: "docs-1", Shard: fmt.Sprint(i / 100), RecordID: fmt.Sprintf("record-%d", i), Task: "embed",
+			Model:       "all-MiniLM-L6-v2",
 			ModelSHA256: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", Text: Some(text),
 			Attributes: map[string]string{"lang": "en", "file": fmt.Sprint(i)}, InputIDs: ids, NTokens: Some(int32(len(ids))),
 			NDropped: Some[int32](0), Dim: Some[int32](384), Chunk: Some[int32](0), ChunkStart: Some[int32](0),

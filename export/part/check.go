@@ -16,8 +16,8 @@ type bounds struct {
 	NullCount  map[string]any `json:"nullCount"`
 }
 
-// Check reads every row and compares them with the file's stats in the log, by whomever they were written: problems are
-// bounds that readers would skip rows by, or wrong counts. An empty stats string tells nothing.
+// Check reads every row and compares them with the file's stats in the log, by whomever they were written: problems
+// are bounds that readers would skip rows by, or wrong counts. An empty stats string tells nothing.
 func (r *Reader) Check(ctx context.Context, statsJSON string) (rows int64, problems []string, err error) {
 	var declared bounds
 	if statsJSON != "" {

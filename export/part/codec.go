@@ -13,10 +13,11 @@ import (
 // window is how far back a page is searched for repetitions: as far as most pages go.
 const window = 256 << 10
 
-// sharedEncoder compresses pages for every writer of the process. parquet-go's own codec holds 16 MB per encoder for a window that
-// no page fills, loses them at each garbage collection and makes them again.
+// sharedEncoder compresses pages for every writer of the process. parquet-go's own codec holds 16 MB per encoder for a
+// window that no page fills, loses them at each garbage collection and makes them again.
 var sharedEncoder = sync.OnceValues(func() (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil, zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
+	return zstd.NewWriter(nil, zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false),
+		zstd.WithZeroFrames(true))
 })
 
 // smallWindow is Zstandard with one.

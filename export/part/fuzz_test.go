@@ -28,7 +28,8 @@ func FuzzOpen(f *testing.F) {
 		}
 		f.Add(out.Bytes(), w.Stats())
 	}
-	f.Add([]byte("PAR1PAR1PAR1"), `{"numRecords":1e3,"minValues":{"job":1},"maxValues":{"created_at":"x"},"nullCount":{"job":"a"}}`)
+	f.Add([]byte("PAR1PAR1PAR1"),
+		`{"numRecords":1e3,"minValues":{"job":1},"maxValues":{"created_at":"x"},"nullCount":{"job":"a"}}`)
 	f.Fuzz(func(t *testing.T, data []byte, stats string) {
 		r, err := Open(bytes.NewReader(data), int64(len(data)))
 		if err != nil {
@@ -74,7 +75,8 @@ func FuzzSchema(f *testing.F) {
 	for kind := Float32; kind <= Int16; kind++ {
 		f.Add(SchemaString(kind))
 	}
-	f.Add(strings.Replace(SchemaString(Float32), `"fields":[`, `"fields":[{"name":"x","type":{"type":"struct","fields":[]},"nullable":true,"metadata":{"comment":"y"}},`, 1))
+	f.Add(strings.Replace(SchemaString(Float32), `"fields":[`,
+		`"fields":[{"name":"x","type":{"type":"struct","fields":[]},"nullable":true,"metadata":{"comment":"y"}},`, 1))
 	f.Add(`{"type":"struct","fields":[null,{"name":5}]}`)
 	f.Fuzz(func(t *testing.T, schema string) {
 		if _, err := KindOf(schema); err != nil {

@@ -66,8 +66,8 @@ func schemaOf(kind Embedding) *parquet.Schema {
 	return parquet.SchemaOf(new(record[float32]))
 }
 
-// sameColumns compares names, physical and logical types, as other tools may name lists' inner fields otherwise. A file that
-// another tool rewrote may have columns beside ours, and in another order.
+// sameColumns compares names, physical and logical types, as other tools may name lists' inner fields otherwise. A
+// file that another tool rewrote may have columns beside ours, and in another order.
 func sameColumns(want, got *parquet.Schema) error {
 	w, g := leavesByColumn(want), leavesByColumn(got)
 	for _, field := range want.Fields() {

@@ -41,8 +41,9 @@ func (e Embedding) String() string { return "list<" + e.DeltaType() + ">" }
 
 func (e Embedding) valid() bool { return e >= Float32 && e <= Int16 }
 
-// Row is one row of a table. Plain strings are null when empty, nil slices and maps are null, and of the three embedding
-// fields only the one of the table's element type may be set. A Row may be reused once the call that took it has returned.
+// Row is one row of a table. Plain strings are null when empty, nil slices and maps are null, and of the three
+// embedding fields only the one of the table's element type may be set. A Row may be reused once the call that took it
+// has returned.
 type Row struct {
 	Job            string
 	Shard          string
@@ -91,10 +92,12 @@ func (r *Row) check(kind Embedding) error {
 	}
 	for k, v := range r.Attributes {
 		if !utf8.ValidString(k) || !utf8.ValidString(v) {
-			return fmt.Errorf("%w: attribute %q of record %q is not UTF-8", ErrRow, strings.ToValidUTF8(k, "\uFFFD"), r.RecordID)
+			return fmt.Errorf("%w: attribute %q of record %q is not UTF-8", ErrRow, strings.ToValidUTF8(k, "\uFFFD"),
+				r.RecordID)
 		}
 	}
-	if r.Embedding != nil && kind != Float32 || r.Embedding8 != nil && kind != Int8 || r.Embedding16 != nil && kind != Int16 {
+	if r.Embedding != nil && kind != Float32 || r.Embedding8 != nil && kind != Int8 || r.Embedding16 != nil &&
+		kind != Int16 {
 		return fmt.Errorf("%w: the embedding of record %q is not %s", ErrRow, r.RecordID, kind)
 	}
 	if us := r.CreatedAt.UnixMicro(); !r.CreatedAt.IsZero() && (us < minMicros || us > maxMicros) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// record is a Row as it lies in Parquet: the order and types of the columns are a contract. The embedding's compression is
-// left to the writer, which knows its type.
+// record is a Row as it lies in Parquet: the order and types of the columns are a contract. The embedding's
+// compression is left to the writer, which knows its type.
 type record[E float32 | int8 | int16] struct {
 	Job            *string           `parquet:"job,optional,dict,zstd"`
 	Shard          *string           `parquet:"shard,optional,dict,zstd"`
@@ -69,7 +69,8 @@ func SchemaString(kind Embedding) string {
 			fields = append(fields, deltaField{Name: n, Type: typ, Nullable: true})
 		}
 	}
-	add("string", "job", "shard", "record_id", "task", "model", "model_sha256", "text", "error", "output", "finish_reason")
+	add("string", "job", "shard", "record_id", "task", "model", "model_sha256", "text", "error", "output",
+		"finish_reason")
 	add(deltaMap{Type: "map", KeyType: "string", ValueType: "string"}, "attributes")
 	add(array("integer"), "input_ids", "output_ids")
 	add("integer", "n_tokens", "n_dropped", "dim", "chunk", "chunk_start", "chunk_end", "n_output_tokens")
@@ -89,8 +90,9 @@ func SchemaString(kind Embedding) string {
 	return string(b)
 }
 
-// KindOf tells the element type of a Delta schema's embedding column; an error says how rows of ours cannot be written to a table
-// of that schema. Columns may stand in any order, and others beside ours that may be null: a part that lacks them says null.
+// KindOf tells the element type of a Delta schema's embedding column; an error says how rows of ours cannot be written
+// to a table of that schema. Columns may stand in any order, and others beside ours that may be null: a part that
+// lacks them says null.
 func KindOf(schemaString string) (Embedding, error) {
 	got, err := fieldsOf(schemaString)
 	if err != nil {
@@ -176,7 +178,8 @@ func fits(want, got []field) error {
 func demand(v any) string {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, key := range []string{"delta.invariants", "delta.generationExpression", "delta.identity.start", "delta.columnMapping.id"} {
+		for _, key := range []string{"delta.invariants", "delta.generationExpression", "delta.identity.start",
+			"delta.columnMapping.id"} {
 			if _, ok := v[key]; ok {
 				return key
 			}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// maxBound is the longest string that becomes a bound. A longer one leaves its column without bounds: a truncated maximum
-// makes readers skip rows that match.
+// maxBound is the longest string that becomes a bound. A longer one leaves its column without bounds: a truncated
+// maximum makes readers skip rows that match.
 const maxBound = 128
 
 type textBounds struct {

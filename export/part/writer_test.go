@@ -66,7 +66,8 @@ func TestFooterTellsWhatWasWritten(t *testing.T) {
 	err = r.Rows(t.Context(), func(got []Row) error {
 		for _, g := range got {
 			want := rows[i]
-			if g.RecordID != want.RecordID || g.Text != want.Text || g.Embedding[383] != want.Embedding[383] || !g.CreatedAt.Equal(want.CreatedAt) {
+			if g.RecordID != want.RecordID || g.Text != want.Text || g.Embedding[383] != want.Embedding[383] ||
+				!g.CreatedAt.Equal(want.CreatedAt) {
 				t.Errorf("row %d came back as %+v", i, g)
 			}
 			i++

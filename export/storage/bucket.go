@@ -22,8 +22,9 @@ import (
 	"textmill/export/disk"
 )
 
-// bucket is where objects go. What would tell one incarnation of a directory from the next, a lock, or a durable rename has no
-// counterpart there: a put is atomic and durable, and a put that must be the first is refused otherwise (If-None-Match).
+// bucket is where objects go. What would tell one incarnation of a directory from the next, a lock, or a durable
+// rename has no counterpart there: a put is atomic and durable, and a put that must be the first is refused otherwise
+// (If-None-Match).
 type bucket struct {
 	client  *minio.Client
 	name    string
@@ -58,7 +59,8 @@ func parseBucket(uri string) (name, prefix string, err error) {
 }
 
 // openBucket reads the address, region and credentials where every program of that world does: AWS_ENDPOINT_URL_S3,
-// AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, ~/.aws, the machine's role.
+// AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, ~/.aws, the machine's
+// role.
 func openBucket(uri, scratch string, on disk.Options) (*bucket, error) {
 	name, prefix, err := parseBucket(uri)
 	if err != nil {
@@ -85,7 +87,8 @@ func openBucket(uri, scratch string, on disk.Options) (*bucket, error) {
 	}
 	client.SetAppInfo("textmill", "")
 	sum := sha256.Sum256([]byte(endpoint + "\n" + name + "\n" + prefix))
-	b := &bucket{client: client, name: name, prefix: prefix, on: on, scratch: filepath.Join(scratch, hex.EncodeToString(sum[:8]))}
+	b := &bucket{client: client, name: name, prefix: prefix, on: on,
+		scratch: filepath.Join(scratch, hex.EncodeToString(sum[:8]))}
 	b.ctx, b.end = context.WithCancel(context.Background())
 	return b, nil
 }
@@ -126,8 +129,8 @@ func classify(err error) error {
 	return fmt.Errorf("the server answered %d %s: %w", answer.StatusCode, answer.Code, err)
 }
 
-// check refuses a scratch directory that cannot be made, and a server on which two daemons could both commit the same version: a
-// second first put must fail.
+// check refuses a scratch directory that cannot be made, and a server on which two daemons could both commit the same
+// version: a second first put must fail.
 func (b *bucket) check(root *object) error {
 	stage, err := root.MakeStage()
 	if err != nil {

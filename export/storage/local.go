@@ -6,8 +6,8 @@ import (
 	"textmill/export/disk"
 )
 
-// stageName is the directory in a table for locks and unfinished files. Readers of Delta tables pass over names that begin
-// with an underscore.
+// stageName is the directory in a table for locks and unfinished files. Readers of Delta tables pass over names that
+// begin with an underscore.
 const stageName = "_textmill"
 
 // local is a directory of a file system.

@@ -124,8 +124,8 @@ func statOf(info minio.ObjectInfo) disk.Stat {
 	return disk.Stat{Size: info.Size, ModTime: info.LastModified, Changed: info.LastModified, Tag: info.ETag}
 }
 
-// Link is a put that only the first can win. An error other than os.ErrExist says nothing: the server may have done it, or may
-// do it yet, so that only an object of that name decides.
+// Link is a put that only the first can win. An error other than os.ErrExist says nothing: the server may have done
+// it, or may do it yet, so that only an object of that name decides.
 func (o *object) Link(stage *disk.Dir, temp, name string) error {
 	err := o.upload(disk.OpLink, stage, temp, name, true)
 	if err != nil && !errors.Is(err, os.ErrExist) {

@@ -136,7 +136,8 @@ func TestDirs(t *testing.T) {
 			}
 			_, statErr := d.Stat("one")
 			_, openErr := d.Open("one")
-			if !errors.Is(statErr, os.ErrNotExist) || !errors.Is(openErr, os.ErrNotExist) || errors.Is(openErr, disk.ErrFailed) {
+			if !errors.Is(statErr, os.ErrNotExist) || !errors.Is(openErr, os.ErrNotExist) ||
+				errors.Is(openErr, disk.ErrFailed) {
 				t.Errorf("what is not there: %v, %v", statErr, openErr)
 			}
 		})
@@ -151,7 +152,8 @@ func TestManyNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 2345 {
-		if err := os.WriteFile(filepath.Join(dir, strings.Repeat("x", 1+i%7)+"-"+string(rune('a'+i%26))+strings.Repeat("y", i/182)), nil, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, strings.Repeat("x", 1+i%7)+"-"+string(rune('a'+i%26))+strings.Repeat("y",
+			i/182)), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -252,7 +254,8 @@ func TestBadURIs(t *testing.T) {
 		}
 	}
 	for uri, want := range map[string]string{
-		"s3://bucket": "s3://bucket", "s3://bucket/": "s3://bucket", "s3://bucket/a/b/": "s3://bucket/a/b", "file:///x/../y": "/y",
+		"s3://bucket": "s3://bucket", "s3://bucket/": "s3://bucket", "s3://bucket/a/b/": "s3://bucket/a/b",
+		"file:///x/../y": "/y",
 	} {
 		if got, err := Absolute(uri); err != nil || got != want {
 			t.Errorf("%q is %q, want %q: %v", uri, got, want, err)

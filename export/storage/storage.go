@@ -21,8 +21,9 @@ type Options struct {
 	ReadOnly bool   // nothing is made or tried out
 }
 
-// Open opens what a URI names: a path, file:///path or s3://bucket/prefix. Unless it is only to be read, a directory is made
-// where it is absent, and storage without what commits need is refused: hard links, or puts that only the first can win.
+// Open opens what a URI names: a path, file:///path or s3://bucket/prefix. Unless it is only to be read, a directory
+// is made where it is absent, and storage without what commits need is refused: hard links, or puts that only the
+// first can win.
 func Open(uri string, o Options) (Dir, error) {
 	if strings.HasPrefix(uri, "s3://") {
 		if o.Scratch == "" {
@@ -86,7 +87,8 @@ func localPath(uri string) (string, error) {
 		}
 		uri = u.Path
 	case isURI:
-		return "", fmt.Errorf("%s: %s storage is not supported, only directories (a path or file://…) and s3://bucket/prefix", uri, scheme)
+		return "", fmt.Errorf("%s: %s storage is not supported, only directories (a path or file://…) and s3://bucket/prefix",
+			uri, scheme)
 	}
 	return filepath.Abs(uri)
 }
@@ -109,9 +111,9 @@ func Split(path string) (dir, name string) {
 	return scheme + "://" + filepath.Dir(rest), filepath.Base(rest)
 }
 
-// Dir is a directory of a table's files. The files are never changed: they appear whole, out of a staged file, and vanish.
-// Methods are safe for concurrent use. A name that is not there is os.ErrNotExist; the classes of other errors are those of
-// package disk.
+// Dir is a directory of a table's files. The files are never changed: they appear whole, out of a staged file, and
+// vanish. Methods are safe for concurrent use. A name that is not there is os.ErrNotExist; the classes of other errors
+// are those of package disk.
 type Dir interface {
 	// Path is the directory as users write it.
 	Path() string
@@ -120,14 +122,15 @@ type Dir interface {
 	Sub(name string) (Dir, error)
 	// MakeSub creates it where it is absent.
 	MakeSub(name string) (Dir, error)
-	// Current reports whether Path still leads to this directory. A bucket's prefixes have no identity: it is always true.
+	// Current reports whether Path still leads to this directory. A bucket's prefixes have no identity: it is always
+	// true.
 	Current() (bool, error)
 	// Names lists what comes after a name, in no particular order; "" lists everything.
 	Names(after string) ([]string, error)
 	Stat(name string) (disk.Stat, error)
 	Open(name string) (File, error)
-	// Link makes a staged file appear as name if nothing has that name, else os.ErrExist. Where the error is ErrUncertain the
-	// name may still appear later.
+	// Link makes a staged file appear as name if nothing has that name, else os.ErrExist. Where the error is ErrUncertain
+	// the name may still appear later.
 	Link(stage *disk.Dir, temp, name string) error
 	// Place makes a staged file appear as name, replacing what is there. The staged file is gone afterwards.
 	Place(stage *disk.Dir, temp, name string) error
@@ -136,8 +139,8 @@ type Dir interface {
 	Sync() error
 	SyncFile(name string) error
 	SyncAll() error
-	// Stage is the directory of this machine for what is not, or never, a file of the table: unfinished files, locks, marks.
-	// MakeStage creates it where it is absent.
+	// Stage is the directory of this machine for what is not, or never, a file of the table: unfinished files, locks,
+	// marks. MakeStage creates it where it is absent.
 	Stage() (*disk.Dir, error)
 	MakeStage() (*disk.Dir, error)
 	// Remote says that other machines write here whose locks nobody here can see.

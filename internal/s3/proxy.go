@@ -96,8 +96,8 @@ func (s *Server) under(r *http.Request) string {
 	return ""
 }
 
-// Break lets decide say what becomes of each request for objects below a prefix from now on; nil lets all pass. The prefix is
-// one name, or "" for what no other is told of. decide is called by one request at a time.
+// Break lets decide say what becomes of each request for objects below a prefix from now on; nil lets all pass. The
+// prefix is one name, or "" for what no other is told of. decide is called by one request at a time.
 func (s *Server) Break(prefix string, decide func(*http.Request) Action) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,5 +138,6 @@ func (s *Server) Resume(prefix string) {
 
 // PutsEntry reports whether a request puts an entry into the log of a Delta table.
 func PutsEntry(r *http.Request) bool {
-	return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/_delta_log/") && strings.HasSuffix(r.URL.Path, ".json")
+	return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/_delta_log/") &&
+		strings.HasSuffix(r.URL.Path, ".json")
 }

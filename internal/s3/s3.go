@@ -127,7 +127,8 @@ func (s *Server) Objects() string { return filepath.Join(s.dir, "root", Name) }
 
 // Lose removes an object, or all below a prefix, as if it had never been put.
 func (s *Server) Lose(key string) error {
-	return errors.Join(os.RemoveAll(filepath.Join(s.Objects(), key)), os.RemoveAll(filepath.Join(s.dir, "meta", Name, key)))
+	return errors.Join(os.RemoveAll(filepath.Join(s.Objects(), key)),
+		os.RemoveAll(filepath.Join(s.dir, "meta", Name, key)))
 }
 
 // Close ends the server and removes what it held.

@@ -1,5 +1,5 @@
-// Package compact walks Thrift's compact encoding, of which Parquet's footers and page headers are made, without giving memory
-// to what stands there: a library that decodes it believes every length.
+// Package compact walks Thrift's compact encoding, of which Parquet's footers and page headers are made, without
+// giving memory to what stands there: a library that decodes it believes every length.
 package compact
 
 import (
@@ -26,8 +26,8 @@ const (
 	freeStructs, bytesOfStruct = 1 << 16, 16
 )
 
-// Struct returns how many bytes the structure takes that b begins with. io.ErrUnexpectedEOF says that b ends before it does;
-// any other error, that no Parquet writer wrote it.
+// Struct returns how many bytes the structure takes that b begins with. io.ErrUnexpectedEOF says that b ends before it
+// does; any other error, that no Parquet writer wrote it.
 func Struct(b []byte) (int, error) {
 	w := walker{b: b}
 	if err := w.fields(0); err != nil {

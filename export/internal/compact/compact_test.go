@@ -29,7 +29,8 @@ func TestStruct(t *testing.T) {
 		{"a list beyond the end", []byte{0x19, 0xfc, 0xff, 0xff, 0xff, 0x7f, 0, 0}, 0, io.ErrUnexpectedEOF.Error()},
 		{"a map", []byte{0x1b, 0x01, 0x88, 0, 0, 0}, 0, "a value of type 11, which Parquet does not use"},
 		{"endless nesting", nested, 0, "structures nest deeper than 64"},
-		{"a number without end", []byte{0x16, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0}, 0, "a number of more than 64 bits"},
+		{"a number without end", []byte{0x16, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0}, 0,
+			"a number of more than 64 bits"},
 	} {
 		n, err := Struct(c.b)
 		if got := ""; n != c.n || (err != nil && err.Error() != c.want) || (err == nil && got != c.want) {
@@ -42,14 +43,17 @@ func TestStruct(t *testing.T) {
 	}
 }
 
-// FuzzStruct holds the walk to what the library does with the same bytes: what is let through is decoded in the same length, and
-// in little memory.
+// FuzzStruct holds the walk to what the library does with the same bytes: what is let through is decoded in the same
+// length, and in little memory.
 func FuzzStruct(f *testing.F) {
 	var protocol thrift.CompactProtocol
 	for _, v := range []any{
 		&format.PageHeader{UncompressedPageSize: 7, CompressedPageSize: 5},
-		&format.FileMetaData{Version: 1, NumRows: 3, Schema: []format.SchemaElement{{Name: "schema"}, {Name: "a"}}, CreatedBy: "x",
-			RowGroups: []format.RowGroup{{NumRows: 3, Columns: []format.ColumnChunk{{MetaData: format.ColumnMetaData{PathInSchema: []string{"a"}}}}}}},
+		&format.FileMetaData{Version: 1, NumRows: 3, Schema: []format.SchemaElement{{Name: "schema"}, {Name: "a"}},
+			CreatedBy: "x",
+			RowGroups: []format.RowGroup{{NumRows: 3, Columns: []format.ColumnChunk{
+				{MetaData: format.ColumnMetaData{PathInSchema: []string{"a"}}},
+			}}}},
 	} {
 		b, err := thrift.Marshal(&protocol, v)
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 // maxBytes bounds a footer; one of 100,000 column chunks takes about as much.
 const maxBytes = 16 << 20
 
-// Check reads the footer: it must lie inside the file, and all that it counts inside of it, or the library would give it memory
-// unseen.
+// Check reads the footer: it must lie inside the file, and all that it counts inside of it, or the library would give
+// it memory unseen.
 func Check(r io.ReaderAt, size int64) error {
 	const magic, least = "PAR1", 12
 	if size < least {

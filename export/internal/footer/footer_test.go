@@ -25,7 +25,8 @@ func TestFootersAreNotBelieved(t *testing.T) {
 		{"another end", bytes.Repeat([]byte("PARX"), 5), "does not end"},
 		{"longer than the file", long, "does not fit"},
 		{"two thousand million row groups", file([]byte{0x49, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07, 0, 0}), "unexpected EOF"},
-		{"row groups of nothing", file(append([]byte{0x49, 0xfc, 0x80, 0x80, 0x80, 0x04}, make([]byte, 8<<20+1)...)), "8388609 structures in"},
+		{"row groups of nothing", file(append([]byte{0x49, 0xfc, 0x80, 0x80, 0x80, 0x04}, make([]byte, 8<<20+1)...)),
+			"8388609 structures in"},
 		{"a footer beyond the limit", file(make([]byte, maxBytes+1)), "limit"},
 	} {
 		err := Check(bytes.NewReader(c.data), int64(len(c.data)))

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// leave ends a program that did its work: the libraries' own threads sometimes abort an interpreter that ends by itself.
+// leave ends a program that did its work: the libraries' own threads sometimes abort an interpreter that ends by
+// itself.
 const leave = "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
 
 // Python runs a program with arguments and returns what it printed. The test fails with the program's errors.

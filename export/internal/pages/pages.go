@@ -1,4 +1,5 @@
-// Package pages checks the pages of a Parquet file before a library gives memory to them: it trusts what their headers say.
+// Package pages checks the pages of a Parquet file before a library gives memory to them: it trusts what their headers
+// say.
 package pages
 
 import (
@@ -30,8 +31,8 @@ const (
 	together = 1 << 30
 )
 
-// Check goes through the pages of the leaf columns (nil = all) of a row group and refuses those that would expand beyond
-// maxPage or beyond what their header says.
+// Check goes through the pages of the leaf columns (nil = all) of a row group and refuses those that would expand
+// beyond maxPage or beyond what their header says.
 func Check(r io.ReaderAt, file *parquet.File, group int, leaves []int, maxPage int64) error {
 	columns := file.Metadata().RowGroups[group].Columns
 	if leaves == nil {
@@ -197,7 +198,8 @@ func checkZstd(body *io.SectionReader, size int64) error {
 			return tooLong(size)
 		}
 	}
-	d, err := zstd.NewReader(bytes.NewReader(src), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(size)+1<<20))
+	d, err := zstd.NewReader(bytes.NewReader(src), zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderMaxMemory(uint64(size)+1<<20))
 	if err != nil {
 		return err
 	}

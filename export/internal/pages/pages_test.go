@@ -40,14 +40,16 @@ func TestHeadersAreNotBelieved(t *testing.T) {
 	if err := CheckAll(bytes.NewReader(data), f, nil, DefaultMax); err != nil {
 		t.Fatalf("a sound file: %v", err)
 	}
-	if err := CheckAll(bytes.NewReader(data), f, nil, 50); err == nil || !strings.Contains(err.Error(), `column "a" of row group 0`) {
+	if err := CheckAll(bytes.NewReader(data), f, nil, 50); err == nil ||
+		!strings.Contains(err.Error(), `column "a" of row group 0`) {
 		t.Errorf("a page beyond the limit: %v", err)
 	}
 	if err := CheckAll(bytes.NewReader(data), f, []int{1}, 50); err != nil {
 		t.Errorf("the other column: %v", err)
 	}
 	// A data page whose statistics claim a greatest value of 2 GiB.
-	claim := []byte{0x15, 0x00, 0x15, 0x10, 0x15, 0x10, 0x2c, 0x15, 0x02, 0x15, 0x00, 0x15, 0x00, 0x15, 0x00, 0x1c, 0x18, 0xff, 0xff, 0xff, 0xff, 0x07}
+	claim := []byte{0x15, 0x00, 0x15, 0x10, 0x15, 0x10, 0x2c, 0x15, 0x02, 0x15, 0x00, 0x15, 0x00, 0x15, 0x00, 0x1c, 0x18,
+		0xff, 0xff, 0xff, 0xff, 0x07}
 	copy(data[f.Metadata().RowGroups[0].Columns[0].MetaData.DataPageOffset:], claim)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

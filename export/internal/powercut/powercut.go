@@ -1,7 +1,7 @@
 // Package powercut records what is done to a directory, and makes what a power cut would leave of it.
 //
-// A killed process loses nothing that it wrote: the kernel still has it. A power cut loses the content of a file since its
-// fsync, and the names in a directory since its own.
+// A killed process loses nothing that it wrote: the kernel still has it. A power cut loses the content of a file since
+// its fsync, and the names in a directory since its own.
 package powercut
 
 import (
@@ -47,7 +47,8 @@ func (r *Recorder) Around(op *disk.Op, do func() error) error {
 		err = do()
 	}
 	switch op.Kind {
-	case disk.OpMkdir, disk.OpCreate, disk.OpWrite, disk.OpSync, disk.OpLink, disk.OpRename, disk.OpUnlink, disk.OpSyncDir,
+	case disk.OpMkdir, disk.OpCreate, disk.OpWrite, disk.OpSync, disk.OpLink, disk.OpRename, disk.OpUnlink,
+		disk.OpSyncDir,
 		disk.OpSyncAll, disk.OpLock:
 	default:
 		return err
@@ -70,7 +71,8 @@ func (r *Recorder) Describe(n int) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.events[n]
-	return strings.TrimSpace(fmt.Sprintf("%s %s %s", e.kind, strings.TrimPrefix(e.path, r.root), strings.TrimPrefix(e.target, r.root)))
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", e.kind, strings.TrimPrefix(e.path, r.root),
+		strings.TrimPrefix(e.target, r.root)))
 }
 
 // node is a file or a directory.
@@ -85,8 +87,8 @@ type node struct {
 func newDir() *node { return &node{isDir: true, now: map[string]*node{}, durable: map[string]*node{}} }
 
 // Restore makes the directory to as it is after a power cut that comes when only the first n operations have happened.
-// Without a random source, everything goes that was not synced; with one, each unsynced name and each unsynced byte may or
-// may not survive.
+// Without a random source, everything goes that was not synced; with one, each unsynced name and each unsynced byte
+// may or may not survive.
 func (r *Recorder) Restore(to string, n int, random *rand.Rand) error {
 	r.mu.Lock()
 	events := r.events[:n]
