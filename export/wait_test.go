@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -89,116 +90,132 @@ var looks = map[string]func(context.Context, *Table) error{
 	},
 }
 
-// What is known of a table is told at once, whichever file operation somebody waits for.
-func TestReadersWaitForNoFileOperation(t *testing.T) {
-	committed := func(tab *Table, shard string) (*Batch, error) {
+// acts are what makes others wait for files, each for a delivery of its own.
+var acts = map[string]func(ctx context.Context, tab, other *Table, shard string) error{
+	"a commit": func(ctx context.Context, tab, _ *Table, shard string) error {
+		return commitBound(ctx, tab, shard)
+	},
+	"a commit that loses a race": func(ctx context.Context, tab, other *Table, shard string) error {
+		b, err := beginBound(ctx, tab, shard, shard+"'")
+		if err == nil {
+			err = commitBound(ctx, other, shard)
+		}
+		if err == nil {
+			_, err = b.Commit(ctx)
+		}
+		return err
+	},
+	"a spool": func(ctx context.Context, tab, _ *Table, shard string) error {
+		sp, err := tab.Spool(key(shard), EmbeddingFloat32)
+		if err != nil {
+			return err
+		}
+		rows := sample(shard, 10)
 		b, err := tab.Begin(EmbeddingFloat32)
 		if err == nil {
-			err = errors.Join(b.Bind(t.Context(), float8), b.Add(key(shard), sample(shard, 10)))
+			err = errors.Join(sp.Append(rows[:5]), sp.finish(), sp.Append(rows[5:]), b.AddSpool(sp))
 		}
-		return b, err
+		if err == nil {
+			_, err = b.Commit(ctx)
+		}
+		return err
+	},
+	"a verdict": func(ctx context.Context, tab, _ *Table, shard string) error {
+		_, err := tab.Judge(ctx, []Verdict{DeadVerdict(key(shard))})
+		return err
+	},
+	"what another committed": func(ctx context.Context, tab, other *Table, shard string) error {
+		return errors.Join(commitBound(ctx, other, shard), tab.Refresh(ctx), tab.SyncEntry(ctx, key(shard)))
+	},
+	"a tally": func(ctx context.Context, tab, other *Table, shard string) error {
+		err := errors.Join(commitBound(ctx, other, shard), tab.Refresh(ctx))
+		got, found, tallyErr := tab.Tally(ctx, key(shard), origin(shard))
+		if tallyErr != nil || !found || got.Rows != 10 {
+			err = errors.Join(err, fmt.Errorf("%+v, %v, %w", got, found, tallyErr))
+		}
+		return err
+	},
+	"a mark": func(ctx context.Context, tab, _ *Table, shard string) error { return mark(ctx, tab, key(shard)) },
+	"a checkpoint": func(ctx context.Context, tab, other *Table, shard string) error {
+		_, err := tab.Checkpoint(ctx)
+		return errors.Join(commitBound(ctx, other, shard), err)
+	},
+	"a sweep": func(ctx context.Context, tab, _ *Table, _ string) error {
+		_, err := tab.store.Sweep(ctx)
+		return err
+	},
+}
+
+func beginBound(ctx context.Context, tab *Table, shards ...string) (*Batch, error) {
+	b, err := tab.Begin(EmbeddingFloat32)
+	if err == nil {
+		err = b.Bind(ctx, float8)
 	}
-	for name, act := range map[string]func(tab, other *Table, shard string) error{
-		"a commit": func(tab, _ *Table, shard string) error {
-			b, err := committed(tab, shard)
-			if err == nil {
-				_, err = b.Commit(t.Context())
-			}
-			return err
-		},
-		"a commit that loses a race": func(tab, other *Table, shard string) error {
-			b, err := committed(tab, shard)
-			if err == nil {
-				err = errors.Join(b.Add(key(shard+"'"), sample(shard+"'", 10)), tryPut(t, other, shard))
-			}
-			if err == nil {
-				_, err = b.Commit(t.Context())
-			}
-			return err
-		},
-		"a spool": func(tab, _ *Table, shard string) error {
-			sp, err := tab.Spool(key(shard), EmbeddingFloat32)
-			if err != nil {
-				return err
-			}
-			rows := sample(shard, 10)
-			b, err := tab.Begin(EmbeddingFloat32)
-			if err == nil {
-				err = errors.Join(sp.Append(rows[:5]), sp.finish(), sp.Append(rows[5:]), b.AddSpool(sp))
-			}
-			if err == nil {
-				_, err = b.Commit(t.Context())
-			}
-			return err
-		},
-		"a verdict": func(tab, _ *Table, shard string) error {
-			_, err := tab.Judge(t.Context(), []Verdict{DeadVerdict(key(shard))})
-			return err
-		},
-		"what another committed": func(tab, other *Table, shard string) error {
-			return errors.Join(tryPut(t, other, shard), tab.Refresh(t.Context()), tab.SyncEntry(t.Context(), key(shard)))
-		},
-		"a tally": func(tab, other *Table, shard string) error {
-			err := errors.Join(tryPut(t, other, shard), tab.Refresh(t.Context()))
-			if got, found, tallyErr := tab.Tally(t.Context(), key(shard), origin(shard)); tallyErr != nil || !found ||
-				got.Rows != 10 {
-				err = errors.Join(err, fmt.Errorf("%+v, %v, %w", got, found, tallyErr))
-			}
-			return err
-		},
-		"a mark": func(tab, _ *Table, shard string) error {
-			err := tab.SaveTrial(t.Context(), key(shard), EmbeddingFloat32, &Trial{Ranges: []int{0, 1}, Running: -1})
-			_, _, trialErr := tab.Trial(t.Context(), key(shard), EmbeddingFloat32)
-			return errors.Join(err, trialErr, tab.EndTrial(t.Context(), key(shard), EmbeddingFloat32))
-		},
-		"a checkpoint": func(tab, other *Table, shard string) error {
-			_, err := tab.Checkpoint(t.Context())
-			return errors.Join(tryPut(t, other, shard), err)
-		},
-		"a sweep": func(tab, _ *Table, _ string) error {
-			_, err := tab.store.Sweep(t.Context())
-			return err
-		},
-	} {
+	for _, shard := range shards {
+		if err == nil {
+			err = b.Add(key(shard), sample(shard, 10))
+		}
+	}
+	return b, err
+}
+
+func commitBound(ctx context.Context, tab *Table, shards ...string) error {
+	b, err := beginBound(ctx, tab, shards...)
+	if err == nil {
+		_, err = b.Commit(ctx)
+	}
+	return err
+}
+
+// mark takes a mark through its life.
+func mark(ctx context.Context, tab *Table, k Key) error {
+	err := tab.SaveTrial(ctx, k, EmbeddingFloat32, &Trial{Ranges: []int{0, 1}, Running: -1})
+	_, _, trialErr := tab.Trial(ctx, k, EmbeddingFloat32)
+	return errors.Join(err, trialErr, tab.EndTrial(ctx, k, EmbeddingFloat32))
+}
+
+// What is known of a table is told at once, whichever file operation somebody waits for.
+func TestReadersWaitForNoFileOperation(t *testing.T) {
+	for name, act := range acts {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			g := &gate{left: -1}
 			tab := table(t, openStore(t, dir, func(o *Options) { o.Intercept, o.CheckpointEvery = g.around, -1 }))
 			other := table(t, openStore(t, dir))
 			t.Cleanup(g.release)
-			b, err := committed(tab, "first")
-			must(t, err)
-			commit(t, b)
-			for n := 0; ; n++ {
+			must(t, commitBound(t.Context(), tab, "first"))
+			held := true
+			n := 0
+			for ; held; n++ {
 				g.arm(n)
 				done := make(chan error, 1)
-				go func() { done <- act(tab, other, fmt.Sprint("s", n)) }()
-				through := false
+				go func() { done <- act(t.Context(), tab, other, fmt.Sprint("s", n)) }()
 				select {
 				case <-g.reached:
-				case err = <-done:
-					through = true
-				}
-				if !through {
-					for what, read := range looks {
-						if err := atOnce(t, what+" while it waits for: "+g.held,
-							func(ctx context.Context) error { return read(ctx, tab) }); err != nil {
-							t.Errorf("%s while it waits for: %s: %v", what, g.held, err)
-						}
-					}
+					looksWhile(t, tab, g.held)
 					g.release()
-					err = <-done
+					must(t, <-done)
+				case err := <-done:
+					must(t, err)
+					held = false
 				}
-				must(t, err)
-				if through {
-					if n < 4 {
-						t.Errorf("%d operations are too few to tell anything", n)
-					}
-					break
-				}
+			}
+			if n < 5 {
+				t.Errorf("%d operations are too few to tell anything", n-1)
 			}
 			sound(t, tab)
 		})
+	}
+}
+
+// looksWhile makes all calls that only look at what is known, while another one waits.
+func looksWhile(t *testing.T, tab *Table, held string) {
+	t.Helper()
+	for what, look := range looks {
+		what += ", while another waits for " + held
+		if err := atOnce(t, what, func(ctx context.Context) error { return look(ctx, tab) }); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 
@@ -229,37 +246,9 @@ func TestUploadsHoldNobody(t *testing.T) {
 	}()
 	t.Cleanup(func() { server.Resume("") })
 	<-waits
-	calls := map[string]func(context.Context, *Table) error{
-		"Refresh":   func(ctx context.Context, tab *Table) error { return tab.Refresh(ctx) },
-		"SyncEntry": func(ctx context.Context, tab *Table) error { return tab.SyncEntry(ctx, key("second")) },
-		"Tally": func(ctx context.Context, tab *Table) error {
-			_, found, err := tab.Tally(ctx, key("second"), origin("second"))
-			if !found {
-				err = errors.Join(err, errors.New("not found"))
-			}
-			return err
-		},
-		"a mark": func(ctx context.Context, tab *Table) error {
-			err := tab.SaveTrial(ctx, key("x"), EmbeddingFloat32, &Trial{Ranges: []int{0, 1}, Running: -1})
-			_, _, trialErr := tab.Trial(ctx, key("x"), EmbeddingFloat32)
-			return errors.Join(err, trialErr, tab.EndTrial(ctx, key("x"), EmbeddingFloat32))
-		},
-		"Judge": func(ctx context.Context, tab *Table) error {
-			_, err := tab.Judge(ctx, []Verdict{DeadVerdict(key("dead"))})
-			return err
-		},
-		"Checkpoint": func(ctx context.Context, tab *Table) error {
-			_, err := tab.Checkpoint(ctx)
-			return err
-		},
-		"Sweep": func(ctx context.Context, tab *Table) error {
-			_, err := tab.store.Sweep(ctx)
-			return err
-		},
-		"another commit": func(ctx context.Context, tab *Table) error { return tryPut(t, tab, "beside") },
-	}
-	for what, read := range looks {
-		calls[what] = read
+	calls := maps.Clone(looks)
+	for what, call := range beside {
+		calls[what] = call
 	}
 	for what, call := range calls {
 		if err := atOnce(t, what, func(ctx context.Context) error { return call(ctx, tab) }); err != nil {
@@ -269,4 +258,31 @@ func TestUploadsHoldNobody(t *testing.T) {
 	server.Resume("")
 	must(t, <-done)
 	holds(t, tab, "first", "second", "slow", "beside")
+}
+
+// beside are calls that need the table's log or marks, but nothing of a part that others upload.
+var beside = map[string]func(context.Context, *Table) error{
+	"Refresh":   func(ctx context.Context, tab *Table) error { return tab.Refresh(ctx) },
+	"SyncEntry": func(ctx context.Context, tab *Table) error { return tab.SyncEntry(ctx, key("second")) },
+	"Tally": func(ctx context.Context, tab *Table) error {
+		_, found, err := tab.Tally(ctx, key("second"), origin("second"))
+		if !found {
+			err = errors.Join(err, errors.New("not found"))
+		}
+		return err
+	},
+	"a mark": func(ctx context.Context, tab *Table) error { return mark(ctx, tab, key("x")) },
+	"Judge": func(ctx context.Context, tab *Table) error {
+		_, err := tab.Judge(ctx, []Verdict{DeadVerdict(key("dead"))})
+		return err
+	},
+	"Checkpoint": func(ctx context.Context, tab *Table) error {
+		_, err := tab.Checkpoint(ctx)
+		return err
+	},
+	"Sweep": func(ctx context.Context, tab *Table) error {
+		_, err := tab.store.Sweep(ctx)
+		return err
+	},
+	"another commit": func(ctx context.Context, tab *Table) error { return commitBound(ctx, tab, "beside") },
 }
