@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"textmill/export/disk"
-	"textmill/export/storage"
 )
 
 // faults makes one operation fail: the one at which the countdown ends.
@@ -150,67 +149,67 @@ func TestCommitAgainWhenThereIsSpace(t *testing.T) {
 	holds(t, tab, "a")
 }
 
+// roulette has operations fail at random until it is quiet.
+type roulette struct {
+	mu    sync.Mutex
+	rng   *rand.Rand
+	quiet bool
+}
+
+func (r *roulette) hush(quiet bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.quiet = quiet
+}
+
+func (r *roulette) around(_ *disk.Op, do func() error) error {
+	r.mu.Lock()
+	roll, errno := r.rng.IntN(60), [...]error{syscall.EIO, syscall.ENOSPC, syscall.EINTR}[r.rng.IntN(2)]
+	quiet := r.quiet
+	r.mu.Unlock()
+	switch {
+	case quiet || roll > 1:
+		return do()
+	case roll == 1:
+		return errors.Join(do(), errno)
+	}
+	return errno
+}
+
+// putAll has a delivery come again until it is committed; after many tries nothing fails any more.
+func (r *roulette) putAll(t *testing.T, tab *Table, shards int) {
+	for i := range shards {
+		for try := 0; tryPut(t, tab, fmt.Sprint(i)) != nil; try++ {
+			if try == 30 {
+				r.hush(true)
+			}
+			if try > 40 {
+				t.Errorf("shard %d never came through", i)
+				break
+			}
+		}
+		r.hush(false)
+	}
+}
+
 // Faults at random under two committers.
 func TestRandomFaults(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
+	const shards = 25
 	var wg sync.WaitGroup
 	dir := t.TempDir()
 	for c := range 2 {
-		rng := rand.New(rand.NewPCG(seed, uint64(c)))
-		var mu sync.Mutex
-		quiet := false
-		around := func(op *disk.Op, do func() error) error {
-			mu.Lock()
-			roll, errno := rng.IntN(60), [...]error{syscall.EIO, syscall.ENOSPC, syscall.EINTR}[rng.IntN(2)]
-			q := quiet
-			mu.Unlock()
-			switch {
-			case q || roll > 1:
-				return do()
-			case roll == 1:
-				return errors.Join(do(), errno)
-			}
-			return errno
-		}
-		store, err := OpenStore(Options{URI: dir})
+		r := &roulette{rng: rand.New(rand.NewPCG(seed, uint64(c))), quiet: true}
+		store, err := OpenStore(Options{URI: dir, CheckpointEvery: 4, Intercept: r.around})
 		if err != nil {
 			t.Fatal(err)
 		}
-		root, err := disk.OpenDir(dir, disk.Options{Hook: around})
-		if err != nil {
-			quiet = true
-			if root, err = disk.OpenDir(dir, disk.Options{Hook: around}); err != nil {
-				t.Fatal(err)
-			}
-			quiet = false
-		}
-		store.root = storage.Local(root)
-		store.o.CheckpointEvery = 4
+		r.hush(false)
 		tab := table(t, store)
 		wg.Go(func() {
-			for i := range 25 {
-				for try := 0; ; try++ {
-					if try == 30 {
-						mu.Lock()
-						quiet = true
-						mu.Unlock()
-					}
-					if tryPut(t, tab, fmt.Sprint(i)) == nil {
-						break
-					}
-					if try > 40 {
-						t.Errorf("shard %d never came through", i)
-						break
-					}
-				}
-				mu.Lock()
-				quiet = false
-				mu.Unlock()
-			}
-			mu.Lock()
-			quiet = true
-			mu.Unlock()
+			r.putAll(t, tab, shards)
+			r.hush(true)
 			if err := store.Close(); err != nil {
 				t.Error(err)
 			}
@@ -218,7 +217,7 @@ func TestRandomFaults(t *testing.T) {
 	}
 	wg.Wait()
 	var all []string
-	for i := range 25 {
+	for i := range shards {
 		all = append(all, fmt.Sprint(i))
 	}
 	s := openStore(t, dir)

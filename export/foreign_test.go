@@ -138,6 +138,24 @@ func TestForeignReadersAgree(t *testing.T) {
 	}
 }
 
+// cleansTheLog has delta-rs compact a table, write checkpoints and clean the log away, whose entries lie in a directory.
+const cleansTheLog = `
+import sys, os, time, deltalake
+past = time.time() - 90 * 86400
+def age():
+  for f in os.listdir(sys.argv[2]):
+    if f.endswith(".json"): os.utime(sys.argv[2] + "/" + f, (past, past))
+d = deltalake.DeltaTable(sys.argv[1])
+d.optimize.compact()
+d.create_checkpoint()
+age()
+d = deltalake.DeltaTable(sys.argv[1])
+d.alter.set_table_properties({"delta.logRetentionDuration": "interval 1 days"})
+d.create_checkpoint()
+age()
+d.cleanup_metadata()
+`
+
 // What another tool does to the table must neither make us forget what we committed, nor keep us from appending.
 func TestDeltaRSCheckpointsCompactsAndCleans(t *testing.T) {
 	dir := t.TempDir()
@@ -156,22 +174,7 @@ func TestDeltaRSCheckpointsCompactsAndCleans(t *testing.T) {
 	commit(t, b)
 	stale := begin(t, tab) // holds the state from before
 	add(t, stale, "e", "a")
-	foreign.Python(t, `
-import sys, os, time, deltalake
-d = deltalake.DeltaTable(sys.argv[1])
-d.optimize.compact()
-d.create_checkpoint()
-log = sys.argv[1] + "/_delta_log/"
-past = time.time() - 90 * 86400
-for f in os.listdir(log):
-  if f.endswith(".json"): os.utime(log + f, (past, past))
-d = deltalake.DeltaTable(sys.argv[1])
-d.alter.set_table_properties({"delta.logRetentionDuration": "interval 1 days"})
-d.create_checkpoint()
-for f in os.listdir(log):
-  if f.endswith(".json"): os.utime(log + f, (past, past))
-d.cleanup_metadata()
-`, tab.Path())
+	foreign.Python(t, cleansTheLog, tab.Path(), filepath.Join(tab.Path(), "_delta_log"))
 	if _, err := os.Stat(filepath.Join(tab.Path(), "_delta_log", "00000000000000000001.json")); err == nil {
 		t.Fatal("delta-rs cleaned nothing; the test is of no use")
 	}

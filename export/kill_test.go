@@ -87,23 +87,27 @@ func commitSome(ctx context.Context, tab *Table, shards []int, spool bool) error
 	return err
 }
 
+// startChild runs a process that commits to the tables in dir, and tells when it has ended.
+func startChild(t *testing.T, dir string, seed uint64) (*exec.Cmd, chan error) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir, fmt.Sprintf("%s=%d", childSeed, seed))
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	return cmd, done
+}
+
 // Processes that commit the same deliveries to one table are killed again and again, at any moment.
 func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	dir := t.TempDir()
-	start := func() (*exec.Cmd, chan error) {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childDir+"="+dir, fmt.Sprintf("%s=%d", childSeed, rng.Uint64()))
-		cmd.Stderr = os.Stderr
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		return cmd, done
-	}
+	start := func() (*exec.Cmd, chan error) { return startChild(t, dir, rng.Uint64()) }
 	finished := 0
 	for kills := 0; kills < 40; {
 		cmd, done := start()

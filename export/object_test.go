@@ -188,22 +188,7 @@ func TestBucketWithDeltaRS(t *testing.T) {
 	stale := begin(t, tab)
 	add(t, stale, "0", "5")
 	dir := filepath.Join(server.Objects(), "lake", "docs", "_delta_log")
-	foreign.Python(t, `
-import sys, os, time, deltalake
-past = time.time() - 90 * 86400
-def age():
-  for f in os.listdir(sys.argv[2]):
-    if f.endswith(".json"): os.utime(sys.argv[2] + "/" + f, (past, past))
-d = deltalake.DeltaTable(sys.argv[1])
-d.optimize.compact()
-d.create_checkpoint()
-age()
-d = deltalake.DeltaTable(sys.argv[1])
-d.alter.set_table_properties({"delta.logRetentionDuration": "interval 1 days"})
-d.create_checkpoint()
-age()
-d.cleanup_metadata()
-`, tab.Path(), dir)
+	foreign.Python(t, cleansTheLog, tab.Path(), dir)
 	if _, err := os.Stat(filepath.Join(dir, delta.EntryName(1))); err == nil {
 		t.Fatal("delta-rs cleaned nothing; the test is of no use")
 	}

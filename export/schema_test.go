@@ -3,7 +3,6 @@ package export
 import (
 	"encoding/json"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,29 +104,42 @@ deltalake.DeltaTable(sys.argv[1]).alter.add_columns([Field("review", PrimitiveTy
 
 // Whatever we cannot write is refused, and what is known of the table stays known.
 func TestForeignTablesAreRefused(t *testing.T) {
+	for name, c := range foreignTables(t) {
+		t.Run(name, func(t *testing.T) { refusedUntilUndone(t, c.entry, c.why) })
+	}
+}
+
+// foreignMetadata is an entry with a table's schema and what another tool changed.
+func foreignMetadata(t *testing.T, schema string, change func(m map[string]any)) string {
+	t.Helper()
+	m := map[string]any{"id": "ID", "format": map[string]any{"provider": "parquet", "options": map[string]any{}},
+		"schemaString": schema, "partitionColumns": []string{}, "configuration": map[string]any{}}
+	if change != nil {
+		change(m)
+	}
+	b, err := json.Marshal(map[string]any{"metaData": m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// foreignTables are what other tools may make of a table, and why it is refused then.
+func foreignTables(t *testing.T) map[string]struct{ entry, why string } {
+	metadata := func(schema string, change func(m map[string]any)) string { return foreignMetadata(t, schema, change) }
 	column := func(name, typ string, rest string) string {
 		return strings.Replace(part.SchemaString(part.Float32), `"fields":[`,
 			`"fields":[{"name":"`+name+`","type":`+typ+rest+`},`, 1)
 	}
 	swap := func(from, to string) string { return strings.Replace(part.SchemaString(part.Float32), from, to, 1) }
-	metadata := func(schema string, change func(m map[string]any)) string {
-		m := map[string]any{"id": "ID", "format": map[string]any{"provider": "parquet", "options": map[string]any{}},
-			"schemaString": schema, "partitionColumns": []string{}, "configuration": map[string]any{}}
-		if change != nil {
-			change(m)
-		}
-		b, err := json.Marshal(map[string]any{"metaData": m})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
 	ours := part.SchemaString(part.Float32)
 	nullable := `,"nullable":true,"metadata":{}`
-	cases := map[string]struct{ entry, why string }{
+	element := `,"containsNull":false}` + nullable + `},{"name":"logprobs"`
+	return map[string]struct{ entry, why string }{
 		"writer": {`{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["appendOnly"]}}`,
 			"protocol"},
-		"reader": {`{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}}`, "protocol"},
+		"reader": {`{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],` +
+			`"writerFeatures":["deletionVectors"]}}`, "protocol"},
 		"features": {`{"protocol":{"minReaderVersion":1,"minWriterVersion":2,"writerFeatures":["invented"]}}`,
 			"features"},
 		"no columns": {metadata(`{"type":"struct","fields":[]}`, nil), "no column job"},
@@ -137,58 +149,63 @@ func TestForeignTablesAreRefused(t *testing.T) {
 			`"name":"text","type":"string","nullable":false`), nil), "text must not be null"},
 		"type": {metadata(swap(`"name":"dim","type":"integer"`, `"name":"dim","type":"long"`), nil),
 			"column dim is long"},
-		"embedding": {metadata(swap(`"elementType":"float","containsNull":false},"nullable":true,"metadata":{}},{"name":"logprobs"`, `"elementType":"double","containsNull":false},"nullable":true,"metadata":{}},{"name":"logprobs"`), nil), "column embedding is"},
-		"a name":    {metadata(swap(`"name":"output"`, `"name":"Output"`), nil), "no column output"},
+		"embedding": {metadata(swap(`"elementType":"float"`+element, `"elementType":"double"`+element), nil),
+			"column embedding is"},
+		"a name": {metadata(swap(`"name":"output"`, `"name":"Output"`), nil), "no column output"},
 		"invariant": {metadata(column("review", `"string"`, `,"nullable":true,"metadata":{"delta.invariants":"{}"}`), nil),
 			"delta.invariants"},
-		"deep":        {metadata(column("r", `{"type":"struct","fields":[{"name":"x","type":"long"`+nullable[:len(nullable)-1]+`"delta.invariants":"{}"}}]}`, nullable), nil), "delta.invariants"},
-		"constraint":  {metadata(ours, func(m map[string]any) { m["configuration"] = map[string]any{"delta.constraints.c": "dim > 0"} }), "delta.constraints.c"},
+		"deep": {metadata(column("r", `{"type":"struct","fields":[{"name":"x","type":"long"`+
+			nullable[:len(nullable)-1]+`"delta.invariants":"{}"}}]}`, nullable), nil), "delta.invariants"},
+		"constraint": {metadata(ours, func(m map[string]any) {
+			m["configuration"] = map[string]any{"delta.constraints.c": "dim > 0"}
+		}), "delta.constraints.c"},
 		"partitioned": {metadata(ours, func(m map[string]any) { m["partitionColumns"] = []string{"job"} }), "partitioned"},
 		"provider": {metadata(ours, func(m map[string]any) {
 			m["format"] = map[string]any{"provider": "orc",
 				"options": map[string]any{}}
 		}), "orc"},
 	}
-	for _, name := range slices.Sorted(maps.Keys(cases)) {
-		t.Run(name, func(t *testing.T) {
-			tab := table(t, openStore(t, t.TempDir()))
-			put(t, tab, "a")
-			b := begin(t, tab)
-			add(t, b, "b")
-			in, err := Inspect(t.Context(), tab.Path())
-			if err != nil {
-				t.Fatal(err)
-			}
-			entry := strings.Replace(cases[name].entry, `"id":"ID"`, `"id":"`+in.ID+`"`, 1)
-			if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(2)), []byte(entry+"\n"),
-				0o644); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := b.Commit(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), cases[name].why) {
-				t.Errorf("commit: %v; want %q", err, cases[name].why)
-			}
-			if _, err := tab.Begin(EmbeddingFloat32); !errors.Is(err, ErrRefused) {
-				t.Errorf("begin: %v", err)
-			}
-			if err := tab.Writable(t.Context()); !errors.Is(err, ErrRefused) {
-				t.Errorf("writable: %v", err)
-			}
-			if o := outcome(t, tab, key("a")); o != Committed {
-				t.Errorf("lookup still says %v", o)
-			}
-			// What stood in the way is taken away again, by whoever put it there.
-			undo := strings.Replace(metadata(ours, nil), `"id":"ID"`, `"id":"`+in.ID+`"`,
-				1) + "\n" + `{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}` + "\n"
-			if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(3)), []byte(undo),
-				0o644); err != nil {
-				t.Fatal(err)
-			}
-			if err := tab.Writable(t.Context()); err != nil {
-				t.Errorf("writable again: %v", err)
-			}
-			put(t, tab, "b")
-		})
+}
+
+// refusedUntilUndone has another tool write an entry, and then what undoes it.
+func refusedUntilUndone(t *testing.T, entry, why string) {
+	t.Helper()
+	tab := table(t, openStore(t, t.TempDir()))
+	put(t, tab, "a")
+	b := begin(t, tab)
+	add(t, b, "b")
+	in, err := Inspect(t.Context(), tab.Path())
+	if err != nil {
+		t.Fatal(err)
 	}
+	entry = strings.Replace(entry, `"id":"ID"`, `"id":"`+in.ID+`"`, 1)
+	if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(2)), []byte(entry+"\n"),
+		0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Commit(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), why) {
+		t.Errorf("commit: %v; want %q", err, why)
+	}
+	if _, err := tab.Begin(EmbeddingFloat32); !errors.Is(err, ErrRefused) {
+		t.Errorf("begin: %v", err)
+	}
+	if err := tab.Writable(t.Context()); !errors.Is(err, ErrRefused) {
+		t.Errorf("writable: %v", err)
+	}
+	if o := outcome(t, tab, key("a")); o != Committed {
+		t.Errorf("lookup still says %v", o)
+	}
+	// What stood in the way is taken away again, by whoever put it there.
+	undo := strings.Replace(foreignMetadata(t, part.SchemaString(part.Float32), nil), `"id":"ID"`, `"id":"`+in.ID+`"`,
+		1) + "\n" + `{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}` + "\n"
+	if err := os.WriteFile(filepath.Join(tab.Path(), "_delta_log", delta.EntryName(3)), []byte(undo),
+		0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := tab.Writable(t.Context()); err != nil {
+		t.Errorf("writable again: %v", err)
+	}
+	put(t, tab, "b")
 }
 
 // A tool that overwrites the table takes rows away, not what is known: what was settled stays so, and appending goes

@@ -68,79 +68,86 @@ func TestDirs(t *testing.T) {
 	for kind, uri := range map[string]string{"directory": t.TempDir(), "bucket": uri, "whole bucket": "s3://" + s3.Name} {
 		t.Run(kind, func(t *testing.T) {
 			root := open(t, uri)
-			if !strings.HasPrefix(root.Path(), strings.TrimSuffix(uri, "/")) {
-				t.Errorf("path is %s", root.Path())
-			}
 			d, err := root.MakeSub("docs")
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer d.Close()
-			if d.Path() != Join(uri, "docs") {
-				t.Errorf("path is %s", d.Path())
-			}
 			stage, err := d.MakeStage()
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer stage.Close()
-			big := strings.Repeat("0123456789abcdef", 5<<16) // 5 MiB: read through a file
-			a, b := staged(t, stage, "first"), staged(t, stage, "second")
-			if err := d.Link(stage, a, "one"); err != nil {
-				t.Fatal(err)
+			if !strings.HasPrefix(root.Path(), strings.TrimSuffix(uri, "/")) || d.Path() != Join(uri, "docs") {
+				t.Errorf("paths are %s and %s", root.Path(), d.Path())
 			}
-			first, err := d.Stat("one")
-			if err != nil || first.Size != 5 || first.IsDir() {
-				t.Errorf("stat: %+v, %v", first, err)
-			}
-			if err := d.Link(stage, b, "one"); !errors.Is(err, os.ErrExist) {
-				t.Errorf("a second link: %v", err)
-			}
-			if got := content(t, d, "one"); got != "first" {
-				t.Errorf("content is %q", got)
-			}
-			if err := d.Place(stage, b, "one"); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := stage.Stat(b); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("a placed file is still staged: %v", err)
-			}
-			if got := content(t, d, "one"); got != "second" {
-				t.Errorf("content is %q", got)
-			}
-			if again, err := d.Stat("one"); err != nil || again.Same(first) {
-				t.Errorf("another file has the same stamp: %+v, %v", again, err)
-			}
-			if err := d.Place(stage, staged(t, stage, big), "two"); err != nil {
-				t.Fatal(err)
-			}
-			if got := content(t, d, "two"); got != big {
-				t.Errorf("%d bytes, want %d", len(got), len(big))
-			}
-			for after, want := range map[string][]string{"": {"one", "two"}, "one": {"two"}, "two": nil} {
-				got, err := d.Names(after)
-				got = slices.DeleteFunc(got, func(n string) bool { return strings.HasPrefix(n, "_") })
-				slices.Sort(got)
-				if err != nil || !slices.Equal(got, want) {
-					t.Errorf("names after %q are %v, want %v: %v", after, got, want, err)
-				}
-			}
-			if names, err := root.Names(""); err != nil || !slices.Contains(names, "docs") {
-				t.Errorf("names are %v: %v", names, err)
-			}
-			if st, err := root.Stat("docs"); err != nil || !st.IsDir() {
-				t.Errorf("stat of a directory: %+v, %v", st, err)
-			}
-			if err := d.Unlink("one"); err != nil {
-				t.Fatal(err)
-			}
-			_, statErr := d.Stat("one")
-			_, openErr := d.Open("one")
-			if !errors.Is(statErr, os.ErrNotExist) || !errors.Is(openErr, os.ErrNotExist) ||
-				errors.Is(openErr, disk.ErrFailed) {
-				t.Errorf("what is not there: %v, %v", statErr, openErr)
-			}
+			filesAppearWhole(t, d, stage)
+			filesAreListedAndVanish(t, root, d, stage)
 		})
+	}
+}
+
+func filesAppearWhole(t *testing.T, d Dir, stage *disk.Dir) {
+	t.Helper()
+	a, b := staged(t, stage, "first"), staged(t, stage, "second")
+	if err := d.Link(stage, a, "one"); err != nil {
+		t.Fatal(err)
+	}
+	first, err := d.Stat("one")
+	if err != nil || first.Size != 5 || first.IsDir() {
+		t.Errorf("stat: %+v, %v", first, err)
+	}
+	if err := d.Link(stage, b, "one"); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a second link: %v", err)
+	}
+	if got := content(t, d, "one"); got != "first" {
+		t.Errorf("content is %q", got)
+	}
+	if err := d.Place(stage, b, "one"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stage.Stat(b); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a placed file is still staged: %v", err)
+	}
+	if got := content(t, d, "one"); got != "second" {
+		t.Errorf("content is %q", got)
+	}
+	if again, err := d.Stat("one"); err != nil || again.Same(first) {
+		t.Errorf("another file has the same stamp: %+v, %v", again, err)
+	}
+}
+
+func filesAreListedAndVanish(t *testing.T, root, d Dir, stage *disk.Dir) {
+	t.Helper()
+	big := strings.Repeat("0123456789abcdef", 5<<16) // 5 MiB: read through a file
+	if err := d.Place(stage, staged(t, stage, big), "two"); err != nil {
+		t.Fatal(err)
+	}
+	if got := content(t, d, "two"); got != big {
+		t.Errorf("%d bytes, want %d", len(got), len(big))
+	}
+	for after, want := range map[string][]string{"": {"one", "two"}, "one": {"two"}, "two": nil} {
+		got, err := d.Names(after)
+		got = slices.DeleteFunc(got, func(n string) bool { return strings.HasPrefix(n, "_") })
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("names after %q are %v, want %v: %v", after, got, want, err)
+		}
+	}
+	if names, err := root.Names(""); err != nil || !slices.Contains(names, "docs") {
+		t.Errorf("names are %v: %v", names, err)
+	}
+	if st, err := root.Stat("docs"); err != nil || !st.IsDir() {
+		t.Errorf("stat of a directory: %+v, %v", st, err)
+	}
+	if err := d.Unlink("one"); err != nil {
+		t.Fatal(err)
+	}
+	_, statErr := d.Stat("one")
+	_, openErr := d.Open("one")
+	if !errors.Is(statErr, os.ErrNotExist) || !errors.Is(openErr, os.ErrNotExist) ||
+		errors.Is(openErr, disk.ErrFailed) {
+		t.Errorf("what is not there: %v, %v", statErr, openErr)
 	}
 }
 
