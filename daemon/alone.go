@@ -12,13 +12,8 @@ import (
 	"textmill/jobs/queue"
 )
 
-const (
-	// suspectAfter is how often a delivery may come before it is suspected of killing its daemons. Many come often without
-	// guilt, when something beside them does: so a suspect is not judged, but runs alone.
-	suspectAfter = 5
-	// deathsAlone of processes that ran nothing but one record give that record up.
-	deathsAlone = 2
-)
+// deathsAlone of processes that ran nothing but one record give that record up.
+const deathsAlone = 2
 
 // classCrash is of dead letters of records that killed every process that ran them.
 const classCrash = "crash"
@@ -64,20 +59,8 @@ func (f *flight) feedOne(record jobs.Record, err error, running *sync.WaitGroup,
 // suspected feeds a shard while nothing else runs in this process, a range of its records after the other, each under a
 // durable mark. If the process dies, the mark tells the next one which range did it; that one is cut in two, until the
 // record that kills is found.
-func (s *server) suspected(work context.Context, f *flight, shard *jobs.Shard, do doRecord) {
-	s.alone.Lock()
-	defer s.alone.Unlock()
-	// Another daemon may have had it since, while this one waited for its own.
-	found, settled, err := lookUp(work, f.lane.table, f)
-	if settled && err == nil {
-		if err = s.recount(work, f, shard, found); err == nil {
-			err = &settledMeanwhile{found}
-		}
-	}
-	if err != nil {
-		f.halt(err)
-		return
-	}
+func (s *server) suspected(work context.Context, m suspect) {
+	f, shard := m.flight, m.shard
 	trial, err := s.openTrial(work, f, shard)
 	if err != nil {
 		f.halt(err)
@@ -103,7 +86,7 @@ func (s *server) suspected(work context.Context, f *flight, shard *jobs.Shard, d
 		if err == nil && slices.Contains(trial.Guilty, at) {
 			f.expect()([]export.Row{})
 			f.letters = append(f.letters, s.letter(f, shard, at, record))
-		} else if !f.feedOne(record, err, &running, do) {
+		} else if !f.feedOne(record, err, &running, m.do) {
 			break
 		}
 		at++
@@ -121,7 +104,7 @@ func (s *server) openTrial(work context.Context, f *flight, shard *jobs.Shard) (
 	if err != nil {
 		return nil, err
 	}
-	if trial == nil {
+	if trial == nil || len(trial.Ranges) == 0 {
 		n := 0
 		for _, err := range s.records(work, shard) {
 			if err != nil {

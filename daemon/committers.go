@@ -137,6 +137,13 @@ func (c *committers) commitAtOnce() {
 	}
 }
 
+// drains reports whether the daemon stops: what has not begun need not.
+func (c *committers) drains() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.draining
+}
+
 // finish commits what is left, and returns when every committer has ended. What flights that were given up still send is dropped.
 func (c *committers) finish() {
 	c.mu.Lock()

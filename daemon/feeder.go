@@ -11,12 +11,12 @@ const maxUnfed = 64 << 20
 
 // feeder feeds deliveries to a model whose work may take long: those of each job one after the other, and no job's behind another's.
 type feeder struct {
-	feed  func(*flight, *jobs.Shard)
+	feed  func([]unfed)
 	freed chan struct{} // of room for one: some subject may have a turn again
 
 	mu      sync.Mutex
-	waiting map[string][]unfed // by job, while a goroutine feeds its deliveries
-	held    map[string]amount  // by subject, what is not fed yet
+	waiting map[string][][]unfed // by job, while a goroutine feeds its deliveries
+	held    map[string]amount    // by subject, what is not fed yet
 	all     amount
 	ending  bool
 	running sync.WaitGroup
@@ -35,20 +35,31 @@ type unfed struct {
 	bytes  int
 }
 
-func newFeeder(feed func(*flight, *jobs.Shard)) *feeder {
-	return &feeder{feed: feed, freed: make(chan struct{}, 1), waiting: map[string][]unfed{}, held: map[string]amount{}}
+func newFeeder(feed func([]unfed)) *feeder {
+	return &feeder{feed: feed, freed: make(chan struct{}, 1), waiting: map[string][][]unfed{}, held: map[string]amount{}}
 }
 
-// add has a delivery fed whose message has so many bytes. It never blocks.
-func (q *feeder) add(f *flight, shard *jobs.Shard, bytes int) {
+// add has deliveries of one job fed together. It never blocks.
+func (q *feeder) add(batch []unfed) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	subject := f.delivery.Subject
-	q.held[subject], q.all = q.held[subject].plus(1, bytes), q.all.plus(1, bytes)
-	list, runs := q.waiting[f.job]
-	q.waiting[f.job] = append(list, unfed{f, shard, bytes})
+	q.count(batch, 1)
+	job := batch[0].flight.job
+	list, runs := q.waiting[job]
+	q.waiting[job] = append(list, batch)
 	if !runs {
-		q.running.Go(func() { q.run(f.job) })
+		q.running.Go(func() { q.run(job) })
+	}
+}
+
+// count adds a batch to what is not fed yet, or takes it away. It needs q.mu.
+func (q *feeder) count(batch []unfed, sign int) {
+	for _, u := range batch {
+		subject := u.flight.delivery.Subject
+		q.held[subject], q.all = q.held[subject].plus(sign, sign*u.bytes), q.all.plus(sign, sign*u.bytes)
+		if q.held[subject].messages == 0 {
+			delete(q.held, subject)
+		}
 	}
 }
 
@@ -63,28 +74,26 @@ func (q *feeder) run(job string) {
 			return
 		}
 		next := list[0]
-		list[0] = unfed{}
+		list[0] = nil
 		q.waiting[job] = list[1:]
 		if q.ending {
-			next.flight.halt(errDraining)
+			for _, u := range next {
+				u.flight.halt(errDraining)
+			}
 		}
 		q.mu.Unlock()
-		q.feed(next.flight, next.shard)
+		q.feed(next)
 		q.fed(next)
 	}
 }
 
-func (q *feeder) fed(u unfed) {
+func (q *feeder) fed(batch []unfed) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	subject := u.flight.delivery.Subject
+	subject := batch[0].flight.delivery.Subject // what is fed together came in one turn
 	before := q.isFull(subject)
-	q.held[subject], q.all = q.held[subject].plus(-1, -u.bytes), q.all.plus(-1, -u.bytes)
-	full := q.isFull(subject)
-	if q.held[subject].messages == 0 {
-		delete(q.held, subject)
-	}
-	if !before || full {
+	q.count(batch, -1)
+	if !before || q.isFull(subject) {
 		return
 	}
 	select {

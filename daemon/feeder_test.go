@@ -94,7 +94,8 @@ func TestJobsAreFedBesideEachOther(t *testing.T) {
 	var mu sync.Mutex
 	var order []string
 	release, fed := make(chan struct{}), make(chan string, 2*turnMessages)
-	q := newFeeder(func(f *flight, shard *jobs.Shard) {
+	q := newFeeder(func(batch []unfed) {
+		f, shard := batch[0].flight, batch[0].shard
 		if f.job == "slow" && shard.ID == "0" {
 			<-release
 		}
@@ -108,7 +109,7 @@ func TestJobsAreFedBesideEachOther(t *testing.T) {
 		fed <- said
 	})
 	add := func(job, subject, id string, bytes int) {
-		q.add(&flight{job: job, delivery: &queue.Delivery{Subject: subject}}, &jobs.Shard{ID: id}, bytes)
+		q.add([]unfed{{&flight{job: job, delivery: &queue.Delivery{Subject: subject}}, &jobs.Shard{ID: id}, bytes}})
 	}
 	for i := range 3 {
 		add("slow", "shared", fmt.Sprint(i), turnBytes/4)

@@ -168,7 +168,7 @@ func (d *Daemon) openGenerator(ctx context.Context, s *server) (notes []string, 
 		return nil, "", err
 	}
 	s.spec = g.Spec()
-	s.feeder = newFeeder(func(f *flight, shard *jobs.Shard) { s.feed(d.work, f, shard) })
+	s.feeder = newFeeder(func(batch []unfed) { s.feed(d.work, batch) })
 	d.onClose("model "+s.spec.Name, g.Close)
 	s.device, s.workers, s.engine = g.Device(), g.Slots(), g.Engine
 	s.tracer = trace.Generation{Spec: s.spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer, MaxNewTokens: web.NewTokens}

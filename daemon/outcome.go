@@ -61,19 +61,8 @@ var (
 // classJudged is of deliveries whose death the table's log tells, and not its reason.
 const classJudged = "judged"
 
-// settledMeanwhile is the failure of a delivery that another daemon settled before it ran.
-type settledMeanwhile struct{ found finding }
-
-func (s *settledMeanwhile) Error() string {
-	return "settled meanwhile: " + decide(s.found).kind.String()
-}
-
 // decide makes the one outcome of a finding: that of the first row of outcomes that holds.
 func decide(f finding) outcome {
-	var settled *settledMeanwhile
-	if errors.As(f.failed, &settled) {
-		f = settled.found
-	}
 	for _, row := range outcomes {
 		if row.holds(f) {
 			return row.becomes(f)

@@ -21,8 +21,6 @@ func TestOutcomes(t *testing.T) {
 		most time.Duration // where after is random between want.after and this
 	}{
 		{"its rows were committed before it came", finding{logged: export.Committed, version: 7, earlier: true}, outcome{kind: skipped, version: 7}, 0},
-		{"its rows were committed before it came", finding{failed: fmt.Errorf("alone: %w", &settledMeanwhile{finding{logged: export.Committed, version: 7, earlier: true}})},
-			outcome{kind: skipped, version: 7}, 0},
 		{"its rows are committed", finding{logged: export.Committed, version: 8}, outcome{kind: committed, version: 8}, 0},
 		{"another payload is committed under its name", finding{logged: export.Conflict, version: 8}, outcome{kind: dead, class: jobs.IdentityConflict}, 0},
 		{"it was judged dead earlier", finding{logged: export.Dead, earlier: true}, outcome{kind: dead, class: classJudged}, 0},

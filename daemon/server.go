@@ -5,11 +5,9 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
-	"textmill/crash"
 	"textmill/daemon/follow"
 	"textmill/daemon/web"
 	"textmill/export"
@@ -131,32 +129,19 @@ func (s *server) round(ctx, work context.Context) bool {
 		}
 		deliveries := s.turn(ctx, state.Subject)
 		s.ledger.hold(deliveries)
-		for _, d := range suspectsLast(deliveries) {
-			took = true
+		rest, suspects := partSuspects(deliveries)
+		for _, d := range rest {
 			if ctx.Err() != nil {
 				s.handBack(work, d)
 				continue
 			}
 			s.take(work, d)
 		}
+		s.takeSuspects(ctx, work, suspects)
+		took = took || len(deliveries) > 0
 		s.takeAgain(work)
 	}
 	return took
-}
-
-// suspectsLast puts what must run alone after the rest, in an order that no other daemon has: two that hold the same suspects, as
-// when both were stopped for longer than a lease, then do not run the same ones at the same time.
-func suspectsLast(deliveries []*queue.Delivery) []*queue.Delivery {
-	var rest, suspects []*queue.Delivery
-	for _, d := range deliveries {
-		if d.Delivered > suspectAfter {
-			suspects = append(suspects, d)
-		} else {
-			rest = append(rest, d)
-		}
-	}
-	rand.Shuffle(len(suspects), func(i, j int) { suspects[i], suspects[j] = suspects[j], suspects[i] })
-	return append(rest, suspects...)
 }
 
 func (s *server) takeAgain(work context.Context) {
@@ -252,128 +237,32 @@ func (s *server) handBack(ctx context.Context, d *queue.Delivery) {
 	s.settler.settle(ctx, f, f.decide(finding{failed: errDraining}))
 }
 
-// take sees a delivery from its message to its records in the engine.
-func (s *server) take(work context.Context, d *queue.Delivery) {
-	crash.Point("fetched")
-	shard, err := jobs.Decode(d.Message(), s.limits)
-	f := newFlight(d, shard)
-	f.weights = s.spec.SHA256
-	f.release = func() { s.release(work, f) }
-	if !s.ledger.enter(f) {
+// feed sends the records of one delivery, or of suspects, through the engine.
+func (s *server) feed(work context.Context, batch []unfed) {
+	if batch[0].flight.delivery.Delivered > suspectAfter {
+		s.quarantine(work, batch)
 		return
 	}
-	if err != nil {
-		s.end(work, f, finding{failed: err})
-		return
-	}
-	lane, err := s.committers.open(work, f.dataset)
-	if err != nil {
-		s.end(work, f, finding{failed: err})
-		return
-	}
-	f.lane = lane
-	found, settled, err := lookUp(work, lane.table, f)
-	if err == nil && !settled {
-		found, settled, err = s.ended(work, lane.table, f)
-	}
-	if err == nil && !settled { // what cannot be written need not be computed
-		err = lane.table.Writable(work)
-		s.committers.refused.note(f.dataset, err)
-	}
-	if err == nil && settled {
-		err = s.recount(work, f, shard, found)
-	}
-	if err != nil {
-		found = finding{failed: err}
-	}
-	if err != nil || settled {
-		s.end(work, f, found)
-		return
-	}
-	if f.shards > 0 {
-		s.events.Tracker().Expect(f.job, f.shards)
-	}
-	bytes := len(d.Data)
-	d.Data = nil // Payload reads it again, should it be needed
-	if s.feeder != nil {
-		s.feeder.add(f, shard, bytes)
-		return
-	}
-	s.feed(work, f, shard)
-}
-
-// lookUp asks the table's log whether a delivery was settled before it came.
-func lookUp(ctx context.Context, t *export.Table, f *flight) (finding, bool, error) {
-	if f.delivery.Delivered > 1 {
-		if err := t.Refresh(ctx); err != nil {
-			return finding{}, false, err
-		}
-	}
-	logged, err := t.Lookup(ctx, f.key)
-	if err != nil || logged == export.Absent {
-		return finding{}, false, err
-	}
-	found := finding{logged: logged, version: t.Version(), earlier: true}
-	if logged == export.Committed {
-		// Another daemon may have put it there and not yet made it durable.
-		err = t.SyncEntry(ctx, f.key)
-	}
-	return found, true, err
-}
-
-// ended carries out a cancel on a delivery whose table has not heard of it, as when its job shares a subject and its dataset
-// was unknown. The verdict goes into the table's log first, as for any other.
-func (s *server) ended(ctx context.Context, t *export.Table, f *flight) (finding, bool, error) {
-	at, cancelled := s.events.Cancelled(f.job, f.delivery.Timestamp)
-	if !cancelled {
-		return finding{}, false, nil
-	}
-	result, err := t.Judge(ctx, []export.Verdict{export.CancelVerdict(f.job, at)})
-	return finding{logged: export.Cancelled, version: result.Version}, err == nil, err
-}
-
-// recount finds out how many rows a delivery has in the table that was committed before it came, and which of its records are
-// dead letters, for the case that neither was published then.
-func (s *server) recount(ctx context.Context, f *flight, shard *jobs.Shard, found finding) error {
-	if found.logged != export.Committed {
-		return nil
-	}
-	f.rows, f.uncounted = len(shard.Records), true
-	if f.delivery.Delivered < 2 {
-		return nil // a publisher's repeat, long announced
-	}
-	counted, known, err := f.lane.table.Tally(ctx, f.key, export.Origin{Job: f.job, Shard: f.shard, Task: f.task, Model: f.model})
-	if err != nil {
-		s.log.WarnContext(ctx, "rows of a settled delivery not counted", "job", f.job, "shard", f.shard, "error", err.Error())
-	}
-	if known {
-		f.rows, f.errors, f.uncounted = int(counted.Rows), int(counted.Errors), false
-		f.truncated, f.dropped = int(counted.Truncated), int(counted.Dropped)
-	}
-	if f.delivery.Delivered <= suspectAfter {
-		return nil
-	}
-	return s.recall(ctx, f, shard)
-}
-
-// feed sends a shard's records through the engine.
-func (s *server) feed(work context.Context, f *flight, shard *jobs.Shard) {
+	f := batch[0].flight
 	defer f.finishFeeding()
-	if f.halting() != nil {
-		return
+	if do := s.work(work, batch[0]); do != nil {
+		s.together(work, f, batch[0].shard, do)
 	}
-	todo := s.engine.Work(shard, rows.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence, Unwanted: func() bool { return f.halting() != nil }})
+}
+
+// work makes what a flight's records go through; nil when no rows of it are wanted.
+func (s *server) work(work context.Context, u unfed) doRecord {
+	f := u.flight
+	if f.halting() != nil {
+		return nil
+	}
+	todo := s.engine.Work(u.shard, rows.Origin{Job: f.job, Shard: f.shard, StreamSequence: f.delivery.Sequence, Unwanted: func() bool { return f.halting() != nil }})
 	f.vectors = todo.Vectors()
 	if err := f.lane.table.Accepts(work, f.vectors); err != nil {
 		f.halt(err)
-		return
+		return nil
 	}
-	do := func(record jobs.Record, done func([]export.Row)) error { return todo.Do(work, record, done) }
-	if f.delivery.Delivered > suspectAfter {
-		s.suspected(work, f, shard, do)
-		return
-	}
-	s.together(work, f, shard, do)
+	return func(record jobs.Record, done func([]export.Row)) error { return todo.Do(work, record, done) }
 }
 
 // records yields what is to be run of a shard.

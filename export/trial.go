@@ -16,9 +16,11 @@ import (
 // Trial is what is known of a delivery that has come so often that it may be what kills its daemons. It is kept beside the
 // table, durably, so that whoever gets the delivery next knows what it did alone.
 type Trial struct {
+	// Share is how large a group it may run in, after a process died with it in one. A delivery that has run alone has none.
+	Share int `json:"share,omitempty"`
 	// Ranges cut the delivery's records, by index from 0: each is Ranges[i] to Ranges[i+1]. The first is 0, the last the number of
-	// records.
-	Ranges []int `json:"ranges"`
+	// records. There are none where it never ran alone.
+	Ranges []int `json:"ranges,omitempty"`
 	// Running is the range that runs alone in the owner's process, -1 for none.
 	Running int `json:"running"`
 	// Waits says that it ran and that its owner has its rows, to be committed with others.
@@ -36,48 +38,48 @@ var ErrOnTrial = errors.New("another process is running the delivery alone")
 
 const (
 	maxTrial = 1 << 20
-	// waitsFor is how long the rows of what ran may wait for their commit; an owner that is stopped holds up nobody for longer.
-	waitsFor = 30 * time.Second
+	// heldFor is how long the rows of what ran may wait for their commit, and how long a quarantine holds without being renewed:
+	// an owner that is stopped holds up nobody for longer.
+	heldFor = 30 * time.Second
 	// trialAge is how long a trial is kept of a delivery that never came again.
 	trialAge = 30 * 24 * time.Hour
 )
 
 var ourTrial = regexp.MustCompile(`^trial-[0-9a-f]{32}\.json$`)
 
-func trialName(k Key) string { return "trial-" + k.Hash() + ".json" }
+// errNoMark says that a file is not what its name says.
+var errNoMark = errors.New("not a mark of this version")
+
+func trialFile(hash string) string { return "trial-" + hash + ".json" }
+
+func trialName(k Key) string { return trialFile(k.Hash()) }
 
 // Trial reads what is known of a delivery; nil when it never ran alone. died says that the process which ran Running is gone.
 // ErrOnTrial when it is not.
 func (t *Table) Trial(ctx context.Context, k Key, kind EmbeddingKind) (trial *Trial, died bool, err error) {
-	h, err := t.ensure(ctx, kind)
+	h, err := t.marks(ctx, kind)
 	if err != nil {
 		return nil, false, err
 	}
-	f, err := h.aux.Open(trialName(k))
+	return t.trial(h, k)
+}
+
+func (t *Table) trial(h *handle, k Key) (trial *Trial, died bool, err error) {
+	data, st, err := readMark(h.aux, trialName(k))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, false, nil
 	}
+	if err == nil {
+		trial, err = parseTrial(data)
+	}
+	if errors.Is(err, errNoMark) {
+		t.log.Warn("what was known of a suspect delivery cannot be read; it is tried anew", "file", trialName(k), "error", err.Error())
+		return nil, false, nil
+	}
 	if err != nil {
 		return nil, false, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxTrial))
-	var st disk.Stat
-	if err == nil {
-		st, err = h.aux.Stat(trialName(k))
-	}
-	if errors.Is(err, os.ErrNotExist) { // over since
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("read %s: %w", f.Name(), err)
-	}
-	trial, err = parseTrial(data)
-	if err != nil {
-		t.log.Warn("what was known of a suspect delivery cannot be read; it is tried anew", "file", f.Name(), "error", err)
-		return nil, false, nil
-	}
-	if trial.Waits && t.store.o.Now().Sub(st.ModTime) > waitsFor {
+	if trial.Waits && t.store.o.Now().Sub(st.ModTime) > heldFor {
 		trial.Waits = false
 	}
 	if trial.Running < 0 && !trial.Waits || trial.Owner == h.id {
@@ -96,27 +98,50 @@ func (t *Table) Trial(ctx context.Context, k Key, kind EmbeddingKind) (trial *Tr
 func parseTrial(data []byte) (*Trial, error) {
 	var t Trial
 	if err := json.Unmarshal(data, &t); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNoMark, err)
 	}
-	if len(t.Ranges) < 2 || t.Ranges[0] != 0 || t.Running < -1 || t.Running >= len(t.Ranges)-1 || !ourLock.MatchString(t.Owner+".lock") {
-		return nil, errors.New("not a trial")
+	if !ourLock.MatchString(t.Owner + ".lock") {
+		return nil, fmt.Errorf("%w: no owner", errNoMark)
+	}
+	if t.Share > 0 && len(t.Ranges) == 0 && t.Running == -1 && len(t.Guilty) == 0 {
+		return &t, nil
+	}
+	if len(t.Ranges) < 2 || t.Ranges[0] != 0 || t.Running < -1 || t.Running >= len(t.Ranges)-1 {
+		return nil, fmt.Errorf("%w: no ranges", errNoMark)
 	}
 	for i, at := range t.Ranges[1:] {
 		if at <= t.Ranges[i] {
-			return nil, errors.New("ranges are not in order")
+			return nil, fmt.Errorf("%w: ranges are not in order", errNoMark)
 		}
 	}
 	for _, g := range t.Guilty {
 		if g < 0 || g >= t.Ranges[len(t.Ranges)-1] {
-			return nil, errors.New("a guilty record is none of the delivery's")
+			return nil, fmt.Errorf("%w: a guilty record is none of the delivery's", errNoMark)
 		}
 	}
 	return &t, nil
 }
 
+// readMark reads a small file of the stage.
+func readMark(aux *disk.Dir, name string) (data []byte, st disk.Stat, err error) {
+	f, err := aux.Open(name)
+	if errors.Is(err, disk.ErrKind) || isNotDir(err) { // or a link
+		return nil, st, fmt.Errorf("%w: %w", errNoMark, err)
+	}
+	if err != nil {
+		return nil, st, err
+	}
+	defer f.Close()
+	if data, err = io.ReadAll(io.LimitReader(f, maxTrial)); err != nil {
+		return nil, st, fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	st, err = disk.StatOf(f)
+	return data, st, err
+}
+
 // SaveTrial returns once the trial is durable.
 func (t *Table) SaveTrial(ctx context.Context, k Key, kind EmbeddingKind, trial *Trial) error {
-	h, err := t.ensure(ctx, kind)
+	h, err := t.marks(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -125,19 +150,15 @@ func (t *Table) SaveTrial(ctx context.Context, k Key, kind EmbeddingKind, trial 
 	if err != nil {
 		return err
 	}
-	temp, err := h.writeTemp(data)
-	if err != nil {
+	if err := h.replace(trialName(k), data); err != nil {
 		return err
-	}
-	if err := h.aux.Rename(temp, h.aux, trialName(k)); err != nil {
-		return errors.Join(err, h.aux.Unlink(temp))
 	}
 	return h.aux.Sync()
 }
 
 // EndTrial forgets what was known of a delivery.
 func (t *Table) EndTrial(ctx context.Context, k Key, kind EmbeddingKind) error {
-	h, err := t.ensure(ctx, kind)
+	h, err := t.marks(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -147,6 +168,19 @@ func (t *Table) EndTrial(ctx context.Context, k Key, kind EmbeddingKind) error {
 	return nil
 }
 
+// marks opens the table for marks. Where it is open what its log said last will do: a look at a bucket for each of many would cost
+// more than their runs.
+func (t *Table) marks(ctx context.Context, kind EmbeddingKind) (*handle, error) {
+	h := t.current()
+	if h == nil || h.refused() != nil {
+		return t.ensure(ctx, kind)
+	}
+	if err := h.arm(); err != nil {
+		return nil, fmt.Errorf("open table %s for marks: %w", t.path, err)
+	}
+	return h, nil
+}
+
 // sweepTrials forgets deliveries that are gone, as those of a cancelled job are.
 func sweepTrials(aux *disk.Dir, now time.Time) error {
 	names, err := aux.Names()
@@ -154,7 +188,7 @@ func sweepTrials(aux *disk.Dir, now time.Time) error {
 		return err
 	}
 	for _, n := range names {
-		if !ourTrial.MatchString(n) {
+		if !ourTrial.MatchString(n) && !ourQuarantine.MatchString(n) {
 			continue
 		}
 		st, err := aux.Stat(n)

@@ -48,7 +48,7 @@ func TestTrialIsKnownToWhoComesNext(t *testing.T) {
 	if got, died, err := look(third); !reflect.DeepEqual(got, want) || died || err != nil {
 		t.Errorf("its rows wait in the same process: %+v, %v, %v", got, died, err)
 	}
-	late := time.Now().Add(2 * waitsFor)
+	late := time.Now().Add(2 * heldFor)
 	fourth := table(t, openStore(t, dir, func(o *Options) { o.Now = func() time.Time { return late } }))
 	if _, _, err := look(other); !errors.Is(err, ErrOnTrial) {
 		t.Errorf("its rows wait elsewhere: %v", err)

@@ -120,8 +120,8 @@ func (c *cell) sweepBucket(ctx context.Context) error {
 			return err
 		}
 		err = filepath.WalkDir(c.scratch(n), func(file string, d fs.DirEntry, err error) error {
-			// The mark of a delivery that ran alone here and was settled by another machine stays for a month.
-			if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), "trial-") {
+			// The marks of deliveries that were quarantined here and settled by another machine stay for a month.
+			if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), "trial-") && !strings.HasPrefix(d.Name(), "quarantine-") {
 				c.problem("%s is left in the scratch directory", d.Name())
 			}
 			return err

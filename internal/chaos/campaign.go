@@ -136,6 +136,7 @@ func Specs() []Spec {
 		{Name: "bucket", Daemons: 2, Kinds: append([]string{kill, freeze, optimized}, bucketFaults...), Bucket: true},
 		{Name: "bucket-crash", Daemons: 2, Kinds: append([]string{crash, checkpointed}, bucketFaults...), Armed: true, Bucket: true},
 		{Name: "poison", Daemons: 2, Kinds: []string{quiet, kill}, Poison: true},
+		{Name: "quarantine", Daemons: 2, Kinds: []string{freezeAll, freezeAll, quiet}, Poison: true, Armed: true, Points: []point{{"quarantined", 3}}},
 		{Name: "traps", Daemons: 2, Kinds: []string{quiet, kill, freeze}, Traps: true},
 		{Name: "write", Daemons: 2, Kinds: append([]string{kill, freeze, drain, killBroker, republish}, network...), Writes: true},
 		{Name: "write-crash", Daemons: 2, Kinds: []string{crash, freeze}, Armed: true, Writes: true},

@@ -72,7 +72,7 @@ func TestEachRecordOnce(t *testing.T) {
 		{Name: "models", Daemons: 2, Kinds: []string{rerun, crash, freezeAll}, Armed: true, Twin: true},
 		{Name: "places", Daemons: 1, Kinds: []string{loseRoot, manyDatasets}, Files: 192, NoDead: true},
 		{Name: "bucket", Daemons: 2, Kinds: []string{kill, freeze, refuseBucket, loseCommit, lateCommit}, Bucket: true},
-		{Name: "poison", Daemons: 1, Kinds: []string{quiet}, Poison: true},
+		{Name: "poison", Daemons: 2, Kinds: []string{quiet, freezeAll}, Poison: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
 		{Name: "write", Daemons: 2, Kinds: []string{kill, freeze, drain, cutNetwork}, Drain: 100 * time.Millisecond, Traps: true, Writes: true},
 	}

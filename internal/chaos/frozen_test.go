@@ -17,11 +17,12 @@ import (
 	"textmill/naming"
 )
 
-// Two daemons hold the same deliveries, each of which came so often that it must run alone: as after they were stopped again and
-// again for longer than a lease. They share that backlog, instead of both running each of it at the same time.
+// Two daemons hold the same deliveries, each of which came so often that it must be quarantined: as after they were stopped again
+// and again for longer than a lease. They share that backlog, instead of both running each of it, and do it at half of the rate
+// of other work at least.
 func TestFrozenDaemonsShareTheirBacklog(t *testing.T) {
 	c := world(t, Spec{Name: "frozen", Daemons: 2, NoDead: true})
-	const shards, records, attempts = 400, 60, 6
+	const shards, records, attempts = 800, 60, 6
 	publish := func(job string) {
 		t.Helper()
 		for s := range shards {
@@ -34,17 +35,13 @@ func TestFrozenDaemonsShareTheirBacklog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	drained := func() (left uint64, perSecond float64) {
+	drain := func() time.Duration {
 		t.Helper()
-		left, err := c.pub.waiting(t.Context())
 		begun := time.Now()
-		if err == nil {
-			err = c.empty(t.Context())
-		}
-		if err != nil {
+		if err := c.empty(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return left, float64(left) / time.Since(begun).Seconds()
+		return time.Since(begun)
 	}
 	signal := func(s syscall.Signal) {
 		for _, k := range c.keepers {
@@ -52,15 +49,13 @@ func TestFrozenDaemonsShareTheirBacklog(t *testing.T) {
 		}
 	}
 	publish("warm")
-	drained()
-	publish("calm")
-	_, calm := drained()
+	drain()
 
 	sha := c.modelSHA256(t)
 	signal(syscall.SIGSTOP)
 	publish("frozen")
-	c.handBack(t, "frozen", sha, shards*attempts)
-	for range 6 {
+	c.handBack(t, "frozen", sha, shards, attempts)
+	for range 2 {
 		signal(syscall.SIGCONT)
 		err := pause(t.Context(), 200*time.Millisecond)
 		signal(syscall.SIGSTOP)
@@ -68,18 +63,24 @@ func TestFrozenDaemonsShareTheirBacklog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before := len(c.ranAlone(t))
+	before := len(c.quarantined(t))
 	signal(syscall.SIGCONT)
-	left, frozen := drained()
-	alone := c.ranAlone(t)[before:]
-	slices.Sort(alone)
-	different := len(slices.Compact(slices.Clone(alone)))
-	t.Logf("%d of %d shards were left, %d of them ran alone, in %d runs; %.1f shards/s, others %.1f", left, shards, different, len(alone), frozen, calm)
-	if different < shards/8 || len(alone) > different*5/4 {
-		t.Errorf("%d runs of %d shards", len(alone), different)
+	took := drain()
+	ran := c.quarantined(t)[before:]
+	slices.Sort(ran)
+	different := len(slices.Compact(slices.Clone(ran)))
+	frozen := float64(different) / took.Seconds()
+
+	signal(syscall.SIGSTOP)
+	publish("calm")
+	signal(syscall.SIGCONT)
+	calm := shards / drain().Seconds()
+	t.Logf("%d of %d shards were left for quarantine, in %d runs; %.1f shards/s, others %.1f", different, shards, len(ran), frozen, calm)
+	if different < shards/2 || len(ran) > different*5/4 {
+		t.Errorf("%d runs of %d shards", len(ran), different)
 	}
-	if frozen < calm/3 { // half, on a machine with nothing else to do
-		t.Errorf("%.1f shards/s, others %.1f", frozen, calm)
+	if frozen < calm/2 {
+		t.Errorf("%.1f shards/s, others %.1f: less than half", frozen, calm)
 	}
 	if err := c.finish(t); err != nil || !c.res.Sound() || c.res.Rows != 3*shards*records {
 		t.Errorf("%v: %d rows, %d lost, %d doubled, %d wrong: %v", err, c.res.Rows, c.res.Lost, c.res.Doubled, c.res.Wrong, c.res.Problems)
@@ -113,22 +114,27 @@ func (c *cell) modelSHA256(t *testing.T) string {
 	return ""
 }
 
-// handBack takes so many deliveries of a job and gives them back.
-func (c *cell) handBack(t *testing.T, job, sha string, deliveries int) {
+// handBack takes all of a job's deliveries and gives them back, a number of times: each has come so often then.
+func (c *cell) handBack(t *testing.T, job, sha string, deliveries, times int) {
 	t.Helper()
 	consumer, err := c.queue(t).Consumer(t.Context(), jobs.Subject{Task: naming.TaskEmbed, Model: Model, Job: job}.String(), sha)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deliveries > 0 {
-		got, err := consumer.Fetch(t.Context(), min(deliveries, 100), 64<<20)
-		for _, d := range got {
-			err = errors.Join(err, d.Nak(0))
+	for range times {
+		var all []*queue.Delivery
+		for len(all) < deliveries {
+			got, err := consumer.Fetch(t.Context(), deliveries-len(all), 64<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, got...)
 		}
-		if err != nil {
-			t.Fatal(err)
+		for _, d := range all { // none before all have come, or the same ones come again
+			if err := d.Nak(0); err != nil {
+				t.Fatal(err)
+			}
 		}
-		deliveries -= len(got)
 	}
 }
 
@@ -142,8 +148,8 @@ func (c *cell) queue(t *testing.T) *queue.Queue {
 	return q
 }
 
-// ranAlone are the shards of the daemons' logs that ran alone, in the order of the logs, one for each run.
-func (c *cell) ranAlone(t *testing.T) (all []string) {
+// quarantined are the shards of the daemons' logs that ran in quarantine, in the order of the logs, one for each run.
+func (c *cell) quarantined(t *testing.T) (all []string) {
 	t.Helper()
 	for i := range c.keepers {
 		log, err := os.ReadFile(filepath.Join(c.dir, fmt.Sprintf("daemon%d.log", i)))
@@ -151,10 +157,17 @@ func (c *cell) ranAlone(t *testing.T) (all []string) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(log)) {
-			var said struct{ Msg, Job, Shard string }
-			if json.Unmarshal([]byte(line), &said) == nil && strings.Contains(said.Msg, "runs alone") {
-				all = append(all, said.Job+"/"+said.Shard)
+			var said struct {
+				Msg, Job, Shard string
+				Shards          []string
 			}
+			if json.Unmarshal([]byte(line), &said) != nil {
+				continue
+			}
+			if strings.Contains(said.Msg, "runs alone") {
+				said.Shards = append(said.Shards, said.Job+"/"+said.Shard)
+			}
+			all = append(all, said.Shards...)
 		}
 	}
 	return all
