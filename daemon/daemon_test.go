@@ -142,7 +142,7 @@ func TestEventsTellPayloadsApart(t *testing.T) {
 	check := func(want jobs.Event) {
 		t.Helper()
 		got := r.await(want.Type)
-		want.Table, want.Version, want.Time = got.Table, got.Version, got.Time
+		want.Table, want.Version, want.Time, want.Published = got.Table, got.Version, got.Time, got.Published
 		if got.Reason != "" {
 			want.Reason = got.Reason
 		}
