@@ -18,9 +18,8 @@ A text is continued as it is; messages go through the model's chat template, and
 with --param chat=true. Greedy unless the model's generation_config.json or --param temperature says otherwise.
 A record that cannot be continued is {"id","error":"class: message"}; how many there were is told on standard error.
 
-Params: max_new_tokens, min_new_tokens, do_sample, temperature, top_k, top_p, min_p, typical_p, epsilon_cutoff,
-repetition_penalty, no_repeat_ngram_size, presence_penalty, frequency_penalty, logit_bias, seed, stop, stop_token_ids,
-ignore_eos, logprobs, top_logprobs, n, chat. What is left open is the model's own; top_k is 50 where nothing says otherwise.`,
+Params are in docs/reference/params.md, and your shell completes them. What is left open is the model's own; top_k is 50 where
+nothing says otherwise.`,
 		Example: `  textmill generate --model SmolLM2-135M-Instruct --param chat=true "What is gravity?"
   textmill generate --model SmolLM2-135M-Instruct --param max_new_tokens=64 < prompts.jsonl > texts.jsonl
   textmill generate --model SmolLM2-135M-Instruct --param temperature=0.8 --param seed=7 --out ./texts < prompts.jsonl`,
