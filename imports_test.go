@@ -6,7 +6,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,32 +15,76 @@ import (
 
 const module = "textmill"
 
-// downward says which other trees of ours each top-level folder may import; its own it always may.
+// downward says which packages of ours each room of the tree may import, and no more than it does: a room is a package with
+// those below it, but for those that are rooms themselves. What is in its own room it always may. "x/..." is x and all below it.
 var downward = map[string][]string{
-	".":        {"config"}, // the tests of this folder
-	"bench":    {"config", "export", "jobs", "models", "tokenize"},
-	"client":   {"config", "export", "input", "jobs", "models", "open", "work"},
-	"cmd":      {"client", "config", "daemon", "export", "jobs", "local", "open", "tokenize"},
-	"config":   {},
-	"counted":  {},
-	"crash":    {"export"},
-	"daemon":   {"config", "crash", "export", "input", "jobs", "models", "open", "work"},
-	"durable":  {},
-	"export":   {},
-	"flock":    {},
-	"input":    {"export", "jobs"},
-	"internal": {"client", "config", "export", "input", "jobs", "local", "models", "tokenize"}, // what breaks things from outside
-	"jobs":     {},
-	"local":    {"config", "export", "input", "jobs", "models", "open", "tokenize", "work"},
-	"models":   {"tokenize"},
-	"naming":   {},
-	"open":     {"config", "jobs", "models", "tokenize", "work"},
-	"places":   {},
-	"plain":    {},
-	"regular":  {},
-	"test":     {}, // runs the binary, as its users do
-	"tokenize": {},
-	"work":     {"crash", "export", "input", "jobs", "models", "tokenize"},
+	"cmd": {"client", "config", "daemon", "export", "jobs", "local/...", "open/bundle", "tokenize/sugarme"},
+
+	"client": {"config", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "work/resolve"},
+	"daemon": {"config", "crash", "export", "input", "jobs/...", "models", "models/generate", "open/...", "work/embedding", "work/rows", "work/trace"},
+
+	"local":         {"jobs"},
+	"local/bench":   {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
+	"local/bundles": {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
+	"local/tables":  {"config", "export", "input", "jobs", "local", "work/rows"},
+	"local/texts":   {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
+	"local/tokens":  {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
+	"local/traces":  {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
+
+	"open":        {"config", "jobs", "models", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},
+	"open/bundle": {"config", "models"},
+	"open/dial":   {"config", "jobs/queue"},
+
+	"work/trace":      {"jobs", "models", "models/embed", "models/generate", "models/vector", "tokenize", "work/embedding", "work/generation", "work/rows"},
+	"work/embedding":  {"crash", "export", "jobs", "models", "models/embed", "models/session", "models/vector", "tokenize", "work/resolve", "work/rows"},
+	"work/generation": {"crash", "export", "jobs", "models", "models/generate", "models/sample", "models/session", "tokenize", "tokenize/chat", "work/rows"},
+	"work/resolve":    {"export", "jobs", "models", "models/vector"},
+	"work/rows":       {"export", "jobs", "models"},
+
+	"models":            {"models/internal/...", "models/sample", "tokenize"},
+	"models/checkpoint": {"models"},
+	"models/compare":    {"models", "models/internal/...", "models/session", "tokenize"},
+	"models/embed":      {"models", "models/internal/...", "models/session"},
+	"models/fetch":      {"models", "models/checkpoint"},
+	"models/generate":   {"models", "models/internal/...", "models/sample", "models/session", "tokenize"},
+	"models/internal":   {},
+	"models/sample":     {},
+	"models/session":    {"models", "models/internal/..."},
+	"models/vector":     {},
+
+	"crash":         {"export/disk"},
+	"input":         {"export/parquetin", "jobs"},
+	"export":        {},
+	"jobs":          {},
+	"jobs/embedded": {},
+	"jobs/queue":    {"jobs"},
+	"tokenize":      {},
+	"config":        {},
+
+	// The ground floor.
+	"counted": {},
+	"durable": {},
+	"flock":   {},
+	"naming":  {},
+	"places":  {},
+	"plain":   {},
+	"regular": {},
+
+	// What looks at the whole from outside.
+	".":              {},
+	"internal":       {},
+	"internal/chaos": {"export", "export/storage", "internal/s3", "jobs", "jobs/queue", "models", "models/checkpoint", "models/checkpoint/onnxgraph", "models/session"},
+	"test":           {}, // runs the binary, as its users do
+}
+
+// inTests are the packages that only the tests of a top-level folder import, beside those of their own folder.
+var inTests = map[string][]string{
+	".":      {"config"},
+	"client": {"jobs/embedded"},
+	"daemon": {"models/checkpoint"},
+	"local":  {"export/part"},
+	"models": {"tokenize"},
+	"work":   {"input", "models/checkpoint", "models/fetch", "models/session"},
 }
 
 // everyone may import these, which import nothing of ours.
@@ -58,12 +101,42 @@ var only = map[string]string{
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.
-var testOnly = []string{module + "/internal/golden", module + "/internal/reference", module + "/internal/s3", module + "/internal/users", module + "/models/internal/tiny"}
+var testOnly = []string{"internal/golden", "internal/reference", "internal/s3", "internal/users", "models/internal/tiny"}
 
 type source struct {
 	path string // slash-separated, from the root
+	dir  string // of path
 	top  string // its top-level folder, or "."
 	file *ast.File
+}
+
+func (s source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
+
+// room is where the file lies in downward.
+func (s source) room() string {
+	for dir := s.dir; dir != "."; dir = filepath.ToSlash(filepath.Dir(dir)) {
+		if _, ok := downward[dir]; ok {
+			return dir
+		}
+	}
+	return "."
+}
+
+// imports are the file's imports, those of ours from the root of the tree.
+func (s source) imports(t *testing.T) (ours, others []string) {
+	t.Helper()
+	for _, spec := range s.file.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rest, is := strings.CutPrefix(path, module+"/"); is {
+			ours = append(ours, rest)
+		} else {
+			others = append(others, path)
+		}
+	}
+	return ours, others
 }
 
 // tree parses every Go file of the module.
@@ -90,7 +163,7 @@ func tree(t *testing.T) []source {
 		if !below {
 			top = "."
 		}
-		all = append(all, source{path: path, top: top, file: f})
+		all = append(all, source{path: path, dir: filepath.ToSlash(filepath.Dir(path)), top: top, file: f})
 		return nil
 	})
 	if err != nil {
@@ -99,30 +172,55 @@ func tree(t *testing.T) []source {
 	return all
 }
 
-func TestImportsGoDown(t *testing.T) {
-	for _, s := range tree(t) {
-		allowed, ok := downward[s.top]
-		if !ok {
-			t.Errorf("%s: folder %s has no place in the one way of imports", s.path, s.top)
+func topOf(dir string) string {
+	top, _, _ := strings.Cut(dir, "/")
+	return top
+}
+
+// listed gives the element of a list that names a package.
+func listed(list []string, dir string) (string, bool) {
+	for _, pattern := range list {
+		below, tree := strings.CutSuffix(pattern, "/...")
+		if dir == below || tree && strings.HasPrefix(dir, below+"/") {
+			return pattern, true
 		}
-		for _, spec := range s.file.Imports {
-			path, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if rest, ours := strings.CutPrefix(path, module+"/"); ours {
-				to, _, _ := strings.Cut(rest, "/")
-				if slices.Contains(testOnly, path) && s.top != "internal" {
-					if !strings.HasSuffix(s.path, "_test.go") {
-						t.Errorf("%s imports %s, which only tests may", s.path, path)
-					}
+	}
+	return "", false
+}
+
+func TestImportsGoDown(t *testing.T) {
+	used := map[[2]string]bool{}
+	for _, s := range tree(t) {
+		room := s.room()
+		if room == "." && s.dir != "." {
+			t.Errorf("%s: its package has no place in the one way of imports", s.path)
+			continue
+		}
+		ours, others := s.imports(t)
+		for _, dir := range ours {
+			pattern, allowed := listed(downward[room], dir)
+			switch own := (source{dir: dir}).room() == room; {
+			case own, slices.Contains(everyone, dir) && !slices.Contains(everyone, room):
+				continue
+			case slices.Contains(testOnly, dir) && s.top != "internal":
+				if !s.isTest() {
+					t.Errorf("%s imports %s, which only tests may", s.path, dir)
+				}
+				continue
+			case allowed && !s.isTest():
+				used[[2]string{room, pattern}] = true
+				continue
+			case allowed, s.isTest() && topOf(dir) == s.top:
+				continue
+			case s.isTest():
+				if pattern, allowed = listed(inTests[s.top], dir); allowed {
+					used[[2]string{"tests of " + s.top, pattern}] = true
 					continue
 				}
-				ground := slices.Contains(everyone, to) && !slices.Contains(everyone, s.top)
-				if to != s.top && !ground && !slices.Contains(allowed, to) {
-					t.Errorf("%s imports %s; %s may import %v", s.path, path, s.top, allowed)
-				}
 			}
+			t.Errorf("%s imports %s; %s may import %v", s.path, dir, room, downward[room])
+		}
+		for _, path := range others {
 			for library, home := range only {
 				if strings.HasPrefix(path, library) && s.top != home && s.top != "internal" {
 					t.Errorf("%s imports %s, which only %s may", s.path, path, home)
@@ -130,53 +228,48 @@ func TestImportsGoDown(t *testing.T) {
 			}
 		}
 	}
-}
-
-// spared are the libraries that a package must not bring into a program, which other packages of ours would.
-var spared = map[string][]string{
-	"client":      {"github.com/yalue/onnxruntime_go", "github.com/nats-io/nats-server/"}, // status need not load an inference engine
-	"jobs/queue":  {"github.com/nats-io/nats-server/"},
-	"models":      {"github.com/yalue/onnxruntime_go"},
-	"open/bundle": {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
-	"open/dial":   {"github.com/yalue/onnxruntime_go", "github.com/nats-io/nats-server/"},
-}
-
-func TestPackagesLinkNoMoreThanTheyNeed(t *testing.T) {
-	for name, libraries := range spared {
-		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./"+name).Output()
-		if err != nil {
-			t.Fatalf("go list -deps ./%s: %v", name, err)
+	for room, list := range downward {
+		for _, pattern := range list {
+			if !used[[2]string{room, pattern}] {
+				t.Errorf("%s may import %s, and does not", room, pattern)
+			}
 		}
-		if !strings.Contains(string(out), module+"/"+name+"\n") {
-			t.Fatalf("go list names no package %s", name)
-		}
-		for dependency := range strings.Lines(string(out)) {
-			for _, library := range libraries {
-				if strings.HasPrefix(dependency, library) {
-					t.Errorf("%s links %s", name, strings.TrimSpace(dependency))
-				}
+	}
+	for top, list := range inTests {
+		for _, pattern := range list {
+			if !used[[2]string{"tests of " + top, pattern}] {
+				t.Errorf("the tests of %s may import %s, and do not", top, pattern)
 			}
 		}
 	}
 }
 
-// TestPackagesAreOneSentence holds each package to a comment, since that is where a reader starts.
-func TestPackagesAreOneSentence(t *testing.T) {
-	documented := map[string]bool{}
+// TestFoldersMakeNoCircle holds the floors apart, of tests too: no top-level folder reaches itself by way of another.
+func TestFoldersMakeNoCircle(t *testing.T) {
+	below := map[string]map[string]bool{}
 	for _, s := range tree(t) {
-		dir := filepath.ToSlash(filepath.Dir(s.path))
-		if strings.HasSuffix(s.path, "_test.go") && s.top != "." && s.top != "test" {
-			continue
+		ours, _ := s.imports(t)
+		for _, dir := range ours {
+			if to := topOf(dir); to != s.top && !slices.Contains(testOnly, dir) {
+				if below[s.top] == nil {
+					below[s.top] = map[string]bool{}
+				}
+				below[s.top][to] = true
+			}
 		}
-		documented[dir] = documented[dir] || s.file.Doc != nil
 	}
-	for dir, ok := range documented {
-		if !ok {
-			t.Errorf("%s: no package comment", dir)
+	var follow func(way []string)
+	follow = func(way []string) {
+		for to := range below[way[len(way)-1]] {
+			switch at := slices.Index(way, to); {
+			case at == 0:
+				t.Errorf("a circle: %s → %s", strings.Join(way, " → "), to)
+			case at < 0:
+				follow(append(slices.Clone(way), to))
+			}
 		}
-		switch base := filepath.Base(dir); base {
-		case "util", "utils", "common", "types", "pkg", "helpers":
-			t.Errorf("%s: %q says nothing of what is inside", dir, base)
-		}
+	}
+	for top := range below {
+		follow([]string{top})
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 	"textmill/export"
 	"textmill/input"
-	"textmill/work/generation"
+	"textmill/work/rows"
 )
 
 const (
@@ -88,7 +88,7 @@ func cloneRow(r export.Row) export.Row {
 	r.InputIDs, r.Text = nil, export.Null[string]{} // not exported, nor are other attributes
 	all := r.Attributes
 	r.Attributes = nil
-	for _, name := range []string{generation.TopLogprobs, input.PartAttribute} {
+	for _, name := range []string{rows.TopLogprobs, input.PartAttribute} {
 		if v, ok := all[name]; ok {
 			if r.Attributes == nil {
 				r.Attributes = make(map[string]string, 1)

@@ -13,7 +13,7 @@ import (
 	"textmill/input"
 	"textmill/jobs"
 	"textmill/naming"
-	"textmill/work/generation"
+	"textmill/work/rows"
 )
 
 // The lines of OpenAI's batch output, field by field.
@@ -232,12 +232,12 @@ func finite(p float32) float32 {
 
 // topOf are the likeliest tokens of each step, or nil where the row does not tell them: an attribute of this name may also be
 // the record's own.
-func topOf(r *export.Row) [][]generation.Candidate {
-	raw := r.Attributes[generation.TopLogprobs]
+func topOf(r *export.Row) [][]rows.Candidate {
+	raw := r.Attributes[rows.TopLogprobs]
 	if raw == "" {
 		return nil
 	}
-	var steps [][]generation.Candidate
+	var steps [][]rows.Candidate
 	if err := json.Unmarshal([]byte(raw), &steps); err != nil || len(steps) != len(r.OutputIDs) {
 		return nil
 	}

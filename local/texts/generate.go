@@ -12,7 +12,6 @@ import (
 	"textmill/local"
 	"textmill/naming"
 	"textmill/open"
-	"textmill/work/generation"
 	"textmill/work/rows"
 )
 
@@ -68,7 +67,7 @@ func appendCompletion(b []byte, r *export.Row) []byte {
 	if r.Logprobs != nil {
 		b = local.AppendFloats(append(b, `,"logprobs":`...), r.Logprobs)
 	}
-	if top := r.Attributes[generation.TopLogprobs]; top != "" {
+	if top := r.Attributes[rows.TopLogprobs]; top != "" {
 		b = append(append(b, `,"top_logprobs":`...), top...)
 	}
 	return b

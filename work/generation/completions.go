@@ -110,27 +110,16 @@ func (c *completions) row(i int, r generate.Result) export.Row {
 		if row.Attributes == nil {
 			row.Attributes = map[string]string{}
 		}
-		row.Attributes[TopLogprobs] = c.e.top(r.Top)
+		row.Attributes[rows.TopLogprobs] = c.e.top(r.Top)
 	}
 	return row
 }
 
-// TopLogprobs is the attribute that holds the likeliest tokens of each step, since tables have no column for them: a JSON
-// list of lists of Candidate.
-const TopLogprobs = "top_logprobs"
-
-// Candidate is one of the likeliest tokens of a step.
-type Candidate struct {
-	ID      int32   `json:"id"`
-	Token   string  `json:"token"`
-	Logprob float32 `json:"logprob"`
-}
-
 func (e *Engine) top(steps [][]sample.Candidate) string {
-	all := make([][]Candidate, len(steps))
+	all := make([][]rows.Candidate, len(steps))
 	for i, step := range steps {
 		for _, c := range step {
-			all[i] = append(all[i], Candidate{c.ID, e.o.Tokenizer.Decode([]int32{c.ID}, false), c.Logprob})
+			all[i] = append(all[i], rows.Candidate{ID: c.ID, Token: e.o.Tokenizer.Decode([]int32{c.ID}, false), Logprob: c.Logprob})
 		}
 	}
 	raw, err := json.Marshal(all)

@@ -102,3 +102,14 @@ func invalidAt(s string) int {
 	}
 	return len(s)
 }
+
+// TopLogprobs is the attribute that holds the likeliest tokens of each step, since tables have no column for them: a JSON
+// list of lists of Candidate.
+const TopLogprobs = "top_logprobs"
+
+// Candidate is one of the likeliest tokens of a step.
+type Candidate struct {
+	ID      int32   `json:"id"`
+	Token   string  `json:"token"`
+	Logprob float32 `json:"logprob"`
+}
