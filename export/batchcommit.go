@@ -191,7 +191,7 @@ func (b *Batch) narrow(ctx context.Context, keep []*delivery) error {
 		return err
 	}
 	if err := b.shared.remove(); err != nil {
-		b.t.log.Warn("a part stays until the next sweep", "error", err)
+		b.t.log.WarnContext(ctx, "a part stays until the next sweep", "error", err)
 	}
 	var at int64
 	for _, d := range b.order {

@@ -30,7 +30,7 @@ func (t *Table) writeCheckpoint(ctx context.Context, h *handle) (int64, error) {
 	}
 	forget, err := t.store.forgettable(ctx)
 	if err != nil {
-		t.log.Warn("no key is forgotten: the oldest message is unknown", "error", err)
+		t.log.WarnContext(ctx, "no key is forgotten: the oldest message is unknown", "error", err)
 	}
 	version, err := h.log.WriteCheckpoint(ctx, delta.CheckpointOptions{
 		TempDir: h.aux, TempName: h.tempName(), Now: t.store.o.Now(), ForgetTxns: forget,
@@ -49,9 +49,9 @@ func (t *Table) checkpoint(ctx context.Context, h *handle) {
 	switch {
 	case errors.Is(err, ErrGone):
 	case err != nil:
-		t.log.Warn("checkpoint failed", "error", err)
+		t.log.WarnContext(ctx, "checkpoint failed", "error", err)
 	default:
-		t.log.Info("checkpoint written", "version", version, "took", time.Since(start))
+		t.log.InfoContext(ctx, "checkpoint written", "version", version, "took", time.Since(start))
 	}
 }
 

@@ -186,7 +186,7 @@ func (s *Store) Table(dataset string) (*Table, error) {
 	defer s.mu.Unlock()
 	t := s.tables[dataset]
 	if t == nil {
-		t = &Table{store: s, name: dataset, path: s.TablePath(dataset), log: s.o.Logger.With("table", dataset)}
+		t = &Table{store: s, name: dataset, path: s.TablePath(dataset), log: s.o.Logger.With("dataset", dataset)}
 		s.tables[dataset] = t
 	}
 	t.users++

@@ -23,7 +23,7 @@ func (f *Follower) cancel(ctx context.Context, request jobs.Event) {
 	for _, dataset := range datasets {
 		version, err := f.judgeCancelled(ctx, dataset, request)
 		if err != nil {
-			f.o.Log.ErrorContext(ctx, "cancel not written", "job", request.Job, "dataset", dataset, "error", err.Error())
+			f.o.Log.ErrorContext(ctx, "cancel not written", "job", request.Job, "dataset", dataset, "error", err)
 			return
 		}
 		confirmed.Table, confirmed.Version = f.o.Store.TablePath(dataset), version
@@ -34,7 +34,7 @@ func (f *Follower) cancel(ctx context.Context, request jobs.Event) {
 		err = f.o.Queue.PublishEvent(ctx, confirmed)
 	}
 	if err != nil && ctx.Err() == nil {
-		f.o.Log.WarnContext(ctx, "cancel not confirmed", "job", request.Job, "error", err.Error())
+		f.o.Log.WarnContext(ctx, "cancel not confirmed", "job", request.Job, "error", err)
 		return
 	}
 	f.o.Log.InfoContext(ctx, "job cancelled", "job", request.Job, "datasets", len(datasets), "purged", purged)
@@ -61,7 +61,7 @@ func (f *Follower) judgeCancelled(ctx context.Context, dataset string, request j
 	}
 	result, err := table.Judge(ctx, []export.Verdict{export.CancelVerdict(request.Job, request.Time)})
 	if errors.Is(err, export.ErrRefused) { // nothing of this version's can be committed there; the messages are still to be purged
-		f.o.Log.WarnContext(ctx, "cancel not written", "job", request.Job, "dataset", dataset, "error", err.Error())
+		f.o.Log.WarnContext(ctx, "cancel not written", "job", request.Job, "dataset", dataset, "error", err)
 		err = nil
 	}
 	return result.Version, errors.Join(err, table.Close())
@@ -81,7 +81,7 @@ func (f *Follower) datasets(job string) []string {
 	}
 	datasets, err := f.o.Store.Datasets()
 	if err != nil {
-		f.o.Log.Warn("cannot list tables", "error", err.Error())
+		f.o.Log.Warn("cannot list tables", "error", err)
 	}
 	return datasets
 }

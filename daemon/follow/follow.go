@@ -99,7 +99,7 @@ func (f *Follower) announce(ctx context.Context) {
 		e := jobs.Event{Type: jobs.EventDone, Job: job.Job, Shards: job.Shards, Rows: job.Rows, Errors: job.Errors,
 			Task: task, Model: model, Dataset: dataset, Table: job.Table, Version: job.Version, Time: time.Now()}
 		if err := f.o.Queue.PublishEvent(ctx, e); err != nil && ctx.Err() == nil {
-			f.o.Log.WarnContext(ctx, "done event not published", "job", job.Job, "error", err.Error())
+			f.o.Log.WarnContext(ctx, "done event not published", "job", job.Job, "error", err)
 		}
 	}
 }

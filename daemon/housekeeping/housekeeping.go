@@ -61,7 +61,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			k.o.Look(ctx)
 		case <-restore.C:
 			if err := k.o.Queue.RestoreStreams(ctx, k.o.Streams); err != nil && ctx.Err() == nil && k.o.Queue.Connected() {
-				k.o.Log.WarnContext(ctx, "cannot look after the streams", "error", err.Error())
+				k.o.Log.WarnContext(ctx, "cannot look after the streams", "error", err)
 			}
 		}
 	}
@@ -70,7 +70,7 @@ func (k *Keeper) Run(ctx context.Context) {
 func (k *Keeper) sweep(ctx context.Context) {
 	removed, err := k.o.Store.Sweep(ctx)
 	if err != nil && ctx.Err() == nil {
-		k.o.Log.WarnContext(ctx, "sweep of orphaned parts", "error", err.Error())
+		k.o.Log.WarnContext(ctx, "sweep of orphaned parts", "error", err)
 	}
 	if len(removed) > 0 {
 		k.o.Log.InfoContext(ctx, "orphaned parts removed", "parts", len(removed))
@@ -107,7 +107,7 @@ func (k *Keeper) tellUnserved(ctx context.Context, s queue.SubjectState) {
 	k.o.Log.WarnContext(ctx, "messages wait for a model that no daemon serves", "subject", s.Subject, "messages", s.Messages)
 	e := jobs.Event{Type: jobs.EventUnserved, Job: cmp.Or(s.Job, jobs.DefaultJob), Time: time.Now()}
 	if err := k.o.Queue.PublishEvent(ctx, e); err != nil && ctx.Err() == nil {
-		k.o.Log.WarnContext(ctx, "event not published", "job", e.Job, "error", err.Error())
+		k.o.Log.WarnContext(ctx, "event not published", "job", e.Job, "error", err)
 	}
 }
 

@@ -68,7 +68,7 @@ func (w *Writer) note(ctx context.Context, err error) {
 	w.full = err
 	w.metrics.LettersFull(true)
 	if w.tries++; time.Since(w.told) >= tellFullEvery {
-		w.log.ErrorContext(ctx, "the stream of dead letters is full; what would become one waits in the queue", "error", err.Error(), "tries", w.tries, "remedy", queue.RemedyFull)
+		w.log.ErrorContext(ctx, "the stream of dead letters is full; what would become one waits in the queue", "error", err, "tries", w.tries, "remedy", queue.RemedyFull)
 		w.tries, w.told = 0, time.Now()
 	}
 }

@@ -63,7 +63,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	s.http = clients.server(newHosts(o.Addr, l.Addr(), o.AllowedHosts).only(withoutBody(clients.answering(s.mux()))))
 	go func() {
 		if err := s.http.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			o.Log.Error("http server ended", "error", err.Error())
+			o.Log.ErrorContext(ctx, "http server ended", "error", err)
 		}
 	}()
 	return s, nil

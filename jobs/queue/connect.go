@@ -124,7 +124,7 @@ func Connect(ctx context.Context, o Options) (*Queue, error) {
 			return nil, err
 		}
 		if attempt == 0 {
-			q.log.WarnContext(ctx, "nats is not reachable, trying again", "server", shown, "err", err)
+			q.log.WarnContext(ctx, "nats is not reachable, trying again", "server", shown, "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -206,7 +206,7 @@ func (o *Options) natsOptions(q *Queue) ([]nats.Option, error) {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			q.link.lost()
 			if err != nil {
-				q.log.Warn("nats connection lost, reconnecting", "server", q.server, "err", err)
+				q.log.Warn("nats connection lost, reconnecting", "server", q.server, "error", err)
 			}
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) {
@@ -217,7 +217,7 @@ func (o *Options) natsOptions(q *Queue) ([]nats.Option, error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				q.denied.Add(1)
 			}
-			q.log.Warn("nats reports an error", "server", q.server, "err", err)
+			q.log.Warn("nats reports an error", "server", q.server, "error", err)
 		}),
 	}
 	if o.InboxPrefix != "" {

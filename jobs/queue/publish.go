@@ -232,7 +232,7 @@ func isFull(err error) bool {
 // tellFull logs that publishing waits.
 func (p *publisher) tellFull(q *Queue, err error) {
 	if p.full.due() > 0 {
-		q.log.Info("the job stream takes no more for now, waiting", "server", q.server, "err", err)
+		q.log.Info("the job stream takes no more for now, waiting", "server", q.server, "error", err)
 	}
 }
 

@@ -34,7 +34,7 @@ func (q *Queue) Announce(serves func() []Served) (stop func() error, err error) 
 			err = m.Respond(answer)
 		}
 		if err != nil {
-			q.log.Warn("what is served could not be announced", "err", err)
+			q.log.Warn("what is served could not be announced", "error", err)
 		}
 	})
 	if err != nil {

@@ -87,7 +87,7 @@ func (t *Tracker) follow(ctx context.Context, f *follower) {
 			continue
 		}
 		if failures++; failures == 3 { // one or two are a server that restarts
-			t.q.log.Warn("events cannot be followed, trying again", "err", err)
+			t.q.log.WarnContext(ctx, "events cannot be followed, trying again", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -139,7 +139,7 @@ func (t *Tracker) event(msg *nats.Msg) (jobs.Event, bool) {
 	}
 	if err != nil {
 		if n := t.noEvents.due(); n > 0 {
-			t.q.log.Warn("a message on the event stream is not an event", "subject", msg.Subject, "err", err, "messages", n)
+			t.q.log.Warn("a message on the event stream is not an event", "subject", msg.Subject, "error", err, "messages", n)
 		}
 	}
 	return e, err == nil

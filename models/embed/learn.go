@@ -47,9 +47,9 @@ func (e *Embedder) settleBudget(ctx context.Context, o session.Options) error {
 		return fmt.Errorf("learn the batch size of %s: %w", e.spec.Name, err)
 	}
 	e.budget = best(rates)
-	o.Log.Info("batch size learned", "model", e.spec.Name, "device", e.device, "threads", e.threads, "batch_tokens", e.budget)
+	o.Log.InfoContext(ctx, "batch size learned", "model", e.spec.Name, "device", e.device, "threads", e.threads, "batch_tokens", e.budget)
 	if err := learned.Write(book, key, e.budget); err != nil {
-		o.Log.Warn("batch size cannot be kept, it will be learned again", "error", err)
+		o.Log.WarnContext(ctx, "batch size cannot be kept, it will be learned again", "error", err)
 	}
 	return nil
 }

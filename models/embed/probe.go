@@ -25,14 +25,14 @@ func (e *Embedder) settleCompany(ctx context.Context, o session.Options) error {
 		return err
 	}
 	if !ok {
-		o.Log.Info("runs of the model are probed, once on the like of this machine", "model", e.spec.Name)
+		o.Log.InfoContext(ctx, "runs of the model are probed, once on the like of this machine", "model", e.spec.Name)
 		begun := time.Now()
 		if known, err = e.probe(ctx); err != nil {
 			return fmt.Errorf("probe what company does to vectors of %s: %w", e.spec.Name, err)
 		}
-		o.Log.Info("batches were probed", "model", e.spec.Name, "bits_hold", known.Runs.String(), "took", time.Since(begun))
+		o.Log.InfoContext(ctx, "batches were probed", "model", e.spec.Name, "bits_hold", known.Runs.String(), "took", time.Since(begun))
 		if err := session.Remember(e.spec, o, e.device, known); err != nil {
-			o.Log.Warn("what was probed cannot be kept, it will be probed again", "error", err)
+			o.Log.WarnContext(ctx, "what was probed cannot be kept, it will be probed again", "error", err)
 		}
 	}
 	e.company = known

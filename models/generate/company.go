@@ -17,14 +17,14 @@ func (g *Generator) settleCompany(ctx context.Context) error {
 		return err
 	}
 	if !ok {
-		g.o.Session.Log.Info("runs of the model are probed, once on the like of this machine", "model", g.spec.Name)
+		g.o.Session.Log.InfoContext(ctx, "runs of the model are probed, once on the like of this machine", "model", g.spec.Name)
 		begun := time.Now()
 		if known, err = g.probe(ctx); err != nil {
 			return fmt.Errorf("probe what company does to texts of %s: %w", g.spec.Name, err)
 		}
-		g.o.Session.Log.Info("runs were probed", "model", g.spec.Name, "decode_bits_hold", known.Runs.String(), "prefill_bits_hold", known.Prefill.String(), "took", time.Since(begun))
+		g.o.Session.Log.InfoContext(ctx, "runs were probed", "model", g.spec.Name, "decode_bits_hold", known.Runs.String(), "prefill_bits_hold", known.Prefill.String(), "took", time.Since(begun))
 		if err := session.Remember(g.spec, g.o.Session, "cpu", known); err != nil {
-			g.o.Session.Log.Warn("what was probed cannot be kept, it will be probed again", "error", err)
+			g.o.Session.Log.WarnContext(ctx, "what was probed cannot be kept, it will be probed again", "error", err)
 		}
 	}
 	g.company = known
