@@ -60,7 +60,7 @@ docs: require ## what docs/reference takes from the code: commands, keys, params
 
 test-avx2: setup ## the tests of bits and of models on an emulated processor with AVX2 and without AVX-512 (about an hour)
 	@deploy/require emulator
-	$(GO) test -exec 'qemu-x86_64 -cpu max' -timeout 120m -v -run '$(AVX2_TESTS)' ./models/embed ./models/session ./models/generate ./models/checkpoint ./models/sample
+	$(GO) test -exec 'qemu-x86_64 -cpu max' -timeout 120m -v -run '$(AVX2_TESTS)' ./models/embed ./models/generate ./models/checkpoint ./models/sample
 
 race: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test under the race detector
 	$(GO) test -race -timeout 40m ./...
