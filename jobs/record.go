@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -275,32 +274,6 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 		dst = append(dst, '}')
 	}
 	return append(dst, '}')
-}
-
-// Namer gives the records of one shard their ids, in order.
-type Namer struct {
-	shard string
-	next  int
-	seen  map[string]struct{}
-}
-
-// NewNamer starts at a shard's first record.
-func NewNamer(shard string) *Namer {
-	return &Namer{shard: shard, seen: make(map[string]struct{})}
-}
-
-// Name gives a record without an id the id <shard>-<index> and marks the second
-// of a repeated id as duplicate_id.
-func (n *Namer) Name(r *Record) {
-	if r.ID == "" {
-		r.ID = n.shard + "-" + strconv.Itoa(n.next)
-	}
-	n.next++
-	if _, again := n.seen[r.ID]; !again {
-		n.seen[r.ID] = struct{}{}
-	} else if r.Err == nil {
-		r.Err = recordErrorf(DuplicateID, "an earlier record of the shard has this id")
-	}
 }
 
 // appendQuoted appends s as a JSON string, with U+FFFD for what is not UTF-8.
