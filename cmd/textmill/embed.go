@@ -8,6 +8,7 @@ import (
 	"textmill/config"
 	"textmill/local"
 	"textmill/local/texts"
+	"textmill/naming"
 )
 
 func embedCommand(s *settings) *cobra.Command {
@@ -16,7 +17,10 @@ func embedCommand(s *settings) *cobra.Command {
 		Short: "Embed texts with a model of the cache, without a queue",
 		Long: `Embeds TEXTs, or without any the records {"id","text"} of JSONL on standard input, and writes one JSON line for each,
 in the same order: {"id","embedding","dim","norm","n_tokens","truncated","n_dropped"}.
-A record that cannot be embedded is {"id","error":"class: message"}; how many there were is told on standard error.`,
+A record that cannot be embedded is {"id","error":"class: message"}; how many there were is told on standard error.
+
+` + paramNames(naming.TaskEmbed) + `
+What is left open is the model's own.`,
 		Example: `  textmill embed --model all-MiniLM-L6-v2 "read a file line by line"
   textmill embed --model all-MiniLM-L6-v2 --param dimensions=256 < texts.jsonl > vectors.jsonl
   textmill embed --model all-MiniLM-L6-v2 --out ./docs < texts.jsonl`,

@@ -9,6 +9,7 @@ import (
 
 	"textmill/client"
 	"textmill/config"
+	"textmill/jobs"
 )
 
 // require makes flags mandatory, as wrong usage rather than as a failure.
@@ -36,6 +37,28 @@ func modelFlag(cmd *cobra.Command, to *string) {
 // paramFlag adds --param k=v.
 func paramFlag(cmd *cobra.Command, to *map[string]string) {
 	cmd.Flags().VarP(params{to}, "param", "p", "a param of the task, `K=V`; may be repeated")
+}
+
+// paramNames is a sentence of a help that lists the params of a task, in lines that fit a terminal.
+func paramNames(task string) string {
+	var out strings.Builder
+	column, _ := out.WriteString("Params:")
+	known := jobs.Params(task)
+	for i, p := range known {
+		name := p.Name + ","
+		if i == len(known)-1 {
+			name = p.Name + "."
+		}
+		if column+1+len(name) > 118 {
+			out.WriteByte('\n')
+			column = len(name)
+		} else {
+			out.WriteByte(' ')
+			column += 1 + len(name)
+		}
+		out.WriteString(name)
+	}
+	return out.String()
 }
 
 // runtimeFlags adds what runtimeSettings turns into settings.

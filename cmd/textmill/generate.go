@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"textmill/local/texts"
+	"textmill/naming"
 )
 
 func generateCommand(s *settings) *cobra.Command {
@@ -18,8 +19,8 @@ A text is continued as it is; messages go through the model's chat template, and
 with --param chat=true. Greedy unless the model's generation_config.json or --param temperature says otherwise.
 A record that cannot be continued is {"id","error":"class: message"}; how many there were is told on standard error.
 
-Params are in docs/reference/params.md, and your shell completes them. What is left open is the model's own; top_k is 50 where
-nothing says otherwise.`,
+` + paramNames(naming.TaskGenerate) + ` What is left open is the model's own;
+top_k is 50 where nothing says otherwise.`,
 		Example: `  textmill generate --model SmolLM2-135M-Instruct --param chat=true "What is gravity?"
   textmill generate --model SmolLM2-135M-Instruct --param max_new_tokens=64 < prompts.jsonl > texts.jsonl
   textmill generate --model SmolLM2-135M-Instruct --param temperature=0.8 --param seed=7 --out ./texts < prompts.jsonl`,
