@@ -163,7 +163,7 @@ func (d *Daemon) openEmbedder(ctx context.Context, s *server) (notes []string, d
 
 // openGenerator is openEmbedder for texts.
 func (d *Daemon) openGenerator(ctx context.Context, s *server) (notes []string, depends string, err error) {
-	g, err := open.Generation(ctx, d.cfg, s.spec, d.metrics.ObserveGeneration(s.spec.Name))
+	g, err := open.Generation(ctx, d.cfg, s.spec, d.log, d.metrics.ObserveGeneration(s.spec.Name))
 	if err != nil {
 		return nil, "", err
 	}

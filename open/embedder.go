@@ -35,6 +35,7 @@ func Embedding(ctx context.Context, cfg config.Config, spec *models.Spec, o Embe
 	if err != nil {
 		return nil, err
 	}
+	o.Session.Log = o.Log
 	model, err := embed.Open(ctx, spec, o.Session)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"textmill/config"
@@ -24,8 +25,9 @@ type Generator struct {
 // Notes are things worth knowing about this session, beside those of the Spec.
 func (g *Generator) Notes() []string { return slices.Concat(g.Generator.Notes(), g.notes) }
 
-// Generation loads a generation model as the configuration says. observe, which may be nil, is told of every run.
-func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, observe func(generate.RunStats)) (*Generator, error) {
+// Generation loads a generation model as the configuration says. log, which may be nil, is told what takes its time when a model is
+// opened, observe, which may be nil, of every run.
+func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, log *slog.Logger, observe func(generate.RunStats)) (*Generator, error) {
 	tok, err := spec.Tokenizer()
 	if err != nil {
 		return nil, err
@@ -38,8 +40,10 @@ func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, obser
 	if m.TokenizerEngine == config.EngineSugarme {
 		return nil, fmt.Errorf("models.%s.tokenizer_engine: sugarme is for embedding models, this one generates", spec.Name)
 	}
+	o := Session(cfg, spec.Name)
+	o.Log = log
 	g, err := generate.Open(ctx, spec, generate.Options{
-		Session: Session(cfg, spec.Name), Tokenizer: tok, Observe: observe,
+		Session: o, Tokenizer: tok, Observe: observe,
 		Slots: cmp.Or(m.Slots, cfg.Generate.Slots), Memory: int64(cfg.Generate.Memory), MaxLength: m.MaxLength,
 	})
 	if err != nil {

@@ -62,7 +62,7 @@ func GenerationNamed(ctx context.Context, cfg config.Config, name string, few in
 		}
 		cfg.Models = map[string]config.Model{name: m}
 	}
-	g, err := Generation(ctx, cfg, s, nil)
+	g, err := Generation(ctx, cfg, s, log, nil)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}

@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,6 +12,25 @@ import (
 
 // quick skips learning the batch size, which takes longer than these tests' work.
 var quick = []string{"TEXTMILL_MODELS_ALL_MINILM_L6_V2_BATCH_TOKENS=1024"}
+
+// TestTheFirstRunSaysWhyItTakesLong: what is measured once for a machine may take a minute, in which a user must not wonder.
+func TestTheFirstRunSaysWhyItTakesLong(t *testing.T) {
+	home := newHome(t)
+	for _, book := range []string{"run-shapes-1.json", "batch-tokens.json"} {
+		if err := os.Remove(filepath.Join(home, book)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := call{home: home}.ok(t, "embed", "--model", model, "a text")
+	again := call{home: home}.ok(t, "embed", "--model", model, "a text")
+	const said = "runs of the model are probed, once on the like of this machine"
+	if !strings.Contains(first.stderr, said) || strings.Contains(again.stderr, said) {
+		t.Errorf("first: %s\nthen: %s", first.stderr, again.stderr)
+	}
+	if first.stdout == "" || first.stdout != again.stdout {
+		t.Errorf("first %.100s, then %.100s", first.stdout, again.stdout)
+	}
+}
 
 type embedded struct {
 	ID        string    `json:"id"`
