@@ -82,6 +82,7 @@ func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation,
 	if err != nil {
 		return c, err
 	}
+	confirmed.expect()
 	request := jobs.Event{Type: jobs.EventCancelled, Job: o.Job, Shards: status.Shards, Time: time.Now()}
 	if err := q.PublishEvent(ctx, request); err != nil {
 		return c, fmt.Errorf("ask to cancel job %s: %w", o.Job, err)
@@ -116,23 +117,38 @@ func (c *Cancellation) write(o CancelOptions) error {
 	return err
 }
 
-// confirmations gathers the tables in whose log daemons have put the verdict.
+// confirmations gathers the tables in whose log daemons have put the verdict. Those of an earlier cancel of the job come before the
+// request.
 type confirmations struct {
-	mu     sync.Mutex
-	tables []string
-	first  chan struct{}
+	mu        sync.Mutex
+	expecting bool // the request that comes next
+	requested bool // it has come
+	tables    []string
+	first     chan struct{} // closed when one is confirmed
+}
+
+// expect says that the request is about to be published.
+func (c *confirmations) expect() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expecting = true
 }
 
 func (c *confirmations) event(e jobs.Event) {
-	if e.Type != jobs.EventCancelled || e.Table == "" {
+	if e.Type != jobs.EventCancelled {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.tables) == 0 {
-		close(c.first)
+	switch {
+	case e.Table == "":
+		c.requested = c.requested || c.expecting
+	case c.requested:
+		if len(c.tables) == 0 {
+			close(c.first)
+		}
+		c.tables = append(c.tables, e.Table)
 	}
-	c.tables = append(c.tables, e.Table)
 }
 
 func (c *confirmations) wait(ctx context.Context, most time.Duration) {

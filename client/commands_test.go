@@ -150,6 +150,51 @@ func TestCancelAsksAndPurges(t *testing.T) {
 	}
 }
 
+// A job of texts goes on after it was cancelled, and can be cancelled again at once; what confirmed the first time confirms nothing then.
+func TestACancelAfterAnotherIsOneOfItsOwn(t *testing.T) {
+	q := openQueue(t)
+	requests := make(chan jobs.Event, 10)
+	daemon, err := q.Track(t.Context(), queue.TrackOptions{OnEvent: func(e jobs.Event) {
+		if e.Type == jobs.EventCancelled && e.Table == "" {
+			requests <- e
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer daemon.Close()
+	confirm := func() {
+		e := <-requests
+		if err := q.PublishEvent(t.Context(), jobs.Event{Type: e.Type, Job: e.Job, Table: "/tables/d", Version: 7, Time: time.Now()}); err != nil {
+			t.Error(err)
+		}
+	}
+	cancel := func(wait time.Duration) Cancellation {
+		t.Helper()
+		m := queue.JobMessage{Subject: "textmill.jobs.embed.m.notes", Header: jobs.Header{"Content-Type": {"text/plain"}}, Data: []byte("a note")}
+		if err := errors.Join(q.PublishJob(t.Context(), m), q.Flush(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs strings.Builder
+		c, err := Cancel(t.Context(), q, CancelOptions{Job: "notes", Wait: wait, Stdout: &out, Stderr: &errs})
+		if err != nil || c.Purged != 1 || strings.Contains(errs.String(), "no daemon has confirmed") != (len(c.Tables) == 0) {
+			t.Errorf("%+v, %v, %q", c, err, errs.String())
+		}
+		return c
+	}
+	for range 2 {
+		var confirming sync.WaitGroup
+		confirming.Go(confirm)
+		if c := cancel(time.Minute); !slices.Equal(c.Tables, []string{"/tables/d"}) {
+			t.Errorf("%+v", c)
+		}
+		confirming.Wait()
+	}
+	if c := cancel(time.Millisecond); len(c.Tables) != 0 {
+		t.Errorf("nobody confirmed, but %+v", c)
+	}
+}
+
 func TestCancelOfASharedSubjectSaysWhatItCanDo(t *testing.T) {
 	q := openQueue(t)
 	var out, errs strings.Builder

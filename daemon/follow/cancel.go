@@ -16,15 +16,15 @@ import (
 // messages are purged, and the verdict is confirmed to whoever asked. What was
 // published after the request, by the server's clock, is not purged.
 //
-// The request stays open, to be tried again, unless it was carried out.
-func (f *Follower) cancel(ctx context.Context, request jobs.Event) {
+// It reports whether all of that was done.
+func (f *Follower) cancel(ctx context.Context, request jobs.Event) bool {
 	datasets := f.datasets(request.Job)
 	confirmed := jobs.Event{Type: jobs.EventCancelled, Job: request.Job, Table: f.o.Store.Path(), Time: time.Now()}
 	for _, dataset := range datasets {
 		version, err := f.judgeCancelled(ctx, dataset, request)
 		if err != nil {
 			f.o.Log.ErrorContext(ctx, "cancel not written", "job", request.Job, "dataset", dataset, "error", err)
-			return
+			return false
 		}
 		confirmed.Table, confirmed.Version = f.o.Store.TablePath(dataset), version
 	}
@@ -33,11 +33,14 @@ func (f *Follower) cancel(ctx context.Context, request jobs.Event) {
 	if err == nil {
 		err = f.o.Queue.PublishEvent(ctx, confirmed)
 	}
-	if err != nil && ctx.Err() == nil {
-		f.o.Log.WarnContext(ctx, "cancel not confirmed", "job", request.Job, "error", err)
-		return
+	if err != nil {
+		if ctx.Err() == nil {
+			f.o.Log.WarnContext(ctx, "cancel not confirmed", "job", request.Job, "error", err)
+		}
+		return false
 	}
 	f.o.Log.InfoContext(ctx, "job cancelled", "job", request.Job, "datasets", len(datasets), "purged", purged)
+	return true
 }
 
 // purge removes the messages of a cancelled job that nobody has fetched, and says so.

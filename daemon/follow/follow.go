@@ -76,30 +76,41 @@ func (f *Follower) Cancelled(job string, published time.Time) (at time.Time, can
 	return at, cancelled && !published.After(at)
 }
 
+// retryEvery is how long what failed waits to be tried again.
+const retryEvery = 5 * time.Second
+
 // Run carries out cancels and announces jobs that are done, until ctx ends.
 func (f *Follower) Run(ctx context.Context) {
 	for {
 		changed := f.tracker.Changed()
-		for _, request := range f.requests.all() {
-			f.cancel(ctx, request)
+		for _, request := range f.requests.due() {
+			f.requests.tried(request, f.cancel(ctx, request))
 		}
-		f.announce(ctx)
+		var again <-chan time.Time
+		if told := f.announce(ctx); !told || f.requests.left() {
+			again = time.After(retryEvery)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-changed:
+		case <-again:
 		}
 	}
 }
 
-// announce publishes `done` for each job whose last shard is settled. Another daemon may do the same; the event is the same one.
-func (f *Follower) announce(ctx context.Context) {
+// announce publishes `done` for each job whose last shard is settled, and reports whether that went well. Another daemon may do the
+// same; the event is the same one.
+func (f *Follower) announce(ctx context.Context) (told bool) {
+	told = true
 	for _, job := range f.tracker.Settled() {
 		task, model, dataset := job.Sole()
 		e := jobs.Event{Type: jobs.EventDone, Job: job.Job, Shards: job.Shards, Rows: job.Rows, Errors: job.Errors,
 			Task: task, Model: model, Dataset: dataset, Table: job.Table, Version: job.Version, Time: time.Now()}
 		if err := f.o.Queue.PublishEvent(ctx, e); err != nil && ctx.Err() == nil {
+			told = false
 			f.o.Log.WarnContext(ctx, "done event not published", "job", job.Job, "error", err)
 		}
 	}
+	return told
 }

@@ -29,3 +29,28 @@ func TestAConfirmedCancelEndsWhatItsRequestEnds(t *testing.T) {
 		t.Errorf("works on what was published before: %v, after: %v", held[before], held[after])
 	}
 }
+
+// A request that could not be carried out waits to be tried again, however many events come; a newer one for its job is due at once.
+func TestRequestsAreTriedAgain(t *testing.T) {
+	r := newRequests()
+	first := jobs.Event{Type: jobs.EventCancelled, Job: "notes", Time: time.Now()}
+	second := first
+	second.Time = first.Time.Add(time.Second)
+	r.see(first)
+	if due := r.due(); len(due) != 1 || !r.left() {
+		t.Errorf("due: %v", due)
+	}
+	r.tried(first, false)
+	if due := r.due(); len(due) != 0 || !r.left() {
+		t.Errorf("due once it has failed: %v", due)
+	}
+	r.see(second)
+	r.tried(first, true) // the one that was under way
+	if due := r.due(); len(due) != 1 || !due[0].Time.Equal(second.Time) {
+		t.Errorf("due when it is asked for again: %v", due)
+	}
+	r.tried(second, true)
+	if r.left() {
+		t.Error("something is left")
+	}
+}

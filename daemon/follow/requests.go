@@ -1,8 +1,6 @@
 package follow
 
 import (
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -12,12 +10,17 @@ import (
 // requests are those to cancel, by job.
 type requests struct {
 	mu    sync.Mutex
-	open  map[string]jobs.Event // that nobody has carried out yet
-	ended map[string]time.Time  // of the latest request for each job, carried out or not
+	open  map[string]request   // that nobody has carried out yet
+	ended map[string]time.Time // of the latest request for each job, carried out or not
+}
+
+type request struct {
+	event jobs.Event
+	next  time.Time // when it is tried again
 }
 
 func newRequests() *requests {
-	return &requests{open: map[string]jobs.Event{}, ended: map[string]time.Time{}}
+	return &requests{open: map[string]request{}, ended: map[string]time.Time{}}
 }
 
 // mostEnded bounds the jobs of which a request is remembered.
@@ -34,7 +37,7 @@ func (r *requests) see(e jobs.Event) {
 		delete(r.open, e.Job)
 		return
 	}
-	r.open[e.Job] = e
+	r.open[e.Job] = request{event: e}
 	if _, known := r.ended[e.Job]; !known && len(r.ended) >= mostEnded {
 		r.forgetOldest()
 	}
@@ -60,8 +63,35 @@ func (r *requests) end(job string) (time.Time, bool) {
 	return at, ended
 }
 
-func (r *requests) all() []jobs.Event {
+// due are the requests to be tried now.
+func (r *requests) due() (all []jobs.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Collect(maps.Values(r.open))
+	for _, one := range r.open {
+		if !time.Now().Before(one.next) {
+			all = append(all, one.event)
+		}
+	}
+	return all
+}
+
+// left says that some request waits to be carried out.
+func (r *requests) left() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.open) > 0
+}
+
+// tried takes in that a request was carried out, or has to be tried again. A newer one for the same job is another.
+func (r *requests) tried(e jobs.Event, done bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one, open := r.open[e.Job]
+	switch {
+	case !open || !one.event.Time.Equal(e.Time):
+	case done:
+		delete(r.open, e.Job)
+	default:
+		r.open[e.Job] = request{event: e, next: time.Now().Add(retryEvery)}
+	}
 }

@@ -250,8 +250,8 @@ func (q *Queue) PublishEvent(ctx context.Context, e jobs.Event) error {
 // eventID is the same for repeats of what an event tells, whenever they are sent, and another one for another payload or
 // model under the same name.
 func eventID(e jobs.Event) string {
-	if e.Type == jobs.EventDropped && e.Shard == "" { // each tells of other messages
-		return strings.Join([]string{e.Type, e.Job, strconv.FormatInt(e.Time.UnixNano(), 10)}, "/")
+	if e.Type == jobs.EventCancelled || e.Type == jobs.EventDropped && e.Shard == "" { // each is of other messages, soon after another as well
+		return strings.Join([]string{e.Type, e.Job, strconv.FormatInt(e.Time.UnixNano(), 10), e.Table}, "/")
 	}
 	return strings.Join([]string{e.Type, e.Job, e.Shard, strconv.Itoa(e.Shards), e.Table, e.PayloadSHA256, e.Task, e.Model}, "/")
 }
