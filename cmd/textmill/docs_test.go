@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,23 +73,63 @@ func TestReadmeIsAPage(t *testing.T) {
 	}
 }
 
-var link = regexp.MustCompile(`\]\(([^)#]+)(?:#([^)]*))?\)`)
+var (
+	link  = regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
+	title = regexp.MustCompile(`(?m)^#+ (.*)$`)
+)
 
 func TestRelativeLinksLeadSomewhere(t *testing.T) {
 	n := 0
-	for page, text := range pages(t) {
+	all := pages(t)
+	for page, text := range all {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
 			n++
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(page), m[1])); err != nil {
+			to := page
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if _, err := os.Stat(filepath.Join(root, to)); err != nil {
 				t.Errorf("%s links to %s: %v", page, m[1], err)
+			}
+			if m[2] != "" && !slices.Contains(anchors(all[to]), m[2]) {
+				t.Errorf("%s links to %s#%s, where no title is called that", page, to, m[2])
 			}
 		}
 	}
 	if n < 10 {
 		t.Errorf("found %d relative links", n)
+	}
+}
+
+// anchors are the names by which the titles of a page are linked to.
+func anchors(page string) (names []string) {
+	for _, m := range title.FindAllStringSubmatch(page, -1) {
+		names = append(names, strings.ReplaceAll(regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return names
+}
+
+// A path of this tree that a document names is there.
+func TestPathsInDocumentsExist(t *testing.T) {
+	path := regexp.MustCompile("`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+)/?`")
+	n := 0
+	for page, text := range pages(t) {
+		for _, m := range path.FindAllStringSubmatch(text, -1) {
+			top, _, _ := strings.Cut(m[1], "/")
+			if _, err := os.Stat(filepath.Join(root, top)); err != nil || strings.HasPrefix(m[1], ".cache/") || strings.HasPrefix(m[1], "bin/") {
+				continue // of another tree, or made by make
+			}
+			n++
+			if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+				t.Errorf("%s names a path that is not there: %v", page, err)
+			}
+		}
+	}
+	if n < 50 {
+		t.Errorf("found %d paths", n)
 	}
 }
 
