@@ -137,7 +137,15 @@ func (p *plan) place(ctx context.Context) ([]delta.Action, error) {
 		p.result.Rows += f.rows
 		adds = append(adds, delta.Action{Add: f.add()})
 	}
-	return adds, b.sync(p.keep)
+	if err := b.sync(p.keep); err != nil {
+		return nil, err
+	}
+	for _, f := range b.files(p.keep) {
+		if err := f.stage.held(); err != nil {
+			return nil, err
+		}
+	}
+	return adds, nil
 }
 
 // files are the finished parts that hold deliveries' rows.

@@ -32,8 +32,9 @@ func (t *Table) writeCheckpoint(ctx context.Context, h *handle) (int64, error) {
 	if err != nil {
 		t.log.WarnContext(ctx, "no key is forgotten: the oldest message is unknown", "error", err)
 	}
+	s := h.stage()
 	version, err := h.log.WriteCheckpoint(ctx, delta.CheckpointOptions{
-		TempDir: h.aux, TempName: h.tempName(), Now: t.store.o.Now(), ForgetTxns: forget,
+		TempDir: s.dir, TempName: s.tempName(), Now: t.store.o.Now(), ForgetTxns: forget,
 		Ours: func(appID string) bool { return strings.HasPrefix(appID, "textmill/") },
 	})
 	if err != nil {

@@ -71,9 +71,6 @@ func (t *Table) attempt(ctx context.Context, h *handle, c change) (int64, bool, 
 	if err != nil {
 		return 0, false, err
 	}
-	if !h.lock.Held() {
-		return 0, false, fmt.Errorf("%w: lock file %s.lock was removed", ErrGone, h.id)
-	}
 	done, err := t.append(h, base, c, append(actions, parts...))
 	if !done || err != nil {
 		return 0, false, err
@@ -116,21 +113,22 @@ func (t *Table) append(h *handle, base delta.Snapshot, c change, actions []delta
 	if err != nil {
 		return false, err
 	}
-	temp, err := h.writeTemp(data)
+	s := h.stage()
+	temp, err := s.write(data)
 	if err != nil {
 		return false, err
 	}
-	done, err = h.publish(&base, temp, id, c.maybe)
-	if unlinkErr := h.aux.Unlink(temp); unlinkErr != nil {
+	done, err = h.publish(&base, s, temp, id, c.maybe)
+	if unlinkErr := s.dir.Unlink(temp); unlinkErr != nil {
 		t.log.Warn("a temporary file stays until the next sweep", "file", temp, "error", unlinkErr)
 	}
 	return done, err
 }
 
 // publish links the entry and decides whether it counts. Not done and no error: try again.
-func (h *handle) publish(base *delta.Snapshot, temp, id string, maybe func()) (done bool, err error) {
+func (h *handle) publish(base *delta.Snapshot, s *stage, temp, id string, maybe func()) (done bool, err error) {
 	version := base.Version + 1
-	err = h.log.Publish(h.aux, temp, version, id)
+	err = h.log.Publish(s.dir, temp, version, id)
 	if errors.Is(err, delta.ErrExists) {
 		return false, nil
 	}

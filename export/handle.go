@@ -2,8 +2,6 @@ package export
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -11,19 +9,15 @@ import (
 	"sync/atomic"
 
 	"textmill/export/delta"
-	"textmill/export/disk"
 	"textmill/export/storage"
 )
 
 // handle is one incarnation of a table: directories held open, and what is known of its log. A table that is deleted
 // and made anew gets another handle.
 type handle struct {
-	dir   storage.Dir
-	aux   *disk.Dir // this machine's stage: locks, unfinished files, marks
-	log   *delta.Log
-	id    string // in the names of our parts; we hold its lock
-	lock  *disk.Lock
-	names atomic.Int64
+	dir storage.Dir
+	log *delta.Log
+	own atomic.Pointer[stage] // nil until it is armed
 
 	arming  sync.Mutex // one takes the lock
 	reading sync.Mutex // one reads the log on, and nobody else changes snap, txns and terms
@@ -42,14 +36,6 @@ type handle struct {
 	durable int64
 }
 
-func newID() string {
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		panic(err) // the system has no randomness
-	}
-	return hex.EncodeToString(b[:])
-}
-
 // openHandle opens a table that exists; os.ErrNotExist when it does not, or has no entry yet.
 func openHandle(ctx context.Context, root storage.Dir, name string) (*handle, error) {
 	dir, err := root.Sub(name)
@@ -62,8 +48,7 @@ func openHandle(ctx context.Context, root storage.Dir, name string) (*handle, er
 		err = h.load(ctx)
 	}
 	if err != nil {
-		h.close()
-		return nil, err
+		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
@@ -76,23 +61,20 @@ func makeHandle(root storage.Dir, name string) (*handle, error) {
 	}
 	h := &handle{dir: dir, durable: -1}
 	if h.log, err = delta.MakeLog(dir); err != nil {
-		h.close()
-		return nil, err
+		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
-func (h *handle) close() {
-	if h.lock != nil {
-		_ = h.lock.Release() // a lock file that stays is swept
-	}
-	if h.aux != nil {
-		_ = h.aux.Close()
+func (h *handle) close() error {
+	var err error
+	if s := h.own.Load(); s != nil {
+		err = s.close()
 	}
 	if h.log != nil {
-		_ = h.log.Close()
+		err = errors.Join(err, h.log.Close())
 	}
-	_ = h.dir.Close()
+	return errors.Join(err, h.dir.Close())
 }
 
 // load reads the whole state anew. But for a handle that nobody else has yet it needs h.reading.
@@ -180,49 +162,24 @@ func (h *handle) blame(err error) error {
 	return err
 }
 
-// arm takes the lock under which this process may leave files in the table.
+// arm takes the lock under which this process may leave files in the table, unless it has it.
 func (h *handle) arm() error {
 	h.arming.Lock()
 	defer h.arming.Unlock()
-	if h.lock != nil && h.lock.Held() {
+	before := h.own.Load()
+	if before != nil && before.lock.Held() {
 		return nil
 	}
-	aux, err := h.dir.MakeStage()
+	s, err := openStage(h.dir)
 	if err != nil {
 		return err
 	}
-	id := newID()
-	lock, err := aux.Lock(id + ".lock")
-	if err != nil {
-		return errors.Join(err, aux.Close())
+	h.own.Store(s) // what was made in the one of before goes on naming that, which is the garbage collector's to close
+	if before != nil {
+		before.hush()
 	}
-	h.aux, h.id, h.lock = aux, id, lock
 	return nil
 }
 
-// partName is a new name that tells whose part it is.
-func (h *handle) partName() string {
-	return fmt.Sprintf("textmill-%s-%d.parquet", h.id, h.names.Add(1))
-}
-
-func (h *handle) tempName() string { return fmt.Sprintf("%s-%d.tmp", h.id, h.names.Add(1)) }
-
-// writeTemp leaves a durable file in the stage.
-func (h *handle) writeTemp(data []byte) (string, error) {
-	name := h.tempName()
-	f, err := h.aux.Create(name)
-	if err != nil {
-		return "", err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
-		return "", errors.Join(err, f.Remove())
-	}
-	return name, nil
-}
+// stage is where files go that this process leaves. The table must be armed.
+func (h *handle) stage() *stage { return h.own.Load() }

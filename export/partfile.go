@@ -17,6 +17,7 @@ import (
 // placed (under its final name).
 type partFile struct {
 	h        *handle
+	stage    *stage // where it is made
 	kind     EmbeddingKind
 	temp     string
 	name     string
@@ -35,9 +36,10 @@ type partFile struct {
 }
 
 func (h *handle) newPart(o Options, kind EmbeddingKind) (*partFile, error) {
-	p := &partFile{h: h, kind: kind, temp: h.tempName(), name: h.partName()}
+	s := h.stage()
+	p := &partFile{h: h, stage: s, kind: kind, temp: s.tempName(), name: s.partName()}
 	var err error
-	if p.file, err = h.aux.Create(p.temp); err != nil {
+	if p.file, err = s.dir.Create(p.temp); err != nil {
 		return nil, err
 	}
 	p.w, err = part.New(p.file, part.Options{Kind: kind, RowGroupBytes: o.RowGroupBytes, Metadata: o.Metadata})
@@ -79,7 +81,7 @@ func (p *partFile) complete() error {
 	}
 	p.rows, p.stats = p.w.Rows(), p.w.Stats()
 	p.w = nil // its buffers are a row group's worth
-	st, err := p.h.aux.Stat(p.temp)
+	st, err := p.stage.dir.Stat(p.temp)
 	if err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ func (p *partFile) open() (interface {
 	if p.placed {
 		return p.h.dir.Open(p.name)
 	}
-	return p.h.aux.Open(p.temp)
+	return p.stage.dir.Open(p.temp)
 }
 
 // place gives the finished part its final name, which the caller makes durable by syncing the table's directory. now
@@ -130,7 +132,7 @@ func (p *partFile) place(now time.Time) error {
 		_, err := p.h.dir.Stat(p.name)
 		return err
 	}
-	if err := p.h.dir.Place(p.h.aux, p.temp, p.name); err != nil {
+	if err := p.h.dir.Place(p.stage.dir, p.temp, p.name); err != nil {
 		return err
 	}
 	p.placed, p.placedAt = true, now

@@ -10,13 +10,14 @@ import (
 	"slices"
 
 	"textmill/export/disk"
+	"textmill/export/storage"
 )
 
 // Quarantine is the mark of a group of deliveries that run with nothing else in their process, because one of them may be what
 // kills its daemons. It is kept beside the table until the last of them is settled. If the process dies while they run, whoever
 // finds the mark lets none of them run in so large a group again (Standing.Share).
 type Quarantine struct {
-	h       *handle
+	s       *stage
 	name    string
 	members []string
 }
@@ -46,13 +47,13 @@ func (t *Table) Standings(ctx context.Context, kind EmbeddingKind, keys []Key) (
 	if err != nil {
 		return nil, err
 	}
-	busy, err := t.elsewhere(h)
+	busy, trials, err := t.elsewhere(h.stage())
 	if err != nil {
 		return nil, err
 	}
 	all := make([]Standing, len(keys))
 	for i, k := range keys {
-		if all[i].Busy = busy[k.Hash()]; all[i].Busy {
+		if all[i].Busy = busy[k.Hash()]; all[i].Busy || !trials[trialName(k)] {
 			continue
 		}
 		trial, _, err := t.trial(h, k)
@@ -75,16 +76,20 @@ func (t *Table) Quarantine(ctx context.Context, kind EmbeddingKind, keys []Key) 
 	if err != nil {
 		return nil, nil, err
 	}
-	q = &Quarantine{h: h, name: fmt.Sprintf("quarantine-%s-%d.json", h.id, h.names.Add(1))}
+	s := h.stage()
+	q = &Quarantine{s: s, name: fmt.Sprintf("quarantine-%s-%d.json", s.id, s.names.Add(1))}
 	for _, k := range keys {
 		q.members = append(q.members, k.Hash())
 	}
-	if err = q.save(false); err == nil {
-		err = h.aux.Sync()
+	if err = s.live(t.log); err == nil {
+		err = q.save(false)
+	}
+	if err == nil {
+		err = s.marks.Sync()
 	}
 	var others map[string]bool
 	if err == nil {
-		others, err = t.elsewhere(h)
+		others, _, err = t.elsewhere(s)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("mark deliveries that run in quarantine: %w", err), q.End())
@@ -105,10 +110,7 @@ func (q *Quarantine) Ran() error { return q.save(true) }
 
 // End forgets the group. A power cut may bring its mark back: the groups of those that are not settled by then are smaller.
 func (q *Quarantine) End() error {
-	if err := q.h.aux.Unlink(q.name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	return q.s.unmark(q.name)
 }
 
 func (q *Quarantine) save(waits bool) error {
@@ -116,54 +118,50 @@ func (q *Quarantine) save(waits bool) error {
 	if err != nil {
 		return err
 	}
-	return q.h.replace(q.name, data)
+	return q.s.mark(q.name, data)
 }
 
-// replace gives a file of the stage new content; its name is durable once the directory is synced.
-func (h *handle) replace(name string, data []byte) error {
-	temp, err := h.writeTemp(data)
+// elsewhere are the deliveries, by the hash of their keys, that other processes which live have in quarantine. What a
+// process that died had there is free again, for smaller groups. trials are the names of those files.
+func (t *Table) elsewhere(s *stage) (busy, trials map[string]bool, err error) {
+	names, err := s.marks.Names("")
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := h.aux.Rename(temp, h.aux, name); err != nil {
-		return errors.Join(err, h.aux.Unlink(temp))
-	}
-	return nil
-}
-
-// elsewhere are the deliveries, by the hash of their keys, that other processes which live have in quarantine. What a process that
-// died had there is free again, for smaller groups.
-func (t *Table) elsewhere(h *handle) (map[string]bool, error) {
-	names, err := h.aux.Names()
-	if err != nil {
-		return nil, err
-	}
-	busy := map[string]bool{}
+	busy, trials = map[string]bool{}, map[string]bool{}
 	for _, name := range names {
-		owner := ourQuarantine.FindStringSubmatch(name)
-		if owner == nil || owner[1] == h.id {
+		if ourTrial.MatchString(name) {
+			trials[name] = true
 			continue
 		}
-		lock, err := h.aux.Lock(owner[1] + ".lock")
-		if errors.Is(err, disk.ErrLocked) {
-			for _, hash := range t.heldBy(h, name) {
+		owner := ourQuarantine.FindStringSubmatch(name)
+		if owner == nil || owner[1] == s.id {
+			continue
+		}
+		over, done, err := t.ended(s, owner[1])
+		if err != nil {
+			return nil, nil, err
+		}
+		if !over {
+			for _, hash := range t.heldBy(s, name) {
 				busy[hash] = true
 			}
 			continue
 		}
-		if err == nil {
-			err = errors.Join(t.conclude(h, name), lock.Drop()) // the lock's file stays for the sweep of what its owner left
+		limited, err := t.conclude(s, name)
+		if err = errors.Join(err, done()); err != nil {
+			return nil, nil, err
 		}
-		if err != nil {
-			return nil, err
+		for _, hash := range limited {
+			trials[trialFile(hash)] = true
 		}
 	}
-	return busy, nil
+	return busy, trials, nil
 }
 
 // heldBy are the deliveries that a process which lives has marked, none if it was stopped long ago.
-func (t *Table) heldBy(h *handle, name string) []string {
-	mark, st, err := readQuarantine(h.aux, name)
+func (t *Table) heldBy(s *stage, name string) []string {
+	mark, st, err := readQuarantine(s.marks, name)
 	if err != nil {
 		t.log.Warn("what another process has in quarantine cannot be read", "file", name, "error", err.Error())
 	}
@@ -173,51 +171,49 @@ func (t *Table) heldBy(h *handle, name string) []string {
 	return mark.Members
 }
 
-// conclude takes up the mark of a process that died. It needs the lock of that process.
-func (t *Table) conclude(h *handle, name string) error {
-	mark, _, err := readQuarantine(h.aux, name)
+// conclude takes up the mark of a process that died, and names the deliveries whose groups are smaller now.
+func (t *Table) conclude(s *stage, name string) (limited []string, err error) {
+	mark, _, err := readQuarantine(s.marks, name)
 	switch {
 	case errors.Is(err, errNoMark):
 		t.log.Warn("what a process that died had in quarantine cannot be read", "file", name, "error", err.Error())
 	case err != nil:
-		return err
+		return nil, err
 	case mark != nil && !mark.Waits:
-		if err := h.limit(mark.Members, max(len(mark.Members)/splits, 1)); err != nil {
-			return err
+		limited = mark.Members
+		if err := s.limit(limited, max(len(limited)/splits, 1)); err != nil {
+			return nil, err
 		}
 		t.log.Warn("a process died with deliveries in quarantine; they run in smaller groups now", "deliveries", len(mark.Members))
 	}
-	if err := h.aux.Unlink(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	return limited, s.unmark(name)
 }
 
 // limit has deliveries run in groups of at most some size from now on, durably.
-func (h *handle) limit(hashes []string, share int) error {
+func (s *stage) limit(hashes []string, share int) error {
 	for _, hash := range hashes {
 		name := trialFile(hash)
-		data, _, err := readMark(h.aux, name)
+		data, _, err := readMark(s.marks, name)
 		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, errNoMark) {
 			return err
 		}
 		if known, err := parseTrial(data); err == nil && max(known.Share, 1) <= share {
 			continue
 		}
-		data, err = json.Marshal(Trial{Running: -1, Share: share, Owner: h.id})
+		data, err = json.Marshal(Trial{Running: -1, Share: share, Owner: s.id})
 		if err == nil {
-			err = h.replace(name, data)
+			err = s.mark(name, data)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return h.aux.Sync()
+	return s.marks.Sync()
 }
 
 // readQuarantine gives no mark when it is over since.
-func readQuarantine(aux *disk.Dir, name string) (*quarantined, disk.Stat, error) {
-	data, st, err := readMark(aux, name)
+func readQuarantine(marks storage.Dir, name string) (*quarantined, disk.Stat, error) {
+	data, st, err := readMark(marks, name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, st, nil
 	}

@@ -14,7 +14,7 @@ import (
 // quarantines are the marks beside a table.
 func quarantines(t *testing.T, tab *Table) (names []string) {
 	t.Helper()
-	names, err := tab.h.aux.Names()
+	names, err := tab.h.stage().marks.Names("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,9 @@ func quarantine(t *testing.T, tab *Table, keys ...Key) (*Quarantine, []int) {
 // die is what becomes of a table whose process is killed.
 func die(t *testing.T, tab *Table) {
 	t.Helper()
-	if err := tab.h.lock.Drop(); err != nil {
+	s := tab.h.own.Swap(nil)
+	s.hush()
+	if err := s.lock.Drop(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -142,7 +144,7 @@ func TestMarksOfTheVersionBefore(t *testing.T) {
 	standings(t, one, key("a")) // opens it
 	mark := func(k Key, running int) {
 		t.Helper()
-		old := fmt.Sprintf(`{"ranges":[0,3,10],"running":%d,"deaths":1,"accused":4,"guilty":[2],"owner":%q}`, running, one.h.id)
+		old := fmt.Sprintf(`{"ranges":[0,3,10],"running":%d,"deaths":1,"accused":4,"guilty":[2],"owner":%q}`, running, one.h.stage().id)
 		if err := os.WriteFile(filepath.Join(one.Path(), "_textmill", trialName(k)), []byte(old), 0o640); err != nil {
 			t.Fatal(err)
 		}

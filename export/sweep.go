@@ -79,6 +79,13 @@ func (s *Store) sweepTable(ctx context.Context, root storage.Dir, name string) (
 		if removed, err = sweepOld(ctx, dir, s.o.Now().Add(-orphanAge)); err != nil {
 			return removed, err
 		}
+		marks, err := dir.Sub(marksName)
+		if err == nil {
+			err = sweepMarks(marks, s.o.Now())
+		}
+		if err != nil {
+			return removed, err
+		}
 	}
 	aux, err := dir.Stage()
 	if errors.Is(err, os.ErrNotExist) {
@@ -123,7 +130,7 @@ func sweepOld(ctx context.Context, dir storage.Dir, before time.Time) (removed [
 
 // sweepStage removes what owners left whose locks can be taken: unfinished files, and in a directory parts.
 func (s *Store) sweepStage(ctx context.Context, dir storage.Dir, aux *disk.Dir) (removed []string, err error) {
-	if err := sweepTrials(aux, s.o.Now()); err != nil {
+	if err := sweepMarks(storage.Local(aux), s.o.Now()); err != nil {
 		return nil, err
 	}
 	left, err := listLeftovers(dir, aux)

@@ -28,6 +28,7 @@ type Table struct {
 	work    sync.WaitGroup
 	tallies tallies
 	whose   whose
+	signs   signs
 
 	mu sync.Mutex // guards h alone
 	h  *handle    // nil: not opened, or the table does not exist
@@ -64,6 +65,9 @@ func (t *Table) forget(h *handle) {
 	defer t.mu.Unlock()
 	if t.h == h {
 		t.h = nil
+		if s := h.own.Load(); s != nil {
+			s.hush()
+		}
 		t.log.Warn("table was deleted or made anew", "path", t.path)
 	}
 }
@@ -196,7 +200,7 @@ func (t *Table) makeTable(ctx context.Context, kind EmbeddingKind) (*handle, err
 	h, err := makeHandle(root, t.name)
 	if err == nil {
 		if err = t.create(ctx, h, kind); err != nil {
-			h.close()
+			err = errors.Join(err, h.close())
 		}
 	}
 	if err != nil {
@@ -221,15 +225,16 @@ func (t *Table) create(ctx context.Context, h *handle, kind EmbeddingKind) error
 	if err != nil {
 		return err
 	}
-	temp, err := h.writeTemp(data)
+	s := h.stage()
+	temp, err := s.write(data)
 	if err != nil {
 		return err
 	}
-	err = h.log.Publish(h.aux, temp, 0, id)
+	err = h.log.Publish(s.dir, temp, 0, id)
 	if errors.Is(err, delta.ErrExists) {
 		err = nil
 	}
-	if err = errors.Join(err, h.aux.Unlink(temp)); err != nil {
+	if err = errors.Join(err, s.dir.Unlink(temp)); err != nil {
 		return err
 	}
 	if err := h.log.Sync(); err != nil {
@@ -274,9 +279,10 @@ func (t *Table) Close() error {
 
 func (t *Table) close() error {
 	t.work.Wait()
-	if h := t.current(); h != nil {
-		h.close()
-		t.set(nil)
+	h := t.current()
+	if h == nil {
+		return nil
 	}
-	return nil
+	t.set(nil)
+	return h.close()
 }

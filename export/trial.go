@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"textmill/export/disk"
+	"textmill/export/storage"
 )
 
 // Trial is what is known of a delivery that has come so often that it may be what kills its daemons. It is kept beside the
@@ -65,7 +66,8 @@ func (t *Table) Trial(ctx context.Context, k Key, kind EmbeddingKind) (trial *Tr
 }
 
 func (t *Table) trial(h *handle, k Key) (trial *Trial, died bool, err error) {
-	data, st, err := readMark(h.aux, trialName(k))
+	s := h.stage()
+	data, st, err := readMark(s.marks, trialName(k))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, false, nil
 	}
@@ -82,17 +84,17 @@ func (t *Table) trial(h *handle, k Key) (trial *Trial, died bool, err error) {
 	if trial.Waits && t.store.o.Now().Sub(st.ModTime) > heldFor {
 		trial.Waits = false
 	}
-	if trial.Running < 0 && !trial.Waits || trial.Owner == h.id {
+	if trial.Running < 0 && !trial.Waits || trial.Owner == s.id {
 		return trial, false, nil
 	}
-	lock, err := h.aux.Lock(trial.Owner + ".lock")
-	if errors.Is(err, disk.ErrLocked) {
-		return nil, false, fmt.Errorf("%w: %s", ErrOnTrial, k)
-	}
+	over, done, err := t.ended(s, trial.Owner)
 	if err != nil {
 		return nil, false, err
 	}
-	return trial, trial.Running >= 0, lock.Drop() // the lock's file stays for the sweep of what its owner left
+	if !over {
+		return nil, false, fmt.Errorf("%w: %s", ErrOnTrial, k)
+	}
+	return trial, trial.Running >= 0, done()
 }
 
 func parseTrial(data []byte) (*Trial, error) {
@@ -100,7 +102,7 @@ func parseTrial(data []byte) (*Trial, error) {
 	if err := json.Unmarshal(data, &t); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoMark, err)
 	}
-	if !ourLock.MatchString(t.Owner + ".lock") {
+	if !ourLock.MatchString(lockName(t.Owner)) {
 		return nil, fmt.Errorf("%w: no owner", errNoMark)
 	}
 	if t.Share > 0 && len(t.Ranges) == 0 && t.Running == -1 && len(t.Guilty) == 0 {
@@ -122,9 +124,9 @@ func parseTrial(data []byte) (*Trial, error) {
 	return &t, nil
 }
 
-// readMark reads a small file of the stage.
-func readMark(aux *disk.Dir, name string) (data []byte, st disk.Stat, err error) {
-	f, err := aux.Open(name)
+// readMark reads a small file.
+func readMark(marks storage.Dir, name string) (data []byte, st disk.Stat, err error) {
+	f, err := marks.Open(name)
 	if errors.Is(err, disk.ErrKind) || isNotDir(err) { // or a link
 		return nil, st, fmt.Errorf("%w: %w", errNoMark, err)
 	}
@@ -135,7 +137,7 @@ func readMark(aux *disk.Dir, name string) (data []byte, st disk.Stat, err error)
 	if data, err = io.ReadAll(io.LimitReader(f, maxTrial)); err != nil {
 		return nil, st, fmt.Errorf("read %s: %w", f.Name(), err)
 	}
-	st, err = disk.StatOf(f)
+	st, err = f.Stat()
 	return data, st, err
 }
 
@@ -145,15 +147,19 @@ func (t *Table) SaveTrial(ctx context.Context, k Key, kind EmbeddingKind, trial 
 	if err != nil {
 		return err
 	}
-	trial.Owner = h.id
+	s := h.stage()
+	trial.Owner = s.id
 	data, err := json.Marshal(trial)
 	if err != nil {
 		return err
 	}
-	if err := h.replace(trialName(k), data); err != nil {
+	if err := s.live(t.log); err != nil {
 		return err
 	}
-	return h.aux.Sync()
+	if err := s.mark(trialName(k), data); err != nil {
+		return err
+	}
+	return s.marks.Sync()
 }
 
 // EndTrial forgets what was known of a delivery.
@@ -162,10 +168,7 @@ func (t *Table) EndTrial(ctx context.Context, k Key, kind EmbeddingKind) error {
 	if err != nil {
 		return err
 	}
-	if err := h.aux.Unlink(trialName(k)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	return h.stage().unmark(trialName(k))
 }
 
 // marks opens the table for marks. Where it is open what its log said last will do: a look at a bucket for each of many would cost
@@ -181,19 +184,19 @@ func (t *Table) marks(ctx context.Context, kind EmbeddingKind) (*handle, error) 
 	return h, nil
 }
 
-// sweepTrials forgets deliveries that are gone, as those of a cancelled job are.
-func sweepTrials(aux *disk.Dir, now time.Time) error {
-	names, err := aux.Names()
+// sweepMarks forgets deliveries that are gone, as those of a cancelled job are, and processes.
+func sweepMarks(marks storage.Dir, now time.Time) error {
+	names, err := marks.Names("")
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		if !ourTrial.MatchString(n) && !ourQuarantine.MatchString(n) {
+		if !ourTrial.MatchString(n) && !ourQuarantine.MatchString(n) && !ourSign.MatchString(n) {
 			continue
 		}
-		st, err := aux.Stat(n)
+		st, err := marks.Stat(n)
 		if err == nil && now.Sub(st.ModTime) > trialAge {
-			err = aux.Unlink(n)
+			err = marks.Unlink(n)
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err

@@ -31,9 +31,7 @@ func TestTrialIsKnownToWhoComesNext(t *testing.T) {
 	if _, _, err := look(other); !errors.Is(err, ErrOnTrial) {
 		t.Errorf("while its process lives: %v", err)
 	}
-	if err := tab.h.lock.Drop(); err != nil { // as a killed process does
-		t.Fatal(err)
-	}
+	die(t, tab)
 	if got, died, err := look(other); !reflect.DeepEqual(got, want) || !died || err != nil {
 		t.Errorf("after its process died: %+v, %v, %v", got, died, err)
 	}
@@ -56,9 +54,7 @@ func TestTrialIsKnownToWhoComesNext(t *testing.T) {
 	if got, died, err := look(fourth); got == nil || got.Waits || died || err != nil {
 		t.Errorf("its rows have waited for long: %+v, %v, %v", got, died, err)
 	}
-	if err := third.h.lock.Drop(); err != nil {
-		t.Fatal(err)
-	}
+	die(t, third)
 	if got, died, err := look(other); got == nil || died || err != nil { // it died of something else
 		t.Errorf("the process with its rows died: %+v, %v, %v", got, died, err)
 	}
