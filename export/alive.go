@@ -14,10 +14,10 @@ import (
 	"textmill/export/storage"
 )
 
-// On one machine a lock tells whether a process lives. In a bucket machines see each other's marks, but no locks: there
-// whoever leaves marks keeps writing a sign of life beside them. Who has seen the same one for as long as silence, by its
-// own clock, takes that process for dead. One that was stopped for so long and goes on loses nothing by it: its rows are
-// committed unless another's were.
+// On one machine a lock tells whether a process lives. In a bucket machines see each other's marks, but no locks:
+// there whoever leaves marks keeps writing a sign of life beside them. Who has seen the same one for as long as
+// silence, by its own clock, takes that process for dead. One that was stopped for so long and goes on loses nothing
+// by it: its rows are committed unless another's were.
 const (
 	signEvery = 10 * time.Second
 	silence   = time.Minute
@@ -124,8 +124,8 @@ func (s *signs) silent(marks storage.Dir, id string, now time.Time) (bool, error
 	return false, nil
 }
 
-// ended says whether a process is over that left marks. Where it was one of this machine, nobody else draws conclusions
-// from what it left before done is called.
+// ended says whether a process is over that left marks. Where it was one of this machine, nobody else draws
+// conclusions from what it left before done is called.
 func (t *Table) ended(s *stage, id string) (over bool, done func() error, err error) {
 	nothing := func() error { return nil }
 	if s.remote {

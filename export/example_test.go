@@ -27,7 +27,8 @@ func Example() {
 		log.Fatal(err)
 	}
 	key := export.JobKey("embed", "all-MiniLM-L6-v2", "docs-1", "0", []byte("the message's payload"))
-	rows := []export.Row{{Job: "docs-1", Shard: "0", RecordID: "a", Text: export.Some("a text"), Embedding: []float32{0.6, 0.8}}}
+	rows := []export.Row{{Job: "docs-1", Shard: "0", RecordID: "a", Text: export.Some("a text"),
+		Embedding: []float32{0.6, 0.8}}}
 	for range 2 {
 		batch, err := table.Begin(export.EmbeddingFloat32)
 		if err != nil {

@@ -138,7 +138,8 @@ func TestForeignReadersAgree(t *testing.T) {
 	}
 }
 
-// cleansTheLog has delta-rs compact a table, write checkpoints and clean the log away, whose entries lie in a directory.
+// cleansTheLog has delta-rs compact a table, write checkpoints and clean the log away, whose entries lie in a
+// directory.
 const cleansTheLog = `
 import sys, os, time, deltalake
 past = time.time() - 90 * 86400

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// KnowsJob says whether a table has rows or verdicts of a job's shards, the first model's that it saw the job with; that is all
-// that a version before this one wrote. A table that is not there knows none.
+// KnowsJob says whether a table has rows or verdicts of a job's shards, the first model's that it saw the job with;
+// that is all that a version before this one wrote. A table that is not there knows none.
 func KnowsJob(ctx context.Context, uri, job string) (bool, error) {
 	v, err := openView(ctx, uri)
 	if errors.Is(err, os.ErrNotExist) {

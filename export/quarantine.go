@@ -13,9 +13,9 @@ import (
 	"textmill/export/storage"
 )
 
-// Quarantine is the mark of a group of deliveries that run with nothing else in their process, because one of them may be what
-// kills its daemons. It is kept beside the table until the last of them is settled. If the process dies while they run, whoever
-// finds the mark lets none of them run in so large a group again (Standing.Share).
+// Quarantine is the mark of a group of deliveries that run with nothing else in their process, because one of them may
+// be what kills its daemons. It is kept beside the table until the last of them is settled. If the process dies while
+// they run, whoever finds the mark lets none of them run in so large a group again (Standing.Share).
 type Quarantine struct {
 	s       *stage
 	name    string
@@ -36,12 +36,14 @@ type Standing struct {
 	Share int
 }
 
-// splits is how many times smaller the next groups of those are with which a process died. Runs cost little, deaths cost much.
+// splits is how many times smaller the next groups of those are with which a process died. Runs cost little, deaths
+// cost much.
 const splits = 4
 
 var ourQuarantine = regexp.MustCompile(`^quarantine-([0-9a-f]{16})-\d+\.json$`)
 
-// Standings says what is known of deliveries, in their order, having drawn the conclusion from groups whose process died.
+// Standings says what is known of deliveries, in their order, having drawn the conclusion from groups whose process
+// died.
 func (t *Table) Standings(ctx context.Context, kind EmbeddingKind, keys []Key) ([]Standing, error) {
 	h, err := t.marks(ctx, kind)
 	if err != nil {
@@ -69,9 +71,10 @@ func (t *Table) Standings(ctx context.Context, kind EmbeddingKind, keys []Key) (
 	return all, nil
 }
 
-// Quarantine returns once it is durable that these deliveries are about to run. Those of them that are busy meanwhile, by index,
-// must not: two processes that mark the same ones at the same time both see it.
-func (t *Table) Quarantine(ctx context.Context, kind EmbeddingKind, keys []Key) (q *Quarantine, busy []int, err error) {
+// Quarantine returns once it is durable that these deliveries are about to run. Those of them that are busy meanwhile,
+// by index, must not: two processes that mark the same ones at the same time both see it.
+func (t *Table) Quarantine(ctx context.Context, kind EmbeddingKind, keys []Key) (q *Quarantine, busy []int,
+	err error) {
 	h, err := t.marks(ctx, kind)
 	if err != nil {
 		return nil, nil, err
@@ -108,7 +111,8 @@ func (q *Quarantine) Renew() error { return q.save(false) }
 // Ran says that the deliveries have run, and that their rows wait for their commit.
 func (q *Quarantine) Ran() error { return q.save(true) }
 
-// End forgets the group. A power cut may bring its mark back: the groups of those that are not settled by then are smaller.
+// End forgets the group. A power cut may bring its mark back: the groups of those that are not settled by then are
+// smaller.
 func (q *Quarantine) End() error {
 	return q.s.unmark(q.name)
 }
@@ -184,7 +188,8 @@ func (t *Table) conclude(s *stage, name string) (limited []string, err error) {
 		if err := s.limit(limited, max(len(limited)/splits, 1)); err != nil {
 			return nil, err
 		}
-		t.log.Warn("a process died with deliveries in quarantine; they run in smaller groups now", "deliveries", len(mark.Members))
+		t.log.Warn("a process died with deliveries in quarantine; they run in smaller groups now", "deliveries",
+			len(mark.Members))
 	}
 	return limited, s.unmark(name)
 }
@@ -229,7 +234,8 @@ func parseQuarantine(data []byte) (*quarantined, error) {
 	if err := json.Unmarshal(data, &q); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoMark, err)
 	}
-	if len(q.Members) == 0 || slices.ContainsFunc(q.Members, func(m string) bool { return !ourTrial.MatchString(trialFile(m)) }) {
+	if len(q.Members) == 0 || slices.ContainsFunc(q.Members,
+		func(m string) bool { return !ourTrial.MatchString(trialFile(m)) }) {
 		return nil, fmt.Errorf("%w: it names no deliveries", errNoMark)
 	}
 	return &q, nil

@@ -137,14 +137,16 @@ func TestWhatRanIsNotToBlame(t *testing.T) {
 	}
 }
 
-// What the version before wrote of a delivery holds on: one that ran alone goes on alone, and is busy while its process lives.
+// What the version before wrote of a delivery holds on: one that ran alone goes on alone, and is busy while its
+// process lives.
 func TestMarksOfTheVersionBefore(t *testing.T) {
 	dir := t.TempDir()
 	one, two := table(t, openStore(t, dir)), table(t, openStore(t, dir))
 	standings(t, one, key("a")) // opens it
 	mark := func(k Key, running int) {
 		t.Helper()
-		old := fmt.Sprintf(`{"ranges":[0,3,10],"running":%d,"deaths":1,"accused":4,"guilty":[2],"owner":%q}`, running, one.h.stage().id)
+		old := fmt.Sprintf(`{"ranges":[0,3,10],"running":%d,"deaths":1,"accused":4,"guilty":[2],"owner":%q}`, running,
+			one.h.stage().id)
 		if err := os.WriteFile(filepath.Join(one.Path(), "_textmill", trialName(k)), []byte(old), 0o640); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +158,8 @@ func TestMarksOfTheVersionBefore(t *testing.T) {
 	}
 	quarantine(t, one, key("a"), key("b"), key("c"), key("d"))
 	die(t, one)
-	if got := standings(t, two, key("a"), key("b"), key("c")); !slices.Equal(got, []Standing{{Share: 1}, {Share: 1}, {Share: 1}}) {
+	if got := standings(t, two, key("a"), key("b"), key("c")); !slices.Equal(got,
+		[]Standing{{Share: 1}, {Share: 1}, {Share: 1}}) {
 		t.Errorf("after it died: %+v", got)
 	}
 	trial, died, err := two.Trial(t.Context(), key("a"), EmbeddingFloat32)

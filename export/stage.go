@@ -12,9 +12,9 @@ import (
 	"textmill/export/storage"
 )
 
-// stage is where a process leaves what is not, or not yet, a file of a table: on its own machine, under a lock that tells
-// whether the process lives. Once the lock's file is removed another sweep may take what lies here, so a part is committed
-// only while the lock is held under which it was made.
+// stage is where a process leaves what is not, or not yet, a file of a table: on its own machine, under a lock that
+// tells whether the process lives. Once the lock's file is removed another sweep may take what lies here, so a part is
+// committed only while the lock is held under which it was made.
 type stage struct {
 	dir    *disk.Dir
 	id     string // in the names of its files, and of parts
@@ -25,7 +25,8 @@ type stage struct {
 	life   life
 }
 
-// marksName is the directory of marks in a bucket. Readers of Delta tables pass over names that begin with an underscore.
+// marksName is the directory of marks in a bucket. Readers of Delta tables pass over names that begin with an
+// underscore.
 const marksName = "_textmill"
 
 func openStage(table storage.Dir) (*stage, error) {

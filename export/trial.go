@@ -14,13 +14,14 @@ import (
 	"textmill/export/storage"
 )
 
-// Trial is what is known of a delivery that has come so often that it may be what kills its daemons. It is kept beside the
-// table, durably, so that whoever gets the delivery next knows what it did alone.
+// Trial is what is known of a delivery that has come so often that it may be what kills its daemons. It is kept beside
+// the table, durably, so that whoever gets the delivery next knows what it did alone.
 type Trial struct {
-	// Share is how large a group it may run in, after a process died with it in one. A delivery that has run alone has none.
+	// Share is how large a group it may run in, after a process died with it in one. A delivery that has run alone has
+	// none.
 	Share int `json:"share,omitempty"`
-	// Ranges cut the delivery's records, by index from 0: each is Ranges[i] to Ranges[i+1]. The first is 0, the last the number of
-	// records. There are none where it never ran alone.
+	// Ranges cut the delivery's records, by index from 0: each is Ranges[i] to Ranges[i+1]. The first is 0, the last the
+	// number of records. There are none where it never ran alone.
 	Ranges []int `json:"ranges,omitempty"`
 	// Running is the range that runs alone in the owner's process, -1 for none.
 	Running int `json:"running"`
@@ -39,8 +40,8 @@ var ErrOnTrial = errors.New("another process is running the delivery alone")
 
 const (
 	maxTrial = 1 << 20
-	// heldFor is how long the rows of what ran may wait for their commit, and how long a quarantine holds without being renewed:
-	// an owner that is stopped holds up nobody for longer.
+	// heldFor is how long the rows of what ran may wait for their commit, and how long a quarantine holds without being
+	// renewed: an owner that is stopped holds up nobody for longer.
 	heldFor = 30 * time.Second
 	// trialAge is how long a trial is kept of a delivery that never came again.
 	trialAge = 30 * 24 * time.Hour
@@ -55,8 +56,8 @@ func trialFile(hash string) string { return "trial-" + hash + ".json" }
 
 func trialName(k Key) string { return trialFile(k.Hash()) }
 
-// Trial reads what is known of a delivery; nil when it never ran alone. died says that the process which ran Running is gone.
-// ErrOnTrial when it is not.
+// Trial reads what is known of a delivery; nil when it never ran alone. died says that the process which ran Running
+// is gone. ErrOnTrial when it is not.
 func (t *Table) Trial(ctx context.Context, k Key, kind EmbeddingKind) (trial *Trial, died bool, err error) {
 	h, err := t.marks(ctx, kind)
 	if err != nil {
@@ -171,8 +172,8 @@ func (t *Table) EndTrial(ctx context.Context, k Key, kind EmbeddingKind) error {
 	return h.stage().unmark(trialName(k))
 }
 
-// marks opens the table for marks. Where it is open what its log said last will do: a look at a bucket for each of many would cost
-// more than their runs.
+// marks opens the table for marks. Where it is open what its log said last will do: a look at a bucket for each of
+// many would cost more than their runs.
 func (t *Table) marks(ctx context.Context, kind EmbeddingKind) (*handle, error) {
 	h := t.current()
 	if h == nil || h.refused() != nil {

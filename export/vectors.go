@@ -156,7 +156,8 @@ func (t *Table) hold(ctx context.Context, h *handle) error {
 		return fmt.Errorf("look what vectors %s holds: %w", t.path, err)
 	}
 	if found.mixed != "" {
-		t.log.WarnContext(ctx, "an older table mixes vectors; it stays writable, but no reader can compare them", "path", t.path,
+		t.log.WarnContext(ctx, "an older table mixes vectors; it stays writable, but no reader can compare them", "path",
+			t.path,
 			"holds", found.mixed)
 	}
 	h.mu.Lock()
