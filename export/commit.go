@@ -77,7 +77,8 @@ func (t *Table) attempt(ctx context.Context, h *handle, c change) (int64, bool, 
 	}
 	version := base.Version + 1
 	if err := h.refresh(ctx); err != nil && ctx.Err() == nil {
-		t.log.WarnContext(ctx, "read back the log", "version", version, "error", err) // the commit stands; the next refresh tells
+		// The commit stands; the next refresh tells.
+		t.log.WarnContext(ctx, "read back the log", "version", version, "error", err)
 	}
 	h.committed(version)
 	if n := t.store.o.CheckpointEvery; n > 0 && version%n == 0 {

@@ -167,7 +167,7 @@ func (t *Table) elsewhere(s *stage) (busy, trials map[string]bool, err error) {
 func (t *Table) heldBy(s *stage, name string) []string {
 	mark, st, err := readQuarantine(s.marks, name)
 	if err != nil {
-		t.log.Warn("what another process has in quarantine cannot be read", "file", name, "error", err.Error())
+		t.log.Warn("what another process has in quarantine cannot be read", "file", name, "error", err)
 	}
 	if mark == nil || t.store.o.Now().Sub(st.ModTime) > heldFor {
 		return nil
@@ -180,7 +180,7 @@ func (t *Table) conclude(s *stage, name string) (limited []string, err error) {
 	mark, _, err := readQuarantine(s.marks, name)
 	switch {
 	case errors.Is(err, errNoMark):
-		t.log.Warn("what a process that died had in quarantine cannot be read", "file", name, "error", err.Error())
+		t.log.Warn("what a process that died had in quarantine cannot be read", "file", name, "error", err)
 	case err != nil:
 		return nil, err
 	case mark != nil && !mark.Waits:

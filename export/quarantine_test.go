@@ -104,7 +104,9 @@ func TestAQuarantineIsAnothersWhileItsProcessLives(t *testing.T) {
 	} else if err := other.End(); err != nil {
 		t.Fatal(err)
 	}
-	later := table(t, openStore(t, dir, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(2 * heldFor) } }))
+	var c clock
+	later := table(t, openStore(t, dir, c.set))
+	c.pass(2 * heldFor)
 	want("stopped for long", later, free, free, free)
 	if err := errors.Join(q.Renew(), q.Ran()); err != nil {
 		t.Fatal(err)

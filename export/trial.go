@@ -76,7 +76,8 @@ func (t *Table) trial(h *handle, k Key) (trial *Trial, died bool, err error) {
 		trial, err = parseTrial(data)
 	}
 	if errors.Is(err, errNoMark) {
-		t.log.Warn("what was known of a suspect delivery cannot be read; it is tried anew", "file", trialName(k), "error", err.Error())
+		t.log.Warn("what was known of a suspect delivery cannot be read; it is tried anew", "file", trialName(k),
+			"error", err)
 		return nil, false, nil
 	}
 	if err != nil {

@@ -70,7 +70,8 @@ func TestOldTrialsAreSwept(t *testing.T) {
 	store := openStore(t, t.TempDir())
 	tab := table(t, store)
 	for age, want := range map[time.Duration]bool{time.Hour: true, 31 * 24 * time.Hour: false} {
-		if err := tab.SaveTrial(t.Context(), key("a"), EmbeddingFloat32, &Trial{Ranges: []int{0, 1}, Running: -1}); err != nil {
+		idle := &Trial{Ranges: []int{0, 1}, Running: -1}
+		if err := tab.SaveTrial(t.Context(), key("a"), EmbeddingFloat32, idle); err != nil {
 			t.Fatal(err)
 		}
 		at := time.Now().Add(-age)

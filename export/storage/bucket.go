@@ -26,13 +26,12 @@ import (
 // rename has no counterpart there: a put is atomic and durable, and a put that must be the first is refused otherwise
 // (If-None-Match).
 type bucket struct {
-	client  *minio.Client
-	name    string
-	prefix  string          // "" or without slashes at its ends
-	scratch string          // this machine's directory for unfinished files
-	on      disk.Options    // this machine
-	ctx     context.Context // ends at Close
-	end     context.CancelFunc
+	client    *minio.Client
+	transport *http.Transport
+	name      string
+	prefix    string       // "" or without slashes at its ends
+	scratch   string       // this machine's directory for unfinished files
+	on        disk.Options // this machine
 }
 
 var (
@@ -78,8 +77,12 @@ func openBucket(uri, scratch string, on disk.Options) (*bucket, error) {
 	if os.Getenv("AWS_EC2_METADATA_DISABLED") != "true" {
 		providers = append(providers, &credentials.IAM{})
 	}
+	transport, err := minio.DefaultTransport(at.Scheme == "https")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", uri, err)
+	}
 	client, err := minio.New(at.Host, &minio.Options{
-		Secure: at.Scheme == "https", Region: firstSet("AWS_REGION", "AWS_DEFAULT_REGION"),
+		Transport: transport, Secure: at.Scheme == "https", Region: firstSet("AWS_REGION", "AWS_DEFAULT_REGION"),
 		Creds: credentials.NewChainCredentials(providers), MaxRetries: 5,
 	})
 	if err != nil {
@@ -87,10 +90,8 @@ func openBucket(uri, scratch string, on disk.Options) (*bucket, error) {
 	}
 	client.SetAppInfo("textmill", "")
 	sum := sha256.Sum256([]byte(endpoint + "\n" + name + "\n" + prefix))
-	b := &bucket{client: client, name: name, prefix: prefix, on: on,
-		scratch: filepath.Join(scratch, hex.EncodeToString(sum[:8]))}
-	b.ctx, b.end = context.WithCancel(context.Background())
-	return b, nil
+	return &bucket{client: client, transport: transport, name: name, prefix: prefix, on: on,
+		scratch: filepath.Join(scratch, hex.EncodeToString(sum[:8]))}, nil
 }
 
 func firstSet(names ...string) string {
@@ -107,7 +108,7 @@ func patience(size int64) time.Duration { return time.Minute + time.Duration(siz
 
 // call runs one operation, which ends in any case.
 func (b *bucket) call(kind disk.Kind, dir, name string, size int64, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(b.ctx, patience(size))
+	ctx, cancel := context.WithTimeout(context.Background(), patience(size))
 	defer cancel()
 	return b.on.Hook.Do(&disk.Op{Kind: kind, Dir: dir, Name: name}, func() error { return classify(do(ctx)) })
 }

@@ -31,10 +31,10 @@ func (o *object) Path() string {
 	return path
 }
 
-// Close ends what still runs when o is the root.
+// Close gives idle connections back when o is the root. Operations end in any case.
 func (o *object) Close() error {
 	if o.root {
-		o.b.end()
+		o.b.transport.CloseIdleConnections()
 	}
 	return nil
 }
@@ -196,7 +196,7 @@ func (o *object) Open(name string) (File, error) {
 }
 
 func (o *object) open(name string) (f *objectFile, broken bool, err error) {
-	ctx, cancel := context.WithCancel(o.b.ctx)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	deadline := time.AfterFunc(patience(0), cancel)
 	defer deadline.Stop()
