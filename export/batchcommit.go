@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"time"
 
 	"textmill/export/delta"
 	"textmill/export/part"
@@ -20,17 +21,8 @@ func (b *Batch) Commit(ctx context.Context) (Result, error) {
 	if err := b.ready(); err != nil {
 		return Result{}, err
 	}
-	// No other commit waits for an upload: what the log as it is known leaves to be committed is placed before. Should
-	// somebody have been faster, his rows are taken out again.
 	plan := plan{b: b}
-	if _, _, err := b.h.decide(plan.decide); err == nil {
-		if _, err := plan.place(ctx); err != nil {
-			return Result{}, fmt.Errorf("commit to %s: %w", b.t.path, b.t.blame(b.h, err))
-		}
-	}
-	version, err := b.t.commit(ctx, b.h, change{
-		operation: "WRITE", decide: plan.decide, place: plan.place, maybe: func() { b.ended = true },
-	})
+	version, err := plan.commit(ctx)
 	if err != nil {
 		return Result{}, fmt.Errorf("commit to %s: %w", b.t.path, err)
 	}
@@ -114,39 +106,80 @@ func (p *plan) decide() ([]delta.Action, error) {
 	return append(actions, delta.Action{Metadata: &m}), nil
 }
 
-// place makes the parts of what is kept files of the table, and names them.
-func (p *plan) place(ctx context.Context) ([]delta.Action, error) {
+// errUnplaced says that parts must be written or uploaded before the commit can go on.
+var errUnplaced = errors.New("parts are not in their place")
+
+// commit places what the log, as it is known, leaves to be committed, and then commits it: nobody's commit waits for
+// another's uploads. Should somebody have been faster, his rows are taken out, and it begins again.
+func (p *plan) commit(ctx context.Context) (version int64, err error) {
+	t, h := p.b.t, p.b.h
+	for {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if _, _, err := h.decide(p.decide); err == nil { // what is refused now may be mended in the log
+			if err := p.place(ctx); err != nil {
+				return 0, t.blame(h, err)
+			}
+		}
+		version, err = t.commit(ctx, h, change{
+			operation: "WRITE", decide: p.decide, parts: p.parts, maybe: func() { p.b.ended = true },
+		})
+		if !errors.Is(err, errUnplaced) {
+			return version, err
+		}
+	}
+}
+
+// place makes the parts of what is kept files of the table, durably.
+func (p *plan) place(ctx context.Context) error {
 	if len(p.keep) == 0 {
-		return nil, nil
+		return nil
 	}
 	b := p.b
 	if err := b.narrow(ctx, p.keep); err != nil {
-		return nil, err
+		return err
 	}
-	now := b.t.store.o.Now().Round(0) // by the clock, not by how long the process ran
-	var adds []delta.Action
-	p.result.Rows = 0
+	now := b.now()
 	for _, f := range b.files(p.keep) {
 		if f.rows == 0 { // it took only refused rows
 			b.warn(f.remove())
 			continue
 		}
 		if err := f.place(now); err != nil {
+			return err
+		}
+	}
+	return b.sync(p.keep)
+}
+
+// parts names those of what is kept, once they are in their place.
+func (p *plan) parts() ([]delta.Action, error) {
+	b := p.b
+	if b.holdsOthers(p.keep) {
+		return nil, errUnplaced
+	}
+	now := b.now()
+	var adds []delta.Action
+	p.result.Rows = 0
+	for _, f := range b.files(p.keep) {
+		if f.rows == 0 {
+			continue
+		}
+		if !f.durable {
+			return nil, errUnplaced
+		}
+		if err := errors.Join(f.stillThere(now), f.stage.held()); err != nil {
 			return nil, err
 		}
 		p.result.Rows += f.rows
 		adds = append(adds, delta.Action{Add: f.add()})
 	}
-	if err := b.sync(p.keep); err != nil {
-		return nil, err
-	}
-	for _, f := range b.files(p.keep) {
-		if err := f.stage.held(); err != nil {
-			return nil, err
-		}
-	}
 	return adds, nil
 }
+
+// now is by the clock, not by how long the process ran.
+func (b *Batch) now() time.Time { return b.t.store.o.Now().Round(0) }
 
 // files are the finished parts that hold deliveries' rows.
 func (b *Batch) files(keep []*delivery) []*partFile {
@@ -182,16 +215,21 @@ func (b *Batch) sync(keep []*delivery) error {
 	return nil
 }
 
-// narrow writes the shared part again under a new name when it holds rows of a delivery that is not kept.
-func (b *Batch) narrow(ctx context.Context, keep []*delivery) error {
+// holdsOthers says whether the shared part has rows of a delivery that is not kept.
+func (b *Batch) holdsOthers(keep []*delivery) bool {
 	if b.shared == nil {
-		return nil
+		return false
 	}
 	var want int64
 	for _, d := range keep {
 		want += d.to - d.from
 	}
-	if want == b.shared.rows {
+	return want != b.shared.rows
+}
+
+// narrow writes the shared part again under a new name when it holds rows of a delivery that is not kept.
+func (b *Batch) narrow(ctx context.Context, keep []*delivery) error {
+	if !b.holdsOthers(keep) {
 		return nil
 	}
 	next, err := b.shared.without(ctx, b.t.store.o, keep)

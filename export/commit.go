@@ -22,8 +22,8 @@ type change struct {
 	// decide gives the actions, but for commitInfo and parts, from the newest state, whose lock is held: it waits for
 	// nothing. No actions end the commit without an entry.
 	decide func() ([]delta.Action, error)
-	// place gives the parts that go with what was decided last, which lie in the table durably when it returns.
-	place func(context.Context) ([]delta.Action, error)
+	// parts gives those that go with what was decided last, which lie in the table durably.
+	parts func() ([]delta.Action, error)
 	// maybe is called when an entry may have been left in the log.
 	maybe func()
 }
@@ -67,7 +67,7 @@ func (t *Table) attempt(ctx context.Context, h *handle, c change) (int64, bool, 
 	if len(actions) == 0 {
 		return base.Version, true, nil
 	}
-	parts, err := c.place(ctx)
+	parts, err := c.parts()
 	if err != nil {
 		return 0, false, err
 	}

@@ -122,21 +122,25 @@ func (p *partFile) open() (interface {
 	return p.stage.dir.Open(p.temp)
 }
 
-// place gives the finished part its final name, which the caller makes durable by syncing the table's directory. now
-// guards against a part that a sweep may have taken: see partAge.
+// place gives the finished part its final name, which the caller makes durable by syncing the table's directory.
 func (p *partFile) place(now time.Time) error {
 	if p.placed {
-		if p.h.dir.Remote() && now.Sub(p.placedAt) > partAge {
-			return fmt.Errorf("%w: part %s lies uncommitted since %s", ErrStorage, p.name, p.placedAt.Format(time.RFC3339))
-		}
-		_, err := p.h.dir.Stat(p.name)
-		return err
+		return nil
 	}
 	if err := p.h.dir.Place(p.stage.dir, p.temp, p.name); err != nil {
 		return err
 	}
 	p.placed, p.placedAt = true, now
 	return nil
+}
+
+// stillThere guards against a placed part that a sweep has taken, or may take: see partAge.
+func (p *partFile) stillThere(now time.Time) error {
+	if p.h.dir.Remote() && now.Sub(p.placedAt) > partAge {
+		return fmt.Errorf("%w: part %s lies uncommitted since %s", ErrStorage, p.name, p.placedAt.Format(time.RFC3339))
+	}
+	_, err := p.h.dir.Stat(p.name)
+	return err
 }
 
 func (p *partFile) add() *delta.Add {

@@ -56,7 +56,7 @@ func (t *Table) Judge(ctx context.Context, verdicts []Verdict) (Result, error) {
 			actions, res.Outcomes = h.txns.judge(verdicts, t.store.o.Now())
 			return actions, nil
 		},
-		place: func(context.Context) ([]delta.Action, error) { return nil, nil },
+		parts: func() ([]delta.Action, error) { return nil, nil },
 		maybe: func() {},
 	})
 	if err != nil {

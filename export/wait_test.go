@@ -219,45 +219,49 @@ func looksWhile(t *testing.T, tab *Table, held string) {
 	}
 }
 
-// A part on its way to a slow bucket keeps nobody from what is known of the table, nor from what has nothing to do
-// with that part.
+// A part on its way to a slow bucket keeps nobody from what is known of the table, nor from what has nothing to do with
+// that part; neither when it is sent for the first time, nor when another's rows were taken out of it.
 func TestUploadsHoldNobody(t *testing.T) {
-	server := s3.ForTest(t)
-	tab := table(t, openStore(t, tablesURI, scratch(t)))
-	put(t, tab, "first")
-	other := table(t, openStore(t, tablesURI, scratch(t)))
-	put(t, other, "second")
-	slow := begin(t, tab)
-	must(t, slow.Bind(t.Context(), float8))
-	add(t, slow, "slow")
-	waits, once := make(chan struct{}), false
-	server.Break("", func(r *http.Request) s3.Action {
-		if once || r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, ".parquet") {
-			return s3.Pass
-		}
-		once = true
-		close(waits)
-		return s3.Stall
-	})
-	done := make(chan error, 1)
-	go func() {
-		_, err := slow.Commit(t.Context())
-		done <- err
-	}()
-	t.Cleanup(func() { server.Resume("") })
-	<-waits
-	calls := maps.Clone(looks)
-	for what, call := range beside {
-		calls[what] = call
+	for nth := range 2 {
+		t.Run(fmt.Sprint("part ", nth+1), func(t *testing.T) {
+			server := s3.ForTest(t)
+			tab := table(t, openStore(t, tablesURI, scratch(t)))
+			put(t, tab, "first")
+			slow := begin(t, tab)
+			must(t, slow.Bind(t.Context(), float8))
+			add(t, slow, "slow", "second")
+			other := table(t, openStore(t, tablesURI, scratch(t)))
+			put(t, other, "second")
+			waits, left := make(chan struct{}), nth
+			server.Break("", func(r *http.Request) s3.Action {
+				if left < 0 || r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, ".parquet") {
+					return s3.Pass
+				}
+				if left--; left >= 0 {
+					return s3.Pass
+				}
+				close(waits)
+				return s3.Stall
+			})
+			t.Cleanup(func() { server.Resume("") })
+			done := make(chan error, 1)
+			go func() {
+				_, err := slow.Commit(t.Context())
+				done <- err
+			}()
+			<-waits
+			calls := maps.Clone(looks)
+			maps.Copy(calls, beside)
+			for what, call := range calls {
+				if err := atOnce(t, what, func(ctx context.Context) error { return call(ctx, tab) }); err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			server.Resume("")
+			must(t, <-done)
+			holds(t, tab, "first", "second", "slow", "beside")
+		})
 	}
-	for what, call := range calls {
-		if err := atOnce(t, what, func(ctx context.Context) error { return call(ctx, tab) }); err != nil {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	server.Resume("")
-	must(t, <-done)
-	holds(t, tab, "first", "second", "slow", "beside")
 }
 
 // beside are calls that need the table's log or marks, but nothing of a part that others upload.

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -254,7 +253,7 @@ func commitAsOlder(t *testing.T, tab *Table, k Key) {
 		decide: func() ([]delta.Action, error) {
 			return []delta.Action{txnAction(k.short, k.Version, now.UnixMilli())}, nil
 		},
-		place: func(context.Context) ([]delta.Action, error) { return []delta.Action{{Add: p.add()}}, nil },
+		parts: func() ([]delta.Action, error) { return []delta.Action{{Add: p.add()}}, nil },
 	})
 	if err != nil {
 		t.Fatal(err)
