@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -84,4 +85,21 @@ func TestWhatIsLeftOfAJob(t *testing.T) {
 	left(0, 0, false)
 	publishEvents(t, q, committed("j", "0", 1))
 	left(0, 0, true)
+}
+
+// A message that comes again soon after its letter was resolved is dead again, and that is told.
+func TestADeathSoonAfterItsResolutionIsTold(t *testing.T) {
+	q := dial(t, Options{URL: embeddedURL(t)})
+	died := of("dead", "m", "0", "b", 0)
+	again := died
+	again.Published = died.Published.Add(time.Second)
+	publishEvents(t, q, died, died, of("resolved", "m", "0", "b", 0), again, of("resolved", "m", "0", "b", 0))
+	var told []string
+	tr := track(t, q, TrackOptions{Job: "j", Pieces: true, OnEvent: func(e jobs.Event) { told = append(told, e.Type) }})
+	if s, _ := tr.Job("j"); s.Dead != 0 || s.Resolved != 1 || strings.Join(told, ", ") != "dead, resolved, dead, resolved" {
+		t.Errorf("%+v after %q", s, told)
+	}
+	if f, _ := tr.Fate(Piece{Task: "embed", Model: "m", Shard: "0", SHA256: "b"}); f.State != StateFailed || !f.Resolved {
+		t.Errorf("its fate is %+v", f)
+	}
 }

@@ -248,10 +248,14 @@ func (q *Queue) PublishEvent(ctx context.Context, e jobs.Event) error {
 }
 
 // eventID is the same for repeats of what an event tells, whenever they are sent, and another one for another payload or
-// model under the same name.
+// model under the same name. What may truly come again soon is told apart by its time, a death by that of its message.
 func eventID(e jobs.Event) string {
-	if e.Type == jobs.EventCancelled || e.Type == jobs.EventDropped && e.Shard == "" { // each is of other messages, soon after another as well
-		return strings.Join([]string{e.Type, e.Job, strconv.FormatInt(e.Time.UnixNano(), 10), e.Table}, "/")
+	parts := []string{e.Type, e.Job, e.Shard, strconv.Itoa(e.Shards), e.Table, e.PayloadSHA256, e.Task, e.Model}
+	switch {
+	case e.Type == jobs.EventCancelled, e.Type == jobs.EventResolved, e.Type == jobs.EventDropped && e.Shard == "":
+		parts = append(parts, strconv.FormatInt(e.Time.UnixNano(), 10))
+	case e.Type == jobs.EventDead:
+		parts = append(parts, strconv.FormatInt(e.Published.UnixNano(), 10))
 	}
-	return strings.Join([]string{e.Type, e.Job, e.Shard, strconv.Itoa(e.Shards), e.Table, e.PayloadSHA256, e.Task, e.Model}, "/")
+	return strings.Join(parts, "/")
 }
