@@ -24,7 +24,7 @@ type expected struct {
 
 func expectedTexts(t testing.TB) []expected {
 	t.Helper()
-	all := golden.Values[expected](t, filepath.Join("..", "models", "testdata", "golden.jsonl.gz"))
+	all := golden.Values[expected](t, filepath.Join("..", "models", "embed", "testdata", "golden.jsonl.gz"))
 	if len(all) != 168 {
 		t.Fatalf("%d golden texts, want 168", len(all))
 	}
