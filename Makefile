@@ -21,6 +21,7 @@ peers      := $(peers_venv)/.requirements-$(shell cksum < bench/generate/require
 # Tools of Go's that check the tree, each built once, in the version that is pinned here.
 tools        := .cache/bin
 golangci     := $(tools)/golangci-lint-v2.15.0
+deadcode     := $(tools)/deadcode-v0.49.0
 govulncheck  := $(tools)/govulncheck-v1.9.0
 
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
@@ -65,10 +66,11 @@ test-avx2: setup ## the tests of bits and of models on an emulated processor wit
 race: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test under the race detector
 	$(GO) test -race -timeout 40m ./...
 
-lint: require $(golangci) ## formatting, go vet, staticcheck, gosec and a dozen more, as .golangci.yml says
+lint: require $(golangci) $(deadcode) ## formatting, go vet, staticcheck, gosec, unreachable functions and a dozen more, as .golangci.yml says
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run: gofmt -w .'; exit 1; }
 	$(GO) vet ./...
 	$(golangci) run ./...
+	@found=$$($(deadcode) -test ./...) && test -z "$$found" || { echo "nothing calls:"; echo "$$found"; exit 1; }
 
 vuln: require $(govulncheck) ## known vulnerabilities in the code that textmill calls, where their database can be reached
 	@deploy/vuln $(govulncheck)
@@ -106,6 +108,9 @@ sbom: build ## what the binary is made of, with licences, and bin/textmill.cdx.j
 
 $(golangci):
 	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+
+$(deadcode):
+	$(call install,golang.org/x/tools/cmd/deadcode)
 
 $(govulncheck):
 	$(call install,golang.org/x/vuln/cmd/govulncheck)

@@ -14,15 +14,3 @@ func (c *Writer) Write(p []byte) (int, error) {
 	c.N += int64(n)
 	return n, err
 }
-
-// A Reader takes bytes from R, and N is how many R gave.
-type Reader struct {
-	R io.Reader
-	N int64
-}
-
-func (c *Reader) Read(p []byte) (int, error) {
-	n, err := c.R.Read(p)
-	c.N += int64(n)
-	return n, err
-}

@@ -39,12 +39,11 @@ type Inspection struct {
 
 // LiveFile is a part of the table.
 type LiveFile struct {
-	Path     string // absolute, or a URI
-	Size     int64
-	Rows     int64 // -1 when the log does not tell
-	Modified time.Time
-	name     string
-	stats    string
+	Path  string // absolute, or a URI
+	Size  int64
+	Rows  int64 // -1 when the log does not tell
+	name  string
+	stats string
 }
 
 // view is a table opened for reading only.
@@ -143,7 +142,6 @@ func (v *view) liveFile(a delta.Add) (LiveFile, error) {
 	}
 	f := LiveFile{
 		Path: storage.Join(v.dir.Path(), name), Size: a.Size, Rows: -1, name: name,
-		Modified: time.UnixMilli(a.ModificationTime).UTC(),
 	}
 	if a.Stats == nil {
 		return f, nil

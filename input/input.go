@@ -67,7 +67,6 @@ type Reader struct {
 	skipped []string
 	closes  []func() error
 	atEnd   func() error
-	read    func() int64
 }
 
 // source yields records until io.EOF; any other error ends the input.
@@ -91,14 +90,6 @@ func (r *Reader) Format() string { return r.format }
 
 // Skipped names the columns of a Parquet file that have no text form, and so become no attributes.
 func (r *Reader) Skipped() []string { return r.skipped }
-
-// BytesRead is how much of the stored (compressed) input was consumed; 0 for Parquet.
-func (r *Reader) BytesRead() int64 {
-	if r.read == nil {
-		return 0
-	}
-	return r.read()
-}
 
 // Close releases the input.
 func (r *Reader) Close() error {

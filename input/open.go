@@ -13,7 +13,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"textmill/counted"
 	"textmill/regular"
 )
 
@@ -52,9 +51,7 @@ func newReader(stream io.Reader, name string, o Options) (_ *Reader, err error) 
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	from := &counted.Reader{R: stream}
-	r.read = func() int64 { return from.N }
-	plain, compressed, err := r.expand(bufio.NewReaderSize(from, firstBuffer), o)
+	plain, compressed, err := r.expand(bufio.NewReaderSize(stream, firstBuffer), o)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +60,6 @@ func newReader(stream io.Reader, name string, o Options) (_ *Reader, err error) 
 		return nil, err
 	}
 	if r.format == Parquet {
-		r.read = nil
 		return r, r.openParquet(stream, plain, compressed, o)
 	}
 	if err := skipBOM(plain); err != nil {

@@ -14,7 +14,6 @@ import (
 
 // configs are the small files of a bundle as they are, before anything is decided. Absent files are zero.
 type configs struct {
-	dir       string
 	model     modelConfig
 	modules   []module
 	sentence  sentenceConfig
@@ -120,7 +119,7 @@ type tokenizerFile struct {
 var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", genaiName}
 
 func readConfigs(dir string) (*configs, error) {
-	c := &configs{dir: dir}
+	c := &configs{}
 	into := []any{ // genai_config.json is read in place of the first
 		&c.model, &c.engine, &c.tokenizer, &c.modules, &c.sentence, &c.prompts, new(json.RawMessage)}
 	for i, name := range configNames {

@@ -142,7 +142,7 @@ func (m *Metrics) Observe(model string) func(embedding.BatchStats) {
 func (m *Metrics) ObserveGeneration(model string) func(generate.RunStats) {
 	run, made := m.Observe(model), m.made.WithLabelValues(model)
 	return func(r generate.RunStats) {
-		run(embedding.BatchStats{Rows: r.Rows, Tokens: r.Tokens, PaddedTokens: r.Padded, Took: r.Took})
+		run(embedding.BatchStats{Tokens: r.Tokens, PaddedTokens: r.Padded, Took: r.Took})
 		made.Add(float64(r.New))
 	}
 }

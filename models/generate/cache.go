@@ -18,14 +18,13 @@ import (
 type cache struct {
 	memory []byte
 	layers [][]float32 // key and value of each layer, in the order of the graph's inputs
-	slots  int
 	heads  int
 	length int // of a slot, in tokens
 	size   int // of a head
 }
 
 func newCache(d *models.Decoder, slots, length int) (*cache, error) {
-	c := &cache{slots: slots, heads: d.KVHeads, length: length, size: d.HeadSize}
+	c := &cache{heads: d.KVHeads, length: length, size: d.HeadSize}
 	floats := slots * c.heads * length * c.size
 	layers := 2 * d.Layers
 	memory, err := unix.Mmap(-1, 0, layers*floats*4, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)

@@ -49,8 +49,8 @@ type Options struct {
 
 // BatchStats describes one model run.
 type BatchStats struct {
-	Rows, Tokens, PaddedTokens int
-	Took                       time.Duration
+	Tokens, PaddedTokens int
+	Took                 time.Duration
 }
 
 // Task is one record and where its rows go. Done is called exactly once, from

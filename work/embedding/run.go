@@ -84,7 +84,7 @@ func (e *Engine) run(batch []*item) ([]embed.Vector, error) {
 		return nil, err
 	}
 	if e.opts.Observe != nil {
-		e.opts.Observe(BatchStats{Rows: len(batch), Tokens: tokens, PaddedTokens: longest * len(batch), Took: time.Since(begun)})
+		e.opts.Observe(BatchStats{Tokens: tokens, PaddedTokens: longest * len(batch), Took: time.Since(begun)})
 	}
 	return vectors, nil
 }

@@ -48,13 +48,3 @@ func Sets() string {
 	}
 	return strings.Join(names, ",")
 }
-
-// Has tells whether the processor has a set of vector instructions, named as Sets names it.
-func Has(set string) bool {
-	for name := range strings.SplitSeq(Sets(), ",") {
-		if name == set {
-			return true
-		}
-	}
-	return false
-}

@@ -201,9 +201,6 @@ func padRight(int64, int64) int64        { return 0 }
 func padLeft(missing, _ int64) int64     { return missing }
 func padBoth(missing, width int64) int64 { return missing/2 + missing&width&1 }
 
-// Center is s.center(width).
-func Center(m *Meter, s string, width any) (string, error) { return pad(m, s, width, " ", padBoth) }
-
 func zfill(m *Meter, s string, width any) (string, error) {
 	sign := ""
 	if s != "" && (s[0] == '-' || s[0] == '+') {
