@@ -5,7 +5,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"textmill/jobs"
 	"textmill/naming"
@@ -16,17 +15,9 @@ import (
 func suspects(t *testing.T, spec Spec, shards, records int) *cell {
 	t.Helper()
 	c := world(t, spec)
-	for _, k := range c.keepers {
-		for k.current() == nil || !k.current().isReady() {
-			if err := pause(t.Context(), 10*time.Millisecond); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	c.ready(t)
 	sha := c.modelSHA256(t)
-	for _, k := range c.keepers {
-		k.current().signal(syscall.SIGSTOP)
-	}
+	c.signal(syscall.SIGSTOP)
 	var all []message
 	for s := range shards {
 		m := shardMessage{Job: "s", Shard: s, Shards: shards, Dataset: dataset}
@@ -43,9 +34,7 @@ func suspects(t *testing.T, spec Spec, shards, records int) *cell {
 		t.Fatal(err)
 	}
 	c.handBack(t, "s", sha, shards, 6)
-	for _, k := range c.keepers {
-		k.current().signal(syscall.SIGCONT)
-	}
+	c.signal(syscall.SIGCONT)
 	return c
 }
 
