@@ -27,12 +27,6 @@ govulncheck  := $(tools)/govulncheck-v1.9.0
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-# What make test-avx2 runs: bits in every batch and cut, and what is held to transformers' numbers.
-AVX2_TESTS ?= Batch|Company|Kernels|Layout|Probe|Transformers|Cuts|Processors
-
-# Python's onnxruntime, to which tests and benches compare, reports what runs to its maker otherwise.
-export ORT_DISABLE_TELEMETRY := 1
-
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
@@ -52,6 +46,7 @@ demo: setup ## the main job end to end on the documentation of Go's standard lib
 
 test: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test, the ones with foreign readers and clients too
 	$(GO) vet ./...
+	$(GO) run ./internal/avx2 -out .cache/avx2
 	$(GO) test -timeout 18m ./...
 	@echo 'the same bits in every batch, by kind of processor:'
 	@$(GO) test -v -run '^TestProcessors$$' ./models/generate | sed -n 's/^ *[a-z_]*\.go:[0-9]*:/ /p'
@@ -59,9 +54,9 @@ test: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test, the on
 docs: require ## what docs/reference takes from the code: commands, keys, params, metrics, pages, columns
 	TEXTMILL_TEST_UPDATE_DOCS=1 $(GO) test -count=1 -run '^TestReference' ./cmd/textmill ./config ./daemon/... ./export/part
 
-test-avx2: setup ## the tests of bits and of models on an emulated processor with AVX2 and without AVX-512 (about an hour)
-	@deploy/require emulator
-	$(GO) test -exec 'qemu-x86_64 -cpu max' -timeout 120m -v -run '$(AVX2_TESTS)' ./models/embed ./models/generate ./models/checkpoint ./models/sample
+test-avx2: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test as on a processor with AVX2 and without AVX-512, on one that has it
+	$(GO) run ./internal/avx2 -out .cache/avx2
+	$(GO) test -exec $(abspath .cache/avx2/run) -timeout 40m ./...
 
 race: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test under the race detector
 	$(GO) test -race -timeout 40m ./...

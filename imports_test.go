@@ -73,7 +73,7 @@ var downward = map[string][]string{
 	// What looks at the whole from outside.
 	".":              {},
 	"internal":       {},
-	"internal/chaos": {"export", "export/storage", "internal/s3", "jobs", "jobs/queue", "models", "models/checkpoint", "models/checkpoint/onnxgraph", "models/session"},
+	"internal/chaos": {"export", "export/storage", "internal/avx2/processor", "internal/s3", "jobs", "jobs/queue", "models", "models/checkpoint", "models/checkpoint/onnxgraph", "models/session"},
 	"test":           {}, // runs the binary, as its users do
 }
 
@@ -101,7 +101,7 @@ var only = map[string]string{
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.
-var testOnly = []string{"internal/golden", "internal/reference", "internal/s3", "internal/users", "models/internal/tiny"}
+var testOnly = []string{"internal/avx2/processor", "internal/golden", "internal/reference", "internal/s3", "internal/users", "models/internal/tiny"}
 
 type source struct {
 	path string // slash-separated, from the root

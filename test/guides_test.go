@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"textmill/internal/avx2/processor"
 )
 
 // block is a fenced block of a guide: ```bash, ```python, or ```text, which is what the block before it prints. What stands behind
@@ -63,6 +65,7 @@ func (r *reader) environment() []string {
 		"HOME=" + r.home, "LANG=C.UTF-8", "VIRTUAL_ENV=" + filepath.Dir(filepath.Dir(python(r.t))),
 		"PATH=" + strings.Join([]string{filepath.Dir(binary), filepath.Dir(python(r.t)), os.Getenv("PATH")}, string(filepath.ListSeparator)),
 	}
+	env = append(env, processor.Env()...)
 	if r.daemon != nil {
 		env = append(env, "TEXTMILL_NATS_URL="+r.daemon.nats)
 	}

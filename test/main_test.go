@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"textmill/internal/avx2/processor"
 	"textmill/places"
 )
 
@@ -68,7 +70,7 @@ func (c call) command(t testing.TB, ctx context.Context, args ...string) *exec.C
 	}
 	cmd := exec.CommandContext(ctx, cmp.Or(c.binary, binary), args...)
 	cmd.Dir = c.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.home, "TEXTMILL_HOME=" + c.home}, c.env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.home, "TEXTMILL_HOME=" + c.home}, slices.Concat(processor.Env(), c.env)...)
 	cmd.Stdin = strings.NewReader(c.stdin)
 	return cmd
 }
@@ -106,7 +108,7 @@ var sharedHome = sync.OnceValues(func() (string, error) {
 	}
 	for _, args := range [][]string{{"models", "verify", "all-MiniLM-L6-v2", "SmolLM2-135M-Instruct"}, {"embed", "--model", "all-MiniLM-L6-v2"}} {
 		cmd := exec.Command(binary, args...)
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TEXTMILL_HOME=" + home}
+		cmd.Env = append(processor.Env(), "PATH="+os.Getenv("PATH"), "HOME="+home, "TEXTMILL_HOME="+home)
 		cmd.Stdin = strings.NewReader(`{"id":"a","text":"a"}`)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("textmill %s: %w\n%s", strings.Join(args, " "), err, out)

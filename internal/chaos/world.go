@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"textmill/internal/avx2/processor"
 )
 
 // open starts everything that a cell is made of.
@@ -106,6 +108,7 @@ func (c *cell) command(n int, arms *rand.Rand) *exec.Cmd {
 		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=" + cmp.Or(c.Drain, 20*time.Second).String(),
 		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runLimit.String(), "TEXTMILL_RUNTIME_THREADS=" + strconv.Itoa(sessionThreads), "TEXTMILL_RUNTIME_DEVICE=cpu",
 	}
+	cmd.Env = append(cmd.Env, processor.Env()...)
 	if c.Bucket {
 		cmd.Env = append(cmd.Env, c.camp.bucket.Env()...)
 		cmd.Env = append(cmd.Env, "TEXTMILL_EXPORT_URI="+c.tables(), "TEXTMILL_EXPORT_SCRATCH="+c.scratch(n))

@@ -26,7 +26,7 @@ func model() string {
 }
 
 // Sets lists the processor's sets of vector instructions, asked of the processor itself: an emulated one has fewer than the
-// machine below it, whose list the system shows.
+// machine below it, whose list the system shows. What extends AVX-512 is there with its foundation only.
 func Sets() string {
 	var flags any = cpu.X86
 	if runtime.GOARCH == "arm64" {
@@ -36,7 +36,7 @@ func Sets() string {
 	v := reflect.ValueOf(flags)
 	for i := range v.NumField() {
 		name, ok := strings.CutPrefix(v.Type().Field(i).Name, "Has")
-		if !ok || !v.Field(i).Bool() {
+		if !ok || !v.Field(i).Bool() || strings.HasPrefix(name, "AVX512") && !cpu.X86.HasAVX512F {
 			continue
 		}
 		for _, family := range []string{"SSE", "AVX", "FMA", "AMX", "ASIMD", "SVE", "FPHP"} {
