@@ -45,6 +45,10 @@ func (t *Table) writeCheckpoint(ctx context.Context, h *handle) (int64, error) {
 
 // checkpoint is the background form: a checkpoint only saves time, so that its failure is told and nothing else.
 func (t *Table) checkpoint(ctx context.Context, h *handle) {
+	if !t.points.TryLock() {
+		return // the one before is still on its way; the next will do
+	}
+	defer t.points.Unlock()
 	start := time.Now()
 	version, err := t.writeCheckpoint(ctx, h)
 	switch {

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,4 +130,24 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Parts are committed only while the lock is held under which they were made: once its file is removed a sweep may take them,
+// also when this process has taken another lock since.
+func TestPartsOfALostLockAreNotCommitted(t *testing.T) {
+	tab := table(t, openStore(t, t.TempDir()))
+	put(t, tab, "a")
+	lost := begin(t, tab)
+	add(t, lost, "b")
+	locks, err := filepath.Glob(filepath.Join(tab.Path(), "_textmill", "*.lock"))
+	if err != nil || len(locks) != 1 {
+		t.Fatalf("locks are %v, %v", locks, err)
+	}
+	must(t, os.Remove(locks[0]))
+	put(t, tab, "c")
+	if _, err := lost.Commit(t.Context()); !errors.Is(err, ErrGone) {
+		t.Errorf("commit: %v", err)
+	}
+	put(t, tab, "b")
+	holds(t, tab, "a", "b", "c")
 }

@@ -26,6 +26,7 @@ type Table struct {
 	commits sync.Mutex // one commit of this process at a time: racing with ourselves wins nothing
 	opening sync.Mutex // one opens or makes the table
 	work    sync.WaitGroup
+	points  sync.Mutex // one checkpoint at a time is written beside commits
 	tallies tallies
 	whose   whose
 	signs   signs
