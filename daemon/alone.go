@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"textmill/daemon/inflight"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -18,95 +19,72 @@ const deathsAlone = 2
 // classCrash is of dead letters of records that killed every process that ran them.
 const classCrash = "crash"
 
-// doRecord sends one record through an engine; done is called once with its rows.
-type doRecord func(record jobs.Record, done func([]export.Row)) error
-
-// together feeds a shard's records among those of others.
-func (s *server) together(work context.Context, f *flight, shard *jobs.Shard, do doRecord) {
-	s.alone.RLock()
-	var running sync.WaitGroup
-	for record, err := range s.records(work, shard) {
-		if !f.feedOne(record, err, &running, do) {
-			break
-		}
+// runAlone feeds a delivery while nothing else runs in this process, and has it settled when its rows are committed.
+func (e *executor) runAlone(ctx context.Context, d *execution, shard *jobs.Shard) {
+	letters, err := e.feedInRanges(ctx, d, shard)
+	if err != nil {
+		d.Halt(err)
 	}
+	d.rows.Fed()
 	go func() {
-		running.Wait()
-		s.alone.RUnlock()
+		r := d.result()
+		r.letters = letters
+		e.report(ctx, d.Delivery, d.committer, r)
 	}()
 }
 
-// feedOne reports whether more records are wanted.
-func (f *flight) feedOne(record jobs.Record, err error, running *sync.WaitGroup, do doRecord) bool {
-	if err == nil && f.halting() == nil {
-		arrive := f.expect()
-		running.Add(1)
-		err = do(record, func(rows []export.Row) {
-			arrive(rows)
-			running.Done()
-		})
-		if err != nil {
-			running.Done()
-			err = errors.Join(errDraining, err)
-		}
-	}
+// feedInRanges feeds a range of the records after the other, each under a durable mark. If the process dies, the mark tells the next
+// one which range did it; that one is cut in two, until the record that kills is found. It gives the letters of those that were.
+func (e *executor) feedInRanges(ctx context.Context, d *execution, shard *jobs.Shard) (letters []queue.DeadLetter, err error) {
+	table, kind := d.committer.Table, d.work.Vectors().Kind()
+	trial, err := e.openTrial(ctx, d, shard)
 	if err != nil {
-		f.halt(err)
+		return nil, err
 	}
-	return f.halting() == nil
-}
-
-// suspected feeds a shard while nothing else runs in this process, a range of its records after the other, each under a
-// durable mark. If the process dies, the mark tells the next one which range did it; that one is cut in two, until the
-// record that kills is found.
-func (s *server) suspected(work context.Context, m suspect) {
-	f, shard := m.flight, m.shard
-	trial, err := s.openTrial(work, f, shard)
-	if err != nil {
-		f.halt(err)
-		return
+	count := trial.Ranges[len(trial.Ranges)-1]
+	if len(trial.Guilty) == count {
+		return nil, &jobs.Invalid{Class: classCrash, Reason: "every process that ran it alone has died"}
 	}
-	records := trial.Ranges[len(trial.Ranges)-1]
-	if len(trial.Guilty) == records {
-		f.halt(&jobs.Invalid{Class: classCrash, Reason: "every process that ran it alone has died"})
-		return
-	}
-	s.log.WarnContext(work, "a delivery that came often runs alone", "job", f.job, "shard", f.shard, "attempt", f.delivery.Delivered,
-		"records", records, "ranges", len(trial.Ranges)-1, "given_up", len(trial.Guilty))
-	var running sync.WaitGroup
+	e.log.WarnContext(ctx, "a delivery that came often runs alone", "job", d.Job, "shard", d.Shard, "attempt", d.Message.Delivered,
+		"records", count, "ranges", len(trial.Ranges)-1, "given_up", len(trial.Guilty))
+	var records sync.WaitGroup
 	at := 0
-	for record, err := range s.records(work, shard) {
+	for record, err := range e.records(ctx, shard) {
+		if behind := d.committer.Behind(); behind != nil {
+			d.await(ctx, behind)
+		}
 		if next := slices.Index(trial.Ranges, at); err == nil && next >= 0 && next < len(trial.Ranges)-1 && !slices.Contains(trial.Guilty, at) {
-			running.Wait()
+			records.Wait()
 			trial.Running, trial.Waits = next, false
-			if err = f.lane.table.SaveTrial(work, f.key, f.vectors.Kind(), trial); err != nil {
+			if err = table.SaveTrial(ctx, d.Key, kind, trial); err != nil {
 				err = fmt.Errorf("mark a delivery that runs alone: %w", err)
 			}
 		}
 		if err == nil && slices.Contains(trial.Guilty, at) {
-			f.expect()([]export.Row{})
-			f.letters = append(f.letters, s.letter(f, shard, at, record))
-		} else if !f.feedOne(record, err, &running, m.do) {
+			d.rows.Expect()([]export.Row{})
+			letters = append(letters, letterOfRecord(d.Delivery, shard, at, record))
+		} else if !d.feed(ctx, record, err, &records) {
 			break
 		}
 		at++
 	}
-	running.Wait()
+	records.Wait()
 	trial.Running, trial.Deaths, trial.Waits = -1, 0, true // what kills the process from now on is not this delivery's run
-	if err := f.lane.table.SaveTrial(context.WithoutCancel(work), f.key, f.vectors.Kind(), trial); err != nil {
-		f.halt(fmt.Errorf("mark a delivery that ran alone: %w", err))
+	if err := table.SaveTrial(context.WithoutCancel(ctx), d.Key, kind, trial); err != nil {
+		return letters, fmt.Errorf("mark a delivery that ran alone: %w", err)
 	}
+	return letters, nil
 }
 
 // openTrial takes up what is known of a suspect, and draws the conclusion from a process that died with it alone.
-func (s *server) openTrial(work context.Context, f *flight, shard *jobs.Shard) (*export.Trial, error) {
-	trial, died, err := f.lane.table.Trial(work, f.key, f.vectors.Kind())
+func (e *executor) openTrial(ctx context.Context, d *execution, shard *jobs.Shard) (*export.Trial, error) {
+	trial, died, err := d.committer.Table.Trial(ctx, d.Key, d.work.Vectors().Kind())
 	if err != nil {
 		return nil, err
 	}
 	if trial == nil || len(trial.Ranges) == 0 {
 		n := 0
-		for _, err := range s.records(work, shard) {
+		for _, err := range e.records(ctx, shard) {
 			if err != nil {
 				return nil, err
 			}
@@ -134,34 +112,34 @@ func (s *server) openTrial(work context.Context, f *flight, shard *jobs.Shard) (
 	return trial, nil
 }
 
-// recall makes the letters of records that were given up when the delivery was committed, for the case that the process
+// lettersAgain makes the letters of records that were given up when the delivery was committed, for the case that the process
 // died before they were published.
-func (s *server) recall(work context.Context, f *flight, shard *jobs.Shard) error {
-	trial, _, err := f.lane.table.Trial(work, f.key, f.vectors.Kind())
+func (e *executor) lettersAgain(ctx context.Context, m *message, t *export.Table) (letters []queue.DeadLetter, err error) {
+	trial, _, err := t.Trial(ctx, m.Key, export.Vectors{}.Kind())
 	if errors.Is(err, export.ErrRefused) {
-		return nil // a table that is not ours to write to has no trials
+		return nil, nil // a table that is not ours to write to has no trials
 	}
 	if err != nil || trial == nil || len(trial.Guilty) == 0 {
-		return err
+		return nil, err
 	}
 	at := 0
-	for record, err := range s.records(work, shard) {
+	for record, err := range e.records(ctx, m.shard) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if slices.Contains(trial.Guilty, at) {
-			f.letters = append(f.letters, s.letter(f, shard, at, record))
+			letters = append(letters, letterOfRecord(m.Delivery, m.shard, at, record))
 		}
 		at++
 	}
-	return nil
+	return letters, nil
 }
 
-// letter is the dead letter of one record: a job message of that record alone, so that it can be tried again.
-func (s *server) letter(f *flight, shard *jobs.Shard, index int, record jobs.Record) queue.DeadLetter {
-	message := jobs.Envelope{Job: f.job, Shard: fmt.Sprintf("%s.%d", shard.ID, index), Dataset: shard.Dataset, Params: shard.RawParams}
+// letterOfRecord is the dead letter of one record: a job message of that record alone, so that it can be tried again.
+func letterOfRecord(d *inflight.Delivery, shard *jobs.Shard, index int, record jobs.Record) queue.DeadLetter {
+	message := jobs.Envelope{Job: d.Job, Shard: fmt.Sprintf("%s.%d", shard.ID, index), Dataset: shard.Dataset, Params: shard.RawParams}
 	return queue.DeadLetter{
-		Delivery: f.delivery, Payload: message.Encode(record), Key: fmt.Sprintf("%s/%d", f.letterKey(), index), Class: classCrash, ModelSHA256: f.weights,
+		Delivery: d.Message, Payload: message.Encode(record), Key: fmt.Sprintf("%s/%d", d.LetterKey(), index), Class: classCrash, ModelSHA256: d.Weights,
 		Reason: fmt.Sprintf("record %s killed %d processes that ran nothing else", record.ID, deathsAlone),
 	}
 }

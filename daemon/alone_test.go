@@ -3,6 +3,7 @@ package daemon
 import (
 	"testing"
 
+	"textmill/daemon/inflight"
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -13,14 +14,13 @@ func TestLetterOfARecordIsAJobMessage(t *testing.T) {
 	payload := []byte(`{"job":"j","shard":"s","dataset":"d","params":{"normalize":false},` +
 		`"records":[{"id":"a","text":"x"},{"text":"<no id> \u0000","attributes":{"k":"v"}}]}`)
 	d := &queue.Delivery{Subject: "textmill.jobs.embed.m.j", Data: payload, Delivered: 9}
-	shard, err := jobs.Decode(d.Message(), jobs.Limits{RecordsPerShard: 10, RecordBytes: 1000})
+	f, shard, err := inflight.Decode(d, jobs.Limits{RecordsPerShard: 10, RecordBytes: 1000}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, f := &server{}, newFlight(d, shard)
-	keys := map[string]bool{f.key.AppID: true}
+	keys := map[string]bool{f.Key.AppID: true}
 	for i, want := range shard.Records {
-		l := s.letter(f, shard, i, want)
+		l := letterOfRecord(f, shard, i, want)
 		again := jobs.Message{Subject: d.Subject, Data: l.Payload, Header: jobs.Header{jobs.HeaderRetry: []string{"1"}}}
 		one, err := jobs.Decode(again, jobs.Limits{RecordsPerShard: 10, RecordBytes: 1000})
 		if err != nil {

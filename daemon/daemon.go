@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/daemon/commit"
 	"textmill/daemon/descriptors"
 	"textmill/daemon/follow"
 	"textmill/daemon/housekeeping"
+	"textmill/daemon/inflight"
 	"textmill/daemon/letters"
 	"textmill/daemon/metrics"
 	"textmill/daemon/web"
@@ -23,26 +25,21 @@ import (
 
 // Daemon is the pipeline from the queue to the tables, ready to run.
 type Daemon struct {
-	cfg     config.Config
-	log     *slog.Logger
-	version string
-	metrics *metrics.Metrics
-	ledger  *ledger
-	queue   *queue.Queue
-	events  *follow.Follower
-	keeper  *housekeeping.Keeper
-	store   *export.Store
-	lanes   *committers
-	letters *letters.Writer
-	settler *settler
-	servers []*server
-	alone   sync.RWMutex // see server
-	natsURL string
-	web     *web.Server
-
-	work    context.Context // what was fetched; outlives the signal
-	giveUp  context.CancelCauseFunc
-	closers []closer
+	cfg        config.Config
+	log        *slog.Logger
+	version    string
+	natsURL    string
+	metrics    *metrics.Metrics
+	queue      *queue.Queue
+	store      *export.Store
+	inFlight   *inflight.Set
+	committers *commit.Committers
+	letters    *letters.Writer
+	events     *follow.Follower
+	keeper     *housekeeping.Keeper
+	consumers  []*consumer
+	web        *web.Server
+	closers    []closer
 }
 
 type closer struct {
@@ -55,8 +52,7 @@ type closer struct {
 // the log of the tables.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger, version string) (_ *Daemon, err error) {
 	d := &Daemon{cfg: cfg, log: log, version: version, metrics: metrics.New()}
-	d.ledger = newLedger(log, d.metrics)
-	d.work, d.giveUp = context.WithCancelCause(context.WithoutCancel(ctx))
+	d.inFlight = inflight.NewSet(log, d.metrics.InFlight)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -76,21 +72,20 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 	if err := d.openQueue(ctx, shares.Clients); err != nil {
 		return nil, err
 	}
-	d.letters = letters.New(d.queue, d.metrics, log)
-	d.settler = &settler{queue: d.queue, letters: d.letters, log: log, metrics: d.metrics}
-	d.lanes = &committers{store: d.store, maxOpen: shares.Tables, make: d.newCommitter, work: d.work, lanes: map[string]*lane{},
-		refused: &refusals{log: log, metrics: d.metrics, why: map[string]string{}}}
-	d.keeper = housekeeping.New(housekeeping.Options{Queue: d.queue, Streams: d.streams(), Store: d.store, Metrics: d.metrics, Log: log,
-		Look: func(ctx context.Context) {
-			d.lanes.refused.lookAgain(ctx, d.store)
-			d.letters.LookAgain(ctx)
-		}})
-	d.events, err = follow.New(ctx, follow.Options{Queue: d.queue, Store: d.store, InFlight: d.ledger, Metrics: d.metrics, Log: log})
+	d.events, err = follow.New(ctx, follow.Options{Queue: d.queue, Store: d.store, InFlight: d.inFlight, Metrics: d.metrics, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	d.onClose("events", d.events.Close)
-	if err := d.openModels(ctx); err != nil {
+	d.letters = letters.New(d.queue, d.metrics, log)
+	d.committers = commit.New(commit.Options{Store: d.store, MaxOpen: shares.Tables, Interval: cfg.Export.CommitInterval,
+		PartBytes: int64(cfg.Export.PartBytes), EndsJob: d.events.EndsJob, Metrics: d.metrics, Log: log})
+	d.keeper = housekeeping.New(housekeeping.Options{Queue: d.queue, Streams: d.streams(), Store: d.store, Metrics: d.metrics, Log: log,
+		Look: func(ctx context.Context) {
+			d.committers.LookAgain(ctx)
+			d.letters.LookAgain(ctx)
+		}})
+	if err := d.openConsumers(ctx); err != nil {
 		return nil, err
 	}
 	stop, err := d.queue.Announce(d.served)
@@ -98,23 +93,23 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	d.onClose("announcement", stop)
-	if err := d.listen(ctx, shares.Connections); err != nil {
+	if err := d.openPages(ctx, shares.Connections); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// listen opens the pages.
-func (d *Daemon) listen(ctx context.Context, connections int) error {
+// openPages has HTTP clients answered, so many at a time.
+func (d *Daemon) openPages(ctx context.Context, connections int) error {
 	token, err := d.cfg.HTTP.Secret()
 	if err != nil {
 		return err
 	}
 	o := web.Options{Addr: d.cfg.HTTP.Addr, Token: token, AllowedHosts: d.cfg.HTTP.AllowedHosts, Connections: connections,
 		Metrics: d.metrics.Handler(), State: d.state, Log: d.log}
-	for _, s := range d.servers {
-		o.Models = append(o.Models, web.Model{Name: s.spec.Name, Task: s.spec.Task, SHA256: s.spec.SHA256, Device: s.device,
-			BatchTokens: s.batch, Workers: s.workers, Tracer: s.tracer})
+	for _, c := range d.consumers {
+		o.Models = append(o.Models, web.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Device: c.device,
+			BatchTokens: c.batch, Workers: c.workers, Tracer: c.tracer})
 	}
 	if d.web, err = web.Listen(ctx, o); err != nil {
 		return fmt.Errorf("http.addr: %w", err)
@@ -125,11 +120,11 @@ func (d *Daemon) listen(ctx context.Context, connections int) error {
 
 // state is what the pages say of the daemon.
 func (d *Daemon) state() web.State {
-	s := web.State{InFlight: d.ledger.size(), Unserved: d.keeper.Unserved(), Refused: d.lanes.refused.reasons(), LettersFull: d.letters.Trouble()}
+	s := web.State{InFlight: d.inFlight.Size(), Unserved: d.keeper.Unserved(), Refused: d.committers.Refused(), LettersFull: d.letters.Trouble()}
 	if !d.queue.Connected() {
 		s.NotReady = append(s.NotReady, "nats: not connected")
 	}
-	if err := d.lanes.trouble(); err != nil {
+	if err := d.committers.Trouble(); err != nil {
 		s.NotReady = append(s.NotReady, fmt.Sprintf("export: %v", err))
 	}
 	return s
@@ -138,8 +133,8 @@ func (d *Daemon) state() web.State {
 // served is what this daemon tells those who ask.
 func (d *Daemon) served() []queue.Served {
 	var all []queue.Served
-	for _, s := range d.servers {
-		all = append(all, queue.Served{Task: s.spec.Task, Model: s.spec.Name, ModelSHA256: s.spec.SHA256})
+	for _, c := range d.consumers {
+		all = append(all, queue.Served{Task: c.spec.Task, Model: c.spec.Name, ModelSHA256: c.spec.SHA256})
 	}
 	return all
 }
@@ -160,7 +155,6 @@ func (d *Daemon) close() error {
 		}
 	}
 	d.closers = nil
-	d.giveUp(nil)
 	return errors.Join(errs...)
 }
 
@@ -168,46 +162,48 @@ func (d *Daemon) close() error {
 // hands back what it holds within drain_timeout, and closes everything.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.log.InfoContext(ctx, "textmill is ready", "nats", d.natsURL, "http", "http://"+d.web.Addr(), "tables", d.store.Path())
+	work, giveUp := context.WithCancelCause(context.WithoutCancel(ctx)) // of what was fetched; outlives the signal
+	defer giveUp(nil)
 	var fetching, watching sync.WaitGroup
-	for _, s := range d.servers {
-		fetching.Go(func() { s.serve(ctx, d.work) })
+	for _, c := range d.consumers {
+		fetching.Go(func() { c.consume(ctx, work) })
 	}
-	beats, endBeats := context.WithCancel(d.work)
-	watching.Go(func() { d.ledger.heartbeat(beats, d.cfg.NATS.AckWait) })
+	beats, endBeats := context.WithCancel(work)
+	watching.Go(func() { d.inFlight.KeepLeases(beats, d.cfg.NATS.AckWait) })
 	watching.Go(func() { d.events.Run(ctx) })
 	watching.Go(func() { d.keeper.Run(ctx) })
 
 	<-ctx.Done()
-	d.log.Info("draining", "deliveries", d.ledger.size(), "timeout", d.cfg.DrainTimeout)
-	d.drain(&fetching)
+	d.log.Info("draining", "deliveries", d.inFlight.Size(), "timeout", d.cfg.DrainTimeout)
+	d.drain(work, giveUp, &fetching)
 	endBeats()
 	watching.Wait()
 	return d.close()
 }
 
-// drain finishes what was fetched. A part of drain_timeout is kept for handing
-// back what cannot be finished in time.
-func (d *Daemon) drain(fetching *sync.WaitGroup) {
+// drain finishes what was fetched, or gives work up when it takes too long. A part of drain_timeout is kept for handing back what
+// cannot be finished in time.
+func (d *Daemon) drain(work context.Context, giveUp context.CancelCauseFunc, fetching *sync.WaitGroup) {
 	timeout := d.cfg.DrainTimeout
 	limit := time.AfterFunc(timeout-min(timeout/4, 5*time.Second), func() {
-		for _, f := range d.ledger.all(func(*flight) bool { return true }) {
-			f.halt(errDraining)
+		for _, f := range d.inFlight.All(func(*inflight.Delivery) bool { return true }) {
+			f.Halt(inflight.ErrDraining)
 		}
-		for _, s := range d.servers {
-			s.engine.Stop()
+		for _, c := range d.consumers {
+			c.engine.Stop()
 		}
 	})
 	defer limit.Stop()
-	hard := time.AfterFunc(timeout, func() { d.giveUp(errDraining) })
+	hard := time.AfterFunc(timeout, func() { giveUp(inflight.ErrDraining) })
 	defer hard.Stop()
 
-	d.lanes.commitAtOnce()
+	d.committers.CommitAtOnce()
 	fetching.Wait()
-	for _, s := range d.servers {
-		s.engine.Close()
+	for _, c := range d.consumers {
+		c.engine.Close()
 	}
-	if err := d.ledger.wait(d.work); err != nil {
-		d.log.Warn("drain timed out; what is left will be delivered again", "deliveries", d.ledger.size())
+	if err := d.inFlight.Wait(work); err != nil {
+		d.log.Warn("drain timed out; what is left will be delivered again", "deliveries", d.inFlight.Size())
 	}
-	d.lanes.finish()
+	d.committers.Finish()
 }

@@ -39,7 +39,7 @@ func TestJobBecomesRows(t *testing.T) {
 		class, _, _ := strings.Cut(failure, ":")
 		vector, _ := row["embedding"].([]any)
 		seen = append(seen, fmt.Sprintf("%v %v %d %s", row["record_id"], row["n_tokens"], len(vector), class))
-		if row["model_sha256"] != r.daemon.servers[0].spec.SHA256 || row["model"] != model {
+		if row["model_sha256"] != r.daemon.consumers[0].spec.SHA256 || row["model"] != model {
 			t.Errorf("row is stamped with model %v %v", row["model"], row["model_sha256"])
 		}
 	}
@@ -53,7 +53,7 @@ files = deltalake.DeltaTable(sys.argv[1]).file_uris()
 print(pyarrow.parquet.read_metadata(files[0]).metadata[b"textmill.model_sha256.all-MiniLM-L6-v2"].decode())
 `
 	stamp := strings.TrimSpace(string(python(t, footer, filepath.Join(cfg.Export.URI, "docs"))))
-	if stamp != r.daemon.servers[0].spec.SHA256 {
+	if stamp != r.daemon.consumers[0].spec.SHA256 {
 		t.Errorf("the part's footer says model_sha256 %s", stamp)
 	}
 }

@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"textmill/config"
 	"textmill/jobs"
-	"textmill/jobs/queue"
 	"textmill/models/checkpoint"
 )
 
@@ -85,73 +82,6 @@ func TestBigTextsHoldUpNobody(t *testing.T) {
 				t.Errorf("%d rows, want the small job's", len(rows))
 			}
 		})
-	}
-}
-
-// A job whose feeding takes long holds up its own deliveries only, which stay in their order; its subject gets no further turn
-// meanwhile. What has not been begun when all ends is handed back.
-func TestJobsAreFedBesideEachOther(t *testing.T) {
-	var mu sync.Mutex
-	var order []string
-	release, fed := make(chan struct{}), make(chan string, 2*turnMessages)
-	q := newFeeder(func(batch []unfed) {
-		f, shard := batch[0].flight, batch[0].shard
-		if f.job == "slow" && shard.ID == "0" {
-			<-release
-		}
-		said := f.job + shard.ID
-		if f.halting() != nil {
-			said += " handed back"
-		}
-		mu.Lock()
-		order = append(order, said)
-		mu.Unlock()
-		fed <- said
-	})
-	add := func(job, subject, id string, bytes int) {
-		q.add([]unfed{{&flight{job: job, delivery: &queue.Delivery{Subject: subject}}, &jobs.Shard{ID: id}, bytes}})
-	}
-	for i := range 3 {
-		add("slow", "shared", fmt.Sprint(i), turnBytes/4)
-	}
-	add("other", "shared", "0", 10)
-	if !q.full("shared") || q.full("its own") {
-		t.Errorf("shared is full: %v, its own: %v", q.full("shared"), q.full("its own"))
-	}
-	add("third", "its own", "0", maxUnfed)
-	for range 2 {
-		if got := <-fed; got != "other0" && got != "third0" {
-			t.Errorf("%s was fed", got)
-		}
-	}
-	<-q.freed // by the third job: there is room for all again
-	if q.full("its own") || q.full("a new one") {
-		t.Error("a slow job's deliveries keep those of other subjects waiting")
-	}
-	for i := range turnMessages {
-		add("slow", "small ones", fmt.Sprint(3+i), 1)
-	}
-	if !q.full("small ones") || q.full("a new one") {
-		t.Errorf("small ones are full: %v, a new one: %v", q.full("small ones"), q.full("a new one"))
-	}
-	ended := make(chan struct{})
-	go func() { q.end(); close(ended) }()
-	for ending := false; !ending; {
-		q.mu.Lock()
-		ending = q.ending
-		q.mu.Unlock()
-	}
-	close(release)
-	<-ended
-	want := []string{"slow0"}
-	for i := range 2 + turnMessages {
-		want = append(want, fmt.Sprintf("slow%d handed back", i+1))
-	}
-	if got := order[2:]; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if q.full("shared") || q.full("small ones") || q.all != (amount{}) || len(q.held) != 0 || len(q.waiting) != 0 {
-		t.Errorf("left: %v, %v, %v", q.all, q.held, q.waiting)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"textmill/config"
@@ -21,6 +22,7 @@ import (
 	"textmill/open/bundle"
 	"textmill/open/dial"
 	"textmill/places"
+	"textmill/work/rows"
 	"textmill/work/trace"
 )
 
@@ -87,100 +89,124 @@ func (d *Daemon) streams() queue.StreamOptions {
 	return queue.StreamOptions{MaxBytes: int64(d.cfg.NATS.JobsMaxBytes)}
 }
 
-// openModels loads every model that is to be served. One that the
-// configuration names must load; of those found in the cache, one that does
-// not is reported and left out, as long as any is left.
-func (d *Daemon) openModels(ctx context.Context) error {
+// openConsumers makes one for each model that is to be served.
+func (d *Daemon) openConsumers(ctx context.Context) error {
 	roots, err := input.OpenRoots(d.cfg.Input.Roots)
 	if err != nil {
 		return err
 	}
 	d.onClose("input roots", roots.Close)
-	specs, errs := bundle.Served(d.cfg)
-	if len(d.cfg.Models) > 0 && len(errs) > 0 {
-		return errors.Join(errs...)
+	all, err := d.openModels(ctx)
+	if err != nil {
+		return err
 	}
-	for _, spec := range specs {
-		s, err := d.openServer(ctx, spec, roots)
-		if err != nil {
-			if len(d.cfg.Models) > 0 {
-				return err
-			}
-			errs = append(errs, err)
-			continue
-		}
-		d.servers = append(d.servers, s)
-	}
-	if len(d.servers) == 0 {
-		return errors.Join(append(errs, fmt.Errorf("no model to serve in %s; run textmill setup, or textmill models pull", places.Models(d.cfg.Home)))...)
-	}
-	for _, err := range errs {
-		d.log.ErrorContext(ctx, "model not served", "error", err.Error())
+	limits := jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)}
+	settler := &settler{queue: d.queue, letters: d.letters, log: d.log, metrics: d.metrics}
+	var alone sync.RWMutex
+	for _, m := range all {
+		d.consumers = append(d.consumers, newConsumer(d.queue, &executor{
+			loadedModel: m, inFlight: d.inFlight, feed: newFeed(), committers: d.committers, events: d.events, settler: settler,
+			inputs: roots, limits: limits, alone: &alone, log: d.log,
+		}))
 	}
 	return nil
 }
 
-// openServer loads a model and makes it ready to take deliveries.
-func (d *Daemon) openServer(ctx context.Context, spec *models.Spec, roots *input.Roots) (*server, error) {
-	s := &server{
-		spec: spec, queue: d.queue, events: d.events, ledger: d.ledger, committers: d.lanes, settler: d.settler,
-		inputs: roots, log: d.log, alone: &d.alone, limits: jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)},
-		consumers: map[string]*subject{}, most: maxConsumers, again: make(chan *queue.Delivery), stopped: make(chan struct{}),
+// openModels loads every model that is to be served. One that the
+// configuration names must load; of those found in the cache, one that does
+// not is reported and left out, as long as any is left.
+func (d *Daemon) openModels(ctx context.Context) (all []loadedModel, err error) {
+	specs, errs := bundle.Served(d.cfg)
+	if len(d.cfg.Models) > 0 && len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
+	for _, spec := range specs {
+		m, err := d.openModel(ctx, spec)
+		if err != nil && len(d.cfg.Models) > 0 {
+			return nil, err
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, m)
+	}
+	if len(all) == 0 {
+		return nil, errors.Join(append(errs, fmt.Errorf("no model to serve in %s; run textmill setup, or textmill models pull", places.Models(d.cfg.Home)))...)
+	}
+	for _, err := range errs {
+		d.log.ErrorContext(ctx, "model not served", "error", err.Error())
+	}
+	return all, nil
+}
+
+// engine turns records into rows with one model.
+type engine interface {
+	Work(s *jobs.Shard, o rows.Origin) rows.Work
+	// Stop ends runs in progress: records that are not through get nil rows. Close is still owed.
+	Stop()
+	// Close finishes what was accepted.
+	Close()
+}
+
+// loadedModel is ready to run.
+type loadedModel struct {
+	spec    *models.Spec
+	engine  engine
+	tracer  web.Tracer
+	device  string
+	workers int      // rows or batches that run at a time
+	batch   int      // tokens a batch; 0 for a model that has none
+	inTurn  bool     // its records are run in the order in which they are fed; else its jobs take turns themselves
+	notes   []string // worth knowing of the session
+	depends string   // why what it makes of a record depends on others; "" if it does not
+}
+
+func (d *Daemon) openModel(ctx context.Context, spec *models.Spec) (loadedModel, error) {
 	load := d.openEmbedder
 	if spec.Task == naming.TaskGenerate {
 		load = d.openGenerator
 	}
-	notes, depends, err := load(ctx, s)
+	m, err := load(ctx, spec)
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", spec.Name, err)
+		return loadedModel{}, fmt.Errorf("model %s: %w", spec.Name, err)
 	}
-	spec = s.spec // a more exact graph of the bundle may have taken over
-	for _, note := range slices.Concat(spec.Notes, notes) {
+	spec = m.spec // a more exact graph of the bundle may have taken over
+	for _, note := range slices.Concat(spec.Notes, m.notes) {
 		d.log.InfoContext(ctx, "about the model", "model", spec.Name, "note", note)
 	}
-	if depends != "" {
-		d.log.WarnContext(ctx, depends+"; prefer another file of the model", "model", spec.Name, "graph", spec.Graph)
+	if m.depends != "" {
+		d.log.WarnContext(ctx, m.depends+"; prefer another file of the model", "model", spec.Name, "graph", spec.Graph)
 	}
 	d.log.InfoContext(ctx, "model is served", "model", spec.Name, "task", spec.Task, "model_sha256", spec.SHA256,
-		"device", s.device, "workers", s.workers, "batch_tokens", s.batch, "max_length", spec.MaxLength)
-	return s, nil
+		"device", m.device, "workers", m.workers, "batch_tokens", m.batch, "max_length", spec.MaxLength)
+	return m, nil
 }
 
-// openEmbedder gives what is worth knowing of the session, and why its vectors depend on their batch, "" if they do not.
-func (d *Daemon) openEmbedder(ctx context.Context, s *server) (notes []string, depends string, err error) {
-	e, err := open.Embedding(ctx, d.cfg, s.spec, open.EmbedderOptions{
-		Session: open.Session(d.cfg, s.spec.Name), Observe: d.metrics.Observe(s.spec.Name), Log: d.log,
+func (d *Daemon) openEmbedder(ctx context.Context, spec *models.Spec) (loadedModel, error) {
+	e, err := open.Embedding(ctx, d.cfg, spec, open.EmbedderOptions{
+		Session: open.Session(d.cfg, spec.Name), Observe: d.metrics.Observe(spec.Name), Log: d.log,
 	})
 	if err != nil {
-		return nil, "", err
+		return loadedModel{}, err
 	}
-	d.onClose("model "+s.spec.Name, e.Close)
-	s.device, s.workers, s.batch, s.engine = e.Device(), e.Workers(), e.BatchTokens(), e.Engine
-	s.tracer = trace.Embedding{Spec: s.spec, Embedder: e, Engine: e.Engine, Tokenizer: e.Tokenizer}
-	return e.Notes(), e.Dependence(), nil
+	d.onClose("model "+spec.Name, e.Close)
+	return loadedModel{
+		spec: spec, engine: e.Engine, tracer: trace.Embedding{Spec: spec, Embedder: e, Engine: e.Engine, Tokenizer: e.Tokenizer},
+		device: e.Device(), workers: e.Workers(), batch: e.BatchTokens(), inTurn: true, notes: e.Notes(), depends: e.Dependence(),
+	}, nil
 }
 
-// openGenerator is openEmbedder for texts.
-func (d *Daemon) openGenerator(ctx context.Context, s *server) (notes []string, depends string, err error) {
-	g, err := open.Generation(ctx, d.cfg, s.spec, d.log, d.metrics.ObserveGeneration(s.spec.Name))
+func (d *Daemon) openGenerator(ctx context.Context, spec *models.Spec) (loadedModel, error) {
+	g, err := open.Generation(ctx, d.cfg, spec, d.log, d.metrics.ObserveGeneration(spec.Name))
 	if err != nil {
-		return nil, "", err
+		return loadedModel{}, err
 	}
-	s.spec = g.Spec()
-	s.feeder = newFeeder(func(batch []unfed) { s.feed(d.work, batch) })
-	d.onClose("model "+s.spec.Name, g.Close)
-	s.device, s.workers, s.engine = g.Device(), g.Slots(), g.Engine
-	s.tracer = trace.Generation{Spec: s.spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer, MaxNewTokens: web.NewTokens}
-	return g.Notes(), g.Dependence(), nil
-}
-
-// newCommitter makes the committer of a dataset; its lane starts it.
-func (d *Daemon) newCommitter(dataset string, t *export.Table) *committer {
-	return &committer{
-		table: t, dataset: dataset, settler: d.settler, events: d.events, log: d.log, metrics: d.metrics, lanes: d.lanes,
-		interval: d.cfg.Export.CommitInterval, partSize: int64(d.cfg.Export.PartBytes),
-		pieces: make(chan piece, 16), gone: make(chan struct{}), drain: make(chan struct{}), finished: make(chan struct{}),
-		spools: map[*flight]*export.Spool{}, refused: map[*flight]error{}, turns: make(chan struct{}, settleAtOnce),
-	}
+	spec = g.Spec()
+	d.onClose("model "+spec.Name, g.Close)
+	return loadedModel{
+		spec: spec, engine: g.Engine,
+		tracer: trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer, MaxNewTokens: web.NewTokens},
+		device: g.Device(), workers: g.Slots(), notes: g.Notes(), depends: g.Dependence(),
+	}, nil
 }

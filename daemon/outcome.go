@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"textmill/daemon/inflight"
 	"textmill/export"
 	"textmill/jobs"
 )
@@ -52,14 +53,19 @@ func (k kind) String() string {
 // handBackDelay keeps a delivery that failed for a passing reason from coming straight back.
 const handBackDelay = 5 * time.Second
 
-var (
-	errDraining  = errors.New("the daemon is stopping")
-	errCancelled = errors.New("the job was cancelled")
-	errUnlogged  = errors.New("the table's log does not name the delivery")
-)
+// mostRefusedDelay bounds how long work for a refused table stays away once the table is mended.
+const mostRefusedDelay = time.Minute
+
+// refusedDelay grows with how often a delivery came, since only somebody outside can mend the table.
+func refusedDelay(delivered int) time.Duration {
+	return min(handBackDelay<<min(max(delivered-1, 0), 8), mostRefusedDelay)
+}
 
 // classJudged is of deliveries whose death the table's log tells, and not its reason.
 const classJudged = "judged"
+
+// errUnlogged is said of a delivery whose rows were to be committed, and neither failed nor are in the log.
+var errUnlogged = errors.New("the table's log does not name the delivery")
 
 // decide makes the one outcome of a finding: that of the first row of outcomes that holds.
 func decide(f finding) outcome {
@@ -124,10 +130,10 @@ var outcomes = []struct {
 			return outcome{kind: dead, class: jobs.Unwritable, reason: f.failed.Error(), judge: true}
 		}},
 	{"its job was cancelled while it was here",
-		func(f finding) bool { return errors.Is(f.failed, errCancelled) },
+		func(f finding) bool { return errors.Is(f.failed, inflight.ErrCancelled) },
 		func(finding) outcome { return outcome{kind: cancelled} }},
 	{"the daemon stops",
-		func(f finding) bool { return errors.Is(f.failed, errDraining) },
+		func(f finding) bool { return errors.Is(f.failed, inflight.ErrDraining) },
 		func(f finding) outcome { return outcome{cause: f.failed} }},
 	{"another daemon runs it alone: not for long, and handed back never for as long as another daemon does",
 		func(f finding) bool { return errors.Is(f.failed, export.ErrOnTrial) },

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"textmill/daemon/inflight"
 	"textmill/export"
 	"textmill/jobs"
 )
@@ -30,14 +31,14 @@ func TestOutcomes(t *testing.T) {
 		{"its table refuses this version", finding{uncommitted: export.ErrRefused, attempt: 99}, outcome{after: mostRefusedDelay}, 0},
 		{"the commit failed, whatever the reason: looked up again, it may turn out to be in the table", finding{uncommitted: disk}, outcome{after: handBackDelay}, 0},
 		{"the commit failed, whatever the reason: looked up again, it may turn out to be in the table", finding{uncommitted: export.ErrSchema}, outcome{after: handBackDelay}, 0},
-		{"the commit failed, whatever the reason: looked up again, it may turn out to be in the table", finding{uncommitted: errDraining}, outcome{after: handBackDelay}, 0},
+		{"the commit failed, whatever the reason: looked up again, it may turn out to be in the table", finding{uncommitted: inflight.ErrDraining}, outcome{after: handBackDelay}, 0},
 		{"it cannot be understood, or its input cannot be read as it says", finding{failed: fmt.Errorf("read: %w", &jobs.Invalid{Class: jobs.InputChanged, Reason: "other size"})},
 			outcome{kind: dead, class: jobs.InputChanged, judge: true}, 0},
 		{"the table holds other vectors than its own", finding{failed: fmt.Errorf("d: %w", export.ErrSchema)}, outcome{kind: dead, class: jobs.Schema}, 0},
 		{"a row of it is one that readers could not read, and will be the next time", finding{failed: fmt.Errorf("d: %w", export.ErrRow)},
 			outcome{kind: dead, class: jobs.Unwritable, judge: true}, 0},
-		{"its job was cancelled while it was here", finding{failed: errCancelled}, outcome{kind: cancelled}, 0},
-		{"the daemon stops", finding{failed: errors.Join(errDraining, context.Canceled)}, outcome{}, 0},
+		{"its job was cancelled while it was here", finding{failed: inflight.ErrCancelled}, outcome{kind: cancelled}, 0},
+		{"the daemon stops", finding{failed: errors.Join(inflight.ErrDraining, context.Canceled)}, outcome{}, 0},
 		{"another daemon runs it alone: not for long, and handed back never for as long as another daemon does", finding{failed: fmt.Errorf("d: %w", export.ErrOnTrial)},
 			outcome{after: handBackDelay / 20}, handBackDelay/20 + handBackDelay/5},
 		{"anything else, which may go better another time", finding{failed: disk}, outcome{after: handBackDelay}, 0},

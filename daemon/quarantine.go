@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"textmill/crash"
+	"textmill/daemon/feed"
+	"textmill/daemon/inflight"
 	"textmill/export"
+	"textmill/jobs"
 	"textmill/jobs/queue"
 )
 
@@ -27,10 +30,11 @@ const (
 	renewEvery = 10 * time.Second
 )
 
-// suspect is a delivery that came often, with what its records go through.
+// suspect is a delivery that came often and waits for its group.
 type suspect struct {
-	unfed
-	do    doRecord
+	*execution
+	shard *jobs.Shard
+	bytes int // of its message
 	share int // how large a group it may run in
 }
 
@@ -38,7 +42,7 @@ type suspect struct {
 // were stopped for longer than a lease, then run different ones first.
 func partSuspects(deliveries []*queue.Delivery) (rest, suspects []*queue.Delivery) {
 	for _, d := range deliveries {
-		if d.Delivered > suspectAfter {
+		if quarantined(d) {
 			suspects = append(suspects, d)
 		} else {
 			rest = append(rest, d)
@@ -48,92 +52,91 @@ func partSuspects(deliveries []*queue.Delivery) (rest, suspects []*queue.Deliver
 	return rest, suspects
 }
 
-// takeSuspects takes what came often, those of one job and dataset together.
-func (s *server) takeSuspects(ctx, work context.Context, suspects []*queue.Delivery) {
-	type home struct{ job, dataset string }
-	var order []home
-	batches := map[home][]unfed{}
-	for _, d := range suspects {
-		if ctx.Err() != nil {
-			s.handBack(work, d)
-			continue
-		}
-		u, ok := s.decode(work, d)
-		if !ok {
-			continue
-		}
-		h := home{u.flight.job, u.flight.dataset}
-		if batches[h] == nil {
-			order = append(order, h)
-		}
-		batches[h] = append(batches[h], u)
-	}
-	for _, h := range order {
-		s.dispatch(work, batches[h])
-	}
-}
+// quarantined tells whether a delivery has come so often that it is quarantined.
+func quarantined(d *queue.Delivery) bool { return d.Delivered > suspectAfter }
 
-// quarantine feeds suspects of one job and table while nothing else runs in this process, a group after the other, each under a
-// durable mark. If the process dies, those that were in the group come into smaller ones, until the one that kills runs alone.
-func (s *server) quarantine(work context.Context, batch []unfed) {
+// quarantine sees suspects of one line from their turn at the model to their ends. They run while nothing else runs in this process, a
+// group after the other, each under a durable mark. If the process dies, those that were in the group come into smaller ones, until the
+// one that kills runs alone.
+func (e *executor) quarantine(ctx context.Context, batch []*message, turn *feed.Turn) {
+	defer turn.Done()
+	begins := turn.Wait()
 	var waiting []suspect
-	for _, u := range batch {
-		waiting = append(waiting, suspect{unfed: u, do: s.work(work, u)})
+	for i, m := range batch {
+		if !begins {
+			go e.report(ctx, m.Delivery, nil, failed(inflight.ErrDraining))
+			continue
+		}
+		committer, r, over := e.admit(ctx, m, i == 0)
+		if over {
+			go e.report(ctx, m.Delivery, committer, r)
+			continue
+		}
+		d, err := e.start(ctx, m, committer)
+		if err != nil {
+			go e.report(ctx, m.Delivery, committer, failed(err))
+			continue
+		}
+		waiting = append(waiting, suspect{execution: d, shard: m.shard, bytes: m.bytes})
 	}
-	for {
-		var group []suspect
-		for _, m := range waiting {
-			if s.committers.drains() {
-				m.flight.halt(errDraining)
-			}
-			if m.flight.halting() != nil {
-				m.flight.finishFeeding()
-				continue
-			}
-			group = append(group, m)
+	for len(waiting) > 0 {
+		if behind := waiting[0].committer.Behind(); behind != nil {
+			turn.HoldUp()
+			waiting[0].await(ctx, behind)
 		}
-		if len(group) == 0 {
-			return
-		}
-		group, waiting = s.runGroup(work, group)
-		for _, m := range group {
-			m.flight.finishFeeding()
-		}
+		waiting = e.runGroup(ctx, e.wanted(ctx, waiting, turn))
 	}
 }
 
-// runGroup runs some of those that wait, and gives them and who still waits. The others are over.
-func (s *server) runGroup(work context.Context, waiting []suspect) (group, left []suspect) {
-	s.alone.Lock()
-	defer s.alone.Unlock()
-	free := s.isolate(work, waiting)
+// wanted ends suspects of which no rows are wanted by now.
+func (e *executor) wanted(ctx context.Context, waiting []suspect, turn *feed.Turn) (left []suspect) {
+	for _, m := range waiting {
+		if turn.Ended() {
+			m.Halt(inflight.ErrDraining)
+		}
+		if why := m.Halted(); why != nil {
+			go e.report(ctx, m.Delivery, m.committer, failed(why))
+			continue
+		}
+		left = append(left, m)
+	}
+	return left
+}
+
+// runGroup runs some of those that wait, and gives who still waits. The others are over, or wait for their commit.
+func (e *executor) runGroup(ctx context.Context, waiting []suspect) (left []suspect) {
+	if len(waiting) == 0 {
+		return nil
+	}
+	e.alone.Lock()
+	defer e.alone.Unlock()
+	free := e.isolate(ctx, waiting)
 	n := groupOf(free)
-	group, left = free[:n:n], free[n:]
 	switch n {
 	case 0:
 	case 1:
-		s.suspected(work, group[0])
+		e.runAlone(ctx, free[0].execution, free[0].shard)
 	default:
-		s.runTogether(work, group)
+		e.runTogether(ctx, free[:n])
 	}
-	return group, left
+	return free[n:]
 }
 
 // isolate ends suspects that another daemon has settled since, or runs, and gives the others in the order in which they make groups.
-func (s *server) isolate(work context.Context, waiting []suspect) (free []suspect) {
-	table := waiting[0].flight.lane.table
-	err := table.Refresh(work)
+func (e *executor) isolate(ctx context.Context, waiting []suspect) (free []suspect) {
+	table := waiting[0].committer.Table
+	err := table.Refresh(ctx)
 	for _, m := range waiting {
-		var found finding
-		over, failed := false, err
-		if failed == nil {
-			found, over, failed = s.lookUp(work, m.unfed)
+		var r result
+		over, failure := false, err
+		if failure == nil {
+			r, over, failure = e.lookUp(ctx, &message{Delivery: m.Delivery, shard: m.shard}, table)
 		}
 		switch {
-		case failed != nil:
-			s.end(work, m.flight, finding{failed: failed})
+		case failure != nil:
+			go e.report(ctx, m.Delivery, m.committer, failed(failure))
 		case over:
-			s.end(work, m.flight, found)
+			go e.report(ctx, m.Delivery, m.committer, r)
 		default:
 			free = append(free, m)
 		}
@@ -141,14 +144,14 @@ func (s *server) isolate(work context.Context, waiting []suspect) (free []suspec
 	if len(free) == 0 {
 		return nil
 	}
-	standings, err := table.Standings(work, free[0].flight.vectors.Kind(), keysOf(free))
+	standings, err := table.Standings(ctx, free[0].work.Vectors().Kind(), keysOf(free))
 	var can []suspect
 	for i, m := range free {
 		switch {
 		case err != nil:
-			s.end(work, m.flight, finding{failed: err})
+			go e.report(ctx, m.Delivery, m.committer, failed(err))
 		case standings[i].Busy:
-			s.end(work, m.flight, finding{failed: fmt.Errorf("%w: %s", export.ErrOnTrial, m.flight.key)})
+			go e.report(ctx, m.Delivery, m.committer, failed(fmt.Errorf("%w: %s", export.ErrOnTrial, m.Key)))
 		default:
 			m.share = cmp.Or(standings[i].Share, quarantineMost)
 			can = append(can, m)
@@ -171,54 +174,72 @@ func groupOf(free []suspect) int {
 }
 
 // input is about how many bytes the records are read from.
-func (u unfed) input() int64 {
-	if in := u.shard.Input; in != nil {
+func (m *suspect) input() int64 {
+	if in := m.shard.Input; in != nil {
 		return cmp.Or(in.Length, in.Size)
 	}
-	return int64(u.bytes)
+	return int64(m.bytes)
 }
 
 func keysOf(group []suspect) (keys []export.Key) {
 	for _, m := range group {
-		keys = append(keys, m.flight.key)
+		keys = append(keys, m.Key)
 	}
 	return keys
 }
 
 // runTogether feeds a group under its mark, which is removed when the last of them is settled.
-func (s *server) runTogether(work context.Context, group []suspect) {
-	first := group[0].flight
-	mark, busy, err := first.lane.table.Quarantine(work, first.vectors.Kind(), keysOf(group))
+func (e *executor) runTogether(ctx context.Context, group []suspect) {
+	mark, busy, err := group[0].committer.Table.Quarantine(ctx, group[0].work.Vectors().Kind(), keysOf(group))
 	if err != nil {
 		for _, m := range group {
-			m.flight.halt(err)
+			go e.report(ctx, m.Delivery, m.committer, failed(err))
 		}
 		return
 	}
-	s.endWith(group, mark)
 	for _, i := range busy {
-		group[i].flight.halt(fmt.Errorf("%w: %s", export.ErrOnTrial, group[i].flight.key))
+		group[i].Halt(fmt.Errorf("%w: %s", export.ErrOnTrial, group[i].Key))
 	}
 	var names []string
 	for _, m := range group {
-		if m.flight.halting() == nil {
-			names = append(names, m.flight.job+"/"+m.flight.shard)
+		if m.Halted() == nil {
+			names = append(names, m.Job+"/"+m.Shard)
 		}
 	}
-	s.log.WarnContext(work, "deliveries that came often run in quarantine", "deliveries", len(names), "share", group[len(group)-1].share, "shards", names)
+	e.log.WarnContext(ctx, "deliveries that came often run in quarantine", "deliveries", len(names), "share", group[len(group)-1].share, "shards", names)
 	crash.Point("quarantined")
-	stop := every(renewEvery, func() { s.marked(mark.Renew()) })
+	stop := every(renewEvery, func() { e.marked(ctx, mark.Renew()) })
 	var running sync.WaitGroup
 	for _, m := range group {
-		for record, err := range s.records(work, m.shard) {
-			if !m.flight.feedOne(record, err, &running, m.do) {
+		for record, err := range e.records(ctx, m.shard) {
+			if !m.feed(ctx, record, err, &running) {
 				break
 			}
 		}
 	}
 	running.Wait()
 	stop()
-	s.marked(mark.Ran())
+	e.marked(ctx, mark.Ran())
+	e.settleGroup(ctx, group, mark)
+}
+
+// settleGroup settles each of a group when its rows are committed, and removes their mark while their table is in use still.
+func (e *executor) settleGroup(ctx context.Context, group []suspect, mark *export.Quarantine) {
+	var left atomic.Int64
+	left.Store(int64(len(group)))
+	for _, m := range group {
+		d := m.execution
+		d.rows.Fed()
+		go func() {
+			defer e.inFlight.Leave(d.Delivery)
+			defer d.committer.Leave()
+			r := d.result()
+			d.committer.Settle(func() { e.settler.settle(ctx, d.Delivery, d.committer.Table, r) })
+			if left.Add(-1) == 0 {
+				e.marked(ctx, mark.End())
+			}
+		}()
+	}
 }
 
 // every does something again and again until it is stopped.
@@ -242,24 +263,9 @@ func every(d time.Duration, do func()) (stop func()) {
 	}
 }
 
-// endWith has the last of a group that is settled remove the mark.
-func (s *server) endWith(group []suspect, mark *export.Quarantine) {
-	var left atomic.Int64
-	left.Store(int64(len(group)))
-	for _, m := range group {
-		release := m.flight.release
-		m.flight.release = func() {
-			if left.Add(-1) == 0 {
-				s.marked(mark.End())
-			}
-			release()
-		}
-	}
-}
-
 // marked takes note of a mark that could not be kept true: it says too much, so that groups get smaller than they need be.
-func (s *server) marked(err error) {
+func (e *executor) marked(ctx context.Context, err error) {
 	if err != nil {
-		s.log.Warn("mark of a quarantine", "error", err.Error())
+		e.log.WarnContext(ctx, "mark of a quarantine", "error", err.Error())
 	}
 }

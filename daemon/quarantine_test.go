@@ -51,7 +51,7 @@ func TestGroupsOfSuspects(t *testing.T) {
 	} {
 		var free []suspect
 		for _, share := range c.shares {
-			free = append(free, suspect{unfed: unfed{shard: &jobs.Shard{}, bytes: c.bytes}, share: share})
+			free = append(free, suspect{shard: &jobs.Shard{}, bytes: c.bytes, share: share})
 		}
 		if got := groupOf(free); got != c.want {
 			t.Errorf("%s: %d run together, want %d", c.name, got, c.want)
@@ -59,7 +59,7 @@ func TestGroupsOfSuspects(t *testing.T) {
 	}
 	many := make([]suspect, 2*quarantineMost)
 	for i := range many {
-		many[i] = suspect{unfed: unfed{shard: &jobs.Shard{Input: &jobs.Input{Length: 10, Size: quarantineBytes}}}, share: quarantineMost}
+		many[i] = suspect{shard: &jobs.Shard{Input: &jobs.Input{Length: 10, Size: quarantineBytes}}, share: quarantineMost}
 	}
 	if got := groupOf(many); got != quarantineMost {
 		t.Errorf("%d of many run together, want %d", got, quarantineMost)

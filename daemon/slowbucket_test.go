@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/daemon/inflight"
 	"textmill/export"
 	"textmill/internal/s3"
 	"textmill/jobs"
@@ -41,7 +42,7 @@ func TestSlowUploadHoldsUpItsDatasetAlone(t *testing.T) {
 	if e := r.await(jobs.EventCommitted); e.Dataset != "other" {
 		t.Errorf("committed is %s of dataset %s, whose part is still on its way", e.Shard, e.Dataset)
 	}
-	held := r.daemon.ledger.all(func(f *flight) bool { return f.dataset == "slow" && f.shard == "2" })
+	held := r.daemon.inFlight.All(func(d *inflight.Delivery) bool { return d.Dataset == "slow" && d.Shard == "2" })
 	if len(held) != 1 {
 		t.Error("what came next for the dataset was not fetched")
 	}

@@ -45,7 +45,7 @@ func TestIdleConsumersMakeRoom(t *testing.T) {
 // A job whose name comes late in the order has its turn though new ones before it never end.
 func TestLateNamesHaveTheirTurn(t *testing.T) {
 	const most = 4
-	waits, s := []string{"zzz"}, server{consumers: map[string]*subject{}}
+	waits, s := []string{"zzz"}, consumer{subjects: map[string]*subject{}}
 	for round := range 10 {
 		for i := range most { // as many as there may be consumers, again and again
 			waits = append(waits, fmt.Sprintf("a-%d-%d", round, i))
@@ -55,15 +55,15 @@ func TestLateNamesHaveTheirTurn(t *testing.T) {
 		for _, name := range waits {
 			states = append(states, queue.SubjectState{Subject: name})
 		}
-		for _, name := range surplus(s.consumers, states, most) {
-			s.consumers[name].place = 0
+		for _, name := range surplus(s.subjects, states, most) {
+			s.subjects[name].place = 0
 		}
-		s.turns.order(states, s.consumers)
+		s.turns.order(states, s.subjects)
 		for _, state := range states {
-			if s.consumers[state.Subject].waits() && taken(s.consumers) >= most {
+			if s.subjects[state.Subject].waits() && taken(s.subjects) >= most {
 				continue
 			}
-			s.consumers[state.Subject] = &subject{place: s.turns.enter(state.Subject), seen: time.Now()}
+			s.subjects[state.Subject] = &subject{place: s.turns.enter(state.Subject), seen: time.Now()}
 			waits = slices.DeleteFunc(waits, func(n string) bool { return n == state.Subject })
 		}
 		if !slices.Contains(waits, "zzz") {
@@ -104,7 +104,7 @@ func TestWhoHasWaitedLongestComesFirst(t *testing.T) {
 
 // recorder notes whose records reach a model, in their order.
 type recorder struct {
-	worker
+	engine
 	mu   sync.Mutex
 	jobs []string
 }
@@ -113,7 +113,7 @@ func (r *recorder) Work(s *jobs.Shard, o rows.Origin) rows.Work {
 	r.mu.Lock()
 	r.jobs = append(r.jobs, o.Job)
 	r.mu.Unlock()
-	return r.worker.Work(s, o)
+	return r.engine.Work(s, o)
 }
 
 // Where more jobs have long queues than there may be consumers, each has its turn before any has a second one, and nothing is lost or
@@ -139,8 +139,8 @@ func TestLongQueuesMakeRoomForEachOther(t *testing.T) {
 	}
 	var seen recorder
 	r := startChanged(t, cfg, func(d *Daemon) {
-		s := d.servers[0]
-		seen.worker, s.most = s.engine, most
+		s := d.consumers[0]
+		seen.engine, s.most = s.engine, most
 		s.engine = &seen
 	})
 	committed := map[string]bool{}
@@ -158,7 +158,7 @@ func TestLongQueuesMakeRoomForEachOther(t *testing.T) {
 	}
 	for job := range turns {
 		subject := embedSubject + "." + job
-		if _, err := before.queue.Consumer(t.Context(), subject, "of no model"); err != nil && r.daemon.servers[0].consumers[subject] == nil {
+		if _, err := before.queue.Consumer(t.Context(), subject, "of no model"); err != nil && r.daemon.consumers[0].subjects[subject] == nil {
 			t.Errorf("the daemon has forgotten a consumer of %s, which nobody will remove: %v", job, err)
 		}
 	}
@@ -174,10 +174,11 @@ func TestARefusedSubjectIsAskedForAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	s := server{spec: &models.Spec{Task: "embed", Name: model, SHA256: "our weights"}, queue: before.queue, log: slog.New(slog.NewTextHandler(&log, nil)),
-		consumers: map[string]*subject{}, most: 1, free: 1}
+	s := newConsumer(before.queue, &executor{loadedModel: loadedModel{spec: &models.Spec{Task: "embed", Name: model, SHA256: "our weights"}},
+		feed: newFeed(), log: slog.New(slog.NewTextHandler(&log, nil))})
+	s.most, s.free = 1, 1
 	for range 100 { // rounds
-		s.turn(t.Context(), name)
+		s.fetch(t.Context(), name)
 		s.retire(t.Context())
 	}
 	if n := strings.Count(log.String(), "subject not served"); n != 1 || s.free != 1 {
@@ -186,10 +187,10 @@ func TestARefusedSubjectIsAskedForAgain(t *testing.T) {
 	if gone, err := theirs.Remove(t.Context()); err != nil || !gone {
 		t.Fatalf("%v, %v", gone, err)
 	}
-	s.consumers[name].seen = time.Now().Add(-retireAfter)
+	s.subjects[name].seen = time.Now().Add(-retireAfter)
 	s.retire(t.Context())
-	s.turn(t.Context(), name)
-	if sub := s.consumers[name]; sub == nil || sub.refused || s.free != 0 {
+	s.fetch(t.Context(), name)
+	if sub := s.subjects[name]; sub == nil || sub.refused || s.free != 0 {
 		t.Errorf("it is not served: %+v; %s", sub, &log)
 	}
 }

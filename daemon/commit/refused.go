@@ -1,4 +1,4 @@
-package daemon
+package commit
 
 import (
 	"context"
@@ -7,19 +7,10 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"textmill/daemon/metrics"
 	"textmill/export"
 )
-
-// mostRefusedDelay bounds how long work for a refused table stays away once the table is mended.
-const mostRefusedDelay = time.Minute
-
-// refusedDelay grows with how often a delivery came, since only somebody outside can mend the table.
-func refusedDelay(delivered int) time.Duration {
-	return min(handBackDelay<<min(max(delivered-1, 0), 8), mostRefusedDelay)
-}
 
 // refusals are the tables that another tool, or a later textmill, made such that this one must not write to them. Their work
 // waits in the queue until it can be done, here or by another version: it is never a dead letter.

@@ -1,0 +1,248 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"textmill/crash"
+	"textmill/daemon/feed"
+	"textmill/daemon/inflight"
+	"textmill/jobs/queue"
+)
+
+const (
+	// pollEvery is how often an idle consumer asks which subjects hold messages.
+	pollEvery = 200 * time.Millisecond
+	// A turn of the round-robin takes at most so much from one subject.
+	turnBytes    = 256 << 10
+	turnMessages = 128
+	// retireAfter is how long a subject without messages keeps its consumer.
+	retireAfter = time.Minute
+	// maxConsumers is how many subjects one model serves in a round; where more have messages, they come in turn.
+	maxConsumers = 512
+	// retireAtOnce bounds how many consumers go between two rounds, which wait meanwhile.
+	retireAtOnce = 16
+	// maxUnfed bounds the bytes of messages that wait to be fed to one model; one turn may go beyond it.
+	maxUnfed = 64 << 20
+)
+
+// consumer fetches the deliveries of one model. One goroutine fetches.
+type consumer struct {
+	*executor
+	queue    *queue.Queue
+	subjects map[string]*subject
+	most     int // subjects that are served in a round
+	free     int // places in this one
+	turns    turns
+}
+
+// subject is one job's subject with its consumer.
+type subject struct {
+	consumer *queue.Consumer
+	place    int       // the round since which it is served; 0 where it is not, and its consumer is only to be removed
+	seen     time.Time // when it last had a turn, or could not be removed
+	refused  bool      // another model's weights serve it, or its consumer is not one of ours
+}
+
+// newConsumer makes one that has fetched nothing yet.
+func newConsumer(q *queue.Queue, e *executor) *consumer {
+	return &consumer{executor: e, queue: q, subjects: map[string]*subject{}, most: maxConsumers}
+}
+
+// newFeed bounds what is fetched and not fed: a subject gets no further turn while more than half of one waits.
+func newFeed() *feed.Queue {
+	return feed.New(feed.Limits{Messages: turnMessages / 2, Bytes: turnBytes / 2, AllBytes: maxUnfed})
+}
+
+// consume fetches until ctx ends, and returns when all that had its turn by then is fed; work outlives ctx for what was fetched.
+func (c *consumer) consume(ctx, work context.Context) {
+	defer c.feed.Drain()
+	stop := context.AfterFunc(ctx, c.feed.End)
+	defer stop()
+	idle := time.NewTicker(pollEvery)
+	defer idle.Stop()
+	for ctx.Err() == nil {
+		took := c.round(ctx, work)
+		c.retire(ctx)
+		if took {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-c.feed.Freed():
+		case <-idle.C:
+		}
+	}
+}
+
+// round gives every subject with messages one turn. It reports whether any delivery came.
+func (c *consumer) round(ctx, work context.Context) bool {
+	if !c.committers.Ready(ctx) {
+		return false
+	}
+	states, err := c.queue.Subjects(ctx, c.spec.Task, c.spec.Name)
+	if err != nil {
+		if ctx.Err() == nil {
+			c.log.WarnContext(ctx, "cannot list subjects", "model", c.spec.Name, "error", err.Error())
+		}
+		return false
+	}
+	for _, name := range surplus(c.subjects, states, c.most) {
+		c.drop(ctx, name)
+	}
+	c.turns.order(states, c.subjects)
+	c.free = c.most - taken(c.subjects)
+	took := false
+	for _, state := range states {
+		if ctx.Err() != nil {
+			break
+		}
+		deliveries := c.fetch(ctx, state.Subject)
+		c.take(work, deliveries)
+		took = took || len(deliveries) > 0
+	}
+	return took
+}
+
+// take has deliveries executed, in their order, but those that come often after the others.
+func (c *consumer) take(work context.Context, deliveries []*queue.Delivery) {
+	rest, suspects := partSuspects(deliveries)
+	first, last := c.decode(rest), c.decode(suspects)
+	for _, m := range first {
+		c.begin(work, []*message{m}, func(turn *feed.Turn) { c.execute(work, m, turn) })
+	}
+	for _, batch := range byLine(last) {
+		c.begin(work, batch, func(turn *feed.Turn) { c.quarantine(work, batch, turn) })
+	}
+}
+
+// begin has deliveries of one line run at their turn, after any other of the same identity. Where records enter the model in the order
+// in which they are fed, it waits until they are.
+func (c *consumer) begin(work context.Context, batch []*message, run func(*feed.Turn)) {
+	if !batch[0].leads {
+		go func() {
+			_ = c.inFlight.Await(work, batch[0].Delivery) // where work ends first, the rest fails in its own way
+			run(c.turn(batch))
+		}()
+		return
+	}
+	turn := c.turn(batch)
+	go run(turn)
+	if c.inTurn {
+		turn.Follow()
+	}
+}
+
+// byLine puts those of one job and dataset together; a delivery that waits for another of its identity stays by itself.
+func byLine(messages []*message) (batches [][]*message) {
+	at := map[feed.Line]int{}
+	for _, m := range messages {
+		i, known := at[m.line()]
+		switch {
+		case m.leads && known:
+			batches[i] = append(batches[i], m)
+		case m.leads:
+			at[m.line()] = len(batches)
+			fallthrough
+		default:
+			batches = append(batches, []*message{m})
+		}
+	}
+	return batches
+}
+
+// decode takes deliveries in, so that their leases are kept from now on.
+func (c *consumer) decode(deliveries []*queue.Delivery) (messages []*message) {
+	for _, d := range deliveries {
+		crash.Point("fetched")
+		delivery, shard, err := inflight.Decode(d, c.limits, c.spec.SHA256)
+		messages = append(messages, &message{Delivery: delivery, shard: shard, invalid: err, bytes: len(d.Data), leads: c.inFlight.Enter(delivery)})
+	}
+	return messages
+}
+
+// turn gives deliveries of one line their turn at the model, after those before them.
+func (c *consumer) turn(batch []*message) *feed.Turn {
+	bytes := 0
+	for _, m := range batch {
+		bytes += m.bytes
+	}
+	return c.feed.Add(batch[0].line(), batch[0].Message.Subject, len(batch), bytes)
+}
+
+// fetch gets what one subject may have in a round.
+func (c *consumer) fetch(ctx context.Context, name string) []*queue.Delivery {
+	sub := c.subjects[name]
+	if sub.waits() {
+		if c.free == 0 {
+			return nil
+		}
+		if sub = c.open(ctx, name); sub == nil {
+			return nil
+		}
+	}
+	if sub.refused { // until it is forgotten, and asked for again
+		return nil
+	}
+	sub.seen = time.Now()
+	if c.feed.Full(name) {
+		return nil
+	}
+	deliveries, err := sub.consumer.Fetch(ctx, turnMessages, turnBytes)
+	if err != nil && ctx.Err() == nil {
+		c.log.WarnContext(ctx, "fetch", "subject", name, "error", err.Error())
+		delete(c.subjects, name)
+	}
+	return deliveries
+}
+
+// open gives a subject its consumer and a place; nil where there is no consumer.
+func (c *consumer) open(ctx context.Context, name string) *subject {
+	consumer, err := c.queue.Consumer(ctx, name, c.spec.SHA256)
+	if err != nil {
+		c.log.ErrorContext(ctx, "subject not served", "subject", name, "error", err.Error())
+		if !errors.Is(err, queue.ErrOtherModel) && !errors.Is(err, queue.ErrConsumerDiffers) {
+			return nil
+		}
+	}
+	sub := &subject{consumer: consumer, refused: err != nil, seen: time.Now()}
+	if !sub.refused {
+		sub.place = c.turns.enter(name)
+		c.free--
+	}
+	c.subjects[name] = sub
+	return sub
+}
+
+// retire removes the consumers of subjects that have been empty for long.
+func (c *consumer) retire(ctx context.Context) {
+	retired := 0
+	for name, sub := range c.subjects {
+		if time.Since(sub.seen) < retireAfter {
+			continue
+		}
+		c.drop(ctx, name)
+		if retired++; retired == retireAtOnce {
+			return
+		}
+	}
+}
+
+// drop takes a subject's place, and removes its consumer unless work is on it, this daemon's or another's, or waits: then that is
+// tried again later.
+func (c *consumer) drop(ctx context.Context, name string) {
+	sub := c.subjects[name]
+	removed, err := sub.refused, error(nil)
+	if !removed {
+		removed, err = sub.consumer.Remove(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		c.log.WarnContext(ctx, "remove idle consumer", "subject", name, "error", err.Error())
+	}
+	if removed {
+		delete(c.subjects, name)
+		return
+	}
+	sub.place, sub.seen = 0, time.Now()
+}
