@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -54,7 +55,7 @@ func newCommitter(all *Committers, dataset string, t *export.Table) *Committer {
 	o := all.o
 	return &Committer{
 		Table: t, dataset: dataset, interval: o.Interval, partBytes: o.PartBytes, endsJob: o.EndsJob, log: o.Log, metrics: o.Metrics, all: all,
-		inbox: newInbox(), ended: make(chan struct{}), drain: make(chan struct{}), finished: make(chan struct{}),
+		inbox: newInbox(cmp.Or(o.Backlog, 2*spoolBytes)), ended: make(chan struct{}), drain: make(chan struct{}), finished: make(chan struct{}),
 		settling: make(chan struct{}, settleAtOnce),
 		open:     batch{spools: map[*Rows]*export.Spool{}, refused: map[*Rows]error{}},
 	}

@@ -27,6 +27,7 @@ type Options struct {
 	MaxOpen   int           // datasets at a time
 	Interval  time.Duration // how long deliveries are gathered for a commit
 	PartBytes int64
+	Backlog   int                               // bytes of rows that may wait for one dataset's commits before no more should be made; 0 means 32 MiB
 	EndsJob   func(job string, shards int) bool // whether so many shards are all that is left of the job
 	Metrics   *metrics.Metrics
 	Log       *slog.Logger

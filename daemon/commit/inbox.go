@@ -15,13 +15,11 @@ type piece struct {
 	err   error // why it has none
 }
 
-// maxBacklog is how much may wait for a committer before no more should be made for it. What is in the model then still comes.
-const maxBacklog = 2 * spoolBytes
-
 // inbox holds what a committer has not written yet. Putting something in never waits: whoever makes rows for many datasets must not
-// be held up by one. So those who have rows made ask behind before.
+// be held up by one. So those who have rows made ask behind before; what is in the model then still comes.
 type inbox struct {
 	arrived chan struct{} // has a value while pieces wait
+	most    int           // bytes that may wait before no more should be made
 
 	mu       sync.Mutex
 	pieces   []piece
@@ -30,7 +28,7 @@ type inbox struct {
 	ended    bool
 }
 
-func newInbox() *inbox { return &inbox{arrived: make(chan struct{}, 1)} }
+func newInbox(most int) *inbox { return &inbox{arrived: make(chan struct{}, 1), most: most} }
 
 // put reports false when nothing is taken any more.
 func (b *inbox) put(p piece) bool {
@@ -40,7 +38,7 @@ func (b *inbox) put(p piece) bool {
 		return false
 	}
 	b.pieces = append(b.pieces, p)
-	if b.bytes += p.bytes; b.bytes > maxBacklog && b.caughtUp == nil {
+	if b.bytes += p.bytes; b.bytes > b.most && b.caughtUp == nil {
 		b.caughtUp = make(chan struct{})
 	}
 	b.signal()
@@ -73,7 +71,7 @@ func (b *inbox) next() (p piece, ok bool) {
 func (b *inbox) written(p piece) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.bytes -= p.bytes; b.bytes <= maxBacklog/2 && b.caughtUp != nil {
+	if b.bytes -= p.bytes; b.bytes <= b.most/2 && b.caughtUp != nil {
 		close(b.caughtUp)
 		b.caughtUp = nil
 	}
