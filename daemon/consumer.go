@@ -84,7 +84,7 @@ func (c *consumer) round(ctx, work context.Context) bool {
 	states, err := c.queue.Subjects(ctx, c.spec.Task, c.spec.Name)
 	if err != nil {
 		if ctx.Err() == nil {
-			c.log.WarnContext(ctx, "cannot list subjects", "model", c.spec.Name, "error", err.Error())
+			c.log.WarnContext(ctx, "cannot list subjects", "model", c.spec.Name, "error", err)
 		}
 		return false
 	}
@@ -191,7 +191,7 @@ func (c *consumer) fetch(ctx context.Context, name string) []*queue.Delivery {
 	}
 	deliveries, err := sub.consumer.Fetch(ctx, turnMessages, turnBytes)
 	if err != nil && ctx.Err() == nil {
-		c.log.WarnContext(ctx, "fetch", "subject", name, "error", err.Error())
+		c.log.WarnContext(ctx, "fetch", "subject", name, "error", err)
 		delete(c.subjects, name)
 	}
 	return deliveries
@@ -201,7 +201,7 @@ func (c *consumer) fetch(ctx context.Context, name string) []*queue.Delivery {
 func (c *consumer) open(ctx context.Context, name string) *subject {
 	consumer, err := c.queue.Consumer(ctx, name, c.spec.SHA256)
 	if err != nil {
-		c.log.ErrorContext(ctx, "subject not served", "subject", name, "error", err.Error())
+		c.log.ErrorContext(ctx, "subject not served", "subject", name, "error", err)
 		if !errors.Is(err, queue.ErrOtherModel) && !errors.Is(err, queue.ErrConsumerDiffers) {
 			return nil
 		}
@@ -238,7 +238,7 @@ func (c *consumer) drop(ctx context.Context, name string) {
 		removed, err = sub.consumer.Remove(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
-		c.log.WarnContext(ctx, "remove idle consumer", "subject", name, "error", err.Error())
+		c.log.WarnContext(ctx, "remove idle consumer", "subject", name, "error", err)
 	}
 	if removed {
 		delete(c.subjects, name)

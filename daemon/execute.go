@@ -168,7 +168,7 @@ func (e *executor) recount(ctx context.Context, m *message, t *export.Table) com
 	}
 	n, known, err := t.Tally(ctx, m.Key, export.Origin{Job: m.Job, Shard: m.Shard, Task: m.Task, Model: m.Model})
 	if err != nil {
-		e.log.WarnContext(ctx, "rows of a settled delivery not counted", "job", m.Job, "shard", m.Shard, "error", err.Error())
+		e.log.WarnContext(ctx, "rows of a settled delivery not counted", "job", m.Job, "shard", m.Shard, "error", err)
 	}
 	if !known {
 		return uncounted

@@ -135,7 +135,7 @@ func (d *Daemon) openModels(ctx context.Context) (all []loadedModel, err error) 
 		return nil, errors.Join(append(errs, fmt.Errorf("no model to serve in %s; run textmill setup, or textmill models pull", places.Models(d.cfg.Home)))...)
 	}
 	for _, err := range errs {
-		d.log.ErrorContext(ctx, "model not served", "error", err.Error())
+		d.log.ErrorContext(ctx, "model not served", "error", err)
 	}
 	return all, nil
 }

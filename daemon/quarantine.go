@@ -266,6 +266,6 @@ func every(d time.Duration, do func()) (stop func()) {
 // marked takes note of a mark that could not be kept true: it says too much, so that groups get smaller than they need be.
 func (e *executor) marked(ctx context.Context, err error) {
 	if err != nil {
-		e.log.WarnContext(ctx, "mark of a quarantine", "error", err.Error())
+		e.log.WarnContext(ctx, "mark of a quarantine", "error", err)
 	}
 }

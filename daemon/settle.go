@@ -63,7 +63,7 @@ func (s *settler) unsettled(ctx context.Context, d *inflight.Delivery, err error
 		level = slog.LevelDebug // letters tells of all of them
 		err = errors.Join(err, d.Message.Nak(refusedDelay(d.Message.Delivered)))
 	}
-	s.log.Log(ctx, level, "delivery not settled, it will come again", append(attrs, "error", err.Error())...)
+	s.log.Log(ctx, level, "delivery not settled, it will come again", append(attrs, "error", err)...)
 }
 
 // judge writes the verdict on what becomes a dead letter into the table's log, so that nobody can commit its rows any more,

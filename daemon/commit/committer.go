@@ -118,7 +118,7 @@ func (c *Committer) run(ctx context.Context) {
 func (c *Committer) closeTable(ctx context.Context) {
 	c.inUse.Wait()
 	if err := c.Table.Close(); err != nil {
-		c.log.WarnContext(ctx, "close table", "dataset", c.dataset, "error", err.Error())
+		c.log.WarnContext(ctx, "close table", "dataset", c.dataset, "error", err)
 	}
 }
 
@@ -239,7 +239,7 @@ func (c *Committer) commit(ctx context.Context) {
 			c.all.failed(err)
 		}
 		c.metrics.CommitFailed(c.dataset, took)
-		c.log.ErrorContext(ctx, "commit failed, its deliveries are handed back", "dataset", c.dataset, "deliveries", len(members), "error", err.Error())
+		c.log.ErrorContext(ctx, "commit failed, its deliveries are handed back", "dataset", c.dataset, "deliveries", len(members), "error", err)
 		for _, r := range members {
 			r.result <- Result{Uncommitted: err}
 		}

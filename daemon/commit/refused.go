@@ -32,7 +32,7 @@ func (r *refusals) note(dataset string, err error) {
 		r.why[dataset] = err.Error()
 		r.metrics.Refused(dataset, true)
 		if !was || before != err.Error() {
-			r.log.Error("a table cannot be written to by this version; work for it waits in the queue", "dataset", dataset, "error", err.Error())
+			r.log.Error("a table cannot be written to by this version; work for it waits in the queue", "dataset", dataset, "error", err)
 		}
 	case err == nil && was:
 		delete(r.why, dataset)
@@ -58,7 +58,7 @@ func (r *refusals) lookAgain(ctx context.Context, store *export.Store) {
 			err = t.Close()
 		}
 		if err != nil {
-			r.log.WarnContext(ctx, "look at a table that was refused", "dataset", dataset, "error", err.Error())
+			r.log.WarnContext(ctx, "look at a table that was refused", "dataset", dataset, "error", err)
 		}
 	}
 }

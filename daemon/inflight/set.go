@@ -165,6 +165,6 @@ func (s *Set) renew(ctx context.Context) {
 		}
 	}
 	if failed > 0 {
-		s.log.WarnContext(ctx, "leases not renewed", "deliveries", failed, "error", last.Error())
+		s.log.WarnContext(ctx, "leases not renewed", "deliveries", failed, "error", last)
 	}
 }

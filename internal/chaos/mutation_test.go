@@ -32,8 +32,8 @@ var mutations = []mutation{
 	},
 	{
 		name: "ack before commit", lost: true,
-		edits: []edit{{"daemon/committer.go", "	result, err := batch.Commit(ctx)\n",
-			"	for _, f := range members {\n		_ = f.delivery.Ack(ctx)\n	}\n	crash.Point(\"mistake\")\n	result, err := batch.Commit(ctx)\n"}},
+		edits: []edit{{"daemon/commit/committer.go", "	result, err := batch.Commit(ctx)\n",
+			"	for _, r := range members {\n		_ = r.delivery.Message.Ack(ctx)\n	}\n	crash.Point(\"mistake\")\n	result, err := batch.Commit(ctx)\n"}},
 		spec: Spec{Name: "mistake", Daemons: 1, Kinds: []string{crash}, Points: []point{{"mistake", 2}, {"write", 6}}, Armed: true, NoDead: true},
 	},
 	{
@@ -46,7 +46,7 @@ var mutations = []mutation{
 		name: "a conflict with what another committed is ignored", doubled: true,
 		edits: []edit{
 			{"export/batchcommit.go", "		outcome := h.txns.look(d.key)\n", "		outcome := Absent\n"},
-			{"daemon/committer.go", "	crash.Point(\"before-commit\")\n", "	time.Sleep(400 * time.Millisecond)\n"}, // to be frozen in
+			{"daemon/commit/committer.go", "	crash.Point(\"before-commit\")\n", "	time.Sleep(400 * time.Millisecond)\n"}, // to be frozen in
 		},
 		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{freeze}, NoDead: true},
 	},
