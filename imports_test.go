@@ -21,7 +21,18 @@ var downward = map[string][]string{
 	"cmd": {"client", "config", "daemon", "export", "jobs", "local/...", "open/bundle", "tokenize/sugarme"},
 
 	"client": {"config", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "work/resolve"},
-	"daemon": {"config", "crash", "export", "input", "jobs/...", "models", "models/generate", "open/...", "work/embedding", "work/rows", "work/trace"},
+	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "work/rows", "work/trace"},
+
+	"daemon/commit":       {"crash", "daemon/inflight", "daemon/metrics", "export"},
+	"daemon/descriptors":  {},
+	"daemon/feed":         {},
+	"daemon/follow":       {"daemon/metrics", "export", "jobs", "jobs/queue"},
+	"daemon/housekeeping": {"daemon/metrics", "export", "jobs", "jobs/queue"},
+	"daemon/inflight":     {"export", "jobs", "jobs/queue"},
+	"daemon/letters":      {"daemon/metrics", "jobs/queue"},
+	"daemon/metrics":      {"export", "models/generate", "work/embedding"},
+	"daemon/turns":        {"jobs/queue"},
+	"daemon/web":          {"jobs", "work/trace"},
 
 	"local":         {"jobs"},
 	"local/bench":   {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
@@ -81,7 +92,7 @@ var downward = map[string][]string{
 var inTests = map[string][]string{
 	".":      {"config"},
 	"client": {"jobs/embedded"},
-	"daemon": {"models/checkpoint"},
+	"daemon": {"export/disk", "jobs", "jobs/queue", "models/checkpoint"},
 	"local":  {"export/part"},
 	"models": {"tokenize"},
 	"work":   {"input", "models/checkpoint", "models/fetch", "models/session"},

@@ -98,3 +98,30 @@ func TestTheMapNamesEveryPackage(t *testing.T) {
 		}
 	}
 }
+
+// TestTheWayOfADelivery holds the way that ARCHITECTURE.md shows from the queue to the ack to the files it names, and to be short.
+func TestTheWayOfADelivery(t *testing.T) {
+	raw, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, way, found := strings.Cut(string(raw), "\n## The way of a delivery\n")
+	way, _, _ = strings.Cut(way, "\n## ")
+	if !found {
+		t.Fatal("ARCHITECTURE.md does not show the way")
+	}
+	steps := regexp.MustCompile(`(?m)^\d+\. `).Split(way, -1)[1:]
+	if len(steps) == 0 || len(steps) > 12 {
+		t.Errorf("%d steps, want at most 12", len(steps))
+	}
+	for i, step := range steps {
+		if !strings.Contains(step, ".go`") {
+			t.Errorf("step %d names no file", i+1)
+		}
+	}
+	for _, name := range backticked.FindAllStringSubmatch(way, -1) {
+		if _, err := os.Stat(name[1]); strings.HasSuffix(name[1], ".go") && err != nil {
+			t.Errorf("it names a file that is not there: %v", err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"textmill/crash"
 	"textmill/daemon/feed"
 	"textmill/daemon/inflight"
+	"textmill/daemon/turns"
 	"textmill/jobs/queue"
 )
 
@@ -31,23 +32,15 @@ const (
 type consumer struct {
 	*executor
 	queue    *queue.Queue
-	subjects map[string]*subject
+	subjects map[string]*turns.Subject
 	most     int // subjects that are served in a round
 	free     int // places in this one
-	turns    turns
-}
-
-// subject is one job's subject with its consumer.
-type subject struct {
-	consumer *queue.Consumer
-	place    int       // the round since which it is served; 0 where it is not, and its consumer is only to be removed
-	seen     time.Time // when it last had a turn, or could not be removed
-	refused  bool      // another model's weights serve it, or its consumer is not one of ours
+	order    turns.Order
 }
 
 // newConsumer makes one that has fetched nothing yet.
 func newConsumer(q *queue.Queue, e *executor) *consumer {
-	return &consumer{executor: e, queue: q, subjects: map[string]*subject{}, most: maxConsumers}
+	return &consumer{executor: e, queue: q, subjects: map[string]*turns.Subject{}, most: maxConsumers}
 }
 
 // newFeed bounds what is fetched and not fed: a subject gets no further turn while more than half of one waits.
@@ -88,11 +81,11 @@ func (c *consumer) round(ctx, work context.Context) bool {
 		}
 		return false
 	}
-	for _, name := range surplus(c.subjects, states, c.most) {
+	for _, name := range turns.Surplus(c.subjects, states, c.most) {
 		c.drop(ctx, name)
 	}
-	c.turns.order(states, c.subjects)
-	c.free = c.most - taken(c.subjects)
+	c.order.Sort(states, c.subjects)
+	c.free = c.most - turns.Taken(c.subjects)
 	took := false
 	for _, state := range states {
 		if ctx.Err() != nil {
@@ -174,7 +167,7 @@ func (c *consumer) turn(batch []*message) *feed.Turn {
 // fetch gets what one subject may have in a round.
 func (c *consumer) fetch(ctx context.Context, name string) []*queue.Delivery {
 	sub := c.subjects[name]
-	if sub.waits() {
+	if sub.Waits() {
 		if c.free == 0 {
 			return nil
 		}
@@ -182,14 +175,14 @@ func (c *consumer) fetch(ctx context.Context, name string) []*queue.Delivery {
 			return nil
 		}
 	}
-	if sub.refused { // until it is forgotten, and asked for again
+	if sub.Refused { // until it is forgotten, and asked for again
 		return nil
 	}
-	sub.seen = time.Now()
+	sub.Seen = time.Now()
 	if c.feed.Full(name) {
 		return nil
 	}
-	deliveries, err := sub.consumer.Fetch(ctx, turnMessages, turnBytes)
+	deliveries, err := sub.Consumer.Fetch(ctx, turnMessages, turnBytes)
 	if err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "fetch", "subject", name, "error", err)
 		delete(c.subjects, name)
@@ -198,7 +191,7 @@ func (c *consumer) fetch(ctx context.Context, name string) []*queue.Delivery {
 }
 
 // open gives a subject its consumer and a place; nil where there is no consumer.
-func (c *consumer) open(ctx context.Context, name string) *subject {
+func (c *consumer) open(ctx context.Context, name string) *turns.Subject {
 	consumer, err := c.queue.Consumer(ctx, name, c.spec.SHA256)
 	if err != nil {
 		c.log.ErrorContext(ctx, "subject not served", "subject", name, "error", err)
@@ -206,9 +199,9 @@ func (c *consumer) open(ctx context.Context, name string) *subject {
 			return nil
 		}
 	}
-	sub := &subject{consumer: consumer, refused: err != nil, seen: time.Now()}
-	if !sub.refused {
-		sub.place = c.turns.enter(name)
+	sub := &turns.Subject{Consumer: consumer, Refused: err != nil, Seen: time.Now()}
+	if !sub.Refused {
+		sub.Place = c.order.Enter(name)
 		c.free--
 	}
 	c.subjects[name] = sub
@@ -219,7 +212,7 @@ func (c *consumer) open(ctx context.Context, name string) *subject {
 func (c *consumer) retire(ctx context.Context) {
 	retired := 0
 	for name, sub := range c.subjects {
-		if time.Since(sub.seen) < retireAfter {
+		if time.Since(sub.Seen) < retireAfter {
 			continue
 		}
 		c.drop(ctx, name)
@@ -233,9 +226,9 @@ func (c *consumer) retire(ctx context.Context) {
 // tried again later.
 func (c *consumer) drop(ctx context.Context, name string) {
 	sub := c.subjects[name]
-	removed, err := sub.refused, error(nil)
+	removed, err := sub.Refused, error(nil)
 	if !removed {
-		removed, err = sub.consumer.Remove(ctx)
+		removed, err = sub.Consumer.Remove(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "remove idle consumer", "subject", name, "error", err)
@@ -244,5 +237,5 @@ func (c *consumer) drop(ctx context.Context, name string) {
 		delete(c.subjects, name)
 		return
 	}
-	sub.place, sub.seen = 0, time.Now()
+	sub.Place, sub.Seen = 0, time.Now()
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,92 +14,6 @@ import (
 	"textmill/models"
 	"textmill/work/rows"
 )
-
-// More jobs than there may be consumers, one after the other, must not wait until the first consumers have been idle for long.
-func TestIdleConsumersMakeRoom(t *testing.T) {
-	now := time.Now()
-	consumers := map[string]*subject{"idle": {place: 1, seen: now.Add(-2 * time.Second)}, "longest idle": {place: 2, seen: now.Add(-3 * time.Second)},
-		"busy": {place: 1, seen: now.Add(-9 * time.Second)}, "of another model": {refused: true}, "without a place": {seen: now}}
-	var states []queue.SubjectState
-	for _, name := range []string{"busy", "new", "newer", "newest"} {
-		states = append(states, queue.SubjectState{Subject: name})
-	}
-	for _, c := range []struct {
-		states int
-		most   int
-		want   []string
-	}{
-		{states: 1, most: 3, want: nil},
-		{states: 2, most: 4, want: nil},
-		{states: 2, most: 3, want: []string{"longest idle"}},
-		{states: 3, most: 3, want: []string{"longest idle", "idle"}},
-		{states: 4, most: 3, want: []string{"longest idle", "idle", "busy"}},
-	} {
-		if got := surplus(consumers, states[:c.states], c.most); !slices.Equal(got, c.want) {
-			t.Errorf("%d subjects, at most %d consumers: %v goes, want %v", c.states, c.most, got, c.want)
-		}
-	}
-}
-
-// A job whose name comes late in the order has its turn though new ones before it never end.
-func TestLateNamesHaveTheirTurn(t *testing.T) {
-	const most = 4
-	waits, s := []string{"zzz"}, consumer{subjects: map[string]*subject{}}
-	for round := range 10 {
-		for i := range most { // as many as there may be consumers, again and again
-			waits = append(waits, fmt.Sprintf("a-%d-%d", round, i))
-		}
-		slices.Sort(waits)
-		var states []queue.SubjectState
-		for _, name := range waits {
-			states = append(states, queue.SubjectState{Subject: name})
-		}
-		for _, name := range surplus(s.subjects, states, most) {
-			s.subjects[name].place = 0
-		}
-		s.turns.order(states, s.subjects)
-		for _, state := range states {
-			if s.subjects[state.Subject].waits() && taken(s.subjects) >= most {
-				continue
-			}
-			s.subjects[state.Subject] = &subject{place: s.turns.enter(state.Subject), seen: time.Now()}
-			waits = slices.DeleteFunc(waits, func(n string) bool { return n == state.Subject })
-		}
-		if !slices.Contains(waits, "zzz") {
-			return
-		}
-	}
-	t.Error("it waits for ever")
-}
-
-func TestWhoHasWaitedLongestComesFirst(t *testing.T) {
-	var all turns
-	order := func(names ...string) string {
-		var states []queue.SubjectState
-		for _, name := range names {
-			states = append(states, queue.SubjectState{Subject: name})
-		}
-		all.order(states, map[string]*subject{"has one": {place: 1}})
-		names = names[:0]
-		for _, s := range states {
-			names = append(names, s.Subject)
-		}
-		return strings.Join(names, ", ")
-	}
-	for _, c := range []struct {
-		names []string
-		want  string
-	}{
-		{[]string{"c", "d", "has one"}, "has one, c, d"},
-		{[]string{"b", "c", "d", "has one"}, "has one, c, d, b"},
-		{[]string{"a", "b", "d"}, "d, b, a"}, // c was served
-		{[]string{"a", "c", "d"}, "d, a, c"},
-	} {
-		if got := order(slices.Clone(c.names)...); got != c.want {
-			t.Errorf("of %v: %s, want %s", c.names, got, c.want)
-		}
-	}
-}
 
 // recorder notes whose records reach a model, in their order.
 type recorder struct {
@@ -187,10 +100,10 @@ func TestARefusedSubjectIsAskedForAgain(t *testing.T) {
 	if gone, err := theirs.Remove(t.Context()); err != nil || !gone {
 		t.Fatalf("%v, %v", gone, err)
 	}
-	s.subjects[name].seen = time.Now().Add(-retireAfter)
+	s.subjects[name].Seen = time.Now().Add(-retireAfter)
 	s.retire(t.Context())
 	s.fetch(t.Context(), name)
-	if sub := s.subjects[name]; sub == nil || sub.refused || s.free != 0 {
+	if sub := s.subjects[name]; sub == nil || sub.Refused || s.free != 0 {
 		t.Errorf("it is not served: %+v; %s", sub, &log)
 	}
 }
