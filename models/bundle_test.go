@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
 	"textmill/models/internal/tiny"
 	"textmill/naming"
 	"textmill/places"

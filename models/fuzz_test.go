@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+
 	"textmill/models/internal/tiny"
 	"textmill/naming"
 )

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"testing"
+
 	"textmill/places"
 )
 

@@ -78,7 +78,7 @@ func TestPreviousVersionBeside(t *testing.T) {
 			submit(order[1], "a", a)
 			second.signal(os.Interrupt)
 			second.wait()
-			first = daemon(order[0])
+			daemon(order[0])
 			submit(order[0], "b", b)
 			submit(order[0], "e", part(60))
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,7 +118,7 @@ func TestExportJoinsListInputs(t *testing.T) {
 			}
 			for r, a := range answers {
 				n, tokens := r%5+1, 0
-				if a.CustomID != fmt.Sprintf("r%03d", r) || a.Error != nil || a.Response.StatusCode != 200 || len(a.Response.Body.Data) != n*chunks {
+				if a.CustomID != fmt.Sprintf("r%03d", r) || a.Error != nil || a.Response.StatusCode != http.StatusOK || len(a.Response.Body.Data) != n*chunks {
 					t.Fatalf("budget %d, %d chunks: %+v", budget, chunks, a)
 				}
 				for k, d := range a.Response.Body.Data {

@@ -21,7 +21,7 @@ func Read[T any](path string) (map[string]T, error) {
 		return nil, err
 	}
 	if json.Unmarshal(data, &known) != nil || known == nil {
-		return map[string]T{}, nil
+		return map[string]T{}, nil //nolint:nilerr // it can be learned again
 	}
 	return known, nil
 }

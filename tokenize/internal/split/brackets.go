@@ -73,7 +73,7 @@ func (p *parser) member(o options) ([]rune, error) {
 	if p.has("[") {
 		return p.brackets(o)
 	}
-	ranges, first, err := p.rangeEnd(o)
+	ranges, first, err := p.rangeEnd()
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (p *parser) member(o options) ([]rune, error) {
 	if p.has("&&") || p.has("[") {
 		return nil, p.refuse("'-' before && or '[' must be escaped")
 	}
-	_, last, err := p.rangeEnd(o)
+	_, last, err := p.rangeEnd()
 	switch {
 	case err != nil:
 		return nil, err
@@ -108,13 +108,13 @@ func (p *parser) noRange() error {
 }
 
 // rangeEnd parses a character (ranges is nil) or a class by escape (the character is −1).
-func (p *parser) rangeEnd(o options) (ranges []rune, r rune, err error) {
+func (p *parser) rangeEnd() (ranges []rune, r rune, err error) {
 	if p.has(`\b`) {
 		p.at += 2
 		return nil, '\b', nil
 	}
 	if p.has(`\`) {
-		return p.escaped(o, "[%s]")
+		return p.escaped("[%s]")
 	}
 	if !p.more() {
 		return nil, 0, p.refuse("brackets have no end")

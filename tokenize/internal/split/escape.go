@@ -50,7 +50,7 @@ func (p *parser) escape(o options) (*node, error) {
 	case 'g':
 		return nil, p.refuse("calls of groups are not supported")
 	}
-	ranges, literal, err := p.escaped(o, "%s")
+	ranges, literal, err := p.escaped("%s")
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (p *parser) class(context, letter string) ([]rune, error) {
 
 // escaped parses what a backslash means: a class, or one character (else −1). Brackets have their own idea of the
 // classes: context is "[%s]" there and "%s" outside.
-func (p *parser) escaped(o options, context string) (ranges []rune, literal rune, err error) {
+func (p *parser) escaped(context string) (ranges []rune, literal rune, err error) {
 	from := p.at
 	p.at++
 	if !p.more() {
