@@ -16,9 +16,6 @@ import (
 // deathsAlone of processes that ran nothing but one record give that record up.
 const deathsAlone = 2
 
-// classCrash is of dead letters of records that killed every process that ran them.
-const classCrash = "crash"
-
 // runAlone feeds a delivery while nothing else runs in this process, and has it settled when its rows are committed.
 func (e *executor) runAlone(ctx context.Context, d *execution, shard *jobs.Shard) {
 	letters, err := e.feedInRanges(ctx, d, shard)
@@ -43,7 +40,7 @@ func (e *executor) feedInRanges(ctx context.Context, d *execution, shard *jobs.S
 	}
 	count := trial.Ranges[len(trial.Ranges)-1]
 	if len(trial.Guilty) == count {
-		return nil, &jobs.Invalid{Class: classCrash, Reason: "every process that ran it alone has died"}
+		return nil, &jobs.Invalid{Class: jobs.Crash, Reason: "every process that ran it alone has died"}
 	}
 	e.log.WarnContext(ctx, "a delivery that came often runs alone", "job", d.Job, "shard", d.Shard, "attempt", d.Message.Delivered,
 		"records", count, "ranges", len(trial.Ranges)-1, "given_up", len(trial.Guilty))
@@ -139,7 +136,7 @@ func (e *executor) lettersAgain(ctx context.Context, m *message, t *export.Table
 func letterOfRecord(d *inflight.Delivery, shard *jobs.Shard, index int, record jobs.Record) queue.DeadLetter {
 	message := jobs.Envelope{Job: d.Job, Shard: fmt.Sprintf("%s.%d", shard.ID, index), Dataset: shard.Dataset, Params: shard.RawParams}
 	return queue.DeadLetter{
-		Delivery: d.Message, Payload: message.Encode(record), Key: fmt.Sprintf("%s/%d", d.LetterKey(), index), Class: classCrash, ModelSHA256: d.Weights,
+		Delivery: d.Message, Payload: message.Encode(record), Key: fmt.Sprintf("%s/%d", d.LetterKey(), index), Class: jobs.Crash, ModelSHA256: d.Weights,
 		Reason: fmt.Sprintf("record %s killed %d processes that ran nothing else", record.ID, deathsAlone),
 	}
 }

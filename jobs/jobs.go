@@ -7,7 +7,8 @@ import (
 )
 
 // Classes of errors. The first group ends as a row with `error` set, the second
-// as a dead letter of the whole shard.
+// as a dead letter of the whole shard, or of a record that crashes its process.
+// What they mean to a user stands in docs/reference/errors.md.
 const (
 	InvalidRecord = "invalid_record"
 	DuplicateID   = "duplicate_id"
@@ -28,6 +29,7 @@ const (
 	InputChanged     = "input_changed"
 	InputMissing     = "input_missing"
 	InputForbidden   = "input_forbidden"
+	Crash            = "crash"
 )
 
 // RecordError says why one record has no result.
