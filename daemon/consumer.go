@@ -171,7 +171,7 @@ func (c *consumer) fetch(ctx context.Context, name string) []*queue.Delivery {
 		if c.free == 0 {
 			return nil
 		}
-		if sub = c.open(ctx, name); sub == nil {
+		if sub = c.serve(ctx, name); sub == nil {
 			return nil
 		}
 	}
@@ -190,8 +190,8 @@ func (c *consumer) fetch(ctx context.Context, name string) []*queue.Delivery {
 	return deliveries
 }
 
-// open gives a subject its consumer and a place; nil where there is no consumer.
-func (c *consumer) open(ctx context.Context, name string) *turns.Subject {
+// serve gives a subject its consumer and a place; nil where there is no consumer.
+func (c *consumer) serve(ctx context.Context, name string) *turns.Subject {
 	consumer, err := c.queue.Consumer(ctx, name, c.spec.SHA256)
 	if err != nil {
 		c.log.ErrorContext(ctx, "subject not served", "subject", name, "error", err)

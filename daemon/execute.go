@@ -76,10 +76,13 @@ func (e *executor) run(ctx context.Context, m *message, turn *feed.Turn) (*commi
 	if !turn.Wait() {
 		return nil, failed(inflight.ErrDraining)
 	}
+	committer, err := e.open(ctx, m)
+	if err != nil {
+		return nil, failed(err)
+	}
 	slow := time.AfterFunc(patience, turn.HoldUp)
 	defer slow.Stop()
-	committer, r, over := e.admit(ctx, m, true)
-	if over {
+	if r, over := e.admit(ctx, m, committer, true); over {
 		return committer, r
 	}
 	d, err := e.start(ctx, m, committer)
@@ -105,16 +108,18 @@ func (e *executor) report(ctx context.Context, d *inflight.Delivery, c *commit.C
 // failed is the result of a delivery that has no rows.
 func failed(err error) result { return result{finding: finding{failed: err}} }
 
-// admit gives a delivery its committer, unless it is over: what the table's log knows, as of now or of the look before, or what cannot
-// be written, need not be computed.
-func (e *executor) admit(ctx context.Context, m *message, now bool) (c *commit.Committer, r result, over bool) {
+// open gives a delivery that can be understood the committer of its dataset.
+func (e *executor) open(ctx context.Context, m *message) (*commit.Committer, error) {
 	if m.invalid != nil {
-		return nil, failed(m.invalid), true
+		return nil, m.invalid
 	}
-	c, err := e.committers.Open(ctx, m.Dataset)
-	if err != nil {
-		return nil, failed(err), true
-	}
+	return e.committers.Open(ctx, m.Dataset)
+}
+
+// admit lets a delivery run, unless it is over: what the table's log knows, as of now or of the look before, or what cannot be written,
+// need not be computed.
+func (e *executor) admit(ctx context.Context, m *message, c *commit.Committer, now bool) (r result, over bool) {
+	var err error
 	if now && m.Message.Delivered > 1 {
 		err = c.Table.Refresh(ctx)
 	}
@@ -129,13 +134,16 @@ func (e *executor) admit(ctx context.Context, m *message, now bool) (c *commit.C
 		e.committers.Note(m.Dataset, err)
 	}
 	if err != nil {
-		return c, failed(err), true
+		return failed(err), true
 	}
-	if !over && m.Shards > 0 {
+	if over {
+		return r, true
+	}
+	if m.Shards > 0 {
 		e.events.Tracker().Expect(m.Job, m.Shards)
 	}
 	m.Message.Data = nil // Payload reads it again, should it be needed
-	return c, r, over
+	return result{}, false
 }
 
 // lookUp reports whether a delivery was settled before it came, as the table's log was last seen.

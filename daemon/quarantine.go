@@ -67,8 +67,12 @@ func (e *executor) quarantine(ctx context.Context, batch []*message, turn *feed.
 			go e.report(ctx, m.Delivery, nil, failed(inflight.ErrDraining))
 			continue
 		}
-		committer, r, over := e.admit(ctx, m, i == 0)
-		if over {
+		committer, err := e.open(ctx, m)
+		if err != nil {
+			go e.report(ctx, m.Delivery, nil, failed(err))
+			continue
+		}
+		if r, over := e.admit(ctx, m, committer, i == 0); over {
 			go e.report(ctx, m.Delivery, committer, r)
 			continue
 		}

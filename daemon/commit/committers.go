@@ -38,7 +38,8 @@ type Committers struct {
 	o       Options
 	refused *refusals
 
-	waiting atomic.Int32 // deliveries that wait for a committer: the others commit what they hold
+	waiting atomic.Int32  // deliveries that wait for a committer: the others commit what they hold
+	turn    chan struct{} // has a value while one of them is at the head: its patience alone runs out
 
 	mu       sync.Mutex
 	open     map[string]*Committer // by dataset
@@ -52,28 +53,36 @@ type Committers struct {
 
 // New makes them; none is open.
 func New(o Options) *Committers {
-	return &Committers{o: o, refused: &refusals{log: o.Log, metrics: o.Metrics, why: map[string]string{}}, open: map[string]*Committer{}}
+	return &Committers{o: o, refused: &refusals{log: o.Log, metrics: o.Metrics, why: map[string]string{}}, turn: make(chan struct{}, 1), open: map[string]*Committer{}}
 }
 
 // Open returns the committer of a dataset, which works until ctx ends; every Open needs one Leave. Where as many datasets are open as
-// may be, it waits for one that has committed what it holds.
+// may be, it waits for one that has committed what it holds, after whoever waits already.
 func (c *Committers) Open(ctx context.Context, dataset string) (*Committer, error) {
+	one, _, err := c.tryOpen(ctx, dataset, c.waiting.Load() == 0)
+	if one != nil || err != nil {
+		return one, err
+	}
+	c.waiting.Add(1)
+	defer c.waiting.Add(-1)
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	patience := time.NewTimer(pause)
 	defer patience.Stop()
 	for {
-		one, freed, err := c.tryOpen(ctx, dataset)
+		one, freed, err := c.tryOpen(ctx, dataset, true)
 		if one != nil || err != nil {
 			return one, err
 		}
-		c.waiting.Add(1)
 		select {
 		case <-freed:
-			c.waiting.Add(-1)
 		case <-ctx.Done():
-			c.waiting.Add(-1)
 			return nil, context.Cause(ctx)
 		case <-patience.C:
-			c.waiting.Add(-1)
 			c.mu.Lock()
 			c.full = time.Now().Add(pause)
 			c.mu.Unlock()
@@ -82,15 +91,16 @@ func (c *Committers) Open(ctx context.Context, dataset string) (*Committer, erro
 	}
 }
 
-// tryOpen gives no committer and no error where one must be waited for, until freed is closed.
-func (c *Committers) tryOpen(ctx context.Context, dataset string) (one *Committer, freed <-chan struct{}, err error) {
+// tryOpen gives no committer and no error where one must be waited for, until freed is closed. It takes another's place only where the
+// caller is the first to have that.
+func (c *Committers) tryOpen(ctx context.Context, dataset string, first bool) (one *Committer, freed <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.finished {
 		return nil, nil, inflight.ErrDraining
 	}
 	if one = c.open[dataset]; one == nil {
-		if len(c.open) >= c.o.MaxOpen && !c.retireIdle() {
+		if len(c.open) >= c.o.MaxOpen && !(first && c.retireIdle()) {
 			if time.Now().Before(c.full) {
 				return nil, nil, ErrTooManyOpen
 			}
