@@ -132,7 +132,7 @@ func (c *Committer) writeNext(ctx context.Context) bool {
 	r := p.of
 	if p.err == nil && c.open.refused[r] == nil {
 		if err := c.write(ctx, p); err != nil {
-			c.refuse(ctx, r, err)
+			c.refuse(r, err)
 		}
 	}
 	if refusal := c.open.refused[r]; refusal != nil {
@@ -262,7 +262,7 @@ func (c *Committer) gathered() (*export.Batch, []*Rows) {
 
 // refuse remembers that a delivery's rows cannot be written until its last piece has come. The shared part is of no more use after a
 // failed write: its other deliveries come again.
-func (c *Committer) refuse(ctx context.Context, r *Rows, err error) {
+func (c *Committer) refuse(r *Rows, err error) {
 	r.delivery.Halt(err)
 	c.open.refused[r] = err
 	c.all.refused.note(c.dataset, err)
