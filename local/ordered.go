@@ -14,7 +14,6 @@ const (
 
 // Ordered hands out the results of concurrent work in the order in which the work was added.
 type Ordered[T any] struct {
-	ctx   context.Context
 	space *semaphore.Weighted
 	slots chan *Slot[T]
 	end   error // why nothing more is added; set before slots is closed
@@ -26,22 +25,22 @@ type Slot[T any] struct {
 	cost   int64
 }
 
-// NewOrdered hands out results until ctx ends.
-func NewOrdered[T any](ctx context.Context) *Ordered[T] {
-	return &Ordered[T]{ctx: ctx, space: semaphore.NewWeighted(maxWaitingBytes), slots: make(chan *Slot[T], maxWaiting)}
+// NewOrdered has nothing under way yet.
+func NewOrdered[T any]() *Ordered[T] {
+	return &Ordered[T]{space: semaphore.NewWeighted(maxWaitingBytes), slots: make(chan *Slot[T], maxWaiting)}
 }
 
-// Add takes the next place, waiting while too much is under way. cost is about what the work and its result hold.
-func (o *Ordered[T]) Add(cost int64) (*Slot[T], error) {
+// Add takes the next place, waiting while too much is under way or until ctx ends. cost is about what the work and its result hold.
+func (o *Ordered[T]) Add(ctx context.Context, cost int64) (*Slot[T], error) {
 	s := &Slot[T]{Result: make(chan T, 1), cost: min(max(cost, 1), maxWaitingBytes)}
-	if err := o.space.Acquire(o.ctx, s.cost); err != nil {
-		return nil, context.Cause(o.ctx)
+	if err := o.space.Acquire(ctx, s.cost); err != nil {
+		return nil, context.Cause(ctx)
 	}
 	select {
 	case o.slots <- s:
 		return s, nil
-	case <-o.ctx.Done():
-		return nil, context.Cause(o.ctx)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 }
 
@@ -53,16 +52,16 @@ func (o *Ordered[T]) Finish(err error) {
 
 // Drain passes results to emit until Finish, and calls idle before it waits for one. It returns when the context ends
 // even if the input still blocks in a read.
-func (o *Ordered[T]) Drain(emit func(T) error, idle func() error) error {
+func (o *Ordered[T]) Drain(ctx context.Context, emit func(T) error, idle func() error) error {
 	for {
-		s, more, err := receive(o.ctx, o.slots, idle)
+		s, more, err := receive(ctx, o.slots, idle)
 		if err != nil {
 			return err
 		}
 		if !more {
 			return o.end
 		}
-		result, _, err := receive(o.ctx, s.Result, idle)
+		result, _, err := receive(ctx, s.Result, idle)
 		if err != nil {
 			return err
 		}

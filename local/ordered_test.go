@@ -83,13 +83,13 @@ func TestOrderedBoundsWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		o := NewOrdered[int](ctx)
+		o := NewOrdered[int]()
 		for range 4 {
-			if _, err := o.Add(maxWaitingBytes / 4); err != nil {
+			if _, err := o.Add(ctx, maxWaitingBytes/4); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := o.Add(1); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := o.Add(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a place beyond the bound: %v", err)
 		}
 	})

@@ -21,12 +21,12 @@ func SideBySide(ctx context.Context, texts Texts, recordBytes int, work func(Lin
 			}
 		}()
 	}
-	results := NewOrdered[Answer](ctx)
+	results := NewOrdered[Answer]()
 	go func() {
 		defer close(tasks)
 		results.Finish(texts.Each(ctx, recordBytes, func(l Line) error {
 			// An answer is at most some thirty times its text: each byte may be a token with its numbers.
-			s, err := results.Add(32*int64(len(l.Raw)+len(l.Text)) + 512)
+			s, err := results.Add(ctx, 32*int64(len(l.Raw)+len(l.Text))+512)
 			if err != nil {
 				return err
 			}
@@ -38,5 +38,5 @@ func SideBySide(ctx context.Context, texts Texts, recordBytes int, work func(Lin
 			}
 		}))
 	}()
-	return results.Drain(out.Write, out.Flush)
+	return results.Drain(ctx, out.Write, out.Flush)
 }

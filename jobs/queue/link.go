@@ -8,33 +8,44 @@ import (
 
 // link ends the waits for answers that a lost connection will never bring.
 type link struct {
-	mu  sync.Mutex
-	up  context.Context
-	cut context.CancelCauseFunc
+	mu    sync.Mutex
+	down  bool
+	waits map[*context.CancelCauseFunc]struct{}
 }
 
 func (l *link) made() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.up, l.cut = context.WithCancelCause(context.Background())
+	l.down = false
+	if l.waits == nil {
+		l.waits = map[*context.CancelCauseFunc]struct{}{}
+	}
 }
 
 func (l *link) lost() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cut(ErrDisconnected)
+	l.down = true
+	for cut := range l.waits {
+		(*cut)(ErrDisconnected)
+	}
 }
 
 // bind gives a context that ends with ctx and, for the reason ErrDisconnected,
 // with the connection.
 func (l *link) bind(ctx context.Context) (context.Context, context.CancelFunc) {
-	l.mu.Lock()
-	up := l.up
-	l.mu.Unlock()
 	bound, cut := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(up, func() { cut(ErrDisconnected) })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down {
+		cut(ErrDisconnected)
+	} else {
+		l.waits[&cut] = struct{}{}
+	}
 	return bound, func() {
-		stop()
+		l.mu.Lock()
+		delete(l.waits, &cut)
+		l.mu.Unlock()
 		cut(context.Canceled)
 	}
 }

@@ -83,7 +83,7 @@ func (u *runner) run(ctx context.Context, t local.Texts, work rows.Work, emit fu
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results := local.NewOrdered[result](ctx)
+	results := local.NewOrdered[result]()
 	records, told := 0, time.Now()
 	u.begun = told
 	tell := func(rows []export.Row) {
@@ -100,14 +100,14 @@ func (u *runner) run(ctx context.Context, t local.Texts, work rows.Work, emit fu
 	go func() {
 		results.Finish(t.Each(ctx, u.recordBytes, func(l local.Line) error {
 			r := l.Record(u.task, u.recordBytes)
-			s, err := results.Add(int64(len(r.Text)) + int64(u.answerBytes) + 1024)
+			s, err := results.Add(ctx, int64(len(r.Text))+int64(u.answerBytes)+1024)
 			if err != nil {
 				return err
 			}
 			return work.Do(ctx, r, func(rows []export.Row) { s.Result <- result{r, rows} })
 		}))
 	}()
-	return results.Drain(func(r result) error {
+	return results.Drain(ctx, func(r result) error {
 		if len(r.rows) == 0 {
 			return errors.Join(local.ErrStopped, context.Cause(ctx))
 		}

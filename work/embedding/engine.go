@@ -81,7 +81,6 @@ type Engine struct {
 	space    *semaphore.Weighted
 
 	in      chan *record
-	running context.Context
 	stop    context.CancelFunc
 	encoded sync.WaitGroup // tokenizing goroutines
 	ran     sync.WaitGroup // workers
@@ -117,12 +116,13 @@ func New(o Options) *Engine {
 		in:       make(chan *record, 256),
 	}
 	e.space = semaphore.NewWeighted(e.capacity)
-	e.running, e.stop = context.WithCancel(context.Background())
+	running, stop := context.WithCancel(context.Background())
+	e.stop = stop
 	for range runtime.GOMAXPROCS(0) {
-		e.encoded.Go(e.encodeLoop)
+		e.encoded.Go(func() { e.encodeLoop(running) })
 	}
 	for range max(o.Embedder.Workers(), 1) {
-		e.ran.Go(e.runLoop)
+		e.ran.Go(func() { e.runLoop(running) })
 	}
 	return e
 }
@@ -163,10 +163,10 @@ func (e *Engine) Close() {
 // do all that follow; Close is still owed.
 func (e *Engine) Stop() { e.stop() }
 
-func (e *Engine) encodeLoop() {
+func (e *Engine) encodeLoop(running context.Context) {
 	var s scratch
 	for r := range e.in {
-		if e.running.Err() != nil || r.task.Plan.about.Dropped() {
+		if running.Err() != nil || r.task.Plan.about.Dropped() {
 			e.drop(r)
 			continue
 		}

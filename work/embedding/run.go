@@ -12,14 +12,14 @@ import (
 	"textmill/models/session"
 )
 
-func (e *Engine) runLoop() {
+func (e *Engine) runLoop(running context.Context) {
 	for {
 		batch, ok := e.window.take()
 		if !ok {
 			return
 		}
 		e.free(batch)
-		e.runSplit(batch)
+		e.runSplit(running, batch)
 	}
 }
 
@@ -40,30 +40,29 @@ func (e *Engine) free(batch []*item) {
 // runSplit runs a batch. One that fails as a whole is halved until the failure
 // is down to single records, so that neighbours are unharmed. A single one that took too long is run once more: the whole
 // process may have been stopped meanwhile.
-func (e *Engine) runSplit(batch []*item) {
-	vectors, err := e.run(batch)
-	if len(batch) == 1 && errors.Is(err, context.DeadlineExceeded) && e.running.Err() == nil {
-		vectors, err = e.run(batch)
+func (e *Engine) runSplit(running context.Context, batch []*item) {
+	vectors, err := e.run(running, batch)
+	if len(batch) == 1 && errors.Is(err, context.DeadlineExceeded) && running.Err() == nil {
+		vectors, err = e.run(running, batch)
 	}
 	switch {
 	case err == nil:
 		for i, it := range batch {
 			e.finish(it, vectors[i])
 		}
-	case e.running.Err() != nil:
+	case running.Err() != nil:
 		for _, it := range batch {
 			e.abandon(it)
 		}
 	case len(batch) > 1:
-		e.runSplit(batch[:len(batch)/2])
-		e.runSplit(batch[len(batch)/2:])
+		e.runSplit(running, batch[:len(batch)/2])
+		e.runSplit(running, batch[len(batch)/2:])
 	default:
 		e.settle(batch[0], e.errorRow(batch[0].rec, runFailure(err)))
 	}
 }
 
-func (e *Engine) run(batch []*item) ([]embed.Vector, error) {
-	ctx := e.running
+func (e *Engine) run(ctx context.Context, batch []*item) ([]embed.Vector, error) {
 	if e.opts.RunTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, e.opts.RunTimeout)

@@ -37,7 +37,6 @@ type norm struct{ weight, bias *onnxgraph.Stored }
 
 // keeper stores tensors until the first error.
 type keeper struct {
-	ctx    context.Context
 	store  *weights.Store
 	prefix string
 	err    error
@@ -45,7 +44,7 @@ type keeper struct {
 
 // Store copies the weights.
 func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
-	k := &keeper{ctx: ctx, store: s}
+	k := &keeper{store: s}
 	for _, p := range prefixes {
 		if s.Has(p + c.family.word + ".weight") {
 			k.prefix = p
@@ -53,16 +52,16 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 		}
 	}
 	m, f, h := &Model{Config: c}, c.family, c.HiddenSize
-	m.Embedding = k.table(f.word, c.VocabSize, h)
+	m.Embedding = k.table(ctx, f.word, c.VocabSize, h)
 	if f.position != "" {
-		m.position = k.table(f.position, c.MaxPositions, h)
+		m.position = k.table(ctx, f.position, c.MaxPositions, h)
 	}
 	if c.Kinds > 0 {
-		m.kind = k.table(f.kind, c.Kinds, h)
+		m.kind = k.table(ctx, f.kind, c.Kinds, h)
 	}
 	m.embeddingNorm = k.norm(f.embeddingNorm, c.normBias, h)
 	for i := range c.Layers {
-		m.layers = append(m.layers, k.layer(c, i))
+		m.layers = append(m.layers, k.layer(ctx, c, i))
 		if k.err != nil {
 			break
 		}
@@ -70,34 +69,34 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 	if f.finalNorm != "" {
 		m.finalNorm = k.norm(f.finalNorm, c.normBias, h)
 	}
-	k.rotations(m)
+	k.rotations(ctx, m)
 	return m, k.err
 }
 
-func (k *keeper) layer(c *Config, i int) (l layer) {
+func (k *keeper) layer(ctx context.Context, c *Config, i int) (l layer) {
 	f, h, at := c.family, c.HiddenSize, fmt.Sprintf(c.family.layer, i)
 	if f.qkv != "" {
-		l.qkv = []linear{k.linear(at+f.qkv, c.attentionBias, 3*h, h)}
+		l.qkv = []linear{k.linear(ctx, at+f.qkv, c.attentionBias, 3*h, h)}
 	} else {
 		for _, name := range []string{f.query, f.key, f.value} {
-			l.qkv = append(l.qkv, k.linear(at+name, c.attentionBias, h, h))
+			l.qkv = append(l.qkv, k.linear(ctx, at+name, c.attentionBias, h, h))
 		}
 	}
 	up := c.Intermediate
 	if f.gated {
 		up *= 2
 	}
-	l.o = k.linear(at+f.output, c.attentionBias, h, h)
+	l.o = k.linear(ctx, at+f.output, c.attentionBias, h, h)
 	if i > 0 || f.finalNorm == "" {
 		l.attentionNorm = k.norm(at+f.attentionNorm, c.normBias, h)
 	}
-	l.up, l.down = k.linear(at+f.up, c.mlpBias, up, h), k.linear(at+f.down, c.mlpBias, h, c.Intermediate)
+	l.up, l.down = k.linear(ctx, at+f.up, c.mlpBias, up, h), k.linear(ctx, at+f.down, c.mlpBias, h, c.Intermediate)
 	l.lastNorm = k.norm(at+f.outputNorm, c.normBias, h)
 	return l
 }
 
 // rotations stores the tables of the kinds of layers that there are.
-func (k *keeper) rotations(m *Model) {
+func (k *keeper) rotations(ctx context.Context, m *Model) {
 	r, size := m.rotation, m.HiddenSize/m.Heads
 	for kind, name := range [...]string{global: "global", local: "local"} {
 		if k.err != nil || !r.on || !slices.Contains(r.sliding, kind == local) {
@@ -105,22 +104,22 @@ func (k *keeper) rotations(m *Model) {
 		}
 		table := rotary.Table{Frequencies: rotary.Frequencies(r.theta[kind], size), Positions: m.MaxPositions, Magnitude: 1}
 		shape := []int{m.MaxPositions, size / 2}
-		if m.cos[kind], k.err = k.store.Data.Put(name+"_cos", onnxgraph.Float32, shape, table.Cosines(k.ctx)); k.err == nil {
-			m.sin[kind], k.err = k.store.Data.Put(name+"_sin", onnxgraph.Float32, shape, table.Sines(k.ctx))
+		if m.cos[kind], k.err = k.store.Data.Put(name+"_cos", onnxgraph.Float32, shape, table.Cosines(ctx)); k.err == nil {
+			m.sin[kind], k.err = k.store.Data.Put(name+"_sin", onnxgraph.Float32, shape, table.Sines(ctx))
 		}
 	}
 }
 
-func (k *keeper) table(name string, rows, width int) (m *weights.Matrix) {
+func (k *keeper) table(ctx context.Context, name string, rows, width int) (m *weights.Matrix) {
 	if k.err == nil {
-		m, k.err = k.store.Table(k.ctx, k.prefix+name+".weight", true, rows, width)
+		m, k.err = k.store.Table(ctx, k.prefix+name+".weight", true, rows, width)
 	}
 	return m
 }
 
-func (k *keeper) linear(name string, bias bool, rows, width int) (l linear) {
+func (k *keeper) linear(ctx context.Context, name string, bias bool, rows, width int) (l linear) {
 	if k.err == nil {
-		l.Matrix, k.err = k.store.Matrix(k.ctx, k.prefix+name+".weight", []string{k.prefix + name + ".weight"}, width, rows)
+		l.Matrix, k.err = k.store.Matrix(ctx, k.prefix+name+".weight", []string{k.prefix + name + ".weight"}, width, rows)
 	}
 	if bias {
 		l.bias = k.vector(name+".bias", rows)
