@@ -172,10 +172,7 @@ func (b *bodyReader) job(v jsontext.Value) error {
 	if err := naming.CheckJob(job); err != nil {
 		return invalidf("job: %v", err)
 	}
-	if err := b.shard.setJob(job, "job"); err != nil {
-		return err
-	}
-	return nil
+	return b.shard.setJob(job, "job")
 }
 
 func (b *bodyReader) readRecords() error {

@@ -61,17 +61,17 @@ func (s *Shard) EventID() string {
 // What is wrong with one record is in that record, what is wrong with params is in
 // ParamsErr. The shard holds no reference to m.Data.
 func Decode(m Message, l Limits) (*Shard, error) {
-	s, invalid := decode(m, l)
-	if invalid != nil {
-		return nil, invalid
+	s, err := decode(m, l)
+	if err != nil {
+		return nil, asInvalid(err)
 	}
 	return s, nil
 }
 
-func decode(m Message, l Limits) (*Shard, *Invalid) {
+func decode(m Message, l Limits) (*Shard, error) {
 	subject, err := ParseSubject(m.Subject)
 	if err != nil {
-		return nil, invalidf("%v", err)
+		return nil, err
 	}
 	s := &Shard{Task: subject.Task, Model: subject.Model, Job: subject.Job, Dataset: DefaultDataset}
 	s.Embed, s.Generate = defaultEmbed, defaultGenerate
@@ -88,7 +88,7 @@ func decode(m Message, l Limits) (*Shard, *Invalid) {
 	if charset, plain := m.Header.plainText(); plain {
 		s.plain(m, sequence, charset)
 	} else if named, err = s.body(m.Data, subject.Job, l); err != nil {
-		return nil, asInvalid(err)
+		return nil, err
 	}
 	s.identify(named, sequence, origin)
 	namer := NewNamer(s.ID)
@@ -99,7 +99,7 @@ func decode(m Message, l Limits) (*Shard, *Invalid) {
 	return s, nil
 }
 
-func asInvalid(err error) *Invalid {
+func asInvalid(err error) error {
 	var invalid *Invalid
 	if errors.As(err, &invalid) {
 		return invalid
@@ -109,7 +109,7 @@ func asInvalid(err error) *Invalid {
 
 // readHeader takes job and dataset from the headers; a job in the subject or in
 // the body must be the same.
-func (s *Shard) readHeader(h Header) *Invalid {
+func (s *Shard) readHeader(h Header) error {
 	if d := h.Get(HeaderDataset); d != "" {
 		if err := naming.CheckDataset(d); err != nil {
 			return invalidf("header %s: %v", HeaderDataset, err)
@@ -127,7 +127,7 @@ func (s *Shard) readHeader(h Header) *Invalid {
 }
 
 // setJob takes a job that `from` names and refuses a second, other one.
-func (s *Shard) setJob(job, from string) *Invalid {
+func (s *Shard) setJob(job, from string) error {
 	if s.Job != "" && s.Job != job {
 		return invalidf("%s is %q but the message belongs to job %q by its subject or header", from, job, s.Job)
 	}
