@@ -1,6 +1,9 @@
 package daemon
 
 import (
+	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"textmill/jobs"
@@ -63,5 +66,74 @@ func TestGroupsOfSuspects(t *testing.T) {
 	}
 	if got := groupOf(many); got != quarantineMost {
 		t.Errorf("%d of many run together, want %d", got, quarantineMost)
+	}
+}
+
+// What came too often runs together, embedded or continued, each record once, and leaves no mark. A duplicate waits as any other.
+func TestSuspectsRunTogether(t *testing.T) {
+	const shards = 20
+	for task, params := range map[string]string{"embed": `{}`, "generate": `{"max_new_tokens":4}`} {
+		t.Run(task, func(t *testing.T) {
+			cfg := testConfig(t)
+			name := model
+			if task == "generate" {
+				cfg.Models, name = tinyWriter(t, 4), "tiny"
+			}
+			subject := "textmill.jobs." + task + "." + name + ".often"
+			r := startChanged(t, cfg, func(d *Daemon) {
+				for s := range shards {
+					message := fmt.Sprintf(`{"job":"often","shard":%d,"dataset":"often","params":%s,"records":[{"id":"%d-a","text":"a"},{"id":"%d-b","text":"b"}]}`, s, params, s, s)
+					for range 1 + s/(shards-1) { // the last one twice
+						if err := d.queue.PublishJob(t.Context(), queue.JobMessage{Subject: subject, Data: []byte(message)}); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if err := d.queue.Flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				comesOften(t, d, subject, shards+1)
+			})
+			var all []string
+			for range shards { // the duplicate's event is the same one
+				all = append(all, jobs.EventCommitted)
+			}
+			r.awaitAll(all...)
+			r.drain()
+			if rows := readTable(t, cfg, "often"); len(rows) != 2*shards {
+				t.Errorf("%d rows, want %d", len(rows), 2*shards)
+			}
+			if said := r.log.String(); strings.Count(said, "run in quarantine") != 1 || !strings.Contains(said, fmt.Sprintf("deliveries=%d share=%d", shards, quarantineMost)) {
+				t.Errorf("no group of %d", shards)
+			}
+			marks, err := filepath.Glob(filepath.Join(cfg.Export.URI, "often", "_textmill", "*.json"))
+			if err != nil || len(marks) != 0 {
+				t.Errorf("%q are left, %v", marks, err)
+			}
+		})
+	}
+}
+
+// comesOften takes all messages of a subject as often as makes them suspects, before the daemon runs.
+func comesOften(t *testing.T, d *Daemon, subject string, messages int) {
+	t.Helper()
+	consumer, err := d.queue.Consumer(t.Context(), subject, d.consumers[0].spec.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range suspectAfter {
+		var all []*queue.Delivery
+		for len(all) < messages {
+			got, err := consumer.Fetch(t.Context(), messages, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, got...)
+		}
+		for _, d := range all {
+			if err := d.Nak(0); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
