@@ -104,6 +104,26 @@ func TestRelativeLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+// Who reads the README comes to every other document.
+func TestEveryDocumentIsReached(t *testing.T) {
+	all := pages(t)
+	reached := map[string]bool{"README.md": true, "CHANGELOG.md": true} // which operators know to look for
+	for next := []string{"README.md"}; len(next) > 0; next = next[1:] {
+		for _, m := range link.FindAllStringSubmatch(all[next[0]], -1) {
+			to := filepath.Join(filepath.Dir(next[0]), m[1])
+			if _, page := all[to]; page && !reached[to] {
+				reached[to] = true
+				next = append(next, to)
+			}
+		}
+	}
+	for page := range all {
+		if !reached[page] {
+			t.Errorf("no link leads from README.md to %s", page)
+		}
+	}
+}
+
 // anchors are the names by which the titles of a page are linked to.
 func anchors(page string) (names []string) {
 	for _, m := range title.FindAllStringSubmatch(page, -1) {
