@@ -34,30 +34,30 @@ func (e *executor) runAlone(ctx context.Context, d *execution, shard *jobs.Shard
 // one which range did it; that one is cut in two, until the record that kills is found. It gives the letters of those that were.
 func (e *executor) feedInRanges(ctx context.Context, d *execution, shard *jobs.Shard) (letters []queue.DeadLetter, err error) {
 	table, kind := d.committer.Table, d.work.Vectors().Kind()
-	trial, err := e.openTrial(ctx, d, shard)
+	isolation, err := e.openIsolation(ctx, d, shard)
 	if err != nil {
 		return nil, err
 	}
-	count := trial.Ranges[len(trial.Ranges)-1]
-	if len(trial.Guilty) == count {
+	count := isolation.Ranges[len(isolation.Ranges)-1]
+	if len(isolation.Poison) == count {
 		return nil, &jobs.Invalid{Class: jobs.Crash, Reason: "every process that ran it alone has died"}
 	}
 	e.log.WarnContext(ctx, "a delivery that came often runs alone", "job", d.Job, "shard", d.Shard, "attempt", d.Message.Delivered,
-		"records", count, "ranges", len(trial.Ranges)-1, "given_up", len(trial.Guilty))
+		"records", count, "ranges", len(isolation.Ranges)-1, "given_up", len(isolation.Poison))
 	var records sync.WaitGroup
 	at := 0
 	for record, err := range e.records(ctx, shard) {
 		if behind := d.committer.Behind(); behind != nil {
 			d.await(ctx, behind)
 		}
-		if next := slices.Index(trial.Ranges, at); err == nil && next >= 0 && next < len(trial.Ranges)-1 && !slices.Contains(trial.Guilty, at) {
+		if next := slices.Index(isolation.Ranges, at); err == nil && next >= 0 && next < len(isolation.Ranges)-1 && !slices.Contains(isolation.Poison, at) {
 			records.Wait()
-			trial.Running, trial.Waits = next, false
-			if err = table.SaveTrial(ctx, d.Key, kind, trial); err != nil {
+			isolation.Running, isolation.Waits = next, false
+			if err = table.SaveIsolation(ctx, d.Key, kind, isolation); err != nil {
 				err = fmt.Errorf("mark a delivery that runs alone: %w", err)
 			}
 		}
-		if err == nil && slices.Contains(trial.Guilty, at) {
+		if err == nil && slices.Contains(isolation.Poison, at) {
 			d.rows.Expect()([]export.Row{})
 			letters = append(letters, letterOfRecord(d.Delivery, shard, at, record))
 		} else if !d.feed(ctx, record, err, &records) {
@@ -66,20 +66,20 @@ func (e *executor) feedInRanges(ctx context.Context, d *execution, shard *jobs.S
 		at++
 	}
 	records.Wait()
-	trial.Running, trial.Deaths, trial.Waits = -1, 0, true // what kills the process from now on is not this delivery's run
-	if err := table.SaveTrial(context.WithoutCancel(ctx), d.Key, kind, trial); err != nil {
+	isolation.Running, isolation.Deaths, isolation.Waits = -1, 0, true // what kills the process from now on is not this delivery's run
+	if err := table.SaveIsolation(context.WithoutCancel(ctx), d.Key, kind, isolation); err != nil {
 		return letters, fmt.Errorf("mark a delivery that ran alone: %w", err)
 	}
 	return letters, nil
 }
 
-// openTrial takes up what is known of a suspect, and draws the conclusion from a process that died with it alone.
-func (e *executor) openTrial(ctx context.Context, d *execution, shard *jobs.Shard) (*export.Trial, error) {
-	trial, died, err := d.committer.Table.Trial(ctx, d.Key, d.work.Vectors().Kind())
+// openIsolation takes up what is known of a suspect, and draws the conclusion from a process that died with it alone.
+func (e *executor) openIsolation(ctx context.Context, d *execution, shard *jobs.Shard) (*export.Isolation, error) {
+	isolation, died, err := d.committer.Table.Isolation(ctx, d.Key, d.work.Vectors().Kind())
 	if err != nil {
 		return nil, err
 	}
-	if trial == nil || len(trial.Ranges) == 0 {
+	if isolation == nil || len(isolation.Ranges) == 0 {
 		n := 0
 		for _, err := range e.records(ctx, shard) {
 			if err != nil {
@@ -87,36 +87,36 @@ func (e *executor) openTrial(ctx context.Context, d *execution, shard *jobs.Shar
 			}
 			n++
 		}
-		return &export.Trial{Ranges: []int{0, max(n, 1)}, Running: -1}, nil
+		return &export.Isolation{Ranges: []int{0, max(n, 1)}, Running: -1}, nil
 	}
 	if !died {
-		return trial, nil
+		return isolation, nil
 	}
-	from, to := trial.Ranges[trial.Running], trial.Ranges[trial.Running+1]
+	from, to := isolation.Ranges[isolation.Running], isolation.Ranges[isolation.Running+1]
 	switch {
 	case to-from > 1:
-		trial.Ranges = slices.Insert(trial.Ranges, trial.Running+1, from+(to-from)/2)
-	case trial.Accused != from || trial.Deaths == 0:
-		trial.Accused, trial.Deaths = from, 1
+		isolation.Ranges = slices.Insert(isolation.Ranges, isolation.Running+1, from+(to-from)/2)
+	case isolation.Suspect != from || isolation.Deaths == 0:
+		isolation.Suspect, isolation.Deaths = from, 1
 	default:
-		trial.Deaths++
+		isolation.Deaths++
 	}
-	if trial.Deaths >= deathsAlone {
-		trial.Guilty = append(trial.Guilty, trial.Accused)
-		trial.Deaths = 0
+	if isolation.Deaths >= deathsAlone {
+		isolation.Poison = append(isolation.Poison, isolation.Suspect)
+		isolation.Deaths = 0
 	}
-	trial.Running = -1
-	return trial, nil
+	isolation.Running = -1
+	return isolation, nil
 }
 
 // lettersAgain makes the letters of records that were given up when the delivery was committed, for the case that the process
 // died before they were published.
 func (e *executor) lettersAgain(ctx context.Context, m *message, t *export.Table) (letters []queue.DeadLetter, err error) {
-	trial, _, err := t.Trial(ctx, m.Key, export.Vectors{}.Kind())
+	isolation, _, err := t.Isolation(ctx, m.Key, export.Vectors{}.Kind())
 	if errors.Is(err, export.ErrRefused) {
-		return nil, nil // a table that is not ours to write to has no trials
+		return nil, nil // a table that is not ours to write to has none
 	}
-	if err != nil || trial == nil || len(trial.Guilty) == 0 {
+	if err != nil || isolation == nil || len(isolation.Poison) == 0 {
 		return nil, err
 	}
 	at := 0
@@ -124,7 +124,7 @@ func (e *executor) lettersAgain(ctx context.Context, m *message, t *export.Table
 		if err != nil {
 			return nil, err
 		}
-		if slices.Contains(trial.Guilty, at) {
+		if slices.Contains(isolation.Poison, at) {
 			letters = append(letters, letterOfRecord(m.Delivery, m.shard, at, record))
 		}
 		at++

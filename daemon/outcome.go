@@ -136,7 +136,7 @@ var outcomes = []struct {
 		func(f finding) bool { return errors.Is(f.failed, inflight.ErrDraining) },
 		func(f finding) outcome { return outcome{cause: f.failed} }},
 	{"another daemon runs it alone: not for long, and handed back never for as long as another daemon does",
-		func(f finding) bool { return errors.Is(f.failed, export.ErrOnTrial) },
+		func(f finding) bool { return errors.Is(f.failed, export.ErrQuarantined) },
 		func(f finding) outcome {
 			return outcome{after: handBackDelay/20 + rand.N(handBackDelay/5), cause: f.failed}
 		}},

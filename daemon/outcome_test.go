@@ -39,7 +39,7 @@ func TestOutcomes(t *testing.T) {
 			outcome{kind: dead, class: jobs.Unwritable, judge: true}, 0},
 		{"its job was cancelled while it was here", finding{failed: inflight.ErrCancelled}, outcome{kind: cancelled}, 0},
 		{"the daemon stops", finding{failed: errors.Join(inflight.ErrDraining, context.Canceled)}, outcome{}, 0},
-		{"another daemon runs it alone: not for long, and handed back never for as long as another daemon does", finding{failed: fmt.Errorf("d: %w", export.ErrOnTrial)},
+		{"another daemon runs it alone: not for long, and handed back never for as long as another daemon does", finding{failed: fmt.Errorf("d: %w", export.ErrQuarantined)},
 			outcome{after: handBackDelay / 20}, handBackDelay/20 + handBackDelay/5},
 		{"anything else, which may go better another time", finding{failed: disk}, outcome{after: handBackDelay}, 0},
 		{"anything else, which may go better another time", finding{failed: disk, logged: export.Committed}, outcome{after: handBackDelay}, 0},

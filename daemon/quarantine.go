@@ -155,7 +155,7 @@ func (e *executor) isolate(ctx context.Context, waiting []suspect) (free []suspe
 		case err != nil:
 			go e.report(ctx, m.Delivery, m.committer, failed(err))
 		case standings[i].Busy:
-			go e.report(ctx, m.Delivery, m.committer, failed(fmt.Errorf("%w: %s", export.ErrOnTrial, m.Key)))
+			go e.report(ctx, m.Delivery, m.committer, failed(fmt.Errorf("%w: %s", export.ErrQuarantined, m.Key)))
 		default:
 			m.share = cmp.Or(standings[i].Share, quarantineMost)
 			can = append(can, m)
@@ -202,7 +202,7 @@ func (e *executor) runTogether(ctx context.Context, group []suspect) {
 		return
 	}
 	for _, i := range busy {
-		group[i].Halt(fmt.Errorf("%w: %s", export.ErrOnTrial, group[i].Key))
+		group[i].Halt(fmt.Errorf("%w: %s", export.ErrQuarantined, group[i].Key))
 	}
 	var names []string
 	for _, m := range group {

@@ -186,9 +186,9 @@ func (s *settler) endQuarantine(ctx context.Context, d *inflight.Delivery, t *ex
 	if !quarantined(d.Message) || t == nil {
 		return nil
 	}
-	err := t.EndTrial(ctx, d.Key, r.vectors.Kind())
+	err := t.EndIsolation(ctx, d.Key, r.vectors.Kind())
 	if errors.Is(err, export.ErrSchema) || errors.Is(err, export.ErrRefused) {
-		return nil // a table that is not ours to write to has no trials
+		return nil // a table that is not ours to write to has none
 	}
 	return err
 }

@@ -40,22 +40,22 @@ func TestMarksOfAnotherMachine(t *testing.T) {
 	must(t, q.End())
 	want("settled", free)
 
-	alone := &Trial{Ranges: []int{0, 1}, Running: 0}
-	must(t, one.SaveTrial(t.Context(), keys[0], EmbeddingFloat32, alone))
+	alone := &Isolation{Ranges: []int{0, 1}, Running: 0}
+	must(t, one.SaveIsolation(t.Context(), keys[0], EmbeddingFloat32, alone))
 	quarantine(t, one, keys...)
 	look := func() (died bool, err error) {
-		_, died, err = two.Trial(t.Context(), keys[0], EmbeddingFloat32)
+		_, died, err = two.Isolation(t.Context(), keys[0], EmbeddingFloat32)
 		return died, err
 	}
 	for range 3 { // a long run
 		c.pass(silence * 2 / 3)
 		must(t, one.h.stage().sign())
-		if _, err := look(); !errors.Is(err, ErrOnTrial) {
+		if _, err := look(); !errors.Is(err, ErrQuarantined) {
 			t.Errorf("while it runs alone: %v", err)
 		}
 	}
 	die(t, one)
-	if _, err := look(); !errors.Is(err, ErrOnTrial) {
+	if _, err := look(); !errors.Is(err, ErrQuarantined) {
 		t.Errorf("after it died, before anybody can know: %v", err)
 	}
 	c.pass(silence + time.Second)

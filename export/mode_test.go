@@ -63,8 +63,8 @@ func TestModes(t *testing.T) {
 			tab.work.Wait()
 			open := begin(t, tab)
 			add(t, open, "c")
-			if err := tab.SaveTrial(t.Context(), key("d"), EmbeddingFloat32,
-				&Trial{Ranges: []int{0, 1}, Running: -1}); err != nil {
+			if err := tab.SaveIsolation(t.Context(), key("d"), EmbeddingFloat32,
+				&Isolation{Ranges: []int{0, 1}, Running: -1}); err != nil {
 				t.Fatal(err)
 			}
 			dirs, files := modesBelow(t, filepath.Dir(root))

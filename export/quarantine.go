@@ -49,23 +49,23 @@ func (t *Table) Standings(ctx context.Context, kind EmbeddingKind, keys []Key) (
 	if err != nil {
 		return nil, err
 	}
-	busy, trials, err := t.elsewhere(h.stage())
+	busy, isolations, err := t.elsewhere(h.stage())
 	if err != nil {
 		return nil, err
 	}
 	all := make([]Standing, len(keys))
 	for i, k := range keys {
-		if all[i].Busy = busy[k.Hash()]; all[i].Busy || !trials[trialName(k)] {
+		if all[i].Busy = busy[k.Hash()]; all[i].Busy || !isolations[isolationName(k)] {
 			continue
 		}
-		trial, _, err := t.trial(h, k)
+		isolation, _, err := t.isolation(h, k)
 		switch {
-		case errors.Is(err, ErrOnTrial):
+		case errors.Is(err, ErrQuarantined):
 			all[i].Busy = true
 		case err != nil:
 			return nil, err
-		case trial != nil:
-			all[i].Share = max(trial.Share, 1)
+		case isolation != nil:
+			all[i].Share = max(isolation.Share, 1)
 		}
 	}
 	return all, nil
@@ -126,16 +126,16 @@ func (q *Quarantine) save(waits bool) error {
 }
 
 // elsewhere are the deliveries, by the hash of their keys, that other processes which live have in quarantine. What a
-// process that died had there is free again, for smaller groups. trials are the names of those files.
-func (t *Table) elsewhere(s *stage) (busy, trials map[string]bool, err error) {
+// process that died had there is free again, for smaller groups. isolations are the names of those files.
+func (t *Table) elsewhere(s *stage) (busy, isolations map[string]bool, err error) {
 	names, err := s.marks.Names("")
 	if err != nil {
 		return nil, nil, err
 	}
-	busy, trials = map[string]bool{}, map[string]bool{}
+	busy, isolations = map[string]bool{}, map[string]bool{}
 	for _, name := range names {
-		if ourTrial.MatchString(name) {
-			trials[name] = true
+		if ourIsolation.MatchString(name) {
+			isolations[name] = true
 			continue
 		}
 		owner := ourQuarantine.FindStringSubmatch(name)
@@ -157,10 +157,10 @@ func (t *Table) elsewhere(s *stage) (busy, trials map[string]bool, err error) {
 			return nil, nil, err
 		}
 		for _, hash := range limited {
-			trials[trialFile(hash)] = true
+			isolations[isolationFile(hash)] = true
 		}
 	}
-	return busy, trials, nil
+	return busy, isolations, nil
 }
 
 // heldBy are the deliveries that a process which lives has marked, none if it was stopped long ago.
@@ -197,15 +197,15 @@ func (t *Table) conclude(s *stage, name string) (limited []string, err error) {
 // limit has deliveries run in groups of at most some size from now on, durably.
 func (s *stage) limit(hashes []string, share int) error {
 	for _, hash := range hashes {
-		name := trialFile(hash)
+		name := isolationFile(hash)
 		data, _, err := readMark(s.marks, name)
 		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, errNoMark) {
 			return err
 		}
-		if known, err := parseTrial(data); err == nil && max(known.Share, 1) <= share {
+		if known, err := parseIsolation(data); err == nil && max(known.Share, 1) <= share {
 			continue
 		}
-		data, err = json.Marshal(Trial{Running: -1, Share: share, Owner: s.id})
+		data, err = json.Marshal(Isolation{Running: -1, Share: share, Owner: s.id})
 		if err == nil {
 			err = s.mark(name, data)
 		}
@@ -235,7 +235,7 @@ func parseQuarantine(data []byte) (*quarantined, error) {
 		return nil, fmt.Errorf("%w: %w", errNoMark, err)
 	}
 	if len(q.Members) == 0 || slices.ContainsFunc(q.Members,
-		func(m string) bool { return !ourTrial.MatchString(trialFile(m)) }) {
+		func(m string) bool { return !ourIsolation.MatchString(isolationFile(m)) }) {
 		return nil, fmt.Errorf("%w: it names no deliveries", errNoMark)
 	}
 	return &q, nil

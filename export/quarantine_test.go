@@ -78,7 +78,7 @@ func TestGroupsGetSmallerWithEachDeath(t *testing.T) {
 	if got := standings(t, tab, key("other")); got[0] != (Standing{}) {
 		t.Errorf("one that was in no group: %+v", got)
 	}
-	if err := tab.EndTrial(t.Context(), keys[0], EmbeddingFloat32); err != nil {
+	if err := tab.EndIsolation(t.Context(), keys[0], EmbeddingFloat32); err != nil {
 		t.Fatal(err)
 	}
 	if got := standings(t, tab, keys[:2]...); got[0] != (Standing{}) || got[1].Share != 1 {
@@ -149,7 +149,7 @@ func TestMarksOfTheVersionBefore(t *testing.T) {
 		t.Helper()
 		old := fmt.Sprintf(`{"ranges":[0,3,10],"running":%d,"deaths":1,"accused":4,"guilty":[2],"owner":%q}`, running,
 			one.h.stage().id)
-		if err := os.WriteFile(filepath.Join(one.Path(), "_textmill", trialName(k)), []byte(old), 0o640); err != nil {
+		if err := os.WriteFile(filepath.Join(one.Path(), "_textmill", isolationName(k)), []byte(old), 0o640); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,9 +164,9 @@ func TestMarksOfTheVersionBefore(t *testing.T) {
 		[]Standing{{Share: 1}, {Share: 1}, {Share: 1}}) {
 		t.Errorf("after it died: %+v", got)
 	}
-	trial, died, err := two.Trial(t.Context(), key("a"), EmbeddingFloat32)
-	if err != nil || !died || !slices.Equal(trial.Guilty, []int{2}) || !slices.Equal(trial.Ranges, []int{0, 3, 10}) {
-		t.Errorf("%+v, %v, %v", trial, died, err)
+	isolation, died, err := two.Isolation(t.Context(), key("a"), EmbeddingFloat32)
+	if err != nil || !died || !slices.Equal(isolation.Poison, []int{2}) || !slices.Equal(isolation.Ranges, []int{0, 3, 10}) {
+		t.Errorf("%+v, %v, %v", isolation, died, err)
 	}
 }
 
@@ -225,7 +225,7 @@ func FuzzParseQuarantine(f *testing.F) {
 			return
 		}
 		for _, m := range q.Members {
-			if !ourTrial.MatchString(trialFile(m)) {
+			if !ourIsolation.MatchString(isolationFile(m)) {
 				t.Errorf("%q would be a file's name", m)
 			}
 		}

@@ -169,9 +169,9 @@ func commitBound(ctx context.Context, tab *Table, shards ...string) error {
 
 // mark takes a mark through its life.
 func mark(ctx context.Context, tab *Table, k Key) error {
-	err := tab.SaveTrial(ctx, k, EmbeddingFloat32, &Trial{Ranges: []int{0, 1}, Running: -1})
-	_, _, trialErr := tab.Trial(ctx, k, EmbeddingFloat32)
-	return errors.Join(err, trialErr, tab.EndTrial(ctx, k, EmbeddingFloat32))
+	err := tab.SaveIsolation(ctx, k, EmbeddingFloat32, &Isolation{Ranges: []int{0, 1}, Running: -1})
+	_, _, isolationErr := tab.Isolation(ctx, k, EmbeddingFloat32)
+	return errors.Join(err, isolationErr, tab.EndIsolation(ctx, k, EmbeddingFloat32))
 }
 
 // What is known of a table is told at once, whichever file operation somebody waits for.

@@ -9,17 +9,19 @@ import (
 	"time"
 )
 
-func TestTrialIsKnownToWhoComesNext(t *testing.T) {
+func TestIsolationIsKnownToWhoComesNext(t *testing.T) {
 	dir := t.TempDir()
 	tab := table(t, openStore(t, dir))
-	look := func(tab *Table) (*Trial, bool, error) { return tab.Trial(t.Context(), key("a"), EmbeddingFloat32) }
+	look := func(tab *Table) (*Isolation, bool, error) {
+		return tab.Isolation(t.Context(), key("a"), EmbeddingFloat32)
+	}
 	if got, died, err := look(tab); got != nil || died || err != nil {
 		t.Errorf("before the first: %+v, %v, %v", got, died, err)
 	}
-	want := &Trial{Ranges: []int{0, 3, 10}, Running: 1, Deaths: 1, Accused: 4, Guilty: []int{2}}
-	save := func(tab *Table, trial *Trial) {
+	want := &Isolation{Ranges: []int{0, 3, 10}, Running: 1, Deaths: 1, Suspect: 4, Poison: []int{2}}
+	save := func(tab *Table, isolation *Isolation) {
 		t.Helper()
-		if err := tab.SaveTrial(t.Context(), key("a"), EmbeddingFloat32, trial); err != nil {
+		if err := tab.SaveIsolation(t.Context(), key("a"), EmbeddingFloat32, isolation); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -28,7 +30,7 @@ func TestTrialIsKnownToWhoComesNext(t *testing.T) {
 		t.Errorf("by the same process: %+v, %v, %v", got, died, err)
 	}
 	other := table(t, openStore(t, dir))
-	if _, _, err := look(other); !errors.Is(err, ErrOnTrial) {
+	if _, _, err := look(other); !errors.Is(err, ErrQuarantined) {
 		t.Errorf("while its process lives: %v", err)
 	}
 	die(t, tab)
@@ -48,7 +50,7 @@ func TestTrialIsKnownToWhoComesNext(t *testing.T) {
 	}
 	late := time.Now().Add(2 * heldFor)
 	fourth := table(t, openStore(t, dir, func(o *Options) { o.Now = func() time.Time { return late } }))
-	if _, _, err := look(other); !errors.Is(err, ErrOnTrial) {
+	if _, _, err := look(other); !errors.Is(err, ErrQuarantined) {
 		t.Errorf("its rows wait elsewhere: %v", err)
 	}
 	if got, died, err := look(fourth); got == nil || got.Waits || died || err != nil {
@@ -58,7 +60,7 @@ func TestTrialIsKnownToWhoComesNext(t *testing.T) {
 	if got, died, err := look(other); got == nil || died || err != nil { // it died of something else
 		t.Errorf("the process with its rows died: %+v, %v, %v", got, died, err)
 	}
-	if err := third.EndTrial(t.Context(), key("a"), EmbeddingFloat32); err != nil {
+	if err := third.EndIsolation(t.Context(), key("a"), EmbeddingFloat32); err != nil {
 		t.Fatal(err)
 	}
 	if got, _, err := look(third); got != nil || err != nil {
@@ -66,38 +68,38 @@ func TestTrialIsKnownToWhoComesNext(t *testing.T) {
 	}
 }
 
-func TestOldTrialsAreSwept(t *testing.T) {
+func TestOldIsolationsAreSwept(t *testing.T) {
 	store := openStore(t, t.TempDir())
 	tab := table(t, store)
 	for age, want := range map[time.Duration]bool{time.Hour: true, 31 * 24 * time.Hour: false} {
-		idle := &Trial{Ranges: []int{0, 1}, Running: -1}
-		if err := tab.SaveTrial(t.Context(), key("a"), EmbeddingFloat32, idle); err != nil {
+		idle := &Isolation{Ranges: []int{0, 1}, Running: -1}
+		if err := tab.SaveIsolation(t.Context(), key("a"), EmbeddingFloat32, idle); err != nil {
 			t.Fatal(err)
 		}
 		at := time.Now().Add(-age)
-		if err := os.Chtimes(filepath.Join(tab.Path(), "_textmill", trialName(key("a"))), at, at); err != nil {
+		if err := os.Chtimes(filepath.Join(tab.Path(), "_textmill", isolationName(key("a"))), at, at); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := store.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got, _, err := tab.Trial(t.Context(), key("a"), EmbeddingFloat32); err != nil || (got != nil) != want {
-			t.Errorf("a trial of %v is kept: %v (%v), want %v", age, got != nil, err, want)
+		if got, _, err := tab.Isolation(t.Context(), key("a"), EmbeddingFloat32); err != nil || (got != nil) != want {
+			t.Errorf("an isolation of %v is kept: %v (%v), want %v", age, got != nil, err, want)
 		}
 	}
 }
 
-func FuzzParseTrial(f *testing.F) {
+func FuzzParseIsolation(f *testing.F) {
 	f.Add([]byte(`{"ranges":[0,3,10],"running":1,"deaths":1,"accused":4,"guilty":[2],"owner":"0123456789abcdef"}`))
 	f.Add([]byte(`{"ranges":[0,0],"running":0}`))
 	f.Add([]byte(`{"ranges":[0,9],"running":7,"owner":"../../x"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		trial, err := parseTrial(data)
+		isolation, err := parseIsolation(data)
 		if err != nil {
 			return
 		}
-		if trial.Running >= 0 && trial.Ranges[trial.Running+1] <= trial.Ranges[trial.Running] {
-			t.Errorf("an empty range runs: %+v", trial)
+		if isolation.Running >= 0 && isolation.Ranges[isolation.Running+1] <= isolation.Ranges[isolation.Running] {
+			t.Errorf("an empty range runs: %+v", isolation)
 		}
 	})
 }

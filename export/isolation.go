@@ -14,9 +14,9 @@ import (
 	"textmill/export/storage"
 )
 
-// Trial is what is known of a delivery that has come so often that it may be what kills its daemons. It is kept beside
+// Isolation is what is known of a delivery that has come so often that it may be what kills its daemons. It is kept beside
 // the table, durably, so that whoever gets the delivery next knows what it did alone.
-type Trial struct {
+type Isolation struct {
 	// Share is how large a group it may run in, after a process died with it in one. A delivery that has run alone has
 	// none.
 	Share int `json:"share,omitempty"`
@@ -27,87 +27,87 @@ type Trial struct {
 	Running int `json:"running"`
 	// Waits says that it ran and that its owner has its rows, to be committed with others.
 	Waits bool `json:"waits,omitempty"`
-	// Deaths is how many processes died while the record Accused ran alone.
+	// Deaths is how many processes died while the record Suspect ran alone.
 	Deaths  int `json:"deaths,omitempty"`
-	Accused int `json:"accused,omitempty"`
-	// Guilty are the records that are given up.
-	Guilty []int  `json:"guilty,omitempty"`
+	Suspect int `json:"accused,omitempty"`
+	// Poison are the records that are given up.
+	Poison []int  `json:"guilty,omitempty"`
 	Owner  string `json:"owner"`
 }
 
-// ErrOnTrial says that a process that lives is running the delivery alone, or has its rows.
-var ErrOnTrial = errors.New("another process is running the delivery alone")
+// ErrQuarantined says that a process that lives is running the delivery alone, or has its rows.
+var ErrQuarantined = errors.New("another process is running the delivery alone")
 
 const (
-	maxTrial = 1 << 20
+	maxIsolation = 1 << 20
 	// heldFor is how long the rows of what ran may wait for their commit, and how long a quarantine holds without being
 	// renewed: an owner that is stopped holds up nobody for longer.
 	heldFor = 30 * time.Second
-	// trialAge is how long a trial is kept of a delivery that never came again.
-	trialAge = 30 * 24 * time.Hour
+	// isolationAge is how long one is kept of a delivery that never came again.
+	isolationAge = 30 * 24 * time.Hour
 )
 
-var ourTrial = regexp.MustCompile(`^trial-[0-9a-f]{32}\.json$`)
+var ourIsolation = regexp.MustCompile(`^trial-[0-9a-f]{32}\.json$`)
 
 // errNoMark says that a file is not what its name says.
 var errNoMark = errors.New("not a mark of this version")
 
-func trialFile(hash string) string { return "trial-" + hash + ".json" }
+func isolationFile(hash string) string { return "trial-" + hash + ".json" }
 
-func trialName(k Key) string { return trialFile(k.Hash()) }
+func isolationName(k Key) string { return isolationFile(k.Hash()) }
 
-// Trial reads what is known of a delivery; nil when it never ran alone. died says that the process which ran Running
-// is gone. ErrOnTrial when it is not.
-func (t *Table) Trial(ctx context.Context, k Key, kind EmbeddingKind) (trial *Trial, died bool, err error) {
+// Isolation reads what is known of a delivery; nil when it never ran alone. died says that the process which ran Running
+// is gone. ErrQuarantined when it is not.
+func (t *Table) Isolation(ctx context.Context, k Key, kind EmbeddingKind) (isolation *Isolation, died bool, err error) {
 	h, err := t.marks(ctx, kind)
 	if err != nil {
 		return nil, false, err
 	}
-	return t.trial(h, k)
+	return t.isolation(h, k)
 }
 
-func (t *Table) trial(h *handle, k Key) (trial *Trial, died bool, err error) {
+func (t *Table) isolation(h *handle, k Key) (isolation *Isolation, died bool, err error) {
 	s := h.stage()
-	data, st, err := readMark(s.marks, trialName(k))
+	data, st, err := readMark(s.marks, isolationName(k))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, false, nil
 	}
 	if err == nil {
-		trial, err = parseTrial(data)
+		isolation, err = parseIsolation(data)
 	}
 	if errors.Is(err, errNoMark) {
-		t.log.Warn("what was known of a suspect delivery cannot be read; it is tried anew", "file", trialName(k),
+		t.log.Warn("what was known of a suspect delivery cannot be read; it is tried anew", "file", isolationName(k),
 			"error", err)
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	if trial.Waits && t.store.o.Now().Sub(st.ModTime) > heldFor {
-		trial.Waits = false
+	if isolation.Waits && t.store.o.Now().Sub(st.ModTime) > heldFor {
+		isolation.Waits = false
 	}
-	if trial.Running < 0 && !trial.Waits || trial.Owner == s.id {
-		return trial, false, nil
+	if isolation.Running < 0 && !isolation.Waits || isolation.Owner == s.id {
+		return isolation, false, nil
 	}
-	over, done, err := t.ended(s, trial.Owner)
+	over, done, err := t.ended(s, isolation.Owner)
 	if err != nil {
 		return nil, false, err
 	}
 	if !over {
-		return nil, false, fmt.Errorf("%w: %s", ErrOnTrial, k)
+		return nil, false, fmt.Errorf("%w: %s", ErrQuarantined, k)
 	}
-	return trial, trial.Running >= 0, done()
+	return isolation, isolation.Running >= 0, done()
 }
 
-func parseTrial(data []byte) (*Trial, error) {
-	var t Trial
+func parseIsolation(data []byte) (*Isolation, error) {
+	var t Isolation
 	if err := json.Unmarshal(data, &t); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoMark, err)
 	}
 	if !ourLock.MatchString(lockName(t.Owner)) {
 		return nil, fmt.Errorf("%w: no owner", errNoMark)
 	}
-	if t.Share > 0 && len(t.Ranges) == 0 && t.Running == -1 && len(t.Guilty) == 0 {
+	if t.Share > 0 && len(t.Ranges) == 0 && t.Running == -1 && len(t.Poison) == 0 {
 		return &t, nil
 	}
 	if len(t.Ranges) < 2 || t.Ranges[0] != 0 || t.Running < -1 || t.Running >= len(t.Ranges)-1 {
@@ -118,9 +118,9 @@ func parseTrial(data []byte) (*Trial, error) {
 			return nil, fmt.Errorf("%w: ranges are not in order", errNoMark)
 		}
 	}
-	for _, g := range t.Guilty {
+	for _, g := range t.Poison {
 		if g < 0 || g >= t.Ranges[len(t.Ranges)-1] {
-			return nil, fmt.Errorf("%w: a guilty record is none of the delivery's", errNoMark)
+			return nil, fmt.Errorf("%w: a poison record is none of the delivery's", errNoMark)
 		}
 	}
 	return &t, nil
@@ -136,41 +136,41 @@ func readMark(marks storage.Dir, name string) (data []byte, st disk.Stat, err er
 		return nil, st, err
 	}
 	defer f.Close()
-	if data, err = io.ReadAll(io.LimitReader(f, maxTrial)); err != nil {
+	if data, err = io.ReadAll(io.LimitReader(f, maxIsolation)); err != nil {
 		return nil, st, fmt.Errorf("read %s: %w", f.Name(), err)
 	}
 	st, err = f.Stat()
 	return data, st, err
 }
 
-// SaveTrial returns once the trial is durable.
-func (t *Table) SaveTrial(ctx context.Context, k Key, kind EmbeddingKind, trial *Trial) error {
+// SaveIsolation returns once it is durable.
+func (t *Table) SaveIsolation(ctx context.Context, k Key, kind EmbeddingKind, isolation *Isolation) error {
 	h, err := t.marks(ctx, kind)
 	if err != nil {
 		return err
 	}
 	s := h.stage()
-	trial.Owner = s.id
-	data, err := json.Marshal(trial)
+	isolation.Owner = s.id
+	data, err := json.Marshal(isolation)
 	if err != nil {
 		return err
 	}
 	if err := s.live(t.log); err != nil {
 		return err
 	}
-	if err := s.mark(trialName(k), data); err != nil {
+	if err := s.mark(isolationName(k), data); err != nil {
 		return err
 	}
 	return s.marks.Sync()
 }
 
-// EndTrial forgets what was known of a delivery.
-func (t *Table) EndTrial(ctx context.Context, k Key, kind EmbeddingKind) error {
+// EndIsolation forgets what was known of a delivery.
+func (t *Table) EndIsolation(ctx context.Context, k Key, kind EmbeddingKind) error {
 	h, err := t.marks(ctx, kind)
 	if err != nil {
 		return err
 	}
-	return h.stage().unmark(trialName(k))
+	return h.stage().unmark(isolationName(k))
 }
 
 // marks opens the table for marks. Where it is open what its log said last will do: a look at a bucket for each of
@@ -193,11 +193,11 @@ func sweepMarks(marks storage.Dir, now time.Time) error {
 		return err
 	}
 	for _, n := range names {
-		if !ourTrial.MatchString(n) && !ourQuarantine.MatchString(n) && !ourSign.MatchString(n) {
+		if !ourIsolation.MatchString(n) && !ourQuarantine.MatchString(n) && !ourSign.MatchString(n) {
 			continue
 		}
 		st, err := marks.Stat(n)
-		if err == nil && now.Sub(st.ModTime) > trialAge {
+		if err == nil && now.Sub(st.ModTime) > isolationAge {
 			err = marks.Unlink(n)
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
