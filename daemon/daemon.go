@@ -174,7 +174,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	watching.Go(func() { d.keeper.Run(ctx) })
 
 	<-ctx.Done()
-	d.log.Info("draining", "deliveries", d.inFlight.Size(), "timeout", d.cfg.DrainTimeout)
+	d.log.InfoContext(ctx, "draining", "deliveries", d.inFlight.Size(), "timeout", d.cfg.DrainTimeout)
 	d.drain(work, giveUp, &fetching)
 	endBeats()
 	watching.Wait()
@@ -203,7 +203,7 @@ func (d *Daemon) drain(work context.Context, giveUp context.CancelCauseFunc, fet
 		c.engine.Close()
 	}
 	if err := d.inFlight.Wait(work); err != nil {
-		d.log.Warn("drain timed out; what is left will be delivered again", "deliveries", d.inFlight.Size())
+		d.log.WarnContext(work, "drain timed out; what is left will be delivered again", "deliveries", d.inFlight.Size())
 	}
 	d.committers.Finish()
 }
