@@ -144,8 +144,13 @@ func readCheckpointFile(ctx context.Context, f storage.File, each func(*checkpoi
 
 // readCheckpointFrom calls each for every row; what it gets is valid only during the call.
 func readCheckpointFrom(ctx context.Context, r io.ReaderAt, size int64, each func(*checkpointRow)) (err error) {
-	// The Parquet library panics on some damaged files. Here that means one thing only: the file is damaged.
+	// The Parquet library panics on some damaged files. Here that means one thing only: the file is damaged. A panic in
+	// each is another thing.
+	calling := false
 	defer func() {
+		if calling {
+			return
+		}
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
 		}
@@ -174,9 +179,11 @@ func readCheckpointFrom(ctx context.Context, r io.ReaderAt, size int64, each fun
 		}
 		clear(rows)
 		n, err := reader.Read(rows)
+		calling = true
 		for i := range rows[:n] {
 			each(&rows[i])
 		}
+		calling = false
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

@@ -33,7 +33,7 @@ type Reader struct {
 
 // Open reads the footer of the part in r and checks its columns.
 func Open(r io.ReaderAt, size int64) (pr *Reader, err error) {
-	defer caught(&err)
+	defer func() { damaged(recover(), &err) }()
 	if err := footer.Check(r, size); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -49,10 +49,10 @@ func Open(r io.ReaderAt, size int64) (pr *Reader, err error) {
 	return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
-// caught turns a panic of the Parquet library, which it has for some damaged files, into the error that it means.
-func caught(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("%w: %v", ErrDamaged, p)
+// damaged turns a panic of the Parquet library, which it has for some damaged files, into the error that it means.
+func damaged(panicked any, err *error) {
+	if panicked != nil {
+		*err = fmt.Errorf("%w: %v", ErrDamaged, panicked)
 	}
 }
 
@@ -119,17 +119,28 @@ func (r *Reader) Footer() Footer {
 
 // Rows calls each with all rows in order, some at a time; what it gets is valid only during the call.
 func (r *Reader) Rows(ctx context.Context, each func([]Row) error) (err error) {
-	defer caught(&err)
+	calling := false // the caller's panics are no damage
+	defer func() {
+		if !calling {
+			damaged(recover(), &err)
+		}
+	}()
+	call := func(rows []Row) error {
+		calling = true
+		err := each(rows)
+		calling = false
+		return err
+	}
 	if err := pages.CheckAll(r.r, r.file, nil, pages.DefaultMax); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	switch r.kind {
 	case Int8:
-		return readRows[int8](ctx, r.file, each)
+		return readRows[int8](ctx, r.file, call)
 	case Int16:
-		return readRows[int16](ctx, r.file, each)
+		return readRows[int16](ctx, r.file, call)
 	}
-	return readRows[float32](ctx, r.file, each)
+	return readRows[float32](ctx, r.file, call)
 }
 
 func readRows[E float32 | int8 | int16](ctx context.Context, f *parquet.File, each func([]Row) error) error {

@@ -35,7 +35,7 @@ type origin struct {
 
 // AddTallies counts the part's rows by delivery into all.
 func (r *Reader) AddTallies(ctx context.Context, all map[Delivery]Tally) (err error) {
-	defer caught(&err)
+	defer func() { damaged(recover(), &err) }()
 	var leaves []int
 	for _, name := range []string{"job", "shard", "task", "model", "error", "truncated", "n_dropped"} {
 		c, ok := r.file.Schema().Lookup(name)

@@ -2,6 +2,7 @@ package part
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"runtime"
 	"testing"
@@ -116,4 +117,27 @@ func TestStatsAreOutsideTheValues(t *testing.T) {
 	if !bytes.Contains([]byte(text), []byte(`"shard":"sb"`)) || bytes.Contains([]byte(text), []byte(`"record_id":"`)) {
 		t.Errorf("a column with a long value has bounds, or one without has none: %s", text)
 	}
+}
+
+// A mistake of who reads is not the file's damage.
+func TestPanicsOfTheCallerAreNoDamage(t *testing.T) {
+	var out bytes.Buffer
+	w, err := New(&out, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Write(benchRows(3)), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("the panic was swallowed")
+		}
+	}()
+	err = r.Rows(t.Context(), func([]Row) error { panic("a mistake") })
+	t.Errorf("it became %v", err)
 }
