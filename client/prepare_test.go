@@ -130,7 +130,7 @@ func fillTable(t *testing.T, tables, dataset, job string, v export.Vectors) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := table.Begin(v.Kind())
+	b, err := table.Begin(t.Context(), v.Kind())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,8 +38,8 @@ type delivery struct {
 
 // Begin starts a batch of rows whose embeddings are of a kind, making the table where it is absent. ErrSchema when the
 // table holds another kind, ErrRefused when textmill must not write to it. Bind says what its vectors are.
-func (t *Table) Begin(kind EmbeddingKind) (*Batch, error) {
-	h, kind, err := t.begin(context.Background(), kind)
+func (t *Table) Begin(ctx context.Context, kind EmbeddingKind) (*Batch, error) {
+	h, kind, err := t.begin(ctx, kind)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func TestAbortLeavesNothing(t *testing.T) {
 	tab := table(t, s)
 	b := begin(t, tab)
 	add(t, b, "a")
-	sp, err := tab.Spool(key("big"), EmbeddingFloat32)
+	sp, err := tab.Spool(t.Context(), key("big"), EmbeddingFloat32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestAbortLeavesNothing(t *testing.T) {
 func TestSpoolFillsSeveralPartsOfOneCommit(t *testing.T) {
 	s := openStore(t, t.TempDir(), func(o *Options) { o.PartBytes = 20_000 })
 	tab := table(t, s)
-	sp, err := tab.Spool(key("big"), EmbeddingFloat32)
+	sp, err := tab.Spool(t.Context(), key("big"), EmbeddingFloat32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestKindIsBoundByTheFirstRows(t *testing.T) {
 	if _, err := tab.Judge(t.Context(), []Verdict{DeadVerdict(key("d"))}); err != nil {
 		t.Fatal(err)
 	}
-	b, err := tab.Begin(EmbeddingInt8) // the table exists, but never had rows
+	b, err := tab.Begin(t.Context(), EmbeddingInt8) // the table exists, but never had rows
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestKindIsBoundByTheFirstRows(t *testing.T) {
 	if _, err := late.Commit(t.Context()); !errors.Is(err, ErrSchema) {
 		t.Errorf("floats after bytes: %v", err)
 	}
-	if _, err := tab.Begin(EmbeddingFloat32); !errors.Is(err, ErrSchema) {
+	if _, err := tab.Begin(t.Context(), EmbeddingFloat32); !errors.Is(err, ErrSchema) {
 		t.Errorf("begin of floats: %v", err)
 	}
 	if o := outcome(t, tab, key("d")); o != Dead {
@@ -213,7 +213,7 @@ func TestNamesCannotLeaveTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err := tab.Begin(EmbeddingFloat32); err == nil {
+	if b, err := tab.Begin(t.Context(), EmbeddingFloat32); err == nil {
 		b.Abort()
 		t.Error("a table was made through a symbolic link")
 	}

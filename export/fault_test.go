@@ -103,7 +103,7 @@ func tryPut(t *testing.T, tab *Table, shard string) error {
 		}
 		return err
 	}
-	b, err := tab.Begin(EmbeddingFloat32)
+	b, err := tab.Begin(t.Context(), EmbeddingFloat32)
 	if err != nil {
 		return err
 	}

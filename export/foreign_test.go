@@ -118,7 +118,7 @@ func TestForeignReadersAgree(t *testing.T) {
 				}
 				rows[7].Error, rows[7].Embedding, rows[7].Embedding8, rows[7].Embedding16 = "nan: x", nil, nil, nil
 				rows[8].Text, rows[8].Attributes, rows[8].CreatedAt = Null[string]{}, nil, time.Unix(1700000000, 123456000)
-				b, err := tab.Begin(kind)
+				b, err := tab.Begin(t.Context(), kind)
 				if err != nil {
 					t.Fatal(err)
 				}

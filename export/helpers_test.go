@@ -58,7 +58,7 @@ func table(t testing.TB, s *Store) *Table {
 
 func begin(t testing.TB, tab *Table) *Batch {
 	t.Helper()
-	b, err := tab.Begin(EmbeddingFloat32)
+	b, err := tab.Begin(t.Context(), EmbeddingFloat32)
 	if err != nil {
 		t.Fatal(err)
 	}

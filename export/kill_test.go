@@ -61,7 +61,7 @@ func child(dir string) error {
 }
 
 func commitSome(ctx context.Context, tab *Table, shards []int, spool bool) error {
-	b, err := tab.Begin(EmbeddingFloat32)
+	b, err := tab.Begin(ctx, EmbeddingFloat32)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func commitSome(ctx context.Context, tab *Table, shards []int, spool bool) error
 			}
 			continue
 		}
-		sp, err := tab.Spool(key(shard), EmbeddingFloat32)
+		sp, err := tab.Spool(ctx, key(shard), EmbeddingFloat32)
 		if err != nil {
 			return err
 		}

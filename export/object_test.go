@@ -62,7 +62,7 @@ func TestTableInABucket(t *testing.T) {
 	if res := put(t, other, "e", "f"); res.Outcomes[key("e").AppID] != Dead || res.Rows != 10 {
 		t.Errorf("%+v", res)
 	}
-	sp, err := tab.Spool(key("big"), EmbeddingFloat32)
+	sp, err := tab.Spool(t.Context(), key("big"), EmbeddingFloat32)
 	must(t, err)
 	must(t, sp.Append(sample("big", 10)))
 	b := begin(t, tab)

@@ -157,7 +157,7 @@ func (h *history) work(t *testing.T, around disk.Intercept) {
 	put(t, tab, "a", "b")
 	h.ack("a")
 	h.ack("b")
-	sp, err := tab.Spool(key("big"), EmbeddingFloat32)
+	sp, err := tab.Spool(t.Context(), key("big"), EmbeddingFloat32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func TestConcurrentCommitsKeepEachKeyOnce(t *testing.T) {
 		for g := range 3 {
 			wg.Go(func() {
 				for from := 0; from < keys; from += 4 {
-					b, err := tab.Begin(EmbeddingFloat32)
+					b, err := tab.Begin(t.Context(), EmbeddingFloat32)
 					if err != nil {
 						t.Error(err)
 						return
@@ -65,7 +65,7 @@ func TestTableDeletedAndMadeAnew(t *testing.T) {
 	put(t, other, "b")
 	b := begin(t, tab)
 	add(t, b, "c")
-	sp, err := tab.Spool(key("big"), EmbeddingFloat32)
+	sp, err := tab.Spool(t.Context(), key("big"), EmbeddingFloat32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ import sys, deltalake
 from deltalake.schema import Field, PrimitiveType
 deltalake.DeltaTable(sys.argv[1]).alter.add_columns([Field("review", PrimitiveType("string"), metadata={"comment": "ours"})])`
 	foreign.Python(t, addColumn, tab.Path())
-	b, err := tab.Begin(EmbeddingInt8)
+	b, err := tab.Begin(t.Context(), EmbeddingInt8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func refusedUntilUndone(t *testing.T, entry, why string) {
 	if _, err := b.Commit(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), why) {
 		t.Errorf("commit: %v; want %q", err, why)
 	}
-	if _, err := tab.Begin(EmbeddingFloat32); !errors.Is(err, ErrRefused) {
+	if _, err := tab.Begin(t.Context(), EmbeddingFloat32); !errors.Is(err, ErrRefused) {
 		t.Errorf("begin: %v", err)
 	}
 	if err := tab.Writable(t.Context()); !errors.Is(err, ErrRefused) {

@@ -26,11 +26,11 @@ type Spool struct {
 
 // Spool starts a delivery that is too big to be held whole; see Begin for the errors. It outlives any number of
 // batches.
-func (t *Table) Spool(k Key, kind EmbeddingKind) (*Spool, error) {
+func (t *Table) Spool(ctx context.Context, k Key, kind EmbeddingKind) (*Spool, error) {
 	if k.AppID == "" {
 		return nil, errNoKey
 	}
-	h, kind, err := t.begin(context.Background(), kind)
+	h, kind, err := t.begin(ctx, kind)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func rowsWith(shard string, v Vectors) []Row {
 // write commits a shard of rows whose job makes v; failed ones have no vector.
 func write(t *testing.T, tab *Table, shard string, v Vectors, failed bool) error {
 	t.Helper()
-	b, err := tab.Begin(v.Kind())
+	b, err := tab.Begin(t.Context(), v.Kind())
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func TestOlderTablesAreBoundToWhatTheyHold(t *testing.T) {
 		dir := t.TempDir()
 		tab := table(t, openStore(t, dir))
 		for i, v := range held {
-			b, err := tab.Begin(v.Kind()) // without Bind, as before
+			b, err := tab.Begin(t.Context(), v.Kind()) // without Bind, as before
 			if err == nil {
 				err = b.Add(key(fmt.Sprint(i)), rowsWith(fmt.Sprint(i), v))
 			}

@@ -106,12 +106,12 @@ var acts = map[string]func(ctx context.Context, tab, other *Table, shard string)
 		return err
 	},
 	"a spool": func(ctx context.Context, tab, _ *Table, shard string) error {
-		sp, err := tab.Spool(key(shard), EmbeddingFloat32)
+		sp, err := tab.Spool(ctx, key(shard), EmbeddingFloat32)
 		if err != nil {
 			return err
 		}
 		rows := sample(shard, 10)
-		b, err := tab.Begin(EmbeddingFloat32)
+		b, err := tab.Begin(ctx, EmbeddingFloat32)
 		if err == nil {
 			err = errors.Join(sp.Append(rows[:5]), sp.finish(), sp.Append(rows[5:]), b.AddSpool(sp))
 		}
@@ -147,7 +147,7 @@ var acts = map[string]func(ctx context.Context, tab, other *Table, shard string)
 }
 
 func beginBound(ctx context.Context, tab *Table, shards ...string) (*Batch, error) {
-	b, err := tab.Begin(EmbeddingFloat32)
+	b, err := tab.Begin(ctx, EmbeddingFloat32)
 	if err == nil {
 		err = b.Bind(ctx, float8)
 	}

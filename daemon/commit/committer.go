@@ -159,7 +159,7 @@ func (c *Committer) write(ctx context.Context, p piece) error {
 	spool := c.open.spools[r]
 	if spool == nil && !p.done {
 		var err error
-		if spool, err = c.Table.Spool(r.delivery.Key, r.vectors.Kind()); err != nil {
+		if spool, err = c.Table.Spool(ctx, r.delivery.Key, r.vectors.Kind()); err != nil {
 			return err
 		}
 		c.open.spools[r] = spool
@@ -208,7 +208,7 @@ func (c *Committer) begin(ctx context.Context, v export.Vectors) error {
 		c.commit(ctx)
 	}
 	if c.open.Batch == nil {
-		b, err := c.Table.Begin(v.Kind())
+		b, err := c.Table.Begin(ctx, v.Kind())
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func makeTable(t *testing.T, kind export.EmbeddingKind, parts ...[]export.Row) s
 		t.Fatal(err)
 	}
 	for i, rows := range parts {
-		b, err := table.Begin(kind)
+		b, err := table.Begin(t.Context(), kind)
 		if err != nil {
 			t.Fatal(err)
 		}

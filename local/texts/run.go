@@ -138,7 +138,7 @@ func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k e
 	if err != nil {
 		return none, "", fmt.Errorf("--out %s: the last part of the path names the table: %w", dir, err)
 	}
-	spool, err := to.Spool(k, work.Vectors().Kind())
+	spool, err := to.Spool(ctx, k, work.Vectors().Kind())
 	if err != nil {
 		return none, "", fmt.Errorf("--out %s: %w", dir, err)
 	}
@@ -164,7 +164,7 @@ func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k e
 
 // commitAlone commits one spool and nothing else.
 func commitAlone(ctx context.Context, table *export.Table, spool *export.Spool, v export.Vectors) (export.Result, error) {
-	batch, err := table.Begin(v.Kind())
+	batch, err := table.Begin(ctx, v.Kind())
 	if err != nil {
 		return export.Result{}, err
 	}
