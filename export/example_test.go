@@ -30,7 +30,7 @@ func Example() {
 	rows := []export.Row{{Job: "docs-1", Shard: "0", RecordID: "a", Text: export.Some("a text"),
 		Embedding: []float32{0.6, 0.8}}}
 	for range 2 {
-		batch, err := table.Begin(t.Context(), export.EmbeddingFloat32)
+		batch, err := table.Begin(ctx, export.EmbeddingFloat32)
 		if err != nil {
 			log.Fatal(err)
 		}
