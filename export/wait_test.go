@@ -269,11 +269,12 @@ var beside = map[string]func(context.Context, *Table) error{
 	"Refresh":   func(ctx context.Context, tab *Table) error { return tab.Refresh(ctx) },
 	"SyncEntry": func(ctx context.Context, tab *Table) error { return tab.SyncEntry(ctx, key("second")) },
 	"Tally": func(ctx context.Context, tab *Table) error {
-		_, found, err := tab.Tally(ctx, key("second"), origin("second"))
+		err := tab.Refresh(ctx)
+		_, found, tallyErr := tab.Tally(ctx, key("second"), origin("second"))
 		if !found {
 			err = errors.Join(err, errors.New("not found"))
 		}
-		return err
+		return errors.Join(err, tallyErr)
 	},
 	"a mark": func(ctx context.Context, tab *Table) error { return mark(ctx, tab, key("x")) },
 	"Judge": func(ctx context.Context, tab *Table) error {
