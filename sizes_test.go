@@ -16,6 +16,7 @@ const (
 var long = map[string]bool{
 	"internal/chaos/faults.go: inject":                     true,
 	"internal/chaos/run/main.go: run":                      true,
+	"models/internal/tiny/tiny.go: ONNX":                   true,
 	"models/sample/selection.go: edge":                     true,
 	"tokenize/chat/internal/jinja/compile_expr.go: expr":   true,
 	"tokenize/chat/internal/jinja/loop.go: forStatement":   true,

@@ -32,17 +32,17 @@ type CancelOptions struct {
 type Cancellation struct {
 	Job    string `json:"job"`
 	Purged uint64 `json:"purged"` // messages that nobody had fetched
-	// Shared counts the messages that wait on subjects without a job: which of them are the job's is seen when they are fetched,
-	// and those are dropped then.
+	// Shared counts the messages that wait on subjects without a job: which of them are the job's is seen when they are
+	// fetched, and those are dropped then.
 	Shared uint64 `json:"shared,omitempty"`
 	// Tables name where the verdict is in the log; none yet when no daemon has answered.
 	Tables []string `json:"tables"`
 }
 
 // Cancel asks the daemons by an event to write the verdict into the log of each table that knows the job, and
-// removes the messages that wait on the job's own subjects. Rows that are committed stay. The event lasts, so that daemons which
-// are not running now see it when they start; Cancel waits a while for the first confirmation. A job that gathers what publishers
-// gave no job is refused.
+// removes the messages that wait on the job's own subjects. Rows that are committed stay. The event lasts, so that
+// daemons which are not running now see it when they start; Cancel waits a while for the first confirmation. A job
+// that gathers what publishers gave no job is refused.
 func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation, error) {
 	c := Cancellation{Job: o.Job, Tables: []string{}}
 	if err := naming.CheckJob(o.Job); err != nil {
@@ -117,8 +117,8 @@ func (c *Cancellation) write(o CancelOptions) error {
 	return err
 }
 
-// confirmations gathers the tables in whose log daemons have put the verdict. Those of an earlier cancel of the job come before the
-// request.
+// confirmations gathers the tables in whose log daemons have put the verdict. Those of an earlier cancel of the job
+// come before the request.
 type confirmations struct {
 	mu        sync.Mutex
 	expecting bool // the request that comes next

@@ -44,7 +44,8 @@ func (c *cutter) content(s shard) [sha256.Size]byte {
 	return sha256.Sum256(c.envelope().AfterJob(s.payload))
 }
 
-// msgID names the shard's bytes and whom they are for, so that the server drops what is published twice in a short time.
+// msgID names the shard's bytes and whom they are for, so that the server drops what is published twice in a short
+// time.
 func (c *cutter) msgID(s shard, sum [sha256.Size]byte) string {
 	return strings.Join([]string{c.job, s.id(), hex.EncodeToString(sum[:8]), c.task, c.model}, "/")
 }
@@ -72,7 +73,8 @@ type cutter struct {
 func newCutter(c cutter, maxPayload int64) (*cutter, error) {
 	c.most = int(min(maxPayload, 64<<20)) - headroom
 	if c.most < headroom {
-		return nil, fmt.Errorf("the NATS server's max_payload is %d bytes; textmill needs at least %d", maxPayload, 2*headroom)
+		return nil, fmt.Errorf("the NATS server's max_payload is %d bytes; textmill needs at least %d", maxPayload,
+			2*headroom)
 	}
 	c.target = min(targetBytes, c.most)
 	c.records = targetRecords
@@ -107,11 +109,13 @@ func (c *cutter) judge(it *input.Item) {
 	rec := &it.Record
 	if it.Task != "" && it.Task != c.task && rec.Err == nil {
 		rec.Err = &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf(
-			"line %d: the request is for the task %s, the job's task is %s; submit it with a model of that task", it.Line, it.Task, c.task)}
+			"line %d: the request is for the task %s, the job's task is %s; submit it with a model of that task", it.Line,
+			it.Task, c.task)}
 	}
 	if it.Model != "" && !c.anyModel && rec.Err == nil && !sameModel(it.Model, c.model) {
 		rec.Err = &jobs.RecordError{Class: jobs.InvalidParam, Message: fmt.Sprintf(
-			"line %d: body.model is %q, the job's model is %q; use --force to send it all the same", it.Line, it.Model, c.model)}
+			"line %d: body.model is %q, the job's model is %q; use --force to send it all the same", it.Line, it.Model,
+			c.model)}
 	}
 	rec.Check(c.task, c.limits)
 	c.line = rec.AppendJSON(c.line[:0])
@@ -153,9 +157,10 @@ func (c *cutter) add(it *input.Item) error {
 // cannotCarry replaces a record that is too big for any message by its error.
 func (c *cutter) cannotCarry(rec *jobs.Record, line int64) []byte {
 	size := len(c.line)
-	*rec = jobs.Record{ID: rec.ID, Attributes: input.KeepPart(rec.Attributes), Err: &jobs.RecordError{Class: jobs.TooLong, Message: fmt.Sprintf(
-		"line %d: the record takes %d bytes of a message, the NATS server carries %d; split the text, raise max_payload, or point to the file with input",
-		line, size, c.most-c.frame())}}
+	*rec = jobs.Record{ID: rec.ID, Attributes: input.KeepPart(rec.Attributes), Err: &jobs.RecordError{Class: jobs.TooLong,
+		Message: fmt.Sprintf(
+			"line %d: the record takes %d bytes of a message, the NATS server carries %d; split the text, raise max_payload, or point to the file with input",
+			line, size, c.most-c.frame())}}
 	if len(rec.ID) > longestKeptID {
 		rec.ID = ""
 	}

@@ -24,8 +24,8 @@ type DeadOptions struct {
 	Stdout io.Writer
 	Stderr io.Writer
 
-	// What a retry does with letters of class identity_conflict, whose names the table's rows have: a retry would make the records
-	// twice. Keep committed drops the letters; AsNewJob publishes them under another job's name.
+	// What a retry does with letters of class identity_conflict, whose names the table's rows have: a retry would make
+	// the records twice. Keep committed drops the letters; AsNewJob publishes them under another job's name.
 	Keep     string
 	AsNewJob string
 }
@@ -56,7 +56,8 @@ type deadLetter struct {
 }
 
 func letterOf(e queue.DeadEntry) deadLetter {
-	l := deadLetter{ID: e.ID, Time: e.Time, Class: e.Class, Reason: e.Reason, Attempts: e.Attempts, Task: e.Task, Model: e.Model,
+	l := deadLetter{ID: e.ID, Time: e.Time, Class: e.Class, Reason: e.Reason, Attempts: e.Attempts, Task: e.Task,
+		Model:   e.Model,
 		Subject: e.Subject, Sequence: e.Sequence, ModelSHA256: e.ModelSHA256, Retry: e.Retry, Size: e.Size}
 	if s, err := jobs.ParseSubject(e.Subject); err == nil {
 		l.Job = s.Job
@@ -122,15 +123,16 @@ func DeadShow(ctx context.Context, q *queue.Queue, id string, o DeadOptions) err
 		return plain.JSON(o.Stdout, l)
 	}
 	_, err = fmt.Fprintf(o.Stdout, "id            %s\ntime          %s\nclass         %s\nreason        %s\nattempts      %d\nsubject       %s\nsequence      %d\nmodel sha256  %s\nretry         %d\npayload       %d bytes:\n%s\n",
-		plain.Text(l.ID), l.Time.Format(time.RFC3339), plain.Text(l.Class), plain.Text(l.Reason), l.Attempts, plain.Text(l.Subject),
+		plain.Text(l.ID), l.Time.Format(time.RFC3339), plain.Text(l.Class), plain.Text(l.Reason), l.Attempts,
+		plain.Text(l.Subject),
 		l.Sequence, plain.Text(l.ModelSHA256), l.Retry, l.Size, e.Payload)
 	return err
 }
 
 // DeadRetry publishes the payloads of the letters with these ids again as they came, and removes the letters;
-// without ids, of all that o chooses, where a letter that is gone by then is no failure. A retry is another delivery: its rows can
-// be committed though the first one was judged dead. Letters of class identity_conflict are left, with ErrConflict at the end,
-// unless o says what becomes of them.
+// without ids, of all that o chooses, where a letter that is gone by then is no failure. A retry is another delivery:
+// its rows can be committed though the first one was judged dead. Letters of class identity_conflict are left, with
+// ErrConflict at the end, unless o says what becomes of them.
 func DeadRetry(ctx context.Context, q *queue.Queue, ids []string, o DeadOptions) error {
 	if err := o.check(); err != nil {
 		return err

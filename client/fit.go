@@ -29,7 +29,8 @@ func (s *submission) checkFit(ctx context.Context, params []byte) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("dataset %s cannot take %s: %w (choose another --dataset, or other params)", s.o.Dataset, vectors, err)
+		return fmt.Errorf("dataset %s cannot take %s: %w (choose another --dataset, or other params)", s.o.Dataset, vectors,
+			err)
 	}
 	return nil
 }

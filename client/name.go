@@ -80,11 +80,13 @@ func (s *submission) nameByContent(ctx context.Context, maxPayload int64) error 
 		w.prints = append(w.prints, fingerprint(sum[:8]))
 		if now().Sub(told) > lineEvery {
 			told = now()
-			fmt.Fprintf(s.o.progress(), "%d records read to name the job by its content; --job NAME would spare that\n", w.records)
+			fmt.Fprintf(s.o.progress(), "%d records read to name the job by its content; --job NAME would spare that\n",
+				w.records)
 		}
 		return context.Cause(ctx)
 	}
-	if err := errors.Join(s.src.each(func(it *input.Item) error { return c.add(it) }, c.flush), s.src.close()); err != nil {
+	if err := errors.Join(s.src.each(func(it *input.Item) error { return c.add(it) }, c.flush),
+		s.src.close()); err != nil {
 		return err
 	}
 	s.src = s.src.again()
@@ -116,7 +118,8 @@ func (s *submission) resumeOld(ctx context.Context, q *queue.Queue, params []byt
 	return err
 }
 
-// knows asks the queue for a job, whose events are kept for 30 days, and the dataset's table where this process can see it.
+// knows asks the queue for a job, whose events are kept for 30 days, and the dataset's table where this process can
+// see it.
 func (s *submission) knows(ctx context.Context, q *queue.Queue, job string) (bool, error) {
 	known, err := q.Knows(ctx, job)
 	if err != nil || known || s.o.Tables == "" {
@@ -132,7 +135,8 @@ func (s *submission) knows(ctx context.Context, q *queue.Queue, job string) (boo
 func oldName(o SubmitOptions, paramsJSON []byte) (string, error) {
 	h := sha256.New()
 	part := func(s string) { fmt.Fprintf(h, "%d:%s\n", len(s), s) }
-	for _, s := range []string{o.Dataset, o.Task, o.Model, string(paramsJSON), o.Input.Format, o.Input.TextColumn, o.Input.IDColumn} {
+	for _, s := range []string{o.Dataset, o.Task, o.Model, string(paramsJSON), o.Input.Format, o.Input.TextColumn,
+		o.Input.IDColumn} {
 		part(s)
 	}
 	for _, f := range o.Files {

@@ -8,8 +8,8 @@ import (
 	"textmill/jobs/queue"
 )
 
-// JobNames are the jobs that the queue tells of, the one with the latest news first; none where no server answers before
-// ctx ends.
+// JobNames are the jobs that the queue tells of, the one with the latest news first; none where no server answers
+// before ctx ends.
 func JobNames(ctx context.Context, cfg config.Config) []string {
 	q, err := Connect(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {

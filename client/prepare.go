@@ -20,12 +20,13 @@ const announceWait = time.Second
 // be opened.
 type LocalModel struct {
 	Name, Task, SHA256 string
-	// Check says what vectors params ask of the model, or why it cannot make such; nil for a model that nothing more is known of.
+	// Check says what vectors params ask of the model, or why it cannot make such; nil for a model that nothing more is
+	// known of.
 	Check func(params []byte) (export.Vectors, error)
 }
 
-// prepare checks the request as far as it can be checked before anything is published, and finds the job's task, model and name.
-// The submission that it returns has inputs to close, whatever the error.
+// prepare checks the request as far as it can be checked before anything is published, and finds the job's task, model
+// and name. The submission that it returns has inputs to close, whatever the error.
 func prepare(ctx context.Context, q *queue.Queue, o SubmitOptions) (*submission, error) {
 	if o.Dataset == "" {
 		o.Dataset = jobs.DefaultDataset
@@ -94,7 +95,8 @@ func (s *submission) findModel(ctx context.Context, q *queue.Queue) error {
 		if s.o.Model == "" && first.Model != "" {
 			s.o.Model = first.Model[strings.LastIndexByte(first.Model, '/')+1:]
 			if naming.CheckModel(s.o.Model) != nil {
-				return fmt.Errorf("%w: the first request names the model %q, which is no name here; choose one with --model", ErrUsage, first.Model)
+				return fmt.Errorf("%w: the first request names the model %q, which is no name here; choose one with --model",
+					ErrUsage, first.Model)
 			}
 		}
 	}
@@ -175,7 +177,8 @@ func (s *submission) chooseTask(tasks []string, asked string) error {
 	switch {
 	case s.o.Task != "":
 		if !fits(s.o.Task) {
-			return fmt.Errorf("%w: --task %s: the model %s is one for the task %s", ErrUsage, s.o.Task, s.o.Model, strings.Join(tasks, ", "))
+			return fmt.Errorf("%w: --task %s: the model %s is one for the task %s", ErrUsage, s.o.Task, s.o.Model,
+				strings.Join(tasks, ", "))
 		}
 	case asked != "":
 		if s.o.Task = asked; !fits(asked) {
@@ -183,7 +186,8 @@ func (s *submission) chooseTask(tasks []string, asked string) error {
 				ErrUsage, asked, s.o.Model, strings.Join(tasks, ", "))
 		}
 	case len(tasks) > 1:
-		return fmt.Errorf("%w: the model %s is served for %s; choose with --task", ErrUsage, s.o.Model, strings.Join(tasks, " and "))
+		return fmt.Errorf("%w: the model %s is served for %s; choose with --task", ErrUsage, s.o.Model,
+			strings.Join(tasks, " and "))
 	case len(tasks) == 1:
 		s.o.Task = tasks[0]
 	default:

@@ -57,9 +57,10 @@ const (
 
 // sums are what the verdicts come to.
 type sums struct {
-	shards                             [ownStates]int
-	cut                                int64 // records
-	done, doneBefore                   int64 // records of settled shards, and of those that were settled when they were cut
+	shards [ownStates]int
+	cut    int64 // records
+	// records of settled shards, and of those that were settled when they were cut
+	done, doneBefore                   int64
 	committed, already                 int64 // rows
 	errors, truncated, dropped, tokens int64
 	uncounted                          int64 // rows whose errors and cuts nobody knows
@@ -114,7 +115,8 @@ func (p *progress) fate(n int) (queue.Fate, queue.Untold) {
 	if t == nil { // nobody tells
 		return queue.Fate{}, queue.Untold{}
 	}
-	return t.Fate(queue.Piece{Task: p.task, Model: p.model, Shard: strconv.Itoa(n), SHA256: hex.EncodeToString(p.own[n].sum[:])})
+	return t.Fate(queue.Piece{Task: p.task, Model: p.model, Shard: strconv.Itoa(n),
+		SHA256: hex.EncodeToString(p.own[n].sum[:])})
 }
 
 // look takes over what the tracker knows of a shard; mu is held. before says that it was just cut: what is known now
@@ -172,7 +174,8 @@ func (p *progress) count(one *ownShard, f queue.Fate, before bool) {
 	s.errors += f.Errors
 	s.truncated += f.Truncated
 	s.dropped += f.Dropped
-	s.missing += max(int64(one.records)-f.Rows, f.DeadRecords) // a record may have many rows; an older daemon does not count the dead
+	// a record may have many rows; an older daemon does not count the dead
+	s.missing += max(int64(one.records)-f.Rows, f.DeadRecords)
 	if s.tokens += f.Tokens; f.Tokens > 0 && !before {
 		p.made.Note(now(), s.tokens)
 	}
@@ -222,7 +225,8 @@ func (p *progress) fill(s *Summary) {
 	n := p.sums
 	s.Committed, s.Already, s.Rows = n.committed, n.already, n.committed+n.already
 	s.Errors, s.Truncated, s.Dropped, s.Uncounted, s.Missing = n.errors, n.truncated, n.dropped, n.uncounted, n.missing
-	s.Dead, s.Resolved, s.Untold, s.Pending, s.Cancelled = n.shards[dead], n.shards[resolved], n.shards[untold], n.shards[pending], 0
+	s.Dead, s.Resolved, s.Untold, s.Pending, s.Cancelled = n.shards[dead], n.shards[resolved], n.shards[untold],
+		n.shards[pending], 0
 	if p.cancelled {
 		s.Pending, s.Cancelled = 0, n.shards[pending]
 	}

@@ -66,7 +66,8 @@ func Status(ctx context.Context, q *queue.Queue, o StatusOptions) error {
 func lettersFull(ctx context.Context, q *queue.Queue, o StatusOptions) error {
 	room, err := q.DeadRoom(ctx)
 	if err == nil && room.Scarce() {
-		fmt.Fprintf(o.Stderr, "%s is nearly full (%s); once it is, what would become a dead letter waits in the queue: %s\n", queue.DeadStream, room, queue.RemedyFull)
+		fmt.Fprintf(o.Stderr, "%s is nearly full (%s); once it is, what would become a dead letter waits in the queue: %s\n",
+			queue.DeadStream, room, queue.RemedyFull)
 	}
 	return err
 }
@@ -93,7 +94,8 @@ func writeStatus(o StatusOptions, list []queue.JobStatus) error {
 		} else {
 			shards += "?"
 		}
-		err := plain.Row(t, s.Job, s.State, orDash(s.Dataset), orDash(s.Model), shards, s.Rows, s.Errors, s.Truncated, s.Dead, eta(s.ETASeconds))
+		err := plain.Row(t, s.Job, s.State, orDash(s.Dataset), orDash(s.Model), shards, s.Rows, s.Errors, s.Truncated,
+			s.Dead, eta(s.ETASeconds))
 		if err != nil {
 			return err
 		}
@@ -132,7 +134,8 @@ func unserved(ctx context.Context, q *queue.Queue, o StatusOptions, waiting []qu
 	}
 	for _, w := range waiting {
 		if (o.Job == "" || o.Job == w.Job) && !by[work{w.Task, w.Model}] {
-			fmt.Fprintf(o.Stderr, "nobody serves %s, where %d messages wait: start a daemon that has this model\n", plain.Text(w.Subject), w.Messages)
+			fmt.Fprintf(o.Stderr, "nobody serves %s, where %d messages wait: start a daemon that has this model\n",
+				plain.Text(w.Subject), w.Messages)
 		}
 	}
 	return nil

@@ -219,7 +219,8 @@ var errTableGone = errors.New("the table is gone")
 var errNoRecords = fmt.Errorf("%w: the input has no records", ErrUsage)
 
 func (s *submission) submitted(shards int) jobs.Event {
-	return jobs.Event{Type: jobs.EventSubmitted, Job: s.o.Job, Shards: shards, Task: s.o.Task, Model: s.o.Model, Dataset: s.o.Dataset, Time: now()}
+	return jobs.Event{Type: jobs.EventSubmitted, Job: s.o.Job, Shards: shards, Task: s.o.Task, Model: s.o.Model,
+		Dataset: s.o.Dataset, Time: now()}
 }
 
 // broken says what a submission that was cut off has left behind.

@@ -39,7 +39,8 @@ type Summary struct {
 	// Shards that are not committed.
 	Dead        int          `json:"dead"`
 	DeadReasons []DeadReason `json:"dead_reasons,omitempty"`
-	// Resolved shards were dead; somebody has dropped their letters, or published them as another job, as Resolutions say.
+	// Resolved shards were dead; somebody has dropped their letters, or published them as another job, as Resolutions
+	// say.
 	Resolved    int          `json:"resolved,omitempty"`
 	Resolutions []DeadReason `json:"resolutions,omitempty"`
 	Cancelled   int          `json:"cancelled"`
@@ -98,7 +99,8 @@ func (s *Summary) line(noWait bool, published int) string {
 		if s.Unfollowed {
 			there = "what was there already is not known"
 		}
-		fmt.Fprintf(&b, "%d records in %d shards, %s: %d shards are published, %s", s.Records, s.Shards, inBytes(s.Bytes), published, there)
+		fmt.Fprintf(&b, "%d records in %d shards, %s: %d shards are published, %s", s.Records, s.Shards, inBytes(s.Bytes),
+			published, there)
 	} else {
 		fmt.Fprintf(&b, "%d rows: %d committed now, %d already there, %d of them errors; %d texts cut, %d tokens dropped",
 			s.Rows, s.Committed, s.Already, s.Errors, s.Truncated, s.Dropped)
@@ -120,7 +122,8 @@ func (s *Summary) line(noWait bool, published int) string {
 	for _, left := range []struct {
 		n    int
 		what string
-	}{{s.Cancelled, "cancelled"}, {s.Untold, "settled by an older daemon that does not say with which payload"}, {s.Pending, "without a verdict"}} {
+	}{{s.Cancelled, "cancelled"}, {s.Untold, "settled by an older daemon that does not say with which payload"},
+		{s.Pending, "without a verdict"}} {
 		if left.n > 0 && !(noWait && left.n == s.Pending) {
 			fmt.Fprintf(&b, "; %d shards %s", left.n, left.what)
 		}
@@ -137,16 +140,19 @@ func (s *Summary) verdict(m maxErrors, noWait bool) error {
 	case s.Cancelled > 0:
 		return fmt.Errorf("%w: %d shards of it; give another --job to submit them anew", ErrCancelled, s.Cancelled)
 	case s.Dead > 0:
-		return fmt.Errorf("%w: %d of %d; see textmill dead list --job %s, and dead retry", ErrDeadLetters, s.Dead, s.Shards, s.Job)
+		return fmt.Errorf("%w: %d of %d; see textmill dead list --job %s, and dead retry", ErrDeadLetters, s.Dead, s.Shards,
+			s.Job)
 	case s.Resolved > 0:
-		return fmt.Errorf("%w, and their letters are resolved: %d of %d; their records are no rows of job %s", ErrDeadLetters, s.Resolved, s.Shards, s.Job)
+		return fmt.Errorf("%w, and their letters are resolved: %d of %d; their records are no rows of job %s",
+			ErrDeadLetters, s.Resolved, s.Shards, s.Job)
 	case s.Missing > 0:
 		return fmt.Errorf("%w: %d records; see textmill dead list --job %s", ErrDeadLetters, s.Missing, s.Job)
 	case noWait:
 		return m.check(int64(s.Records), int64(s.Invalid))
 	case s.Untold > 0:
 		return fmt.Errorf("%w: %d were settled by a daemon of an earlier version, which does not say what it committed; "+
-			"compare the rows with textmill status %s and textmill table info, or update the daemon and run this again", ErrUnanswered, s.Untold, s.Job)
+			"compare the rows with textmill status %s and textmill table info, or update the daemon and run this again",
+			ErrUnanswered, s.Untold, s.Job)
 	case s.Pending > 0:
 		return fmt.Errorf("%w: %d have left the queue, and no daemon told why; look for them with textmill dead list and textmill status %s, "+
 			"and run this again to send them once more", ErrUnanswered, s.Pending, s.Job)

@@ -9,8 +9,8 @@ import (
 	"textmill/input"
 )
 
-// place gives a line of a text file, which has no place for an id of its own, one that no other file's line has, and says
-// where it stands. Lines of a stream keep the number that their shard gives them: for those it is false.
+// place gives a line of a text file, which has no place for an id of its own, one that no other file's line has, and
+// says where it stands. Lines of a stream keep the number that their shard gives them: for those it is false.
 func place(it *input.Item, file string) bool {
 	if isStream(file) {
 		return false

@@ -26,7 +26,8 @@ func (s *submission) wait(ctx context.Context, q *queue.Queue) error {
 		case <-s.progress.over:
 			return nil
 		case <-ctx.Done():
-			return fmt.Errorf("%w: the job goes on; see it with textmill watch %s, end it with textmill cancel %s", interruption(ctx), s.o.Job, s.o.Job)
+			return fmt.Errorf("%w: the job goes on; see it with textmill watch %s, end it with textmill cancel %s",
+				interruption(ctx), s.o.Job, s.o.Job)
 		case <-tick.C:
 			if v.inVain(ctx, q) {
 				return nil
@@ -45,8 +46,8 @@ type vigil struct {
 	said    time.Time // anything
 }
 
-// inVain says that nothing is left in the queue of what is waited for, and that no verdict came. The verdict on a message
-// is told before it leaves the queue, so it will not come.
+// inVain says that nothing is left in the queue of what is waited for, and that no verdict came. The verdict on a
+// message is told before it leaves the queue, so it will not come.
 func (v *vigil) inVain(ctx context.Context, q *queue.Queue) bool {
 	left, held, err := q.Waiting(ctx, v.subject)
 	if err != nil { // the connection's loss is logged, and who may not look waits for events alone

@@ -134,7 +134,8 @@ func eventLine(e jobs.Event) string {
 		}
 		return fmt.Sprintf("%s submitted: %d shards", at, e.Shards)
 	case jobs.EventCommitted:
-		return fmt.Sprintf("%s committed shard %s: %d rows, %d of them errors, %d texts cut, version %d of %s", at, e.Shard, e.Rows, e.Errors,
+		return fmt.Sprintf("%s committed shard %s: %d rows, %d of them errors, %d texts cut, version %d of %s", at, e.Shard,
+			e.Rows, e.Errors,
 			e.Truncated, e.Version, e.Table)
 	case jobs.EventDead:
 		return fmt.Sprintf("%s dead shard %s: %s (%s)", at, e.Shard, orUnknown(e.Class), e.Reason)

@@ -1,4 +1,5 @@
-// Package config is the one description of how a textmill process runs, read strictly from YAML, environment and flags.
+// Package config is the one description of how a textmill process runs, read strictly from YAML, environment and
+// flags.
 package config
 
 import (
@@ -8,8 +9,8 @@ import (
 	"textmill/places"
 )
 
-// Config holds every setting. Its tree of yaml tags is the contract: a key's path is its flag (`--set path=value`), and
-// in capitals with underscores, after TEXTMILL_, its environment variable.
+// Config holds every setting. Its tree of yaml tags is the contract: a key's path is its flag (`--set path=value`),
+// and in capitals with underscores, after TEXTMILL_, its environment variable.
 // A path may begin with inHome or inData, which stand for Home and Data. After Load no path holds them any more.
 type Config struct {
 	Home         string           `yaml:"home" kind:"path"`
@@ -37,7 +38,8 @@ const (
 // Notices are lines for whoever uses the configuration, of keys that are gone.
 func (c Config) Notices() []string { return c.notices }
 
-// OldPlaces are lines for whoever uses the queue or the tables: where an earlier version left them, and what moves them.
+// OldPlaces are lines for whoever uses the queue or the tables: where an earlier version left them, and what moves
+// them.
 func (c Config) OldPlaces() []string { return c.oldPlaces }
 
 // Log says what is written to standard error.
@@ -84,8 +86,8 @@ type Embedded struct {
 	Auth string `yaml:"auth"`
 }
 
-// CredentialFile is where the embedded server keeps what its clients need: the seed of an nkey, as every NATS client reads it
-// from a file. Who has it may do everything with the queue.
+// CredentialFile is where the embedded server keeps what its clients need: the seed of an nkey, as every NATS client
+// reads it from a file. Who has it may do everything with the queue.
 func (e Embedded) CredentialFile() string { return places.Credential(e.Dir) }
 
 // Who the embedded server lets in: everybody who reaches it, or who has the credential in its directory.
@@ -150,7 +152,8 @@ type Model struct {
 	MaxLength       int    `yaml:"max_length"`
 }
 
-// What makes a model's tokens: textmill itself, or for embedding models the library sugarme/tokenizer in a process of its own.
+// What makes a model's tokens: textmill itself, or for embedding models the library sugarme/tokenizer in a process of
+// its own.
 const (
 	EngineTextmill = "textmill"
 	EngineSugarme  = "sugarme"

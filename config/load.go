@@ -79,8 +79,8 @@ func environment(env []string) map[string]string {
 	return ours
 }
 
-// homeBeforeModels sets home to what it will be, since the bundles there give names to model variables, and tells whether it
-// was given.
+// homeBeforeModels sets home to what it will be, since the bundles there give names to model variables, and tells
+// whether it was given.
 func homeBeforeModels(c *Config, env map[string]string, set []string) (given bool) {
 	if v := env[envName("home")]; v != "" {
 		c.Home = v

@@ -11,8 +11,8 @@ import (
 	"textmill/places"
 )
 
-// Where things lie when nothing says otherwise: what can be fetched again (models, libraries) is cache, what cannot (the
-// queue, tables) is data. With home set all of it is one tree.
+// Where things lie when nothing says otherwise: what can be fetched again (models, libraries) is cache, what cannot
+// (the queue, tables) is data. With home set all of it is one tree.
 
 // folders stand in the place of inHome and inData.
 type folders struct {
@@ -64,8 +64,8 @@ func (f *folders) resolve(s string) string {
 	return s
 }
 
-// dataAt is a place below data, or below home if it was filled there by an earlier version and data has none: queued jobs
-// must not strand.
+// dataAt is a place below data, or below home if it was filled there by an earlier version and data has none: queued
+// jobs must not strand.
 func (f *folders) dataAt(rest string) string {
 	now, before := filepath.Join(f.data, rest), filepath.Join(f.home, rest)
 	if !f.old || now == f.data || !filled(before) || same(before, now) {
@@ -112,7 +112,8 @@ func (f *folders) notices() []string {
 		if b[0] == places.Queue(f.home) {
 			how = "textmill daemon --set nats.embedded.dir=" + shellQuote(b[0])
 		}
-		lines = append(lines, fmt.Sprintf("%s is not used, since %s holds something too; what waits in it comes with: %s", b[0], b[1], how))
+		lines = append(lines, fmt.Sprintf("%s is not used, since %s holds something too; what waits in it comes with: %s",
+			b[0], b[1], how))
 	}
 	return lines
 }

@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// successor is what became of a key of the version before: another name, or, where To is empty, Why it does nothing any more.
+// successor is what became of a key of the version before: another name, or, where To is empty, Why it does nothing
+// any more.
 type successor struct{ To, Why string }
 
-// renamed are the keys of the version before that are gone, by path; "models.*.key" is a key of every model. They are read, with
-// a warning, for one version: whoever renames a key adds it here, and empties this table after the release.
+// renamed are the keys of the version before that are gone, by path; "models.*.key" is a key of every model. They are
+// read, with a warning, for one version: whoever renames a key adds it here, and empties this table after the release.
 var renamed = map[string]successor{}
 
 // moved tells what became of a key, for the model that it names.
@@ -34,7 +35,8 @@ func (c *Config) warnMoved(source, path string, now successor) {
 		c.notices = append(c.notices, fmt.Sprintf("%s: %s is gone and does nothing: %s", source, path, now.Why))
 		return
 	}
-	c.notices = append(c.notices, fmt.Sprintf("%s: %s is now %s; the next version will not know the old name", source, path, now.To))
+	c.notices = append(c.notices, fmt.Sprintf("%s: %s is now %s; the next version will not know the old name", source,
+		path, now.To))
 }
 
 // moveVariables has variables of gone keys mean their successors, which win where both are set.

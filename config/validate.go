@@ -112,7 +112,8 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 			bad(path, "%d must be at least 1", n)
 		}
 	}
-	notNegative := map[string]int64{"runtime.threads": int64(c.Runtime.Threads), "runtime.memory": int64(c.Runtime.Memory),
+	notNegative := map[string]int64{"runtime.threads": int64(c.Runtime.Threads),
+		"runtime.memory":        int64(c.Runtime.Memory),
 		"limits.max_new_tokens": int64(c.Limits.MaxNewTokens)}
 	for path, n := range map[string]int{"limits.top_logprobs": c.Limits.TopLogprobs, "limits.stop": c.Limits.Stop} {
 		if n < 0 {
@@ -196,7 +197,8 @@ func (c *Config) validateFiles(bad func(string, string, ...any)) {
 	for path, file := range map[string]string{
 		"http.token_file": c.HTTP.TokenFile, "nats.credentials_file": c.NATS.CredentialsFile,
 		"nats.nkey_file": c.NATS.NKeyFile, "nats.token_file": c.NATS.TokenFile, "nats.password_file": c.NATS.PasswordFile,
-		"nats.tls.ca_file": c.NATS.TLS.CAFile, "nats.tls.cert_file": c.NATS.TLS.CertFile, "nats.tls.key_file": c.NATS.TLS.KeyFile,
+		"nats.tls.ca_file": c.NATS.TLS.CAFile, "nats.tls.cert_file": c.NATS.TLS.CertFile,
+		"nats.tls.key_file": c.NATS.TLS.KeyFile,
 	} {
 		if file == "" {
 			continue
@@ -233,7 +235,8 @@ func checkAddr(addr string) error {
 	return nil
 }
 
-// loopback tells whether nobody but this machine's users reaches an address; of a name other than localhost the server finds out.
+// loopback tells whether nobody but this machine's users reaches an address; of a name other than localhost the server
+// finds out.
 func loopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package crash breaks a daemon at named points when it was built with the tag crashpoints, and does nothing otherwise.
+// Package crash breaks a daemon at named points when it was built with the tag crashpoints, and does nothing
+// otherwise.
 //
 // The environment of such a build says what is to happen:
 //

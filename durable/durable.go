@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// Write makes data the whole content of the file at path, durably, or leaves what was there. What is made anew has the mode, less
-// the umask.
+// Write makes data the whole content of the file at path, durably, or leaves what was there. What is made anew has the
+// mode, less the umask.
 func Write(path string, data []byte, mode fs.FileMode) error {
 	p, err := Create(path, mode)
 	if err != nil {
@@ -38,7 +38,8 @@ type system struct {
 
 var actual = system{sync: (*os.File).Sync, rename: os.Rename}
 
-// Create begins a file that is at path, whole and durably, once Commit has returned. Its mode is that given, less the umask.
+// Create begins a file that is at path, whole and durably, once Commit has returned. Its mode is that given, less the
+// umask.
 func Create(path string, mode fs.FileMode) (*Pending, error) { return actual.create(path, mode) }
 
 func (s system) create(path string, mode fs.FileMode) (*Pending, error) {
@@ -50,8 +51,8 @@ func (s system) create(path string, mode fs.FileMode) (*Pending, error) {
 	return &Pending{File: f, target: path, system: s}, nil
 }
 
-// Commit makes the content durable and lets the file appear, in the place of what was there. After an error before that nothing
-// has changed.
+// Commit makes the content durable and lets the file appear, in the place of what was there. After an error before
+// that nothing has changed.
 func (p *Pending) Commit() error {
 	err := p.system.sync(p.File)
 	if err != nil {
@@ -94,7 +95,8 @@ func SyncTree(dir string) error {
 	})
 }
 
-// syncDir makes the names in a folder durable. In one that may be written to but not read the system does so in its own time.
+// syncDir makes the names in a folder durable. In one that may be written to but not read the system does so in its
+// own time.
 func (s system) syncDir(dir string) error {
 	err := s.syncPath(dir)
 	if errors.Is(err, fs.ErrPermission) {

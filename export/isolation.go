@@ -14,8 +14,8 @@ import (
 	"textmill/export/storage"
 )
 
-// Isolation is what is known of a delivery that has come so often that it may be what kills its daemons. It is kept beside
-// the table, durably, so that whoever gets the delivery next knows what it did alone.
+// Isolation is what is known of a delivery that has come so often that it may be what kills its daemons. It is kept
+// beside the table, durably, so that whoever gets the delivery next knows what it did alone.
 type Isolation struct {
 	// Share is how large a group it may run in, after a process died with it in one. A delivery that has run alone has
 	// none.
@@ -56,9 +56,10 @@ func isolationFile(hash string) string { return "trial-" + hash + ".json" }
 
 func isolationName(k Key) string { return isolationFile(k.Hash()) }
 
-// Isolation reads what is known of a delivery; nil when it never ran alone. died says that the process which ran Running
-// is gone. ErrQuarantined when it is not.
-func (t *Table) Isolation(ctx context.Context, k Key, kind EmbeddingKind) (isolation *Isolation, died bool, err error) {
+// Isolation reads what is known of a delivery; nil when it never ran alone. died says that the process which ran
+// Running is gone. ErrQuarantined when it is not.
+func (t *Table) Isolation(ctx context.Context, k Key, kind EmbeddingKind) (isolation *Isolation, died bool,
+	err error) {
 	h, err := t.marks(ctx, kind)
 	if err != nil {
 		return nil, false, err

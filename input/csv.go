@@ -146,7 +146,8 @@ func (s *csvSource) read() (line int64, problem *jobs.RecordError, err error) {
 	case s.size > int64(s.max):
 		return line, tooLong(line, s.size, s.max), nil
 	case scan.stray:
-		return line, lineError(jobs.InvalidRecord, line, "text after a closing quote; write a quote inside a quoted field twice"), nil
+		return line, lineError(jobs.InvalidRecord, line,
+			"text after a closing quote; write a quote inside a quoted field twice"), nil
 	}
 	return line, nil, nil
 }

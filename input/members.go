@@ -87,7 +87,8 @@ func leadingID(head []byte, id string) string {
 		if err != nil {
 			return ""
 		}
-		if found && value.IsValid() && len(value) <= longestKeptID && (value[0] == '"' || value[0] == '-' || (value[0] >= '0' && value[0] <= '9')) {
+		if found && value.IsValid() && len(value) <= longestKeptID &&
+			(value[0] == '"' || value[0] == '-' || (value[0] >= '0' && value[0] <= '9')) {
 			return attributeText(value)
 		}
 	}

@@ -204,7 +204,8 @@ func (q *request) items() []Item {
 	case kind == '[':
 		return q.list()
 	}
-	return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input %s: a string or a list of strings is needed", shown(q.inputs)))}
+	return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input %s: a string or a list of strings is needed",
+		shown(q.inputs)))}
 }
 
 // item makes a record of one JSON string, judged as strictly as any other record.

@@ -14,8 +14,8 @@ import (
 var chatParams = map[string]string{ // #nosec G101 -- tokens of text, not of access
 	"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens", "min_tokens": "min_new_tokens"}
 
-// chatField reads a field of a chat request that is not null. A param of the task generate goes into the record's own, by
-// OpenAI's name or ours; a field that would have to change the answer and cannot is an error that names it.
+// chatField reads a field of a chat request that is not null. A param of the task generate goes into the record's own,
+// by OpenAI's name or ours; a field that would have to change the answer and cannot is an error that names it.
 func (q *request) chatField(f member) *jobs.RecordError {
 	name := f.name
 	if ours, ok := chatParams[name]; ok {
@@ -138,7 +138,8 @@ func (q *request) message(i int, fields []member) ([]byte, *jobs.RecordError) {
 		case isEmpty(f.value), harmless("messages[]."+f.name, f.value):
 			continue
 		default:
-			return nil, q.wrong(jobs.InvalidRecord, "body.messages[%d].%s is not supported; a message has role and content", i, f.name)
+			return nil, q.wrong(jobs.InvalidRecord, "body.messages[%d].%s is not supported; a message has role and content", i,
+				f.name)
 		}
 		message = appendMember(message, f.name, f.value)
 	}

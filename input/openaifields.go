@@ -6,8 +6,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// harmlessValues are the fields of requests that leave the answer as it is where they have one of these values, and those
-// that leave it so whatever they say (no values).
+// harmlessValues are the fields of requests that leave the answer as it is where they have one of these values, and
+// those that leave it so whatever they say (no values).
 var harmlessValues = map[string][]string{
 	"stream":              {"false"},
 	"stream_options":      {},

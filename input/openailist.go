@@ -44,7 +44,8 @@ func PartOf(id string, attributes map[string]string) (p Part, ok bool) {
 // CustomID is the custom_id of a request that is one record: its id, but for those that look like a part's.
 func CustomID(id string, attributes map[string]string) string {
 	var p Part
-	if raw := attributes[PartAttribute]; raw != "" && json.Unmarshal([]byte(raw), &p) == nil && p.Inputs == 1 && p.CustomID+partMark+"]" == id {
+	if raw := attributes[PartAttribute]; raw != "" && json.Unmarshal([]byte(raw), &p) == nil && p.Inputs == 1 &&
+		p.CustomID+partMark+"]" == id {
 		return p.CustomID
 	}
 	return id
@@ -67,8 +68,8 @@ func KeepPart(attributes map[string]string) map[string]string {
 	return nil
 }
 
-// whole names a record that is the whole request. An id that looks like a part's gets a mark of its own, so that no two
-// requests can come to have the same record.
+// whole names a record that is the whole request. An id that looks like a part's gets a mark of its own, so that no
+// two requests can come to have the same record.
 func (q *request) whole(it Item) Item {
 	it.Record.ID = q.id
 	if _, tail, ok := cutLast(q.id, partMark); ok && strings.Trim(tail, "0123456789") == "]" {
@@ -140,7 +141,8 @@ func (q *request) texts() ([][]byte, *jobs.RecordError) {
 		switch value.Kind() {
 		case '"':
 		case '0', '[': // the whole list is one text as token IDs, or each element is
-			return nil, q.wrong(jobs.InvalidRecord, "body.input holds token IDs, which mean other texts to another model; send the text")
+			return nil, q.wrong(jobs.InvalidRecord,
+				"body.input holds token IDs, which mean other texts to another model; send the text")
 		default:
 			return nil, q.wrong(jobs.InvalidRecord, "body.input[%d] %s: a string is needed", len(texts), shown(value))
 		}

@@ -157,7 +157,8 @@ func (s *parquetSource) next(it *Item) error {
 		rec.ID = row.values[s.idAt].Text
 	}
 	if size > s.max {
-		rec.Err = rowError(jobs.TooLong, row.number, "the record has %d bytes, the limit is %d; split the text, or raise limits.record_bytes", size, s.max)
+		rec.Err = rowError(jobs.TooLong, row.number,
+			"the record has %d bytes, the limit is %d; split the text, or raise limits.record_bytes", size, s.max)
 		return nil
 	}
 	if row.values[s.textAt].Null {

@@ -63,7 +63,8 @@ func openInput(f *os.File, st fs.FileInfo, in *jobs.Input, o Options) (*Reader, 
 		return newReader(io.NewSectionReader(f, 0, st.Size()), in.URI, o)
 	}
 	if in.Offset < 0 || length < 0 || length > math.MaxInt64-in.Offset || in.Offset+length > st.Size() {
-		return nil, fmt.Errorf("%w: offset %d and length %d in a file of %d bytes", ErrInputRange, in.Offset, length, st.Size())
+		return nil, fmt.Errorf("%w: offset %d and length %d in a file of %d bytes", ErrInputRange, in.Offset, length,
+			st.Size())
 	}
 	return openRange(f, in.Offset, length, st.Size(), o)
 }
@@ -132,7 +133,8 @@ func border(f io.ReaderAt, at, size int64) error {
 // to the second, millisecond or microsecond when it has no finer digits.
 func sameFile(st fs.FileInfo, in *jobs.Input) error {
 	if st.Size() != in.Size {
-		return fmt.Errorf("%w: %s has %d bytes, the job was made when it had %d", ErrInputChanged, in.URI, st.Size(), in.Size)
+		return fmt.Errorf("%w: %s has %d bytes, the job was made when it had %d", ErrInputChanged, in.URI, st.Size(),
+			in.Size)
 	}
 	unit := time.Nanosecond
 	for _, coarser := range []time.Duration{time.Microsecond, time.Millisecond, time.Second} {

@@ -9,7 +9,8 @@ import (
 	"textmill/jobs"
 )
 
-// Records yields a shard's records in order: those in its message, or those that its input points to. An error ends them: a
+// Records yields a shard's records in order: those in its message, or those that its input points to. An error ends
+// them: a
 // *jobs.Invalid when the shard becomes a dead letter, any other when reading may go better another time.
 func (r *Roots) Records(ctx context.Context, shard *jobs.Shard, o Options) iter.Seq2[jobs.Record, error] {
 	if shard.Input == nil {
@@ -28,7 +29,8 @@ func (r *Roots) Records(ctx context.Context, shard *jobs.Shard, o Options) iter.
 	}
 }
 
-func (r *Roots) readShard(ctx context.Context, shard *jobs.Shard, o Options, yield func(jobs.Record, error) bool) (err error) {
+func (r *Roots) readShard(ctx context.Context, shard *jobs.Shard, o Options,
+	yield func(jobs.Record, error) bool) (err error) {
 	in, err := r.OpenInput(shard.Input, o)
 	if err != nil {
 		return err

@@ -21,17 +21,23 @@ const (
 )
 
 var otherBatches = []otherBatch{
-	{[]string{"custom_id", "params"}, []string{"body"}, "custom_id", `a request of Anthropic's message batches (it has "params" instead of "body")`, asChat},
-	{[]string{"custom_id", "body"}, []string{"url"}, "custom_id", `a request without "url", as the batches of Mistral, Cohere, Together and Fireworks have them`, withURL},
-	{[]string{"custom_id", "body", "url"}, []string{"method"}, "custom_id", `an OpenAI-batch request without "method"`, `add "method":"POST" to each line`},
+	{[]string{"custom_id", "params"}, []string{"body"}, "custom_id",
+		`a request of Anthropic's message batches (it has "params" instead of "body")`, asChat},
+	{[]string{"custom_id", "body"}, []string{"url"}, "custom_id",
+		`a request without "url", as the batches of Mistral, Cohere, Together and Fireworks have them`, withURL},
+	{[]string{"custom_id", "body", "url"}, []string{"method"}, "custom_id", `an OpenAI-batch request without "method"`,
+		`add "method":"POST" to each line`},
 	{[]string{"recordId", "modelInput"}, nil, "recordId", "a record of Amazon Bedrock's batch inference", asChat},
 	{[]string{"key", "request"}, nil, "key", "a request of Gemini's batches", asChat},
 	{[]string{"request"}, []string{"custom_id"}, "id", "a request of Vertex AI's batch prediction", asChat},
 	{[]string{"instances"}, nil, "id", "a request of Vertex AI's batch prediction", asChat},
 	{[]string{"batch_request_id", "batch_request"}, nil, "batch_request_id", "a request of xAI's batches", asChat},
-	{[]string{"custom_id", "response"}, []string{"body"}, "custom_id", "an answer of an OpenAI batch, not a request", "submit the file of requests that it answers"},
-	{[]string{"custom_id", "result"}, []string{"body"}, "custom_id", "an answer of Anthropic's message batches, not a request", "submit the file of requests that it answers"},
-	{[]string{"recordId", "modelOutput"}, []string{"modelInput"}, "recordId", "an answer of Amazon Bedrock's batch inference, not a record", "submit the file of records that it answers"},
+	{[]string{"custom_id", "response"}, []string{"body"}, "custom_id", "an answer of an OpenAI batch, not a request",
+		"submit the file of requests that it answers"},
+	{[]string{"custom_id", "result"}, []string{"body"}, "custom_id",
+		"an answer of Anthropic's message batches, not a request", "submit the file of requests that it answers"},
+	{[]string{"recordId", "modelOutput"}, []string{"modelInput"}, "recordId",
+		"an answer of Amazon Bedrock's batch inference, not a record", "submit the file of records that it answers"},
 }
 
 // foreign says which other form a line without text has; nil if none that is known.

@@ -57,7 +57,8 @@ func (s *Shard) body(data []byte, subjectJob string, l Limits) (named bool, err 
 }
 
 func notJSON(format string, args ...any) *Invalid {
-	return invalidf("the payload is not JSON: %s; send header Content-Type: text/plain if it is a text", fmt.Sprintf(format, args...))
+	return invalidf("the payload is not JSON: %s; send header Content-Type: text/plain if it is a text",
+		fmt.Sprintf(format, args...))
 }
 
 // checkObject refuses what does not even begin as a JSON object.

@@ -20,8 +20,9 @@ const (
 	EventCancelled = "cancelled"
 	EventDone      = "done"
 	EventUnserved  = "unserved" // no daemon serves the job's subject
-	EventDropped   = "dropped"  // a cancel dropped a shard's message, or without a shard so many messages that nobody had fetched
-	EventResolved  = "resolved" // somebody has dropped a shard's dead letter, or published it as another job
+	// a cancel dropped a shard's message, or without a shard so many messages that nobody had fetched
+	EventDropped  = "dropped"
+	EventResolved = "resolved" // somebody has dropped a shard's dead letter, or published it as another job
 )
 
 // Event tells what became of a job or of one of its shards.
@@ -41,7 +42,8 @@ type Event struct {
 	PayloadSHA256 string // of the shard's payload as it came, in hex: tells it from another one under the same name
 	Truncated     int64  // rows whose text was cut
 	Dropped       int64  // tokens that were cut off in all of them
-	Uncounted     bool   // the rows were in the table before, and nobody counted them: Rows are the message's records, the rest is not known
+	// the rows were in the table before, and nobody counted them: Rows are the message's records, the rest is not known
+	Uncounted     bool
 	DeadRecords   int64  // of a committed shard: records without a row, since each became a dead letter of its own
 	Class, Reason string // of a dead shard; the reason of a resolved one says what was done
 	Task, Model   string // of the job
@@ -84,8 +86,8 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	return append(appendQuoted(append(dst, `,"time":`...), e.Time.UTC().Format(time.RFC3339Nano)), '}')
 }
 
-// appendPresent appends what older events lack. What was cut is told of every committed shard whose rows are counted, so
-// that 0 is not taken for "not known".
+// appendPresent appends what older events lack. What was cut is told of every committed shard whose rows are counted,
+// so that 0 is not taken for "not known".
 func (e *Event) appendPresent(dst []byte) []byte {
 	if e.PayloadSHA256 != "" && e.Type == EventCommitted && !e.Uncounted {
 		dst = strconv.AppendInt(append(dst, `,"truncated":`...), e.Truncated, 10)
@@ -105,8 +107,8 @@ func (e *Event) appendPresent(dst []byte) []byte {
 	return dst
 }
 
-// What an event may be at most: far more than any that a daemon publishes. Daemons keep what events say, so nobody may have them
-// keep more.
+// What an event may be at most: far more than any that a daemon publishes. Daemons keep what events say, so nobody may
+// have them keep more.
 const (
 	mostEventBytes = 64 << 10
 	mostEventName  = 256 // of a shard, with the number of its retry
@@ -136,7 +138,8 @@ func ParseEvent(raw []byte) (Event, error) {
 	if e.Type == "" || naming.CheckJob(e.Job) != nil {
 		return Event{}, errors.New("event has no type or no valid job")
 	}
-	for name, text := range map[string]string{"shard": e.Shard, "payload_sha256": e.PayloadSHA256, "class": e.Class, "task": e.Task,
+	for name, text := range map[string]string{"shard": e.Shard, "payload_sha256": e.PayloadSHA256, "class": e.Class,
+		"task":  e.Task,
 		"model": e.Model, "dataset": e.Dataset} {
 		if len(text) > mostEventName {
 			return Event{}, fmt.Errorf("event: %s has %d bytes, more than %d", name, len(text), mostEventName)
@@ -151,7 +154,8 @@ func (e *Event) field(name string, v jsontext.Value) (err error) {
 		"payload_sha256": &e.PayloadSHA256, "class": &e.Class, "reason": &e.Reason,
 		"task": &e.Task, "model": &e.Model, "dataset": &e.Dataset}
 	times := map[string]*time.Time{"time": &e.Time, "published": &e.Published}
-	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version, "messages": &e.Messages,
+	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version,
+		"messages":  &e.Messages,
 		"truncated": &e.Truncated, "n_dropped": &e.Dropped, "dead_records": &e.DeadRecords}
 	switch {
 	case texts[name] != nil:

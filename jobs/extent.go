@@ -7,9 +7,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// scanner finds where values end in JSON that need not be quite right: NaN, bad escapes, invalid UTF-8, a comma too many. It
-// goes by quotes, brackets, commas and colons alone, and gives up where they do not fit together, so that it never takes
-// two values for one.
+// scanner finds where values end in JSON that need not be quite right: NaN, bad escapes, invalid UTF-8, a comma too
+// many. It goes by quotes, brackets, commas and colons alone, and gives up where they do not fit together, so that it
+// never takes two values for one.
 type scanner struct {
 	data []byte
 	at   int

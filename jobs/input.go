@@ -159,7 +159,8 @@ func (in *Input) field(name string, v jsontext.Value) (err error) {
 			err = invalidf("input.%s", wrong.Message)
 		}
 	default:
-		err = invalidf("input: unknown key %q; an input has uri, format, offset, length, row_groups, size and mtime", clip(name))
+		err = invalidf("input: unknown key %q; an input has uri, format, offset, length, row_groups, size and mtime",
+			clip(name))
 	}
 	return err
 }

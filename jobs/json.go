@@ -120,7 +120,8 @@ func parseMessages(v jsontext.Value) ([]ChatMessage, error) {
 			case "content":
 				m.Content, content = unquote(v), true
 			default:
-				return recordErrorf(InvalidRecord, "messages[%d]: unknown key %q; a message has role and content", len(out), clip(name))
+				return recordErrorf(InvalidRecord, "messages[%d]: unknown key %q; a message has role and content", len(out),
+					clip(name))
 			}
 			return nil
 		})

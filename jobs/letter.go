@@ -17,7 +17,8 @@ const (
 	HeaderTail        = "Textmill-Tail" // how many bytes of the payload lie under <subject>.tail
 )
 
-// Names of the headers that a dead letter's retries carry too, so that a retry is recognised as the message that it was.
+// Names of the headers that a dead letter's retries carry too, so that a retry is recognised as the message that it
+// was.
 const (
 	HeaderSequence      = "Textmill-Sequence"
 	HeaderTimestamp     = "Textmill-Timestamp"

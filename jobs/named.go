@@ -11,8 +11,8 @@ import (
 // Named is what a message says of itself, "" where it says nothing that can be used.
 type Named struct{ Job, Shard, Dataset string }
 
-// Named reads what it can of a message that does not decode, so that what becomes of it is told to the job that waits for it.
-// A subject's job comes before a header's, and that before the body's.
+// Named reads what it can of a message that does not decode, so that what becomes of it is told to the job that waits
+// for it. A subject's job comes before a header's, and that before the body's.
 func (m Message) Named() Named {
 	var n Named
 	if s, err := ParseSubject(m.Subject); err == nil {
@@ -68,5 +68,6 @@ func (n *Named) take(name string, v jsontext.Value) {
 	}
 }
 
-// Shared reports whether a job gathers what publishers gave no job: it belongs to nobody, so nobody may cancel it whole.
+// Shared reports whether a job gathers what publishers gave no job: it belongs to nobody, so nobody may cancel it
+// whole.
 func Shared(job string) bool { return job == DefaultJob || job == DefaultTextJob }

@@ -38,8 +38,8 @@ const (
 // aboveZero as the least value of a param excludes 0.
 const aboveZero = math.SmallestNonzeroFloat64
 
-// json is a value of a command line as a message holds it. What is not of the kind becomes a string, which is then refused
-// with its name.
+// json is a value of a command line as a message holds it. What is not of the kind becomes a string, which is then
+// refused with its name.
 func (k paramKind) json(value string) []byte {
 	trimmed := strings.TrimSpace(value)
 	literal := jsontext.Value(trimmed).IsValid()
@@ -167,7 +167,8 @@ func (p param[T]) number(s string) (out paramValue, err error) {
 		case math.Abs(out.x) >= 1<<63:
 			return out, recordErrorf(InvalidParam, "%s: %s is not within %s", p.name, clip(s), p.bounds())
 		case math.Abs(out.x) >= 1<<53:
-			return out, recordErrorf(InvalidParam, "%s: %s is not exact; write the whole number without point and exponent", p.name, clip(s))
+			return out, recordErrorf(InvalidParam, "%s: %s is not exact; write the whole number without point and exponent",
+				p.name, clip(s))
 		default:
 			out.n = int64(out.x)
 		}

@@ -58,7 +58,8 @@ func readID(place, text string) (int32, error) {
 
 func (p param[T]) readBias(v jsontext.Value) (map[int32]float64, error) {
 	if v.Kind() != '{' {
-		return nil, recordErrorf(InvalidParam, "%s: want an object of token IDs and numbers, have %s", p.name, kindName(v.Kind()))
+		return nil, recordErrorf(InvalidParam, "%s: want an object of token IDs and numbers, have %s", p.name,
+			kindName(v.Kind()))
 	}
 	out := make(map[int32]float64)
 	err := eachMember(v, p.name, func(name string, e jsontext.Value) error {

@@ -149,7 +149,8 @@ func ParseEmbedParams(raw []byte) (EmbedParams, error) {
 		return defaultEmbed, err
 	}
 	if p.ChunkOverlap > 0 && p.ChunkOverlap >= p.ChunkSize {
-		return defaultEmbed, recordErrorf(InvalidParam, "chunk_overlap: %d is not below chunk_size, which is %d", p.ChunkOverlap, p.ChunkSize)
+		return defaultEmbed, recordErrorf(InvalidParam, "chunk_overlap: %d is not below chunk_size, which is %d",
+			p.ChunkOverlap, p.ChunkSize)
 	}
 	return p, nil
 }
@@ -164,10 +165,12 @@ func (p GenerateParams) With(raw []byte) (GenerateParams, error) {
 		return defaultGenerate, err
 	}
 	if p.DoSample != nil && *p.DoSample && p.Temperature != nil && *p.Temperature == 0 {
-		return defaultGenerate, recordErrorf(InvalidParam, "do_sample: true needs a temperature above 0; leave one of them out")
+		return defaultGenerate, recordErrorf(InvalidParam,
+			"do_sample: true needs a temperature above 0; leave one of them out")
 	}
 	if n := p.MinNewTokens; p.MaxNewTokens > 0 && n != nil && *n > p.MaxNewTokens {
-		return defaultGenerate, recordErrorf(InvalidParam, "min_new_tokens: %d is above max_new_tokens, which is %d", *n, p.MaxNewTokens)
+		return defaultGenerate, recordErrorf(InvalidParam, "min_new_tokens: %d is above max_new_tokens, which is %d", *n,
+			p.MaxNewTokens)
 	}
 	return p, nil
 }

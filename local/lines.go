@@ -48,7 +48,8 @@ func (l Line) Record(task string, maxBytes int) jobs.Record {
 
 // Longer is the error of a line that is too long.
 func (l Line) Longer() *jobs.RecordError {
-	return &jobs.RecordError{Class: jobs.TooLong, Message: fmt.Sprintf("line %d is longer than limits.record_bytes allows", l.Index+1)}
+	return &jobs.RecordError{Class: jobs.TooLong,
+		Message: fmt.Sprintf("line %d is longer than limits.record_bytes allows", l.Index+1)}
 }
 
 // Texts says what a command works on: its arguments, or without any the lines of In.

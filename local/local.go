@@ -1,5 +1,5 @@
-// Package local is what the commands without a queue have in common: texts come as lines or arguments, are worked on side by side,
-// and are answered in their order.
+// Package local is what the commands without a queue have in common: texts come as lines or arguments, are worked on
+// side by side, and are answered in their order.
 package local
 
 import "errors"

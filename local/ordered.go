@@ -30,7 +30,8 @@ func NewOrdered[T any]() *Ordered[T] {
 	return &Ordered[T]{space: semaphore.NewWeighted(maxWaitingBytes), slots: make(chan *Slot[T], maxWaiting)}
 }
 
-// Add takes the next place, waiting while too much is under way or until ctx ends. cost is about what the work and its result hold.
+// Add takes the next place, waiting while too much is under way or until ctx ends. cost is about what the work and its
+// result hold.
 func (o *Ordered[T]) Add(ctx context.Context, cost int64) (*Slot[T], error) {
 	s := &Slot[T]{Result: make(chan T, 1), cost: min(max(cost, 1), maxWaitingBytes)}
 	if err := o.space.Acquire(ctx, s.cost); err != nil {

@@ -14,7 +14,8 @@ import (
 	"textmill/places"
 )
 
-// ErrBundle is the class of bundles that cannot be served: a file is missing or unreadable, or files contradict each other.
+// ErrBundle is the class of bundles that cannot be served: a file is missing or unreadable, or files contradict each
+// other.
 var ErrBundle = errors.New("cannot use the model")
 
 // OpenBundle reads and checks what the bundle in dir says about itself. It does not read weights: Verify does.
@@ -100,8 +101,8 @@ func (s *Spec) note(format string, args ...any) {
 	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
 }
 
-// keepOwnFiles takes over the recorded files, but for graphs that are not run and weights that only they use: they make no
-// vector. Every file that does must have been recorded.
+// keepOwnFiles takes over the recorded files, but for graphs that are not run and weights that only they use: they
+// make no vector. Every file that does must have been recorded.
 func (s *Spec) keepOwnFiles(files []File) error {
 	other := map[string]bool{}
 	for _, g := range s.Graphs {
@@ -128,7 +129,8 @@ func (s *Spec) keepOwnFiles(files []File) error {
 	return nil
 }
 
-// ListBundles opens every bundle under home. A folder that cannot be opened as one is an error; the others are unharmed.
+// ListBundles opens every bundle under home. A folder that cannot be opened as one is an error; the others are
+// unharmed.
 func ListBundles(home string) ([]*Spec, []error) {
 	dir := places.Models(home)
 	entries, err := os.ReadDir(dir)

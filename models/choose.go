@@ -14,8 +14,8 @@ import (
 	"textmill/naming"
 )
 
-// chooseGraph finds the ONNX files and reads the one to run: want, else model.onnx, else the one that keeps the most of the
-// model's precision.
+// chooseGraph finds the ONNX files and reads the one to run: want, else model.onnx, else the one that keeps the most
+// of the model's precision.
 func (s *Spec) chooseGraph(want string) error {
 	for _, dir := range []string{"onnx", "."} {
 		entries, err := os.ReadDir(s.path(dir))
@@ -44,7 +44,8 @@ func (s *Spec) chooseGraph(want string) error {
 		s.Graph = s.Graphs[0]
 	default:
 		s.Graph = slices.MinFunc(s.Graphs, func(a, b string) int { return s.rank(a) - s.rank(b) })
-		s.note("%d ONNX files: %s runs; the others are %s", len(s.Graphs), s.Graph, strings.Join(slices.DeleteFunc(slices.Clone(s.Graphs), func(g string) bool { return g == s.Graph }), ", "))
+		s.note("%d ONNX files: %s runs; the others are %s", len(s.Graphs), s.Graph,
+			strings.Join(slices.DeleteFunc(slices.Clone(s.Graphs), func(g string) bool { return g == s.Graph }), ", "))
 	}
 	return s.readGraph()
 }
@@ -121,19 +122,22 @@ func (s *Spec) readGraph() error {
 }
 
 func (s *Spec) bindInputs(inputs []graph.Value) error {
-	roles := map[string]Role{"input_ids": RoleIDs, "attention_mask": RoleMask, "token_type_ids": RoleTypes, "position_ids": RolePositions}
+	roles := map[string]Role{"input_ids": RoleIDs, "attention_mask": RoleMask, "token_type_ids": RoleTypes,
+		"position_ids": RolePositions}
 	for _, in := range inputs {
 		r, ok := roles[in.Name]
 		if !ok {
 			return fmt.Errorf("%w: %s has an input %q that textmill does not know how to feed (it feeds input_ids, attention_mask, token_type_ids, position_ids)", ErrBundle, s.Graph, in.Name)
 		}
 		if in.Type != graph.Int64 {
-			return fmt.Errorf("%w: input %s of %s has ONNX element type %d; textmill feeds int64 (%d)", ErrBundle, in.Name, s.Graph, in.Type, graph.Int64)
+			return fmt.Errorf("%w: input %s of %s has ONNX element type %d; textmill feeds int64 (%d)", ErrBundle, in.Name,
+				s.Graph, in.Type, graph.Int64)
 		}
 		s.Feeds = append(s.Feeds, Feed{in.Name, r})
 	}
 	if !slices.Contains(s.Inputs, "input_ids") || !slices.Contains(s.Inputs, "attention_mask") {
-		return fmt.Errorf("%w: %s needs inputs input_ids and attention_mask, it has %s", ErrBundle, s.Graph, strings.Join(s.Inputs, ", "))
+		return fmt.Errorf("%w: %s needs inputs input_ids and attention_mask, it has %s", ErrBundle, s.Graph,
+			strings.Join(s.Inputs, ", "))
 	}
 	return nil
 }
@@ -152,7 +156,8 @@ func (s *Spec) bindOutput(outputs []graph.Value) error {
 	o := pick(3)
 	if o == nil {
 		if o = pick(2); o == nil {
-			return fmt.Errorf("%w: %s has no float output of rank 3 (token vectors) or 2 (text vectors) among %s", ErrBundle, s.Graph, describe(outputs))
+			return fmt.Errorf("%w: %s has no float output of rank 3 (token vectors) or 2 (text vectors) among %s", ErrBundle,
+				s.Graph, describe(outputs))
 		}
 		s.PooledInGraph = true
 		s.note("%s pools inside the graph (output %s): no other pooling can be asked for", s.Graph, o.Name)

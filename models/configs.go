@@ -116,7 +116,8 @@ type tokenizerFile struct {
 }
 
 // configNames are the small files that a Spec is made of.
-var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", genaiName}
+var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json",
+	"sentence_bert_config.json", "config_sentence_transformers.json", genaiName}
 
 func readConfigs(dir string) (*configs, error) {
 	c := &configs{}

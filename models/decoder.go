@@ -13,9 +13,9 @@ import (
 // DecoderName is the file in a bundle that describes the graphs of a decoder that textmill wrote.
 const DecoderName = "decoder.json"
 
-// Layouts of decoders. SlotsLayout is textmill's own, specified in package checkpoint. ExportedLayout is that of exporters
-// such as Optimum, transformers.js and onnxruntime-genai: past_key_values.N.key/value of [batch, heads, past, size] in,
-// present.N.key/value of [batch, heads, past + new, size] out.
+// Layouts of decoders. SlotsLayout is textmill's own, specified in package checkpoint. ExportedLayout is that of
+// exporters such as Optimum, transformers.js and onnxruntime-genai: past_key_values.N.key/value of [batch, heads,
+// past, size] in, present.N.key/value of [batch, heads, past + new, size] out.
 const (
 	SlotsLayout    = "slots-1"
 	ExportedLayout = "exported"
@@ -41,8 +41,8 @@ type Decoder struct {
 	Graphs []DecoderGraph `json:"graphs"`
 }
 
-// A TokenTable is a matrix of [vocab_size, hidden_size] in the graph: an initializer of floats, or one of blocks whose value
-// is scale × (integer − zero) + low, where the initializers of scale and low have a number for each block.
+// A TokenTable is a matrix of [vocab_size, hidden_size] in the graph: an initializer of floats, or one of blocks whose
+// value is scale × (integer − zero) + low, where the initializers of scale and low have a number for each block.
 type TokenTable struct {
 	Tensor    string `json:"tensor"`
 	Bits      int    `json:"bits"` // 32 for floats
@@ -57,8 +57,8 @@ type DecoderGraph struct {
 	File string `json:"file"`
 	// Activations is "float32", or "int8" where products with matrices in blocks round activations to 8 bits.
 	Activations string `json:"activations"`
-	// MinRows is how many rows a decode of earlier versions took at least. It is measured now, see Company, and stays in the
-	// file so that a checkpoint goes on giving the same model_sha256.
+	// MinRows is how many rows a decode of earlier versions took at least. It is measured now, see Company, and stays in
+	// the file so that a checkpoint goes on giving the same model_sha256.
 	MinRows int `json:"min_rows"`
 }
 
@@ -116,7 +116,8 @@ func (s *Spec) readDecoder(c *configs) error {
 		}
 	}
 	if d.Layout != SlotsLayout && d.Layout != ExportedLayout {
-		return fmt.Errorf("%w: %s: layout %q is not known to this version; known are %s and %s", ErrBundle, DecoderName, d.Layout, SlotsLayout, ExportedLayout)
+		return fmt.Errorf("%w: %s: layout %q is not known to this version; known are %s and %s", ErrBundle, DecoderName,
+			d.Layout, SlotsLayout, ExportedLayout)
 	}
 	if err := d.check(); err != nil {
 		return err
@@ -130,7 +131,8 @@ func (d *Decoder) check() error {
 	for _, size := range []struct {
 		name    string
 		n, most int
-	}{{"layers", d.Layers, 1 << 12}, {"kv_heads", d.KVHeads, 1 << 12}, {"head_size", d.HeadSize, 1 << 16}, {"vocab_size", d.VocabSize, 1 << 24}, {"max_positions", d.MaxPositions, 1 << 30}} {
+	}{{"layers", d.Layers, 1 << 12}, {"kv_heads", d.KVHeads, 1 << 12}, {"head_size", d.HeadSize, 1 << 16},
+		{"vocab_size", d.VocabSize, 1 << 24}, {"max_positions", d.MaxPositions, 1 << 30}} {
 		if size.n < 1 || size.n > size.most {
 			return fmt.Errorf("%w: %s of the decoder is %d; it can be 1 to %d", ErrBundle, size.name, size.n, size.most)
 		}
@@ -146,7 +148,8 @@ func (d *Decoder) check() error {
 	return nil
 }
 
-// readGeneration reads how texts are made: generation_config.json, or, where there is none, what config.json says of it.
+// readGeneration reads how texts are made: generation_config.json, or, where there is none, what config.json says of
+// it.
 func (s *Spec) readGeneration(model decoderConfig) error {
 	name := GenerationName
 	var raw json.RawMessage
@@ -186,7 +189,8 @@ func (s *Spec) exportedDecoder(c *configs, model decoderConfig) (*Decoder, error
 		return nil, fmt.Errorf("%w: %w; %s", ErrBundle, err, remedy(s.Dir))
 	}
 	d := &Decoder{
-		Layout: ExportedLayout, Heads: model.Heads, KVHeads: firstPositive(model.KVHeads, model.Heads), HeadSize: model.HeadSize,
+		Layout: ExportedLayout, Heads: model.Heads, KVHeads: firstPositive(model.KVHeads, model.Heads),
+		HeadSize:   model.HeadSize,
 		HiddenSize: model.Hidden, VocabSize: model.Vocab, MaxPositions: c.model.positions(), CacheType: "float32",
 		Graphs: []DecoderGraph{{File: s.Graph, Activations: "float32", MinRows: 1}},
 	}
@@ -208,7 +212,8 @@ func (s *Spec) exportedDecoder(c *configs, model decoderConfig) (*Decoder, error
 	}
 	if d.Layers == 0 {
 		return nil, fmt.Errorf("%w: %s has no inputs past_key_values.N.key and .value (it has %s): without a KV cache every token would cost the whole text; "+
-			"export it with its cache, or run textmill models import on the checkpoint", ErrBundle, s.Graph, strings.Join(s.Inputs, ", "))
+			"export it with its cache, or run textmill models import on the checkpoint", ErrBundle, s.Graph,
+			strings.Join(s.Inputs, ", "))
 	}
 	return d, nil
 }

@@ -6,12 +6,12 @@ import (
 	"textmill/models/internal/lookup"
 )
 
-// An EmbeddingTable reads rows of the matrix that the model looks tokens up in, [Rows, Dim], from the files of the bundle as
-// they are asked for. It is safe for concurrent use until Close.
+// An EmbeddingTable reads rows of the matrix that the model looks tokens up in, [Rows, Dim], from the files of the
+// bundle as they are asked for. It is safe for concurrent use until Close.
 type EmbeddingTable struct{ *lookup.Table }
 
-// OpenEmbeddingTable finds the matrix in the graph that runs: by its name where textmill wrote a decoder, else where the
-// token IDs are looked up.
+// OpenEmbeddingTable finds the matrix in the graph that runs: by its name where textmill wrote a decoder, else where
+// the token IDs are looked up.
 func (s *Spec) OpenEmbeddingTable() (EmbeddingTable, error) {
 	t, err := s.lookup()
 	if err != nil {
@@ -34,5 +34,6 @@ func (s *Spec) lookup() (*lookup.Table, error) {
 	if e.Scale == "" {
 		return lookup.Open(s.GraphPath(), e.Tensor, nil)
 	}
-	return lookup.Open(s.GraphPath(), e.Tensor, &lookup.Blocks{Scale: e.Scale, Low: e.Low, Bits: e.Bits, Size: e.BlockSize, Zero: e.Zero})
+	return lookup.Open(s.GraphPath(), e.Tensor, &lookup.Blocks{Scale: e.Scale, Low: e.Low, Bits: e.Bits,
+		Size: e.BlockSize, Zero: e.Zero})
 }

@@ -30,7 +30,8 @@ type genaiConfig struct {
 	} `json:"model"`
 }
 
-// readModelConfig reads config.json, or what stands in its place in a folder of onnxruntime-genai's, in the same words.
+// readModelConfig reads config.json, or what stands in its place in a folder of onnxruntime-genai's, in the same
+// words.
 func readModelConfig(dir string, into any) (found bool, err error) {
 	found, err = readJSON(filepath.Join(dir, "config.json"), into)
 	if found || err != nil {

@@ -13,8 +13,8 @@ import (
 // GenerationName is the file that says how a model's texts are made where a request leaves it open.
 const GenerationName = "generation_config.json"
 
-// Generation is what generation_config.json, or else config.json, says about texts that the model makes. What is nil or zero is
-// not said.
+// Generation is what generation_config.json, or else config.json, says about texts that the model makes. What is nil
+// or zero is not said.
 type Generation struct {
 	EOS                        []int32 // ids that end a text
 	MaxNewTokens, MaxLength    int     // MaxLength counts the prompt too
@@ -123,7 +123,8 @@ func (d *decay) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ParseGeneration reads generation_config.json, or from config.json what older models keep there. vocab is how many ids there are.
+// ParseGeneration reads generation_config.json, or from config.json what older models keep there. vocab is how many
+// ids there are.
 func ParseGeneration(name string, data []byte, vocab int) (Generation, error) {
 	var g Generation
 	var keys map[string]json.RawMessage
@@ -147,7 +148,10 @@ func ParseGeneration(name string, data []byte, vocab int) (Generation, error) {
 	slices.SortFunc(g.Set, func(a, b Setting) int { return strings.Compare(a.Key, b.Key) })
 	slices.Sort(g.Notes)
 	// The end of a text may not be a bad word.
-	g.Rules.BadWords = slices.DeleteFunc(g.Rules.BadWords, func(w []int32) bool { return len(w) == 1 && slices.Contains(g.EOS, w[0]) })
+	g.Rules.BadWords = slices.DeleteFunc(g.Rules.BadWords, func(w []int32) bool {
+		return len(w) == 1 &&
+			slices.Contains(g.EOS, w[0])
+	})
 	if err := g.check(vocab); err != nil {
 		return g, fmt.Errorf("%w: %s: %w", ErrBundle, name, err)
 	}
@@ -172,10 +176,14 @@ func (g *Generation) check(vocab int) error {
 		name    string
 		x, most float64
 	}{
-		{"temperature", number(g.Temperature), 100}, {"top_k", count(g.TopK), 1 << 30}, {"top_p", number(g.TopP), 1}, {"min_p", number(g.MinP), 1},
-		{"top_h", number(g.TopH), 1}, {"typical_p", number(g.TypicalP), 1}, {"epsilon_cutoff", number(g.EpsilonCutoff), 1}, {"eta_cutoff", number(g.EtaCutoff), 1},
-		{"repetition_penalty", g.RepetitionPenalty, 100}, {"encoder_repetition_penalty", g.Rules.EncoderRepetitionPenalty, 100},
-		{"no_repeat_ngram_size", float64(g.NoRepeatNGramSize), 1 << 30}, {"encoder_no_repeat_ngram_size", float64(g.Rules.EncoderNoRepeatNGramSize), 1 << 30},
+		{"temperature", number(g.Temperature), 100}, {"top_k", count(g.TopK), 1 << 30}, {"top_p", number(g.TopP), 1},
+		{"min_p", number(g.MinP), 1},
+		{"top_h", number(g.TopH), 1}, {"typical_p", number(g.TypicalP), 1}, {"epsilon_cutoff", number(g.EpsilonCutoff), 1},
+		{"eta_cutoff", number(g.EtaCutoff), 1},
+		{"repetition_penalty", g.RepetitionPenalty, 100}, {"encoder_repetition_penalty", g.Rules.EncoderRepetitionPenalty,
+			100},
+		{"no_repeat_ngram_size", float64(g.NoRepeatNGramSize), 1 << 30},
+		{"encoder_no_repeat_ngram_size", float64(g.Rules.EncoderNoRepeatNGramSize), 1 << 30},
 		{"min_new_tokens", count(g.MinNewTokens), 1 << 30}, {"min_length", float64(g.MinLength), 1 << 30},
 		{"max_new_tokens", float64(g.MaxNewTokens), 1 << 30}, {"max_length", float64(g.MaxLength), 1 << 30},
 	} {

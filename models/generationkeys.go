@@ -5,19 +5,26 @@ import (
 	"fmt"
 )
 
-// indifferent are keys of generation_config.json that change no text: what transformers reports, how it computes, and what only
-// encoder–decoders look at.
+// indifferent are keys of generation_config.json that change no text: what transformers reports, how it computes, and
+// what only encoder–decoders look at.
 var indifferent = map[string]bool{
-	"_from_model_config": true, "_commit_hash": true, "transformers_version": true, "use_cache": true, "cache_implementation": true,
-	"cache_config": true, "max_cache_len": true, "return_dict_in_generate": true, "output_attentions": true, "output_hidden_states": true,
-	"output_scores": true, "output_logits": true, "renormalize_logits": true, "compile_config": true, "disable_compile": true,
-	"continuous_batching_config": true, "low_memory": true, "prefill_chunk_size": true, "pad_token_id": true, "bos_token_id": true,
-	"decoder_start_token_id": true, "is_assistant": true, "num_assistant_tokens": true, "num_assistant_tokens_schedule": true,
-	"assistant_confidence_threshold": true, "assistant_lookbehind": true, "target_lookbehind": true, "assistant_early_exit": true,
+	"_from_model_config": true, "_commit_hash": true, "transformers_version": true, "use_cache": true,
+	"cache_implementation": true,
+	"cache_config":         true, "max_cache_len": true, "return_dict_in_generate": true, "output_attentions": true,
+	"output_hidden_states": true,
+	"output_scores":        true, "output_logits": true, "renormalize_logits": true, "compile_config": true,
+	"disable_compile":            true,
+	"continuous_batching_config": true, "low_memory": true, "prefill_chunk_size": true, "pad_token_id": true,
+	"bos_token_id":           true,
+	"decoder_start_token_id": true, "is_assistant": true, "num_assistant_tokens": true,
+	"num_assistant_tokens_schedule":  true,
+	"assistant_confidence_threshold": true, "assistant_lookbehind": true, "target_lookbehind": true,
+	"assistant_early_exit":     true,
 	"prompt_lookup_num_tokens": true, "max_matching_ngram_size": true, "use_mtp": true, "speculation_type": true,
 }
 
-// unhonoured are the keys that would change texts and do not here: the values that ask for nothing, and what is done instead.
+// unhonoured are the keys that would change texts and do not here: the values that ask for nothing, and what is done
+// instead.
 var unhonoured = map[string]struct {
 	neutral []string
 	instead string
@@ -54,7 +61,8 @@ func (g *Generation) judge(file, key string, value json.RawMessage) {
 	k, known := unhonoured[key]
 	if !known {
 		if file == GenerationName {
-			g.Notes = append(g.Notes, fmt.Sprintf("%s: %s %s is not honoured: the key is not known to this version", file, key, shorten(value)))
+			g.Notes = append(g.Notes, fmt.Sprintf("%s: %s %s is not honoured: the key is not known to this version", file, key,
+				shorten(value)))
 		}
 		return
 	}

@@ -144,7 +144,8 @@ func checkSizes(dir string, files []File) error {
 		case !st.Mode().IsRegular():
 			return fmt.Errorf("%w: %s: %w", ErrDamaged, path, regular.ErrKind)
 		case st.Size() != f.Size:
-			return fmt.Errorf("%w: %s has %d bytes, %d were recorded (sha256 %s); %s", ErrDamaged, path, st.Size(), f.Size, f.SHA256, remedy(dir))
+			return fmt.Errorf("%w: %s has %d bytes, %d were recorded (sha256 %s); %s", ErrDamaged, path, st.Size(), f.Size,
+				f.SHA256, remedy(dir))
 		}
 	}
 	return nil
@@ -154,7 +155,8 @@ func remedy(dir string) string {
 	return fmt.Sprintf("pull the model again (textmill models pull, textmill setup for a default model), or remove %s to accept the files as they are", filepath.Join(dir, RecordName))
 }
 
-// Verify reads all of the bundle's files and compares them to the recorded hashes. The error names the file and both hashes.
+// Verify reads all of the bundle's files and compares them to the recorded hashes. The error names the file and both
+// hashes.
 func (s *Spec) Verify(ctx context.Context) error {
 	for _, f := range s.Files {
 		path := s.path(f.Path)

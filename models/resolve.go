@@ -30,7 +30,8 @@ func (s *Spec) readModules(c *configs) error {
 		case "Normalize":
 			s.Normalize = true
 		default:
-			return fmt.Errorf("%w: modules.json names the module %q (%s), which textmill does not apply", ErrBundle, m.Type, m.Path)
+			return fmt.Errorf("%w: modules.json names the module %q (%s), which textmill does not apply", ErrBundle, m.Type,
+				m.Path)
 		}
 	}
 	if s.Pooling == "" && !s.PooledInGraph {
@@ -58,7 +59,8 @@ func (p poolingConfig) modes() []string {
 	for _, m := range []struct {
 		on   bool
 		name string
-	}{{p.CLS, PoolCLS}, {p.Mean, PoolMean}, {p.Max, PoolMax}, {p.Last, PoolLast}, {p.MeanSqrtLength, "mean_sqrt_len"}, {p.WeightedMean, "weightedmean"}} {
+	}{{p.CLS, PoolCLS}, {p.Mean, PoolMean}, {p.Max, PoolMax}, {p.Last, PoolLast}, {p.MeanSqrtLength, "mean_sqrt_len"},
+		{p.WeightedMean, "weightedmean"}} {
 		if m.on {
 			modes = append(modes, m.name)
 		}
@@ -86,7 +88,8 @@ func (s *Spec) readPooling(path string, c *configs) error {
 	if p.IncludePrompt != nil {
 		s.PoolPrompt = *p.IncludePrompt
 	}
-	if dim, hidden := firstPositive(p.Dimension, p.EmbeddingDim), c.model.hidden(); dim > 0 && hidden > 0 && dim != hidden {
+	if dim, hidden := firstPositive(p.Dimension, p.EmbeddingDim), c.model.hidden(); dim > 0 && hidden > 0 &&
+		dim != hidden {
 		return fmt.Errorf("%w: dimensions differ: %s says %d, config.json says %d", ErrBundle, path, dim, hidden)
 	}
 	s.Dim = firstPositive(s.Dim, p.Dimension, p.EmbeddingDim)
@@ -99,16 +102,19 @@ func (s *Spec) resolve(c *configs) error {
 	s.Prompts = c.prompts.Prompts
 	if name := c.prompts.DefaultPromptName; name != nil {
 		if _, ok := s.Prompts[*name]; !ok {
-			return fmt.Errorf("%w: config_sentence_transformers.json: default_prompt_name is %q, which prompts does not have", ErrBundle, *name)
+			return fmt.Errorf("%w: config_sentence_transformers.json: default_prompt_name is %q, which prompts does not have",
+				ErrBundle, *name)
 		}
 		s.DefaultPrompt = *name
 	}
 	if hidden := c.model.hidden(); s.Output.Rank == 3 && hidden > 0 && s.Dim > 0 && s.Dim != hidden {
-		return fmt.Errorf("%w: dimensions differ: output %s of %s has %d, config.json says %d", ErrBundle, s.Output.Name, s.Graph, s.Dim, hidden)
+		return fmt.Errorf("%w: dimensions differ: output %s of %s has %d, config.json says %d", ErrBundle, s.Output.Name,
+			s.Graph, s.Dim, hidden)
 	}
 	s.Dim = firstPositive(s.Dim, c.model.hidden())
 	if s.Dim == 0 {
-		return fmt.Errorf("%w: neither %s nor config.json nor the pooling config says how long its vectors are", ErrBundle, s.Graph)
+		return fmt.Errorf("%w: neither %s nor config.json nor the pooling config says how long its vectors are", ErrBundle,
+			s.Graph)
 	}
 	if err := s.resolveLength(c); err != nil {
 		return err
@@ -142,7 +148,8 @@ func (s *Spec) resolveLength(c *configs) error {
 		return fmt.Errorf("%w: %s says texts may have %d tokens, config.json has only %d positions (max_position_embeddings)", ErrBundle, first.file, s.MaxLength, positions)
 	}
 	if positions > 0 && s.MaxLength > usable {
-		s.note("maximum length: %s says %d, but of the %d positions in config.json a %s model can use %d: %d it is", first.file, s.MaxLength, positions, c.model.ModelType, usable, usable)
+		s.note("maximum length: %s says %d, but of the %d positions in config.json a %s model can use %d: %d it is",
+			first.file, s.MaxLength, positions, c.model.ModelType, usable, usable)
 		s.MaxLength = usable
 	}
 	if s.MaxLength < 1 {
@@ -154,7 +161,8 @@ func (s *Spec) resolveLength(c *configs) error {
 		}
 	}
 	if t := c.engine.Truncation; t != nil && t.MaxLength != s.MaxLength {
-		s.note("maximum length is %d tokens, as %s says; the truncation to %d inside tokenizer.json is not used", s.MaxLength, first.file, t.MaxLength)
+		s.note("maximum length is %d tokens, as %s says; the truncation to %d inside tokenizer.json is not used",
+			s.MaxLength, first.file, t.MaxLength)
 	}
 	return nil
 }

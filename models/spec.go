@@ -76,8 +76,8 @@ type Spec struct {
 	Decoder    *Decoder
 	Generation Generation
 
-	// Feeds and Output are how a model of the task embed is run: what each input is given, in the graph's order, and what vectors
-	// are made of.
+	// Feeds and Output are how a model of the task embed is run: what each input is given, in the graph's order, and what
+	// vectors are made of.
 	Feeds  []Feed
 	Output Output
 }

@@ -26,7 +26,8 @@ func CheckTask(s string) error {
 	return fmt.Errorf("%.64q is not known; tasks are %s", s, strings.Join(Tasks(), " and "))
 }
 
-// mostName is how many bytes the names of jobs, models and shards have at the most; so is one token of a subject bounded.
+// mostName is how many bytes the names of jobs, models and shards have at the most; so is one token of a subject
+// bounded.
 const mostName = 128
 
 // CheckJob says what is wrong with a job's name, which is a token of its subject.
@@ -37,8 +38,8 @@ func CheckModel(s string) error { return check(s, mostName) }
 
 const mostDataset = 64
 
-// CheckDataset says what is wrong with a dataset's name, which is its table's folder: it never leads out of the folder of
-// tables, and is none that readers of tables pass over, such as _delta_log.
+// CheckDataset says what is wrong with a dataset's name, which is its table's folder: it never leads out of the folder
+// of tables, and is none that readers of tables pass over, such as _delta_log.
 func CheckDataset(s string) error {
 	if err := check(s, mostDataset); err != nil || s[0] == '_' {
 		return fmt.Errorf("%.64q does not match [A-Za-z0-9_-]{1,%d}, not beginning with _", s, mostDataset)
@@ -49,7 +50,8 @@ func CheckDataset(s string) error {
 // CheckShard says what is wrong with a shard's name; the slash separates the number of a retry.
 func CheckShard(s string) error {
 	printable := func(r rune) bool { return unicode.IsPrint(r) }
-	if s == "" || len(s) > mostName || !utf8.ValidString(s) || strings.Contains(s, "/") || strings.TrimLeftFunc(s, printable) != "" {
+	if s == "" || len(s) > mostName || !utf8.ValidString(s) || strings.Contains(s, "/") ||
+		strings.TrimLeftFunc(s, printable) != "" {
 		return fmt.Errorf("%.64q is not 1 to %d bytes of printable text without \"/\"", s, mostName)
 	}
 	return nil

@@ -11,8 +11,8 @@ func Meant(s string, names []string) string {
 	return near
 }
 
-// Nearest is the one of names that takes the fewest edits from s, and how many: insertions, deletions and replacements of bytes.
-// Of equal ones it is the first.
+// Nearest is the one of names that takes the fewest edits from s, and how many: insertions, deletions and replacements
+// of bytes. Of equal ones it is the first.
 func Nearest(s string, names []string) (nearest string, edits int) {
 	edits = math.MaxInt
 	if len(s) > mostName {

@@ -25,9 +25,10 @@ type Generator struct {
 // Notes are things worth knowing about this session, beside those of the Spec.
 func (g *Generator) Notes() []string { return slices.Concat(g.Generator.Notes(), g.notes) }
 
-// Generation loads a generation model as the configuration says. log, which may be nil, is told what takes its time when a model is
-// opened, observe, which may be nil, of every run.
-func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, log *slog.Logger, observe func(generate.RunStats)) (*Generator, error) {
+// Generation loads a generation model as the configuration says. log, which may be nil, is told what takes its time
+// when a model is opened, observe, which may be nil, of every run.
+func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, log *slog.Logger,
+	observe func(generate.RunStats)) (*Generator, error) {
 	tok, err := spec.Tokenizer()
 	if err != nil {
 		return nil, err
@@ -49,8 +50,10 @@ func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, log *
 	if err != nil {
 		return nil, err
 	}
-	out := &Generator{Generator: g, Tokenizer: tok, Engine: generation.New(generation.Options{Spec: g.Spec(), Generator: g, Tokenizer: tok, Template: template,
-		Limits: &generation.Limits{MaxNewTokens: l.MaxNewTokens, N: l.N, TopLogprobs: l.TopLogprobs, Stop: l.Stop, TokensPerShard: int64(l.TokensPerShard)}})}
+	out := &Generator{Generator: g, Tokenizer: tok,
+		Engine: generation.New(generation.Options{Spec: g.Spec(), Generator: g, Tokenizer: tok, Template: template,
+			Limits: &generation.Limits{MaxNewTokens: l.MaxNewTokens, N: l.N, TopLogprobs: l.TopLogprobs, Stop: l.Stop,
+				TokensPerShard: int64(l.TokensPerShard)}})}
 	if note != "" {
 		out.notes = []string{note}
 	}

@@ -9,7 +9,8 @@ import (
 // Session is how the configuration runs a model.
 func Session(cfg config.Config, name string) session.Options {
 	m := cfg.Models[name]
-	o := session.Options{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens,
+	o := session.Options{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device,
+		Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens,
 		RunTimeout: cfg.Limits.RunTimeout}
 	if m.Device != "" {
 		o.Device = m.Device

@@ -15,9 +15,10 @@ import (
 	"textmill/work/embedding"
 )
 
-// tokenizerOf is what models.<name>.tokenizer_engine makes of an embedding model's tokenizer; end gives back what it holds,
-// when nothing uses it any more.
-func tokenizerOf(ctx context.Context, cfg config.Config, spec *models.Spec, ours *tokenize.Tokenizer, log *slog.Logger) (t embedding.Tokenizer, end func() error, err error) {
+// tokenizerOf is what models.<name>.tokenizer_engine makes of an embedding model's tokenizer; end gives back what it
+// holds, when nothing uses it any more.
+func tokenizerOf(ctx context.Context, cfg config.Config, spec *models.Spec, ours *tokenize.Tokenizer,
+	log *slog.Logger) (t embedding.Tokenizer, end func() error, err error) {
 	if cfg.Models[spec.Name].TokenizerEngine != config.EngineSugarme {
 		return ours, func() error { return nil }, nil
 	}
@@ -37,7 +38,8 @@ func tokenizerOf(ctx context.Context, cfg config.Config, spec *models.Spec, ours
 // libraryTokenizer gives the library's failures the classes that rows have.
 type libraryTokenizer struct{ *sugarme.Tokenizer }
 
-func (t libraryTokenizer) AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span, error) {
+func (t libraryTokenizer) AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span,
+	error) {
 	ids, spans, err := t.Tokenizer.AppendBody(ids, spans, text)
 	switch {
 	case err == nil:

@@ -1,4 +1,5 @@
-// Package places says where things lie below the two folders that belong to a user: home, which can be fetched again, and data.
+// Package places says where things lie below the two folders that belong to a user: home, which can be fetched again,
+// and data.
 package places
 
 import (
@@ -28,8 +29,8 @@ func Cache() (string, error) {
 	return filepath.Join(cache, "textmill"), nil
 }
 
-// Data is the folder of textmill under the user's data; false where this user has none. Windows has one place for both, which
-// nothing clears.
+// Data is the folder of textmill under the user's data; false where this user has none. Windows has one place for
+// both, which nothing clears.
 func Data() (string, bool) {
 	switch runtime.GOOS {
 	case "windows":
@@ -71,7 +72,8 @@ func Downloads(home string) string { return filepath.Join(home, "downloads") }
 // BatchTokens is the book of the batch sizes that were measured on this machine.
 func BatchTokens(home string) string { return filepath.Join(home, "batch-tokens.json") }
 
-// RunShapes is the book of which runs compute the same bits on this machine. Another way of measuring needs another name.
+// RunShapes is the book of which runs compute the same bits on this machine. Another way of measuring needs another
+// name.
 func RunShapes(home string) string { return filepath.Join(home, "run-shapes-1.json") }
 
 // Queue is the store of the NATS server in the daemon.

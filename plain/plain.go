@@ -11,10 +11,10 @@ import (
 )
 
 // A Writer passes text on with everything escaped that could move a cursor, change colours or turn the direction of
-// reading: control characters but for tab and newline, the bidirectional ones, invisible tags, bytes that are not UTF-8.
-// An escape is JSON's (\u001b), so that JSON lines keep their meaning; a byte that is not UTF-8, which JSON never has, is
-// \x9b. What an incomplete character at the end of a Write is shows at the next one, or at Flush. It is safe for concurrent
-// use.
+// reading: control characters but for tab and newline, the bidirectional ones, invisible tags, bytes that are not
+// UTF-8. An escape is JSON's (\u001b), so that JSON lines keep their meaning; a byte that is not UTF-8, which JSON
+// never has, is \x9b. What an incomplete character at the end of a Write is shows at the next one, or at Flush. It is
+// safe for concurrent use.
 type Writer struct {
 	to      io.Writer
 	mu      sync.Mutex
@@ -107,7 +107,8 @@ func harmless(r rune, size int) bool {
 	switch {
 	case r == utf8.RuneError && size == 1, r < ' ', r >= 0x7f && r < 0xa0, r == 0x2028, r == 0x2029, r == 0xfeff:
 		return false
-	case r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r >= 0xe0000 && r <= 0xe007f:
+	case r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r >= 0xe0000 &&
+		r <= 0xe007f:
 		return false
 	}
 	return true

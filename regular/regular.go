@@ -1,4 +1,5 @@
-// Package regular opens files that are named from outside: a pipe, a socket or a device would hold the process, or never end.
+// Package regular opens files that are named from outside: a pipe, a socket or a device would hold the process, or
+// never end.
 package regular
 
 import (
@@ -17,8 +18,9 @@ var ErrKind = errors.New("it is no regular file")
 // MostBytes is what ReadFile reads of a file at most: far more than any configuration or tokenizer has.
 const MostBytes = 256 << 20
 
-// Open opens the regular file at path, or follows links to one. It never waits: a named pipe without a writer is ErrKind too.
-// Descriptors that the process was given are opened whatever they are, by their names /dev/stdin and /dev/fd/N.
+// Open opens the regular file at path, or follows links to one. It never waits: a named pipe without a writer is
+// ErrKind too. Descriptors that the process was given are opened whatever they are, by their names /dev/stdin and
+// /dev/fd/N.
 func Open(path string) (*os.File, error) {
 	if path == "/dev/stdin" || strings.HasPrefix(path, "/dev/fd/") {
 		return os.Open(path)

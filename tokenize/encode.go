@@ -107,8 +107,8 @@ func (t *Tokenizer) modelToken(id int32) string {
 }
 
 // AppendBody appends the tokens of text without special tokens, neither cut nor padded, and their spans in
-// characters. It is Encode for those who need no more than that, and fails where Encode does; then ids and spans are as
-// they came.
+// characters. It is Encode for those who need no more than that, and fails where Encode does; then ids and spans are
+// as they came.
 func (t *Tokenizer) AppendBody(ids []int32, spans []Span, text string) ([]int32, []Span, error) {
 	sc := t.scratch.Get().(*scratch)
 	defer t.scratch.Put(sc)

@@ -21,7 +21,8 @@ type fastBuffers struct {
 
 // compile picks the shorter way for a tokenizer, if there is one.
 func compile(t *Tokenizer, f *spec.File) fastPath {
-	for _, way := range []func(*Tokenizer, *spec.File) fastPath{compileBytes, compileBERT, compileSpaced, compileUnigram} {
+	for _, way := range []func(*Tokenizer, *spec.File) fastPath{compileBytes, compileBERT, compileSpaced,
+		compileUnigram} {
 		if p := way(t, f); p != nil {
 			return p
 		}

@@ -96,7 +96,8 @@ func completeFlag(cmd *cobra.Command, s *settings, flag string, of names) {
 	if cmd.Flags().Lookup(flag) == nil {
 		return
 	}
-	err := cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	err := cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, typed string) ([]string,
+		cobra.ShellCompDirective) {
 		directive := cobra.ShellCompDirectiveNoFileComp
 		if flag == "param" {
 			directive |= cobra.ShellCompDirectiveNoSpace // its value follows

@@ -43,7 +43,8 @@ Without a config file it serves every model in the cache for the task it was mad
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&check, "check-config", false, "report every problem of the configuration, or print what holds, and end")
+	flags.BoolVar(&check, "check-config", false,
+		"report every problem of the configuration, or print what holds, and end")
 	natsFlag(cmd)
 	flags.String("http-addr", "", "`HOST:PORT` of health, metrics and status (http.addr)")
 	flags.String("export-uri", "", "`URI` of the tables, a directory or s3://bucket/prefix (export.uri)")

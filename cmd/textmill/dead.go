@@ -82,8 +82,10 @@ func deadRetryCommand(s *settings) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&o.Keep, "keep", "", "of an identity_conflict, `committed`: the table's rows; the letter is dropped")
-	cmd.Flags().StringVar(&o.AsNewJob, "as-new-job", "", "publish letters of class identity_conflict under this `JOB`'s name")
+	cmd.Flags().StringVar(&o.Keep, "keep", "",
+		"of an identity_conflict, `committed`: the table's rows; the letter is dropped")
+	cmd.Flags().StringVar(&o.AsNewJob, "as-new-job", "",
+		"publish letters of class identity_conflict under this `JOB`'s name")
 	cmd.Flags().BoolVar(&all, "all", false, "every letter that --job and --class choose")
 	deadFlags(cmd, &o)
 	return cmd

@@ -24,7 +24,8 @@ the table with DuckDB, Polars and pandas.`,
 				cfg.Log.Level = "warn" // progress says enough
 			}
 			return demo.Run(cmd.Context(), cfg, demo.Options{
-				Stdout: cmd.OutOrStdout(), Stderr: s.progress(cmd), Terminal: onTerminal() && !s.mute, Version: version, Log: logger(cfg, cmd.ErrOrStderr()),
+				Stdout: cmd.OutOrStdout(), Stderr: s.progress(cmd), Terminal: onTerminal() && !s.mute, Version: version,
+				Log: logger(cfg, cmd.ErrOrStderr()),
 			})
 		},
 	}

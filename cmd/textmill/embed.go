@@ -28,7 +28,8 @@ What is left open is the model's own.`,
 }
 
 // workCommand finishes a command that works on TEXTs or on lines of standard input.
-func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, config.Config, texts.Options) error) *cobra.Command {
+func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, config.Config,
+	texts.Options) error) *cobra.Command {
 	var o texts.Options
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -43,7 +44,8 @@ func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, con
 	}
 	modelFlag(cmd, &o.Model)
 	paramFlag(cmd, &o.Params)
-	cmd.Flags().StringVar(&o.Dir, "out", "", "write rows to the Delta table `TABLE`, a directory or a URI, in one commit, instead of JSON lines")
+	cmd.Flags().StringVar(&o.Dir, "out", "",
+		"write rows to the Delta table `TABLE`, a directory or a URI, in one commit, instead of JSON lines")
 	runtimeFlags(cmd)
 	return cmd
 }

@@ -97,7 +97,8 @@ func (p params) Set(s string) error {
 }
 
 // onQueue runs f with a connection to the server that the configuration names.
-func onQueue(cmd *cobra.Command, s *settings, f func(ctx context.Context, cfg config.Config, q *client.Queue) error) error {
+func onQueue(cmd *cobra.Command, s *settings, f func(ctx context.Context, cfg config.Config,
+	q *client.Queue) error) error {
 	cfg, err := s.loadPlaces(cmd, flagSetting(cmd, "nats-url", "nats.url")...)
 	if err != nil {
 		return err

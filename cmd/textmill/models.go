@@ -14,7 +14,8 @@ func modelsCommand(s *settings) *cobra.Command {
   textmill models inspect all-MiniLM-L6-v2 --json
   textmill models verify`,
 	}
-	cmd.AddCommand(modelsListCommand(s), modelsInspectCommand(s), modelsPullCommand(s), modelsImportCommand(s), modelsVerifyCommand(s), modelsBenchCommand(s))
+	cmd.AddCommand(modelsListCommand(s), modelsInspectCommand(s), modelsPullCommand(s), modelsImportCommand(s),
+		modelsVerifyCommand(s), modelsBenchCommand(s))
 	return cmd
 }
 
@@ -85,7 +86,8 @@ imported as fp32, so that weights rounded at import can be judged too.`,
 			return bundles.Verify(cmd.Context(), cfg, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.Against, "against", "", "`MODEL` of the cache, or GGUF file or directory, to compare logits with")
+	cmd.Flags().StringVar(&o.Against, "against", "",
+		"`MODEL` of the cache, or GGUF file or directory, to compare logits with")
 	jsonFlag(cmd, &o.JSON)
 	return cmd
 }

@@ -74,7 +74,10 @@ func (s *settings) progress(cmd *cobra.Command) io.Writer {
 func finish(cmd *cobra.Command) {
 	cmd.Version = version
 	cmd.SetVersionTemplate("textmill {{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), withNearestFlag(c, err)} })
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{c.CommandPath(),
+			withNearestFlag(c, err)}
+	})
 	check := cmd.Args
 	if cmd.HasSubCommands() {
 		check = func(c *cobra.Command, args []string) error {

@@ -72,7 +72,8 @@ func onTable(s *settings, cmd *cobra.Command, run func(cmd *cobra.Command, uri s
 	return cmd
 }
 
-func tableSubcommand(s *settings, name, short string, run func(ctx context.Context, dir string, out io.Writer, asJSON bool) error) *cobra.Command {
+func tableSubcommand(s *settings, name, short string, run func(ctx context.Context, dir string, out io.Writer,
+	asJSON bool) error) *cobra.Command {
 	var asJSON bool
 	cmd := onTable(s, &cobra.Command{
 		Use:     name + " TABLE",
@@ -127,13 +128,15 @@ named by their IDs, token_id:N. Rows may lie in any order: what does not fit int
   textmill table export --format openai-batch --job docs-1 -o answers.jsonl docs`,
 	}, func(cmd *cobra.Command, uri string) error {
 		if o.Format != tables.FormatOpenAIBatch {
-			return usageError{cmd.CommandPath(), fmt.Errorf("--format %q is not known; there is %s", o.Format, tables.FormatOpenAIBatch)}
+			return usageError{cmd.CommandPath(), fmt.Errorf("--format %q is not known; there is %s", o.Format,
+				tables.FormatOpenAIBatch)}
 		}
 		o.Dir, o.Out = uri, cmd.OutOrStdout()
 		return tables.Export(cmd.Context(), o)
 	})
 	cmd.Flags().StringVar(&o.Format, "format", "", "the form to write: openai-batch")
-	cmd.Flags().StringVarP(&o.File, "output", "o", "", "write to `FILE`, which appears when it is complete, instead of standard output")
+	cmd.Flags().StringVarP(&o.File, "output", "o", "",
+		"write to `FILE`, which appears when it is complete, instead of standard output")
 	cmd.Flags().StringVar(&o.Job, "job", "", "only the rows of this job")
 	require(cmd, "format")
 	completeFlag(cmd, s, "format", oneOf(tables.FormatOpenAIBatch))

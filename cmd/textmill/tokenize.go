@@ -32,9 +32,11 @@ A record that cannot be read is {"id","error":"class: message"}; how many there 
 			case (o.Model == "") == (o.File == ""):
 				return usageError{cmd.CommandPath(), errors.New("give either --model or --tokenizer")}
 			case o.SkipSpecialTokens && !o.Decode:
-				return usageError{cmd.CommandPath(), errors.New("--skip-special-tokens belongs to --decode; for tokenizing it is --no-special-tokens")}
+				return usageError{cmd.CommandPath(),
+					errors.New("--skip-special-tokens belongs to --decode; for tokenizing it is --no-special-tokens")}
 			case o.NoSpecialTokens && o.Decode:
-				return usageError{cmd.CommandPath(), errors.New("--no-special-tokens does not go with --decode; for that it is --skip-special-tokens")}
+				return usageError{cmd.CommandPath(),
+					errors.New("--no-special-tokens does not go with --decode; for that it is --skip-special-tokens")}
 			case o.Engine != config.EngineTextmill && o.Engine != config.EngineSugarme:
 				return usageError{cmd.CommandPath(), fmt.Errorf("--engine %q is neither textmill nor sugarme", o.Engine)}
 			case o.Decode && (compare || o.Engine == config.EngineSugarme):
@@ -55,7 +57,8 @@ A record that cannot be read is {"id","error":"class: message"}; how many there 
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Model, "model", "m", "", "`NAME` of a model in the cache")
 	flags.StringVar(&o.File, "tokenizer", "", "a tokenizer.json `FILE`")
-	flags.StringVar(&o.Engine, "engine", config.EngineTextmill, "textmill, or sugarme: the library sugarme/tokenizer in a process of its own")
+	flags.StringVar(&o.Engine, "engine", config.EngineTextmill,
+		"textmill, or sugarme: the library sugarme/tokenizer in a process of its own")
 	flags.BoolVar(&compare, "compare", false, "report where sugarme/tokenizer makes other tokens than textmill")
 	flags.BoolVar(&o.Decode, "decode", false, "turn token IDs into text")
 	flags.BoolVar(&o.NoSpecialTokens, "no-special-tokens", false, "leave out the special tokens that the tokenizer adds")

@@ -168,7 +168,8 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		Refused map[string]string `json:"refused_tables,omitempty"`
 
 		LettersFull string `json:"dead_letters_full,omitempty"`
-	}{InFlight: state.InFlight, Unserved: state.Unserved, NotReady: state.NotReady, Refused: state.Refused, LettersFull: state.LettersFull}
+	}{InFlight: state.InFlight, Unserved: state.Unserved, NotReady: state.NotReady, Refused: state.Refused,
+		LettersFull: state.LettersFull}
 	for _, m := range s.o.Models {
 		page.Models = append(page.Models, model{m.Name, m.Task, m.SHA256, m.Device, m.BatchTokens, m.Workers})
 	}

@@ -1,9 +1,9 @@
-// Command avx2 makes a copy of ONNX Runtime that takes this processor for one without AVX-512, and a script that runs programs
-// with it, so that what such processors do is tested on a machine that has more, at its own speed.
+// Command avx2 makes a copy of ONNX Runtime that takes this processor for one without AVX-512, and a script that runs
+// programs with it, so that what such processors do is tested on a machine that has more, at its own speed.
 //
-// A library asks the processor by the instruction CPUID. The copy has HLT in its place, which stops a program; a library that is
-// loaded before all others (mask/mask.c) then answers in the processor's place, as one with AVX2 would. Go's own packages are told
-// by GODEBUG.
+// A library asks the processor by the instruction CPUID. The copy has HLT in its place, which stops a program; a
+// library that is loaded before all others (mask/mask.c) then answers in the processor's place, as one with AVX2
+// would. Go's own packages are told by GODEBUG.
 package main
 
 import (
@@ -53,7 +53,8 @@ func main() {
 	}
 }
 
-// script runs a program as on such a processor. The models and what was fetched are the home's own; what is measured is not.
+// script runs a program as on such a processor. The models and what was fetched are the home's own; what is measured
+// is not.
 const script = `#!/bin/sh
 LD_PRELOAD=%[1]s/mask.so GODEBUG=cpu.avx512f=off TEXTMILL_HOME=%[1]s/home exec "$@"
 `

@@ -28,8 +28,8 @@ const (
 
 var bucketFaults = []string{refuseBucket, cutBucket, slowBucket, failBucket, loseCommit, lateCommit}
 
-// openBucket starts the server that all cells with a bucket share, each under a prefix of its own. This process and what it
-// runs find it as a user's programs do.
+// openBucket starts the server that all cells with a bucket share, each under a prefix of its own. This process and
+// what it runs find it as a user's programs do.
 func (c *Campaign) openBucket(root string) (err error) {
 	binary, err := s3.Binary(root)
 	if err != nil {
@@ -121,7 +121,8 @@ func (c *cell) sweepBucket(ctx context.Context) error {
 		}
 		err = filepath.WalkDir(c.scratch(n), func(file string, d fs.DirEntry, err error) error {
 			// The marks of deliveries that were quarantined here and settled by another machine stay for a month.
-			if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), "trial-") && !strings.HasPrefix(d.Name(), "quarantine-") {
+			if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), "trial-") &&
+				!strings.HasPrefix(d.Name(), "quarantine-") {
 				c.problem("%s is left in the scratch directory", d.Name())
 			}
 			return err

@@ -13,11 +13,13 @@ import (
 	"textmill/places"
 )
 
-// Build makes what a campaign needs in dir, and starts the S3 server, until Close: textmill with crash points, nats-server, the model and its references. root is
-// the source tree; overlay, unless it is empty, is a file for the compiler that puts other sources in the place of some.
+// Build makes what a campaign needs in dir, and starts the S3 server, until Close: textmill with crash points,
+// nats-server, the model and its references. root is the source tree; overlay, unless it is empty, is a file for the
+// compiler that puts other sources in the place of some.
 func Build(ctx context.Context, root, dir, overlay string) (*Campaign, error) {
 	c := &Campaign{
-		Binary: filepath.Join(dir, "textmill"), NATS: filepath.Join(dir, "nats-server"), Home: filepath.Join(dir, "home"), Dir: filepath.Join(dir, "cells"),
+		Binary: filepath.Join(dir, "textmill"), NATS: filepath.Join(dir, "nats-server"), Home: filepath.Join(dir, "home"),
+		Dir:    filepath.Join(dir, "cells"),
 		Python: os.Getenv("TEXTMILL_TEST_PYTHON"),
 	}
 	if c.Python == "" {
@@ -81,7 +83,8 @@ func (c *Campaign) openHome(ctx context.Context, root string) (err error) {
 // sessionThreads is how many threads a model of a daemon computes with.
 const sessionThreads = 1
 
-// spare keeps daemons from probing a model whose tokens are traps: its arithmetic is looking up, the same in every company.
+// spare keeps daemons from probing a model whose tokens are traps: its arithmetic is looking up, the same in every
+// company.
 func (c *Campaign) spare(name string) error {
 	spec, err := models.OpenBundle(places.Model(c.Home, name))
 	if err != nil {

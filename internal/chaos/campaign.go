@@ -1,9 +1,10 @@
-// Package chaos breaks textmill on purpose, in every way its makers could think of, and counts what becomes of each record.
+// Package chaos breaks textmill on purpose, in every way its makers could think of, and counts what becomes of each
+// record.
 //
 // A campaign runs cells side by side. Each is a world of its own: a real nats-server and real daemons as processes on
 // loopback, a publisher that is not ours, one table. Faults fall into waves of records whose right vectors are known.
-// In the end every record must be in the table once or in the dead letters once, with the right vector, in a table that
-// textmill and delta-rs both find sound.
+// In the end every record must be in the table once or in the dead letters once, with the right vector, in a table
+// that textmill and delta-rs both find sound.
 package chaos
 
 import (
@@ -97,7 +98,8 @@ func (c *Campaign) tell(n int, r, sum *Results) {
 	}
 	verdict := "sound"
 	if !r.Sound() {
-		verdict = fmt.Sprintf("NOT SOUND: %d lost, %d doubled, %d wrong, %d problems", r.Lost, r.Doubled, r.Wrong, len(r.Problems))
+		verdict = fmt.Sprintf("NOT SOUND: %d lost, %d doubled, %d wrong, %d problems", r.Lost, r.Doubled, r.Wrong,
+			len(r.Problems))
 	}
 	fmt.Fprintf(c.Progress, "cell %d %s: %d faults over %d records, %s (in all %d over %d)\n",
 		n, c.Specs[n%len(c.Specs)].Name, r.Injected(), r.Records, verdict, sum.Injected(), sum.Records)
@@ -134,15 +136,19 @@ func Specs() []Spec {
 		{Name: "clock", Daemons: 2, Kinds: []string{quiet, republish, kill}, Jumps: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
 		{Name: "bucket", Daemons: 2, Kinds: append([]string{kill, freeze, optimized}, bucketFaults...), Bucket: true},
-		{Name: "bucket-crash", Daemons: 2, Kinds: append([]string{crash, checkpointed}, bucketFaults...), Armed: true, Bucket: true},
+		{Name: "bucket-crash", Daemons: 2, Kinds: append([]string{crash, checkpointed}, bucketFaults...), Armed: true,
+			Bucket: true},
 		{Name: "poison", Daemons: 2, Kinds: []string{quiet, kill}, Poison: true},
-		{Name: "quarantine", Daemons: 2, Kinds: []string{freezeAll, freezeAll, quiet}, Poison: true, Armed: true, Points: []point{{"quarantined", 3}}},
+		{Name: "quarantine", Daemons: 2, Kinds: []string{freezeAll, freezeAll, quiet}, Poison: true, Armed: true,
+			Points: []point{{"quarantined", 3}}},
 		{Name: "traps", Daemons: 2, Kinds: []string{quiet, kill, freeze}, Traps: true},
-		{Name: "write", Daemons: 2, Kinds: append([]string{kill, freeze, drain, killBroker, republish}, network...), Writes: true},
+		{Name: "write", Daemons: 2, Kinds: append([]string{kill, freeze, drain, killBroker, republish}, network...),
+			Writes: true},
 		{Name: "write-crash", Daemons: 2, Kinds: []string{crash, freeze}, Armed: true, Writes: true},
 		{Name: "write-drain", Daemons: 1, Kinds: []string{drain}, Drain: 100 * time.Millisecond, Writes: true},
 		{Name: "write-poison", Daemons: 2, Kinds: []string{quiet, kill}, Poison: true, Writes: true},
 		{Name: "write-traps", Daemons: 2, Kinds: []string{quiet, kill, freeze}, Traps: true, Writes: true},
-		{Name: "all", Daemons: 2, Kinds: append([]string{kill, crash, freeze, killBroker, republish, optimized}, network...), Armed: true},
+		{Name: "all", Daemons: 2, Kinds: append([]string{kill, crash, freeze, killBroker, republish, optimized}, network...),
+			Armed: true},
 	}
 }

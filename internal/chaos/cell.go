@@ -74,7 +74,8 @@ type cell struct {
 func (c *cell) problem(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.res.Problems = append(c.res.Problems, fmt.Sprintf("%s (seed %d, %s): ", c.Name, c.seed, c.dir)+fmt.Sprintf(format, args...))
+	c.res.Problems = append(c.res.Problems, fmt.Sprintf("%s (seed %d, %s): ", c.Name, c.seed, c.dir)+fmt.Sprintf(format,
+		args...))
 }
 
 func (c *cell) struck(kind string) {

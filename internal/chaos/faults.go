@@ -11,7 +11,8 @@ import (
 	"textmill/jobs/queue"
 )
 
-// The kinds of faults that a cell can be told of. Others strike by themselves: crash points, file operations, the clock.
+// The kinds of faults that a cell can be told of. Others strike by themselves: crash points, file operations, the
+// clock.
 const (
 	kill         = "kill -9 of a daemon"
 	crash        = "crash point: any"

@@ -20,7 +20,8 @@ type deltars struct {
 	out *bufio.Reader
 }
 
-// server answers a line of JSON with a line of JSON. maintain is what delta-rs does to a table in the course of a year.
+// server answers a line of JSON with a line of JSON. maintain is what delta-rs does to a table in the course of a
+// year.
 const server = `
 import json, os, sys, time
 from deltalake import DeltaTable

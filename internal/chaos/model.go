@@ -14,8 +14,8 @@ import (
 	"textmill/places"
 )
 
-// Model is the tiny model of a campaign: a real BERT, two layers of 32 values, which a checkpoint of a few kilobytes is
-// imported to, so that hundreds of thousands of records are cheap.
+// Model is the tiny model of a campaign: a real BERT, two layers of 32 values, which a checkpoint of a few kilobytes
+// is imported to, so that hundreds of thousands of records are cheap.
 const Model = "chaos"
 
 // Twin is the same model under another name, for cells that give the same job to two.
@@ -28,8 +28,8 @@ const (
 	longest    = 40 // words of a text
 )
 
-// References are the texts that records are made of and their right vectors, which Python's ONNX Runtime and NumPy compute
-// one text at a time.
+// References are the texts that records are made of and their right vectors, which Python's ONNX Runtime and NumPy
+// compute one text at a time.
 type References struct {
 	Texts   []string    `json:"texts"`
 	Vectors [][]float32 `json:"vectors"`
@@ -64,8 +64,8 @@ func copyTiny(from, to string) (tokenizer string, err error) {
 	return strings.Replace(string(data), `"pre_tokenizer": null`, `"pre_tokenizer": {"type": "WhitespaceSplit"}`, 1), nil
 }
 
-// MakeModel imports the model to dir/models/chaos and computes its references, and writes the one with traps beside it. root
-// is the source tree.
+// MakeModel imports the model to dir/models/chaos and computes its references, and writes the one with traps beside
+// it. root is the source tree.
 func MakeModel(ctx context.Context, root, dir, python string) (*References, error) {
 	source := filepath.Join(dir, "checkpoint")
 	words, err := copyTiny(filepath.Join(root, "models/checkpoint/testdata/tiny/bert"), source)

@@ -36,7 +36,8 @@ func (c *cell) toMany() []message {
 	return all
 }
 
-// loseRoot takes the directory of all tables away while they are written to. Its daemons make it anew, or somebody does.
+// loseRoot takes the directory of all tables away while they are written to. Its daemons make it anew, or somebody
+// does.
 func (c *cell) loseRoot(ctx context.Context) error {
 	root := c.tables()
 	trash := fmt.Sprintf("%s-trash%d", root, c.waves)
@@ -62,7 +63,8 @@ func (c *cell) loseRoot(ctx context.Context) error {
 	return nil
 }
 
-// again publishes everything that this cell ever did, for tables that are gone: what the new ones hold must stay single.
+// again publishes everything that this cell ever did, for tables that are gone: what the new ones hold must stay
+// single.
 func (c *cell) again(ctx context.Context) error {
 	if err := c.empty(ctx); err != nil {
 		return err
@@ -75,5 +77,6 @@ func (c *cell) limited(args []string) []string {
 	if c.Files == 0 {
 		return args
 	}
-	return append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, c.Files), filepath.Base(args[0])}, args...)
+	return append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, c.Files), filepath.Base(args[0])},
+		args...)
 }

@@ -25,8 +25,8 @@ const (
 	stalled           // nothing passes, nothing is closed
 )
 
-// proxy stands between a NATS client and its server, on loopback. It knows where messages begin and end, so that it loses
-// or repeats whole ones: the bytes of a connection are TCP's promise, the messages are nobody's.
+// proxy stands between a NATS client and its server, on loopback. It knows where messages begin and end, so that it
+// loses or repeats whole ones: the bytes of a connection are TCP's promise, the messages are nobody's.
 type proxy struct {
 	listener net.Listener
 

@@ -164,7 +164,8 @@ func (p *publisher) letters(ctx context.Context) ([]letter, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, letter{class: m.Header.Get("Textmill-Class"), model: strings.Split(m.Subject, ".")[3], payload: bytes.Clone(m.Data)})
+		all = append(all, letter{class: m.Header.Get("Textmill-Class"), model: strings.Split(m.Subject, ".")[3],
+			payload: bytes.Clone(m.Data)})
 	}
 	return all, nil
 }

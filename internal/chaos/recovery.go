@@ -38,14 +38,16 @@ func (r Recovery) Late() bool {
 	return r.Err != nil || slices.ContainsFunc(r.Took, func(d time.Duration) bool { return d > RecoveryBound })
 }
 
-// RecoveryKinds are the faults after which the rate is measured. Those that strike by themselves have no end to count from.
+// RecoveryKinds are the faults after which the rate is measured. Those that strike by themselves have no end to count
+// from.
 func RecoveryKinds() []string {
-	return slices.Concat([]string{kill, drain, freeze, killBroker, hang, fillDisk, republish, remakeStream, dropStream, dropEvents, restoreStore,
+	return slices.Concat([]string{kill, drain, freeze, killBroker, hang, fillDisk, republish, remakeStream, dropStream,
+		dropEvents, restoreStore,
 		remakeTable, checkpointed, optimized, cleaned}, network, bucketFaults)
 }
 
-// Recover lets faults fall on one daemon that is never out of work, and measures how soon after each it works as before. It runs
-// one cell at a time, on a machine that should have nothing else to do.
+// Recover lets faults fall on one daemon that is never out of work, and measures how soon after each it works as
+// before. It runs one cell at a time, on a machine that should have nothing else to do.
 func (c *Campaign) Recover(ctx context.Context, kinds []string, repeats int) (_ []Recovery, err error) {
 	if c.deltars, err = newDeltars(c.Python); err != nil {
 		return nil, err
@@ -54,7 +56,8 @@ func (c *Campaign) Recover(ctx context.Context, kinds []string, repeats int) (_ 
 	var all []Recovery
 	for n, kind := range kinds {
 		c.Specs = []Spec{{
-			Name: "recovery", Daemons: 1, Kinds: []string{kind}, TmpFS: kind == fillDisk, Room: "1g", Bucket: slices.Contains(bucketFaults, kind),
+			Name: "recovery", Daemons: 1, Kinds: []string{kind}, TmpFS: kind == fillDisk, Room: "1g",
+			Bucket: slices.Contains(bucketFaults, kind),
 		}}
 		r := c.cell(n).recovery(ctx, kind, repeats)
 		if ctx.Err() != nil {
@@ -121,7 +124,8 @@ func (c *cell) recovery(ctx context.Context, kind string, repeats int) (r Recove
 	c.random = rand.New(&locked{src: rand.NewPCG(c.seed, 0)})
 	r.Err = c.live(ctx, func() error { return c.measure(ctx, kind, repeats, &r) })
 	if r.Err == nil && !c.res.Sound() {
-		r.Err = fmt.Errorf("%d lost, %d doubled, %d wrong, %d problems: %.300v", c.res.Lost, c.res.Doubled, c.res.Wrong, len(c.res.Problems), c.res.Problems)
+		r.Err = fmt.Errorf("%d lost, %d doubled, %d wrong, %d problems: %.300v", c.res.Lost, c.res.Doubled, c.res.Wrong,
+			len(c.res.Problems), c.res.Problems)
 	}
 	if r.Err == nil {
 		_ = os.RemoveAll(c.dir)
@@ -260,7 +264,8 @@ func (g *gauge) rate(from, to time.Time) float64 {
 	return float64(b.settled-a.settled) / b.at.Sub(a.at).Seconds()
 }
 
-// recovered waits for the first moment from which the rate is full for a while, and tells how long after the end it was.
+// recovered waits for the first moment from which the rate is full for a while, and tells how long after the end it
+// was.
 func (g *gauge) recovered(ctx context.Context, ended time.Time, before float64) (time.Duration, error) {
 	for at := ended; time.Since(ended) < patience; {
 		if wait := time.Until(at.Add(sustained + 2*sampleEvery)); wait > 0 {

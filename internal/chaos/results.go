@@ -64,7 +64,8 @@ func (r *Results) Add(o *Results) {
 		sum.TotalM += f.TotalM
 		sum.SlowestM = max(sum.SlowestM, f.SlowestM)
 	}
-	r.Records, r.Rows, r.Errors, r.Dead, r.Cells = r.Records+o.Records, r.Rows+o.Rows, r.Errors+o.Errors, r.Dead+o.Dead, r.Cells+o.Cells
+	r.Records, r.Rows, r.Errors, r.Dead, r.Cells = r.Records+o.Records, r.Rows+o.Rows, r.Errors+o.Errors, r.Dead+o.Dead,
+		r.Cells+o.Cells
 	r.Lost, r.Doubled, r.Wrong = r.Lost+o.Lost, r.Doubled+o.Doubled, r.Wrong+o.Wrong
 	r.Problems = append(r.Problems, o.Problems...)
 }

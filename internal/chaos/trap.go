@@ -15,8 +15,9 @@ import (
 	"textmill/naming"
 )
 
-// trapModel is a real ONNX model with traps: some tokens make its run take longer than any limit, some make it ask for more
-// memory than there is. Without them a token's values are a row of a table, so that the right vector is known without it.
+// trapModel is a real ONNX model with traps: some tokens make its run take longer than any limit, some make it ask for
+// more memory than there is. Without them a token's values are a row of a table, so that the right vector is known
+// without it.
 const trapModel = "trap"
 
 const (
@@ -67,7 +68,8 @@ func makeTrap(ctx context.Context, dir string, small map[string]string) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		text = strings.ReplaceAll(text, `"word_embedding_dimension":32`, fmt.Sprintf(`"word_embedding_dimension":%d`, trapDim))
+		text = strings.ReplaceAll(text, `"word_embedding_dimension":32`, fmt.Sprintf(`"word_embedding_dimension":%d`,
+			trapDim))
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return err
 		}
@@ -104,7 +106,8 @@ func trapGraph() *onnxgraph.Graph {
 	c = op("Max", []string{op("Sub", []string{c, g.Floats("one_f", 1)}), g.Floats("zero_f", 0)})
 	power := op("Pow", []string{g.Floats("two_f", 2), op("Mul", []string{c, g.Floats("log2_f", hugeLog2)})})
 	huge := op("ConstantOfShape", []string{op("Cast", []string{power}, onnxgraph.Int("to", 7))})
-	g.NodeTo([]string{"last_hidden_state"}, onnxgraph.ONNX("Sum"), []string{hidden, slowChain(g, countOf(g, ids, slowToken)), nothing(g, huge)})
+	g.NodeTo([]string{"last_hidden_state"}, onnxgraph.ONNX("Sum"),
+		[]string{hidden, slowChain(g, countOf(g, ids, slowToken)), nothing(g, huge)})
 	g.Output("last_hidden_state", onnxgraph.Float32, "batch", "sequence", trapDim)
 	return g
 }
@@ -112,14 +115,16 @@ func trapGraph() *onnxgraph.Graph {
 // countOf is how many of ids are a token.
 func countOf(g *onnxgraph.Graph, ids string, token int64) string {
 	is := g.Node(onnxgraph.ONNX("Equal"), []string{ids, g.Scalar(fmt.Sprintf("token_%d", token), token)})
-	n := g.Node(onnxgraph.ONNX("ReduceSum"), []string{g.Node(onnxgraph.ONNX("Cast"), []string{is}, onnxgraph.Int("to", 7))}, onnxgraph.Int("keepdims", 0))
+	n := g.Node(onnxgraph.ONNX("ReduceSum"),
+		[]string{g.Node(onnxgraph.ONNX("Cast"), []string{is}, onnxgraph.Int("to", 7))}, onnxgraph.Int("keepdims", 0))
 	return g.Node(onnxgraph.ONNX("Reshape"), []string{n, g.Ints("one", 1)})
 }
 
 // slowChain is the slow trap: a long chain over one value, or over many if count is not 0. It comes to nothing.
 func slowChain(g *onnxgraph.Graph, count string) string {
 	some := g.Node(onnxgraph.ONNX("Min"), []string{count, g.Ints("one", 1)})
-	size := g.Node(onnxgraph.ONNX("Add"), []string{g.Node(onnxgraph.ONNX("Mul"), []string{some, g.Ints("slow_size", slowSize)}), g.Ints("one", 1)})
+	size := g.Node(onnxgraph.ONNX("Add"), []string{g.Node(onnxgraph.ONNX("Mul"),
+		[]string{some, g.Ints("slow_size", slowSize)}), g.Ints("one", 1)})
 	x := g.Node(onnxgraph.ONNX("ConstantOfShape"), []string{size})
 	for range slowNodes {
 		x = g.Node(onnxgraph.ONNX("Cos"), []string{x})

@@ -12,8 +12,8 @@ import (
 	"textmill/naming"
 )
 
-// trapWriter is a real ONNX decoder with a trap: the run of one token takes longer than any limit. Each token has one that
-// always follows it, so that the right text is known without it.
+// trapWriter is a real ONNX decoder with a trap: the run of one token takes longer than any limit. Each token has one
+// that always follows it, so that the right text is known without it.
 const trapWriter = "trapwriter"
 
 const (
@@ -63,8 +63,10 @@ func trapWriterGraph() *onnxgraph.Graph {
 		scores[id*vocabulary+follower(id)] = 5
 	}
 	table := op("Reshape", []string{g.Floats("scores", scores...), g.Ints("scores_shape", vocabulary, vocabulary)})
-	g.NodeTo([]string{"logits"}, onnxgraph.ONNX("Add"), []string{op("Gather", []string{table, ids}), slowChain(g, countOf(g, ids, slowToken))})
-	fresh := op("Reshape", []string{op("Cast", []string{ids}, onnxgraph.Int("to", 1)), g.Ints("cache_shape", 1, 1, -1, 1)})
+	g.NodeTo([]string{"logits"}, onnxgraph.ONNX("Add"), []string{op("Gather", []string{table, ids}),
+		slowChain(g, countOf(g, ids, slowToken))})
+	fresh := op("Reshape", []string{op("Cast", []string{ids}, onnxgraph.Int("to", 1)),
+		g.Ints("cache_shape", 1, 1, -1, 1)})
 	for _, part := range []string{"key", "value"} {
 		past := g.Input("past_key_values.0."+part, onnxgraph.Float32, 1, 1, "past", 1)
 		g.NodeTo([]string{"present.0." + part}, onnxgraph.ONNX("Concat"), []string{past, fresh}, onnxgraph.Int("axis", 2))
@@ -101,5 +103,6 @@ func (c *cell) writerTraps(wave int) message {
 	}
 	c.struck("model run takes too long: a prompt's")
 	c.struck("model run takes too long: a text's next token")
-	return message{subject: jobs.Subject{Task: naming.TaskGenerate, Model: trapWriter, Job: m.Job}.String(), data: encode(m)}
+	return message{subject: jobs.Subject{Task: naming.TaskGenerate, Model: trapWriter, Job: m.Job}.String(),
+		data: encode(m)}
 }

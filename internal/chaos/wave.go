@@ -53,8 +53,8 @@ type shardMessage struct {
 	Params  map[string]any    `json:"params,omitempty"`
 }
 
-// wave makes the next job: shards of records with known vectors, among them one record that cannot be read; with dead, a
-// shard whose vectors would not fit the table; where the cell has them, single texts.
+// wave makes the next job: shards of records with known vectors, among them one record that cannot be read; with dead,
+// a shard whose vectors would not fit the table; where the cell has them, single texts.
 func (c *cell) wave(dead bool) []message {
 	if c.Writes {
 		return c.writes()
@@ -130,8 +130,8 @@ func wanted(model, id string) string {
 	return id
 }
 
-// rerun is a publisher that was killed and is run again with other params: a shard of before comes under its name with another
-// payload. Which of the two is committed is open, but one is, and the other is a dead letter.
+// rerun is a publisher that was killed and is run again with other params: a shard of before comes under its name with
+// another payload. Which of the two is committed is open, but one is, and the other is a dead letter.
 func (c *cell) rerun(ctx context.Context) error {
 	c.making.Lock()
 	m, ok := c.otherParams()
@@ -161,7 +161,8 @@ func (c *cell) otherParams() (message, bool) {
 		return message{}, false
 	}
 	for i := range recordsPerShard {
-		c.wants[wanted(subject.Model, fmt.Sprintf("%s-%d-%d", strings.TrimPrefix(shard.Job, "w"), shard.Shard, i))].rerun = true
+		c.wants[wanted(subject.Model, fmt.Sprintf("%s-%d-%d", strings.TrimPrefix(shard.Job, "w"), shard.Shard,
+			i))].rerun = true
 	}
 	c.recent = append(c.recent, m)
 	return m, true

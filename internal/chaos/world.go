@@ -64,7 +64,8 @@ func (c *cell) startDaemons() {
 
 // mount makes a namespace with a small file system where the tables lie.
 func (c *cell) mount(ctx context.Context) error {
-	cmd := exec.Command("unshare", "-rm", "sh", "-c", `mount -t tmpfs -o size="$2" tmpfs "$1" && touch "$1/.mounted" && exec sleep 1000000`,
+	cmd := exec.Command("unshare", "-rm", "sh", "-c",
+		`mount -t tmpfs -o size="$2" tmpfs "$1" && touch "$1/.mounted" && exec sleep 1000000`,
 		"sh", filepath.Join(c.dir, "tables"), cmp.Or(c.Room, "24m"))
 	p, err := start(cmd, filepath.Join(c.dir, "mount.log"), nil)
 	if err != nil {
@@ -105,8 +106,10 @@ func (c *cell) command(n int, arms *rand.Rand) *exec.Cmd {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.camp.Home, "TEXTMILL_HOME=" + c.camp.Home, "GOMAXPROCS=2",
 		"TEXTMILL_NATS_URL=" + c.dirty.url(), "TEXTMILL_NATS_ACK_WAIT=" + ackWait.String(),
 		"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables"), "TEXTMILL_EXPORT_COMMIT_INTERVAL=100ms",
-		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=" + cmp.Or(c.Drain, 20*time.Second).String(),
-		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runLimit.String(), "TEXTMILL_RUNTIME_THREADS=" + strconv.Itoa(sessionThreads), "TEXTMILL_RUNTIME_DEVICE=cpu",
+		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=" + cmp.Or(c.Drain,
+			20*time.Second).String(),
+		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runLimit.String(), "TEXTMILL_RUNTIME_THREADS=" + strconv.Itoa(sessionThreads),
+		"TEXTMILL_RUNTIME_DEVICE=cpu",
 	}
 	cmd.Env = append(cmd.Env, processor.Env()...)
 	if c.Bucket {
@@ -144,9 +147,12 @@ type point struct {
 }
 
 var points = []point{
-	{"fetched", 12}, {"run", 200}, {"before-commit", 3}, {"after-commit", 3}, {"before-event", 12}, {"before-ack", 12}, {"after-ack", 12},
-	{"before-letter", 1}, {"before-term", 1}, {"create", 6}, {"create+", 6}, {"write", 40}, {"write~", 40}, {"write+", 40}, {"fsync", 6}, {"fsync+", 6},
-	{"close", 6}, {"link", 3}, {"link+", 3}, {"rename", 3}, {"rename+", 3}, {"unlink", 6}, {"unlink+", 6}, {"syncdir", 6}, {"syncdir+", 6},
+	{"fetched", 12}, {"run", 200}, {"before-commit", 3}, {"after-commit", 3}, {"before-event", 12}, {"before-ack", 12},
+	{"after-ack", 12},
+	{"before-letter", 1}, {"before-term", 1}, {"create", 6}, {"create+", 6}, {"write", 40}, {"write~", 40},
+	{"write+", 40}, {"fsync", 6}, {"fsync+", 6},
+	{"close", 6}, {"link", 3}, {"link+", 3}, {"rename", 3}, {"rename+", 3}, {"unlink", 6}, {"unlink+", 6}, {"syncdir", 6},
+	{"syncdir+", 6},
 }
 
 func (c *cell) arm(arms *rand.Rand) string {

@@ -34,8 +34,9 @@ type Continuations struct {
 	Outputs [][]int32
 }
 
-// writing continues prompts in float64, from nothing but the checkpoint. It is compared with the logits that transformers
-// computed of the same checkpoint first. gap is how far the best token was ahead of the next one, where that was least.
+// writing continues prompts in float64, from nothing but the checkpoint. It is compared with the logits that
+// transformers computed of the same checkpoint first. gap is how far the best token was ahead of the next one, where
+// that was least.
 const writing = `
 import json, os, struct, sys
 import numpy as np
@@ -91,8 +92,8 @@ print(json.dumps(out))
 // clear is how far ahead the best token must be for float32 to choose it as well.
 const clear = 1e-3
 
-// MakeWriter imports the model to dir/models/writer and computes its references, and writes the one with a trap beside it.
-// root is the source tree.
+// MakeWriter imports the model to dir/models/writer and computes its references, and writes the one with a trap beside
+// it. root is the source tree.
 func MakeWriter(ctx context.Context, root, dir, python string) (*Continuations, error) {
 	tiny := filepath.Join(root, "models/checkpoint/testdata/tiny/llama")
 	source := filepath.Join(dir, Writer)
@@ -106,7 +107,8 @@ func MakeWriter(ctx context.Context, root, dir, python string) (*Continuations, 
 	if err := makeTrapWriter(ctx, places.Model(dir, trapWriter), words); err != nil {
 		return nil, err
 	}
-	if _, err := checkpoint.Import(ctx, checkpoint.Options{Source: source, Dir: places.Models(dir), Name: Writer}); err != nil {
+	if _, err := checkpoint.Import(ctx, checkpoint.Options{Source: source, Dir: places.Models(dir),
+		Name: Writer}); err != nil {
 		return nil, err
 	}
 	return continuations(ctx, tiny, python)
@@ -181,7 +183,8 @@ func (c *cell) writes() []message {
 			Params: map[string]any{"max_new_tokens": most, "temperature": 0, "store_token_ids": true}}
 		for i := range writerRecords {
 			id, n := fmt.Sprintf("%d-%d-%d", w, s, i), c.random.IntN(len(c.camp.Texts.Prompts))
-			want := &want{text: c.camp.Texts.Prompts[n], output: limit(c.camp.Texts.Outputs[n], most), class: jobs.BadUTF8, dataset: dataset}
+			want := &want{text: c.camp.Texts.Prompts[n], output: limit(c.camp.Texts.Outputs[n], most), class: jobs.BadUTF8,
+				dataset: dataset}
 			c.wants[id] = want
 			switch {
 			case s == 1 && i == 7:
@@ -194,7 +197,8 @@ func (c *cell) writes() []message {
 			}
 			m.Records = append(m.Records, encode(record{id, want.text}))
 		}
-		all = append(all, message{subject: jobs.Subject{Task: naming.TaskGenerate, Model: Writer, Job: job}.String(), data: encode(m)})
+		all = append(all, message{subject: jobs.Subject{Task: naming.TaskGenerate, Model: Writer, Job: job}.String(),
+			data: encode(m)})
 	}
 	if c.Traps {
 		all = append(all, c.writerTraps(w))

@@ -37,7 +37,8 @@ func (t target) fuzz(ctx context.Context, o options, temp string) result {
 	defer cancel()
 	// Who asks for endless memory at once is refused it and crashes, so that the fuzzer keeps the input.
 	space := 4*o.memory + 4<<30 // a Go process reserves more than it uses
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", `ulimit -v "$1" && shift && exec "$@"`, "sh", strconv.FormatInt(space>>10, 10),
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", `ulimit -v "$1" && shift && exec "$@"`, "sh",
+		strconv.FormatInt(space>>10, 10),
 		t.binary, "-test.run=^$", "-test.fuzz=^"+t.name+"$", "-test.fuzztime="+o.time.String(),
 		"-test.fuzzminimizetime=10x", "-test.fuzzcachedir="+t.corpus, "-test.parallel=1")
 	cmd.Dir = t.dir

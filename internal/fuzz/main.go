@@ -1,4 +1,5 @@
-// Command fuzz runs every fuzz target of a module, some side by side, and fails where one crashes, hangs or outgrows its memory.
+// Command fuzz runs every fuzz target of a module, some side by side, and fails where one crashes, hangs or outgrows
+// its memory.
 package main
 
 import (
@@ -46,7 +47,8 @@ func main() {
 	}
 }
 
-// run fuzzes all targets and prints a line for each when it ends, and what was wrong when it failed. The error names those.
+// run fuzzes all targets and prints a line for each when it ends, and what was wrong when it failed. The error names
+// those.
 func run(ctx context.Context, w io.Writer, o options) error {
 	temp, err := tempDir()
 	if err != nil {
@@ -57,7 +59,8 @@ func run(ctx context.Context, w io.Writer, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%d targets, %s each, %d side by side, at most %d MiB resident\n", len(targets), o.time, o.jobs, o.memory>>20)
+	fmt.Fprintf(w, "%d targets, %s each, %d side by side, at most %d MiB resident\n", len(targets), o.time, o.jobs,
+		o.memory>>20)
 	fmt.Fprintf(w, "%-58s %7s %12s %9s %8s  %s\n", "target", "seconds", "executions", "new", "peak MiB", "")
 	var (
 		all    sync.WaitGroup

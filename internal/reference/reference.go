@@ -1,4 +1,5 @@
-// Package reference holds the parts of docs/reference that are the code's to say to what the code says; tests alone use it.
+// Package reference holds the parts of docs/reference that are the code's to say to what the code says; tests alone
+// use it.
 package reference
 
 import (
@@ -13,8 +14,8 @@ const updating = "TEXTMILL_TEST_UPDATE_DOCS"
 
 const end = "<!-- end -->\n"
 
-// Holds compares a part of a page, from the line <!-- PART: make docs --> to <!-- end -->, with the text that the code has for
-// it. With TEXTMILL_TEST_UPDATE_DOCS, as make docs sets it, it writes the text there instead.
+// Holds compares a part of a page, from the line <!-- PART: make docs --> to <!-- end -->, with the text that the code
+// has for it. With TEXTMILL_TEST_UPDATE_DOCS, as make docs sets it, it writes the text there instead.
 func Holds(t *testing.T, page, part, text string) {
 	t.Helper()
 	file := filepath.Join(root(t), "docs", "reference", page)

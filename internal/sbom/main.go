@@ -1,4 +1,5 @@
-// Command sbom lists what a built textmill is made of, with versions, hashes and licences, as CycloneDX JSON or as a table.
+// Command sbom lists what a built textmill is made of, with versions, hashes and licences, as CycloneDX JSON or as a
+// table.
 package main
 
 import (
@@ -145,5 +146,6 @@ func writeJSON(w io.Writer, parts []part) error {
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(map[string]any{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components})
+	return e.Encode(map[string]any{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
+		"components": components})
 }

@@ -34,7 +34,8 @@ func checkOpen(host string) error {
 	return nil
 }
 
-// credential gives the public half of the nkey in a file, and makes one where there is none. The caller holds the store's lock.
+// credential gives the public half of the nkey in a file, and makes one where there is none. The caller holds the
+// store's lock.
 func credential(path string) (public string, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -54,7 +55,8 @@ func credential(path string) (public string, err error) {
 	}
 	pair, err := nkeys.ParseDecoratedUserNKey(seed)
 	if err != nil {
-		return "", fmt.Errorf("nats.embedded.auth: %s holds no seed of a user's nkey (%w); remove it to have another made", path, err)
+		return "", fmt.Errorf("nats.embedded.auth: %s holds no seed of a user's nkey (%w); remove it to have another made",
+			path, err)
 	}
 	defer pair.Wipe()
 	return pair.PublicKey()

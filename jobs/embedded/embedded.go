@@ -23,8 +23,10 @@ type Options struct {
 	Dir        string // the store; made if absent
 	MaxPayload int32  // bytes of one message; 0 = 8 MiB
 	MaxStore   int64  // bytes of all streams; 0 = three quarters of what the disk has free
-	Credential bool   // clients need the nkey in CredentialFile, which is made if absent; without it, Addr must be loopback
-	// CredentialFile is where the nkey of this store's clients lies, if there is one: its seed, as every NATS client reads it.
+	// clients need the nkey in CredentialFile, which is made if absent; without it, Addr must be loopback
+	Credential bool
+	// CredentialFile is where the nkey of this store's clients lies, if there is one: its seed, as every NATS client
+	// reads it.
 	CredentialFile string
 	MaxConns       int // clients at a time; 0 = as many as the server's library allows
 	Logger         *slog.Logger

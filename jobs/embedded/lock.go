@@ -11,8 +11,8 @@ import (
 	"textmill/flock"
 )
 
-// lockStore takes the store's lock, which ends with the process or the file. Whoever meets it is told of the credential too, if
-// its file is there.
+// lockStore takes the store's lock, which ends with the process or the file. Whoever meets it is told of the
+// credential too, if its file is there.
 func lockStore(dir, credential string) (*os.File, error) {
 	path := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -34,7 +34,8 @@ func lockStore(dir, credential string) (*os.File, error) {
 		if _, statErr := os.Stat(credential); statErr == nil {
 			at += " and nats.nkey_file to " + credential
 		}
-		err = fmt.Errorf("%w: another textmill daemon serves %s; set nats.url (TEXTMILL_NATS_URL) to %s to join it", ErrLocked, dir, at)
+		err = fmt.Errorf("%w: another textmill daemon serves %s; set nats.url (TEXTMILL_NATS_URL) to %s to join it",
+			ErrLocked, dir, at)
 	default:
 		err = fmt.Errorf("nats.embedded.dir: %w", err)
 	}

@@ -38,11 +38,13 @@ func endOf(e jobs.Event) (end ending, ended bool) {
 // of says that two attempts are at the same work, as far as anybody can tell.
 func (a attempt) of(b attempt) bool {
 	same := func(x, y string) bool { return x == y || x == "" || y == "" }
-	return same(a.payload, b.payload) && same(a.lane.task, b.lane.task) && same(a.lane.model, b.lane.model) && same(a.lane.dataset, b.lane.dataset)
+	return same(a.payload, b.payload) && same(a.lane.task, b.lane.task) && same(a.lane.model, b.lane.model) &&
+		same(a.lane.dataset, b.lane.dataset)
 }
 
-// after says that a, which is told after b, is news. What was judged dead is committed only by a retry, or where the verdict did
-// not go into the table's log: then the rows are there. What was resolved is dead again when its message comes again.
+// after says that a, which is told after b, is news. What was judged dead is committed only by a retry, or where the
+// verdict did not go into the table's log: then the rows are there. What was resolved is dead again when its message
+// comes again.
 func (a attempt) after(b attempt) bool {
 	return a.n > b.n || a.n == b.n && b.end != endCommitted && a.end != b.end && a.payload != "" && a.payload == b.payload
 }

@@ -156,7 +156,8 @@ func (q *Queue) connectError(err error) error {
 		errors.As(err, &alert) && alert.Op == "remote error": // what crypto/tls calls an alert of the peer
 		return fmt.Errorf("connect to %s: %w: %w; see nats.tls", q.server, ErrRefused, err)
 	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
-		return fmt.Errorf("connect to %s: %w: %w; does the URL begin with tls:// as the server wants it?", q.server, ErrRefused, err)
+		return fmt.Errorf("connect to %s: %w: %w; does the URL begin with tls:// as the server wants it?", q.server,
+			ErrRefused, err)
 	}
 	return fmt.Errorf("connect to %s: %w", q.server, err)
 }

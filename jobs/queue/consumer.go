@@ -73,7 +73,8 @@ func (c *Consumer) check(have jetstream.ConsumerConfig, modelSHA256 string) erro
 	}
 	differ(have.FilterSubject == c.subject, "filter_subject", have.FilterSubject, c.subject)
 	differ(have.AckPolicy == jetstream.AckExplicitPolicy, "ack_policy", have.AckPolicy, jetstream.AckExplicitPolicy)
-	differ(have.DeliverPolicy == jetstream.DeliverAllPolicy, "deliver_policy", have.DeliverPolicy, jetstream.DeliverAllPolicy)
+	differ(have.DeliverPolicy == jetstream.DeliverAllPolicy, "deliver_policy", have.DeliverPolicy,
+		jetstream.DeliverAllPolicy)
 	differ(have.MaxDeliver <= 0, "max_deliver", have.MaxDeliver, -1)
 	differ(len(have.BackOff) == 0, "backoff", have.BackOff, "empty")
 	differ(!have.HeadersOnly, "headers_only", have.HeadersOnly, false)
@@ -143,7 +144,8 @@ func (c *Consumer) gone(verb string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrConsumerDoesNotExist), errors.Is(err, jetstream.ErrStreamNotFound):
+	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrConsumerDoesNotExist),
+		errors.Is(err, jetstream.ErrStreamNotFound):
 		return fmt.Errorf("%s consumer of %s: %w", verb, c.subject, ErrConsumerGone)
 	}
 	return fmt.Errorf("%s consumer of %s: %w", verb, c.subject, lost(err))

@@ -38,11 +38,13 @@ const (
 func (q *Queue) PublishDead(ctx context.Context, l DeadLetter) error {
 	task, model := l.Delivery.Task, l.Delivery.Model
 	if task == "" || model == "" {
-		return fmt.Errorf("dead letter of message %d: subject %q names no task and model", l.Delivery.Sequence, l.Delivery.Subject)
+		return fmt.Errorf("dead letter of message %d: subject %q names no task and model", l.Delivery.Sequence,
+			l.Delivery.Subject)
 	}
 	msg := nats.NewMsg(jobs.DeadSubject(task, model, l.Key))
 	msg.Header, msg.Data = l.header(), l.Payload
-	if over := len(msg.Data) + headerSize(msg.Header) + marginBytes - int(q.nc.MaxPayload()); over > 0 && over <= len(msg.Data) {
+	if over := len(msg.Data) + headerSize(msg.Header) + marginBytes - int(q.nc.MaxPayload()); over > 0 &&
+		over <= len(msg.Data) {
 		tail := nats.NewMsg(msg.Subject + ".tail")
 		cut := len(msg.Data) - min(len(msg.Data), over+marginBytes)
 		msg.Data, tail.Data = l.Payload[:cut], l.Payload[cut:]
@@ -85,8 +87,9 @@ func (l *DeadLetter) header() nats.Header {
 	return cutHeader(nats.Header(h))
 }
 
-// cutHeader makes room for what a letter says beside a message's own headers, which may be as many bytes as the server takes:
-// long values are cut, which leaves a name that is too long one, and where that is not enough headers go, last those that textmill reads.
+// cutHeader makes room for what a letter says beside a message's own headers, which may be as many bytes as the server
+// takes: long values are cut, which leaves a name that is too long one, and where that is not enough headers go, last
+// those that textmill reads.
 func cutHeader(h nats.Header) nats.Header {
 	if headerSize(h) <= headerBytes {
 		return h

@@ -76,7 +76,8 @@ func (d *Delivery) Payload(ctx context.Context) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read message %d of %s again: %w", d.Sequence, d.Stream, lost(err))
 	case !m.Time.Equal(d.Timestamp) || m.Subject != d.Subject:
-		return nil, fmt.Errorf("read message %d of %s again: another message has its place: %w", d.Sequence, d.Stream, ErrNotFound)
+		return nil, fmt.Errorf("read message %d of %s again: another message has its place: %w", d.Sequence, d.Stream,
+			ErrNotFound)
 	}
 	return m.Data, nil
 }

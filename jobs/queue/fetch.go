@@ -107,5 +107,6 @@ func parseAck(reply string) (ackSubject, error) {
 			return ackSubject{}, fmt.Errorf("the ack subject %q is not of a form that is known", reply)
 		}
 	}
-	return ackSubject{delivered: int(n[0]), sequence: n[1], delivery: n[2], timestamp: time.Unix(0, int64(n[3])).UTC(), pending: n[4]}, nil
+	return ackSubject{delivered: int(n[0]), sequence: n[1], delivery: n[2], timestamp: time.Unix(0, int64(n[3])).UTC(),
+		pending: n[4]}, nil
 }

@@ -60,7 +60,8 @@ func (f *follower) open(ctx context.Context) error {
 
 // read calls each for what comes within one request; wait 0 returns at once with
 // what is there. After an error the next read begins with a new consumer.
-func (f *follower) read(ctx context.Context, batch int, wait time.Duration, each func(*nats.Msg, ackSubject) error) error {
+func (f *follower) read(ctx context.Context, batch int, wait time.Duration,
+	each func(*nats.Msg, ackSubject) error) error {
 	if f.name == "" {
 		if err := f.open(ctx); err != nil {
 			return err

@@ -57,7 +57,8 @@ func (p *pieces) see(e jobs.Event) {
 	if seen && !now.after(attempt{payload: e.PayloadSHA256, n: known.Retry, end: known.end()}) {
 		return
 	}
-	f := Fate{State: StateDone, Retry: shard.retry, Rows: e.Rows, Errors: e.Errors, Truncated: e.Truncated, Dropped: e.Dropped,
+	f := Fate{State: StateDone, Retry: shard.retry, Rows: e.Rows, Errors: e.Errors, Truncated: e.Truncated,
+		Dropped:     e.Dropped,
 		DeadRecords: e.DeadRecords, Tokens: e.Tokens, Repeat: e.Uncounted, Table: e.Table}
 	if end != endCommitted {
 		f = Fate{State: StateFailed, Resolved: end == endResolved, Retry: shard.retry, Class: e.Class, Reason: e.Reason}

@@ -178,8 +178,8 @@ func (p *progress) complete() bool {
 	return total > 0 && p.status.ShardsDone >= total
 }
 
-// cancel takes in a request to cancel or its confirmation, which names a table. The request alone says what is ended: its
-// confirmation is dated later, and counts where nothing is left of the request.
+// cancel takes in a request to cancel or its confirmation, which names a table. The request alone says what is ended:
+// its confirmation is dated later, and counts where nothing is left of the request.
 func (p *progress) cancel(e jobs.Event) {
 	if e.Table == "" || p.end.IsZero() {
 		p.end = e.Time

@@ -213,7 +213,8 @@ func (q *Queue) mayRetry(err error) bool {
 	if errors.As(err, &api) {
 		return api.Code == 503
 	}
-	return !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrMaxPayload) && !errors.Is(err, nats.ErrBadSubject)
+	return !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrMaxPayload) &&
+		!errors.Is(err, nats.ErrBadSubject)
 }
 
 // isFull also holds for a store that fails, which the server does not tell apart.
@@ -247,8 +248,9 @@ func (q *Queue) PublishEvent(ctx context.Context, e jobs.Event) error {
 	return err
 }
 
-// eventID is the same for repeats of what an event tells, whenever they are sent, and another one for another payload or
-// model under the same name. What may truly come again soon is told apart by its time, a death by that of its message.
+// eventID is the same for repeats of what an event tells, whenever they are sent, and another one for another payload
+// or model under the same name. What may truly come again soon is told apart by its time, a death by that of its
+// message.
 func eventID(e jobs.Event) string {
 	parts := []string{e.Type, e.Job, e.Shard, strconv.Itoa(e.Shards), e.Table, e.PayloadSHA256, e.Task, e.Model}
 	switch {

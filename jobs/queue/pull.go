@@ -28,7 +28,8 @@ const (
 
 // pull asks a consumer once and calls each for every message as it comes. It
 // waits a little longer than the request lasts.
-func (q *Queue) pull(ctx context.Context, stream, consumer string, r pullRequest, each func(*nats.Msg) error) (pullStatus, error) {
+func (q *Queue) pull(ctx context.Context, stream, consumer string, r pullRequest,
+	each func(*nats.Msg) error) (pullStatus, error) {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return pullEnded, fmt.Errorf("pull from %s: %w", consumer, err)

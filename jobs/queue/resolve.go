@@ -14,8 +14,8 @@ import (
 	"textmill/jobs"
 )
 
-// RepublishDead publishes a dead letter's payload under another job, as a message of its own, says so in an event of its own job, and
-// removes the letter. Repeated after a crash it is the same message.
+// RepublishDead publishes a dead letter's payload under another job, as a message of its own, says so in an event of
+// its own job, and removes the letter. Repeated after a crash it is the same message.
 func (q *Queue) RepublishDead(ctx context.Context, id, job string) (DeadEntry, error) {
 	e, err := q.GetDead(ctx, id)
 	if err != nil {
@@ -52,8 +52,8 @@ func (q *Queue) DropDead(ctx context.Context, id string) (DeadEntry, error) {
 	return e, q.resolve(ctx, e, e.resolved("dropped, the committed rows are kept"))
 }
 
-// resolve removes a letter once it is told what becomes of it: the other way round, a crash between the two would leave its job
-// failed for ever.
+// resolve removes a letter once it is told what becomes of it: the other way round, a crash between the two would
+// leave its job failed for ever.
 func (q *Queue) resolve(ctx context.Context, e DeadEntry, as jobs.Event) error {
 	if err := q.PublishEvent(ctx, as); err != nil {
 		return fmt.Errorf("resolve dead letter %s: %w", e.ID, err)
@@ -72,6 +72,7 @@ func (e *DeadEntry) resolved(how string) jobs.Event {
 		return out
 	}
 	named := m.Named()
-	out.Job, out.Shard, out.Dataset = cmp.Or(named.Job, jobs.DefaultJob), cmp.Or(named.Shard, strconv.FormatUint(e.Sequence, 10)), named.Dataset
+	out.Job, out.Shard, out.Dataset = cmp.Or(named.Job, jobs.DefaultJob),
+		cmp.Or(named.Shard, strconv.FormatUint(e.Sequence, 10)), named.Dataset
 	return out
 }

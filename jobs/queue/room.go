@@ -15,7 +15,8 @@ type Room struct {
 const RemedyFull = "look at them with textmill dead list and put back what is mended with textmill dead retry, or raise the stream's limit: nats stream edit " +
 	DeadStream + " --max-bytes"
 
-// letterOverhead is more than what the server keeps of a letter beside its payload, unless its message had many headers.
+// letterOverhead is more than what the server keeps of a letter beside its payload, unless its message had many
+// headers.
 const letterOverhead = 4 << 10
 
 // DeadRoom asks how full the stream of dead letters is.
@@ -31,7 +32,8 @@ func (q *Queue) DeadRoom(ctx context.Context) (Room, error) {
 
 // For says whether a letter with so large a payload gets in; ErrFull where it does not.
 func (r Room) For(payload int) error {
-	if r.MaxLetters > 0 && r.Letters >= r.MaxLetters || r.MaxBytes > 0 && r.Bytes+int64(payload)+letterOverhead > r.MaxBytes {
+	if r.MaxLetters > 0 && r.Letters >= r.MaxLetters || r.MaxBytes > 0 &&
+		r.Bytes+int64(payload)+letterOverhead > r.MaxBytes {
 		return fmt.Errorf("%s: %w: it holds %s", DeadStream, ErrFull, r)
 	}
 	return nil
@@ -39,7 +41,8 @@ func (r Room) For(payload int) error {
 
 // Scarce says that less than a tenth is left: large letters may not get in any more.
 func (r Room) Scarce() bool {
-	return r.MaxLetters > 0 && r.Letters >= r.MaxLetters-r.MaxLetters/10 || r.MaxBytes > 0 && r.Bytes >= r.MaxBytes-r.MaxBytes/10
+	return r.MaxLetters > 0 && r.Letters >= r.MaxLetters-r.MaxLetters/10 || r.MaxBytes > 0 &&
+		r.Bytes >= r.MaxBytes-r.MaxBytes/10
 }
 
 func (r Room) String() string {

@@ -43,7 +43,8 @@ func (q *Queue) Announce(serves func() []Served) (stop func() error, err error) 
 	return sub.Unsubscribe, nil
 }
 
-// isInbox says whether an answer may go to a subject. Whoever asks names it, also one to which only daemons may publish.
+// isInbox says whether an answer may go to a subject. Whoever asks names it, also one to which only daemons may
+// publish.
 func isInbox(reply string) bool {
 	for _, ours := range []string{jobSubjects, deadSubjects, eventSubjects} {
 		if strings.HasPrefix(reply, strings.TrimSuffix(ours, ">")) {

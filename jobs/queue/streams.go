@@ -121,7 +121,8 @@ func (q *Queue) createSmall(ctx context.Context, want jetstream.StreamConfig) er
 			return err
 		}
 		want.MaxBytes /= 2
-		q.log.WarnContext(ctx, "the server has room for a small stream only", "stream", want.Name, "max_bytes", want.MaxBytes)
+		q.log.WarnContext(ctx, "the server has room for a small stream only", "stream", want.Name, "max_bytes",
+			want.MaxBytes)
 		_, err = q.js.UpdateStream(ctx, want)
 		return err
 	}
@@ -129,12 +130,15 @@ func (q *Queue) createSmall(ctx context.Context, want jetstream.StreamConfig) er
 
 func noRoom(err error) bool {
 	var api *jetstream.APIError
-	return errors.As(err, &api) && (api.ErrorCode == codeInsufficientStorage || api.ErrorCode == codeInsufficientResources)
+	return errors.As(err, &api) && (api.ErrorCode == codeInsufficientStorage ||
+		api.ErrorCode == codeInsufficientResources)
 }
 
 func (q *Queue) streamError(verb, name string, err error) error {
-	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) || errors.Is(err, nats.ErrNoResponders) {
-		return fmt.Errorf("%w: start %s with -js -sd DIR, or enable jetstream in its configuration and for this account", ErrNoJetStream, q.server)
+	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) ||
+		errors.Is(err, nats.ErrNoResponders) {
+		return fmt.Errorf("%w: start %s with -js -sd DIR, or enable jetstream in its configuration and for this account",
+			ErrNoJetStream, q.server)
 	}
 	return fmt.Errorf("%s stream %s at %s: %w", verb, name, q.server, err)
 }

@@ -138,8 +138,8 @@ func (q *Queue) LastSequence(ctx context.Context) (uint64, error) {
 	return s.CachedInfo().State.LastSeq, nil
 }
 
-// SequenceAfter is one that messages on a job's own subjects have reached or passed if, and only if, the server took them
-// after a time.
+// SequenceAfter is one that messages on a job's own subjects have reached or passed if, and only if, the server took
+// them after a time.
 func (q *Queue) SequenceAfter(ctx context.Context, job string, at time.Time) (uint64, error) {
 	s, err := q.js.Stream(ctx, JobStream)
 	if err != nil {
@@ -166,8 +166,8 @@ func (q *Queue) SequenceAfter(ctx context.Context, job string, at time.Time) (ui
 
 func ownSubjects(job string) string { return jobs.Subject{Task: "*", Model: "*", Job: job}.String() }
 
-// PurgeJob removes a job's messages before a sequence, 0 for all, from its own subjects and says how many there were. Messages of
-// the job on a shared subject stay.
+// PurgeJob removes a job's messages before a sequence, 0 for all, from its own subjects and says how many there were.
+// Messages of the job on a shared subject stay.
 func (q *Queue) PurgeJob(ctx context.Context, job string, before uint64) (uint64, error) {
 	if err := naming.CheckJob(job); err != nil {
 		return 0, fmt.Errorf("purge: job %w", err)

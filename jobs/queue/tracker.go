@@ -26,10 +26,11 @@ type Tracker struct {
 	q       *Queue
 	onEvent func(jobs.Event)
 
-	mu      sync.Mutex
-	jobs    map[string]*progress
-	pieces  *pieces              // nil unless asked for
-	settled map[string]*progress // those whose shards are all settled and that nobody has announced: looked through with each event
+	mu     sync.Mutex
+	jobs   map[string]*progress
+	pieces *pieces // nil unless asked for
+	// those whose shards are all settled and that nobody has announced: looked through with each event
+	settled map[string]*progress
 	changed chan struct{}
 
 	noEvents, refused seldom // anybody who may publish events can send any number of either
@@ -57,7 +58,8 @@ func (q *Queue) Track(ctx context.Context, o TrackOptions) (*Tracker, error) {
 	if o.Pieces && o.Job == "" {
 		return nil, errors.New("track: the pieces of all jobs are too many")
 	}
-	t := &Tracker{q: q, onEvent: o.OnEvent, jobs: make(map[string]*progress), settled: make(map[string]*progress), changed: make(chan struct{}), ended: make(chan struct{})}
+	t := &Tracker{q: q, onEvent: o.OnEvent, jobs: make(map[string]*progress), settled: make(map[string]*progress),
+		changed: make(chan struct{}), ended: make(chan struct{})}
 	if o.Pieces {
 		t.pieces = newPieces()
 	}

@@ -33,9 +33,10 @@ type benchAnswer struct {
 // benchBudgets are the padded batch sizes that are tried beside the learned one.
 var benchBudgets = []int{512, 1024, 2048, 4096, 8192}
 
-// Embedding measures how many texts a second a model embeds, tokenization apart, for several batch sizes: token rows of
-// ragged lengths in length-sorted batches, each size for about the given time.
-func Embedding(ctx context.Context, cfg config.Config, name string, each time.Duration, out io.Writer, asJSON bool, log *slog.Logger) (err error) {
+// Embedding measures how many texts a second a model embeds, tokenization apart, for several batch sizes: token rows
+// of ragged lengths in length-sorted batches, each size for about the given time.
+func Embedding(ctx context.Context, cfg config.Config, name string, each time.Duration, out io.Writer, asJSON bool,
+	log *slog.Logger) (err error) {
 	if s, err := bundle.Named(cfg, name); err != nil {
 		return err
 	} else if s.Task == naming.TaskGenerate {
@@ -69,7 +70,8 @@ func Embedding(ctx context.Context, cfg config.Config, name string, each time.Du
 			if a.Learned {
 				note = "  (learned)"
 			}
-			_, err = fmt.Fprintf(out, "%6d tokens a batch: %8.1f texts/s %10.0f tokens/s%s\n", a.BatchTokens, a.Texts, a.Tokens, note)
+			_, err = fmt.Fprintf(out, "%6d tokens a batch: %8.1f texts/s %10.0f tokens/s%s\n", a.BatchTokens, a.Texts, a.Tokens,
+				note)
 		}
 		if err != nil {
 			return err
@@ -94,7 +96,8 @@ func raggedRows(spec *models.Spec) []embed.Row {
 	return rows
 }
 
-func benchAt(ctx context.Context, e *embed.Embedder, rows []embed.Row, budget int, each time.Duration) (benchAnswer, error) {
+func benchAt(ctx context.Context, e *embed.Embedder, rows []embed.Row, budget int, each time.Duration) (benchAnswer,
+	error) {
 	batches := batchesOf(rows, budget)
 	var mu sync.Mutex
 	var next, texts, tokens int

@@ -45,8 +45,8 @@ type generateBench struct {
 	Texts        []benchText `json:"texts"`
 }
 
-// benchRuns is what runs of one kind add up to. Tokens are those that went through the model: a prompt's start that a slot
-// held already did not.
+// benchRuns is what runs of one kind add up to. Tokens are those that went through the model: a prompt's start that a
+// slot held already did not.
 type benchRuns struct {
 	Runs    int     `json:"runs"`
 	Tokens  int     `json:"tokens"`
@@ -60,9 +60,10 @@ type benchText struct {
 	Finish    string  `json:"finish_reason"`
 }
 
-// warmUp runs before the measurement and touches what a first run touches. It begins unlike a conversation, so that no prompt
-// finds its start in the KV cache.
-var warmUp = []jobs.Record{{ID: "w1", Text: "Once upon a time there was a"}, {ID: "w2", Text: "The first thing to do is"}}
+// warmUp runs before the measurement and touches what a first run touches. It begins unlike a conversation, so that no
+// prompt finds its start in the KV cache.
+var warmUp = []jobs.Record{{ID: "w1", Text: "Once upon a time there was a"},
+	{ID: "w2", Text: "The first thing to do is"}}
 
 // Generation measures how many tokens a second a model adds to prompts, its templates and tokenizer included.
 func Generation(ctx context.Context, cfg config.Config, o Prompts, log *slog.Logger) (err error) {

@@ -61,7 +61,8 @@ func List(cfg config.Config, out io.Writer, asJSON bool) error {
 		if a.embedModel != nil {
 			dim, pooling = strconv.Itoa(a.Dim), a.Pooling
 		}
-		errs = append(errs, plain.Row(w, a.Name, a.Task, dim, a.MaxLength, pooling, fmt.Sprintf("%d MB", (a.Bytes+500_000)/1_000_000), a.SHA256[:min(12, len(a.SHA256))]))
+		errs = append(errs, plain.Row(w, a.Name, a.Task, dim, a.MaxLength, pooling,
+			fmt.Sprintf("%d MB", (a.Bytes+500_000)/1_000_000), a.SHA256[:min(12, len(a.SHA256))]))
 	}
 	return errors.Join(w.Flush(), errors.Join(errs...))
 }

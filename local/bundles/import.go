@@ -38,7 +38,8 @@ func Import(ctx context.Context, cfg config.Config, o ImportOptions) error {
 		return err
 	}
 	begun, last := time.Now(), time.Now()
-	got, err := checkpoint.Import(ctx, checkpoint.Options{Source: o.Source, Dir: dir, Name: o.Name, Precision: o.Precision,
+	got, err := checkpoint.Import(ctx, checkpoint.Options{Source: o.Source, Dir: dir, Name: o.Name,
+		Precision: o.Precision,
 		Progress: func(done, total int64) {
 			if time.Since(last) > progressEvery {
 				last = time.Now()

@@ -72,8 +72,10 @@ type decoderModel struct {
 
 func answerOf(s *models.Spec) modelAnswer {
 	a := modelAnswer{
-		Name: s.Name, Task: s.Task, Dir: s.Dir, SHA256: s.SHA256, Source: s.Source, Architecture: s.Architecture, Graph: s.Graph,
-		Inputs: s.Inputs, MaxLength: s.MaxLength, BatchDependent: s.BatchDependent, Notes: slices.Clone(s.Notes), Files: s.Files,
+		Name: s.Name, Task: s.Task, Dir: s.Dir, SHA256: s.SHA256, Source: s.Source, Architecture: s.Architecture,
+		Graph:  s.Graph,
+		Inputs: s.Inputs, MaxLength: s.MaxLength, BatchDependent: s.BatchDependent, Notes: slices.Clone(s.Notes),
+		Files: s.Files,
 	}
 	for _, f := range s.Files {
 		a.Bytes += f.Size
@@ -87,7 +89,8 @@ func answerOf(s *models.Spec) modelAnswer {
 		return a
 	}
 	a.decoderModel = &decoderModel{
-		Layers: d.Layers, Heads: d.Heads, KVHeads: d.KVHeads, HeadSize: d.HeadSize, HiddenSize: d.HiddenSize, VocabSize: d.VocabSize,
+		Layers: d.Layers, Heads: d.Heads, KVHeads: d.KVHeads, HeadSize: d.HeadSize, HiddenSize: d.HiddenSize,
+		VocabSize: d.VocabSize,
 		Precision: d.Precision, KVBytes: d.KVBytes(), EOS: s.Generation.EOS, Layout: d.Layout, Graphs: d.Graphs,
 	}
 	if len(s.Generation.Set) > 0 {
@@ -126,7 +129,8 @@ func Inspect(cfg config.Config, name string, out io.Writer, asJSON bool) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	lines := [][2]any{
-		{"name", a.Name}, {"task", a.Task}, {"architecture", cmp.Or(a.Architecture, "not said")}, {"directory", a.Dir}, {"source", a.Source},
+		{"name", a.Name}, {"task", a.Task}, {"architecture", cmp.Or(a.Architecture, "not said")}, {"directory", a.Dir},
+		{"source", a.Source},
 		{"model_sha256", a.SHA256}, {"onnx_file", a.Graph}, {"inputs", inputs(a)}, {"max_length", a.MaxLength},
 	}
 	if a.embedModel != nil {
@@ -152,7 +156,8 @@ func Inspect(cfg config.Config, name string, out io.Writer, asJSON bool) error {
 
 // inputs are the names of the graph's, those of the KV cache in short.
 func inputs(a modelAnswer) string {
-	names := slices.DeleteFunc(slices.Clone(a.Inputs), func(n string) bool { return strings.HasPrefix(n, "past_key_values.") })
+	names := slices.DeleteFunc(slices.Clone(a.Inputs),
+		func(n string) bool { return strings.HasPrefix(n, "past_key_values.") })
 	if n := len(a.Inputs) - len(names); n > 0 {
 		names = append(names, fmt.Sprintf("past_key_values (%d)", n))
 	}
@@ -176,7 +181,8 @@ func (a *decoderModel) lines() [][2]any {
 		template = "present"
 	}
 	lines := [][2]any{
-		{"layers", a.Layers}, {"heads", fmt.Sprintf("%d of %d dimensions, %d for keys and values", a.Heads, a.HeadSize, a.KVHeads)},
+		{"layers", a.Layers}, {"heads", fmt.Sprintf("%d of %d dimensions, %d for keys and values", a.Heads, a.HeadSize,
+			a.KVHeads)},
 		{"hidden_size", a.HiddenSize}, {"vocab_size", a.VocabSize}, {"precision", cmp.Or(a.Precision, "not said")},
 		{"kv_cache", fmt.Sprintf("%d bytes a token", a.KVBytes)}, {"eos_token_id", strings.Trim(fmt.Sprint(a.EOS), "[]")},
 		{"chat_template", template}, {"layout", a.Layout},

@@ -23,8 +23,8 @@ type installedAnswer struct {
 	Fresh   bool   `json:"fresh"`
 }
 
-// Setup obtains libonnxruntime and the default models; what is there already is verified and kept. As JSON a line for each is
-// written to out.
+// Setup obtains libonnxruntime and the default models; what is there already is verified and kept. As JSON a line for
+// each is written to out.
 func Setup(ctx context.Context, cfg config.Config, out, progress io.Writer, asJSON bool) error {
 	all, err := fetch.Setup(ctx, fetchOptions(cfg, progress))
 	for _, i := range all {

@@ -72,7 +72,8 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 		return err
 	}
 	if !o.JSON {
-		if _, err := fmt.Fprintf(o.Out, "%s: %d files as recorded, model_sha256 %s\n", s.Name, len(s.Files), s.SHA256); err != nil {
+		if _, err := fmt.Fprintf(o.Out, "%s: %d files as recorded, model_sha256 %s\n", s.Name, len(s.Files),
+			s.SHA256); err != nil {
 			return err
 		}
 	}
@@ -87,7 +88,8 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 		return fmt.Errorf("compare model %s: %w", s.Name, err)
 	}
 	if o.JSON {
-		answer := map[string]any{"name": s.Name, "model_sha256": s.SHA256, "files": len(s.Files), "ok": true, "measured": found}
+		answer := map[string]any{"name": s.Name, "model_sha256": s.SHA256, "files": len(s.Files), "ok": true,
+			"measured": found}
 		if len(results) > 0 {
 			answer["graphs"] = results
 		}
@@ -108,8 +110,10 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 	return nil
 }
 
-// compare measures the graphs of a decoder: all against another model's, or the less exact ones against the most exact one.
-func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models.Spec) (results []compared, err error) {
+// compare measures the graphs of a decoder: all against another model's, or the less exact ones against the most exact
+// one.
+func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models.Spec) (results []compared,
+	err error) {
 	if s.Decoder == nil || s.Decoder.Layout != models.SlotsLayout {
 		if o.Against != "" {
 			return nil, fmt.Errorf("%w: --against is for models to generate with that textmill imported", local.ErrUsage)
@@ -159,7 +163,8 @@ func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models
 }
 
 // reference opens what --against names. A checkpoint is imported as fp32 into a folder that end removes.
-func (o VerifyOptions) reference(ctx context.Context, cfg config.Config) (s *models.Spec, end func() error, err error) {
+func (o VerifyOptions) reference(ctx context.Context, cfg config.Config) (s *models.Spec, end func() error,
+	err error) {
 	end = func() error { return nil }
 	if _, err := os.Stat(o.Against); naming.CheckModel(o.Against) == nil && errors.Is(err, fs.ErrNotExist) {
 		s, err = bundle.Named(cfg, o.Against)

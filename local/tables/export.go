@@ -30,9 +30,9 @@ type ExportOptions struct {
 	budget int // bytes of rows in memory; 0 is joinBudget
 }
 
-// Export writes the rows of a table in another program's form. The rows of one request, its inputs, completions or chunks,
-// make one line, wherever in the table they lie. Memory is bounded: what is more goes into files beside File, or in the
-// directory of temporary files, until it is written.
+// Export writes the rows of a table in another program's form. The rows of one request, its inputs, completions or
+// chunks, make one line, wherever in the table they lie. Memory is bounded: what is more goes into files beside File,
+// or in the directory of temporary files, until it is written.
 func Export(ctx context.Context, o ExportOptions) error {
 	if o.Format != FormatOpenAIBatch {
 		return fmt.Errorf("format %q is not known", o.Format)

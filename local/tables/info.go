@@ -49,7 +49,8 @@ func Info(ctx context.Context, dir string, out io.Writer, asJSON bool) error {
 		return err
 	}
 	a := tableAnswer{
-		Path: in.Path, ID: in.ID, Version: in.Version, Rows: in.Rows, Files: len(in.Files), Bytes: in.Bytes, Embedding: in.Embedding, Vectors: in.Vectors.Property(),
+		Path: in.Path, ID: in.ID, Version: in.Version, Rows: in.Rows, Files: len(in.Files), Bytes: in.Bytes,
+		Embedding: in.Embedding, Vectors: in.Vectors.Property(),
 		Created: in.Created, Settled: in.Settled, Dead: in.Dead, Cancelled: in.Cancelled, Schema: json.RawMessage(in.Schema),
 	}
 	if in.Checkpoint >= 0 {

@@ -43,8 +43,8 @@ func alone(r *export.Row) bool {
 	return !part
 }
 
-// joiner puts the rows of each request together, wherever in a table they lie. What is more than its budget goes into files, by
-// the key's hash, each of which is then joined by itself.
+// joiner puts the rows of each request together, wherever in a table they lie. What is more than its budget goes into
+// files, by the key's hash, each of which is then joined by itself.
 type joiner struct {
 	emit   func([]export.Row) error // rows of one request
 	dir    string                   // where files are made
@@ -70,7 +70,8 @@ func (j *joiner) add(r *export.Row) error {
 
 func (j *joiner) own(r export.Row) error {
 	j.rows = append(j.rows, r)
-	j.size += spillRowCost + len(r.RecordID) + len(r.Output.V) + len(r.Error) + 4*(len(r.Embedding)+len(r.OutputIDs)+len(r.Logprobs)) +
+	j.size += spillRowCost + len(r.RecordID) + len(r.Output.V) + len(r.Error) +
+		4*(len(r.Embedding)+len(r.OutputIDs)+len(r.Logprobs)) +
 		len(r.Embedding8) + 2*len(r.Embedding16)
 	for _, v := range r.Attributes {
 		j.size += len(v)
@@ -82,7 +83,8 @@ func (j *joiner) own(r export.Row) error {
 }
 
 func cloneRow(r export.Row) export.Row {
-	for _, s := range []*string{&r.Job, &r.Shard, &r.RecordID, &r.Task, &r.Model, &r.ModelSHA256, &r.Error, &r.Output.V, &r.FinishReason} {
+	for _, s := range []*string{&r.Job, &r.Shard, &r.RecordID, &r.Task, &r.Model, &r.ModelSHA256, &r.Error, &r.Output.V,
+		&r.FinishReason} {
 		*s = strings.Clone(*s)
 	}
 	r.InputIDs, r.Text = nil, export.Null[string]{} // not exported, nor are other attributes
@@ -97,7 +99,8 @@ func cloneRow(r export.Row) export.Row {
 		}
 	}
 	r.OutputIDs, r.Logprobs = slices.Clone(r.OutputIDs), slices.Clone(r.Logprobs)
-	r.Embedding, r.Embedding8, r.Embedding16 = slices.Clone(r.Embedding), slices.Clone(r.Embedding8), slices.Clone(r.Embedding16)
+	r.Embedding, r.Embedding8, r.Embedding16 = slices.Clone(r.Embedding), slices.Clone(r.Embedding8),
+		slices.Clone(r.Embedding16)
 	return r
 }
 
@@ -190,7 +193,8 @@ func placeOf(r *export.Row) place {
 func occurrences(rows []export.Row) [][]export.Row {
 	slices.SortStableFunc(rows, func(a, b export.Row) int {
 		p, q := placeOf(&a), placeOf(&b)
-		return cmp.Or(cmp.Compare(p.index, q.index), cmp.Compare(p.chunk, q.chunk), cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Error, b.Error))
+		return cmp.Or(cmp.Compare(p.index, q.index), cmp.Compare(p.chunk, q.chunk), cmp.Compare(a.Shard, b.Shard),
+			cmp.Compare(a.Error, b.Error))
 	})
 	var all [][]export.Row
 	n := 0

@@ -116,7 +116,8 @@ func batchLine(rows []export.Row) (batchOutput, error) {
 	}
 	sum := sha256.Sum256([]byte(first.Job + "\x00" + name + "\x00" + first.Error))
 	id := hex.EncodeToString(sum[:12])
-	line := batchOutput{ID: "batch_req_" + id, CustomID: customID, Response: &batchResponse{StatusCode: http.StatusOK, RequestID: "req_" + id}}
+	line := batchOutput{ID: "batch_req_" + id, CustomID: customID, Response: &batchResponse{StatusCode: http.StatusOK,
+		RequestID: "req_" + id}}
 	var good []*export.Row
 	for i := range rows {
 		if r := &rows[i]; r.Error == "" {
@@ -132,9 +133,11 @@ func batchLine(rows []export.Row) (batchOutput, error) {
 	switch missing := missingPlace(rows, part.Inputs); {
 	case missing == nil:
 	case isPart && line.Error == nil:
-		line.Error = &batchError{Code: codeIncomplete, Message: fmt.Sprintf("input[%d] of %d is not in the table", missing.index, part.Inputs)}
+		line.Error = &batchError{Code: codeIncomplete, Message: fmt.Sprintf("input[%d] of %d is not in the table",
+			missing.index, part.Inputs)}
 	case !isPart:
-		return line, fmt.Errorf("%w: record %q of job %s has no row %d", ErrScattered, first.RecordID, first.Job, missing.chunk)
+		return line, fmt.Errorf("%w: record %q of job %s has no row %d", ErrScattered, first.RecordID, first.Job,
+			missing.chunk)
 	}
 	switch {
 	case len(good) == 0, isPart && line.Error != nil:
@@ -183,13 +186,15 @@ func refusal(e *batchError) (int, errorBody) {
 
 func completionOf(id string, rows []*export.Row) chatCompletion {
 	first := rows[0]
-	c := chatCompletion{ID: "chatcmpl-" + id, Object: "chat.completion", Created: first.CreatedAt.Unix(), Model: first.Model}
+	c := chatCompletion{ID: "chatcmpl-" + id, Object: "chat.completion", Created: first.CreatedAt.Unix(),
+		Model: first.Model}
 	if len(first.ModelSHA256) >= 12 {
 		c.SystemFingerprint = "fp_" + first.ModelSHA256[:12]
 	}
 	var made int64
 	for _, r := range rows {
-		choice := chatChoice{Index: int(r.Chunk.V), Message: chatMessage{Role: "assistant", Content: r.Output.V}, FinishReason: r.FinishReason}
+		choice := chatChoice{Index: int(r.Chunk.V), Message: chatMessage{Role: "assistant", Content: r.Output.V},
+			FinishReason: r.FinishReason}
 		if r.FinishReason == "eos" { // which OpenAI does not tell from a stop string
 			choice.FinishReason = "stop"
 		}
@@ -208,7 +213,8 @@ func logprobsOf(r *export.Row) *chatLogprobs {
 	top := topOf(r)
 	out := &chatLogprobs{Content: make([]tokenLogprob, len(r.OutputIDs))}
 	for i, id := range r.OutputIDs {
-		chosen := tokenLogprob{Token: "token_id:" + strconv.Itoa(int(id)), Logprob: finite(r.Logprobs[i]), TopLogprobs: []topLogprob{}}
+		chosen := tokenLogprob{Token: "token_id:" + strconv.Itoa(int(id)), Logprob: finite(r.Logprobs[i]),
+			TopLogprobs: []topLogprob{}}
 		if top != nil {
 			for _, c := range top[i] {
 				if c.ID == id {
@@ -230,8 +236,8 @@ func finite(p float32) float32 {
 	return p
 }
 
-// topOf are the likeliest tokens of each step, or nil where the row does not tell them: an attribute of this name may also be
-// the record's own.
+// topOf are the likeliest tokens of each step, or nil where the row does not tell them: an attribute of this name may
+// also be the record's own.
 func topOf(r *export.Row) [][]rows.Candidate {
 	raw := r.Attributes[rows.TopLogprobs]
 	if raw == "" {

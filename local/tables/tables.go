@@ -20,8 +20,8 @@ import (
 // IsDataset tells whether an argument may name a dataset, which URI then looks for.
 func IsDataset(arg string) bool { return naming.CheckDataset(arg) == nil }
 
-// URI is the table that an argument names: a path or a URI, or a dataset of export.uri. A bare name is a dataset, unless
-// only this directory has a table of that name.
+// URI is the table that an argument names: a path or a URI, or a dataset of export.uri. A bare name is a dataset,
+// unless only this directory has a table of that name.
 func URI(cfg config.Config, arg string) (string, error) {
 	if !IsDataset(arg) {
 		return arg, nil
@@ -48,7 +48,8 @@ func URI(cfg config.Config, arg string) (string, error) {
 	}
 	switch {
 	case known && here && abs != there:
-		return "", fmt.Errorf("%w: %s is a table of this directory and of %s; write ./%s or %s", local.ErrUsage, arg, cfg.Export.URI, arg, there)
+		return "", fmt.Errorf("%w: %s is a table of this directory and of %s; write ./%s or %s", local.ErrUsage, arg,
+			cfg.Export.URI, arg, there)
 	case known:
 		return there, nil
 	case here:
@@ -98,7 +99,8 @@ func List(ctx context.Context, cfg config.Config, out, about io.Writer, asJSON b
 		case err != nil:
 			errs = append(errs, err)
 		case asJSON:
-			errs = append(errs, plain.JSON(out, listedTable{name, in.Path, in.Rows, len(in.Files), in.Bytes, in.Version, in.Embedding}))
+			errs = append(errs, plain.JSON(out, listedTable{name, in.Path, in.Rows, len(in.Files), in.Bytes, in.Version,
+				in.Embedding}))
 		default:
 			errs = append(errs, plain.Row(w, name, in.Rows, len(in.Files), in.Bytes, in.Version, in.Embedding))
 		}

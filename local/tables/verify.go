@@ -52,10 +52,12 @@ func printVerification(out io.Writer, v *export.Verification) error {
 		}
 	}
 	for _, name := range v.Unnamed {
-		if _, err := fmt.Fprintf(out, "not in the log: %s (about to be committed, or removed by the next sweep)\n", plain.Text(name)); err != nil {
+		if _, err := fmt.Fprintf(out, "not in the log: %s (about to be committed, or removed by the next sweep)\n",
+			plain.Text(name)); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "version %d: %d rows read from %d files, %d problems\n", v.Version, v.RowsRead, len(v.Files), len(v.Problems))
+	_, err := fmt.Fprintf(out, "version %d: %d rows read from %d files, %d problems\n", v.Version, v.RowsRead,
+		len(v.Files), len(v.Problems))
 	return err
 }

@@ -32,7 +32,8 @@ func Embed(ctx context.Context, cfg config.Config, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.End()) }()
-	run := runner{task: naming.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.Spec.Dim, log: o.Log, quiet: o.Quiet}
+	run := runner{task: naming.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.Spec.Dim,
+		log: o.Log, quiet: o.Quiet}
 	return run.work(ctx, cfg, o, "embedded", m.Spec,
 		func(from rows.Origin) rows.Work { return m.Engine.Work(&jobs.Shard{Embed: params}, from) },
 		func(id string, list []export.Row) local.Answer { return embedAnswer(id, list, params.ChunkSize > 0) })
@@ -87,7 +88,8 @@ func appendEmbedding(b []byte, r *export.Row) []byte {
 }
 
 // Vectors embeds a few texts with the model's own params.
-func Vectors(ctx context.Context, cfg config.Config, name string, texts []string, log *slog.Logger) (vectors [][]float32, err error) {
+func Vectors(ctx context.Context, cfg config.Config, name string, texts []string,
+	log *slog.Logger) (vectors [][]float32, err error) {
 	m, err := open.EmbeddingNamed(ctx, cfg, name, true, log)
 	if err != nil {
 		return nil, err
@@ -98,12 +100,13 @@ func Vectors(ctx context.Context, cfg config.Config, name string, texts []string
 		return nil, err
 	}
 	run := runner{task: naming.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.Spec.Dim, log: log}
-	err = run.run(ctx, local.Texts{Args: texts}, m.Engine.Work(&jobs.Shard{Embed: params}, rows.Origin{}), func(r jobs.Record, rows []export.Row) error {
-		if rows[0].Error != "" {
-			return fmt.Errorf("embed %q: %s", r.Text, rows[0].Error)
-		}
-		vectors = append(vectors, rows[0].Embedding)
-		return nil
-	}, func() error { return nil })
+	err = run.run(ctx, local.Texts{Args: texts}, m.Engine.Work(&jobs.Shard{Embed: params}, rows.Origin{}),
+		func(r jobs.Record, rows []export.Row) error {
+			if rows[0].Error != "" {
+				return fmt.Errorf("embed %q: %s", r.Text, rows[0].Error)
+			}
+			vectors = append(vectors, rows[0].Embedding)
+			return nil
+		}, func() error { return nil })
 	return vectors, err
 }

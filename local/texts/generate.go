@@ -30,7 +30,8 @@ func Generate(ctx context.Context, cfg config.Config, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.End()) }()
-	run := runner{task: naming.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096, log: o.Log, quiet: o.Quiet}
+	run := runner{task: naming.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096, log: o.Log,
+		quiet: o.Quiet}
 	return run.work(ctx, cfg, o, "generated", g.Spec(),
 		func(from rows.Origin) rows.Work { return g.Engine.Work(&jobs.Shard{Generate: params}, from) }, generateAnswer)
 }

@@ -20,9 +20,10 @@ type Streamed struct {
 	Took   time.Duration
 }
 
-// Stream answers questions of a user, one after the other, with a model of the cache. write gets pieces of each answer as they
-// become certain, and an empty one at its end.
-func Stream(ctx context.Context, cfg config.Config, name string, questions []string, params map[string]string, log *slog.Logger,
+// Stream answers questions of a user, one after the other, with a model of the cache. write gets pieces of each answer
+// as they become certain, and an empty one at its end.
+func Stream(ctx context.Context, cfg config.Config, name string, questions []string, params map[string]string,
+	log *slog.Logger,
 	write func(question int, piece string) error) (total Streamed, err error) {
 	raw, err := jobs.ParamsJSON(naming.TaskGenerate, params)
 	if err != nil {

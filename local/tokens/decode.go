@@ -25,7 +25,8 @@ func (t *textTokenizer) decode(l local.Line, skipSpecial bool) local.Answer {
 	for i, n := range given {
 		switch {
 		case n < 0 || n > math.MaxUint32:
-			return local.Failure(id, &jobs.RecordError{Class: jobs.InvalidRecord, Message: fmt.Sprintf("input_ids[%d]: %d is not a token ID; they go from 0 to 4294967295", i, n)})
+			return local.Failure(id, &jobs.RecordError{Class: jobs.InvalidRecord,
+				Message: fmt.Sprintf("input_ids[%d]: %d is not a token ID; they go from 0 to 4294967295", i, n)})
 		case n <= math.MaxInt32: // no tokenizer has larger ones
 			ids = append(ids, int32(n))
 		}
@@ -64,7 +65,8 @@ func tokenIDs(l local.Line) (id string, ids []int64, err *jobs.RecordError) {
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case errors.As(failed, &wrong) && wrong.Field == "":
-		return id, nil, invalid("line %d: %s found where an object such as {\"id\":\"a\",\"input_ids\":[101,102]} has to be", l.Index+1, wrong.Value)
+		return id, nil, invalid("line %d: %s found where an object such as {\"id\":\"a\",\"input_ids\":[101,102]} has to be",
+			l.Index+1, wrong.Value)
 	case errors.As(failed, &wrong):
 		return id, nil, invalid("%s: %s found; it has to be a list of token IDs such as [101,102]", wrong.Field, wrong.Value)
 	case failed != nil:

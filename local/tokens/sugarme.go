@@ -66,7 +66,8 @@ func tokenizerPath(cfg config.Config, o Options) (string, error) {
 }
 
 // libraryWork answers lines with the library's tokens; end gives its process back.
-func libraryWork(ctx context.Context, cfg config.Config, o Options) (work func(local.Line) local.Answer, end func() error, err error) {
+func libraryWork(ctx context.Context, cfg config.Config, o Options) (work func(local.Line) local.Answer,
+	end func() error, err error) {
 	path, err := tokenizerPath(cfg, o)
 	if err != nil {
 		return nil, nil, err

@@ -48,7 +48,8 @@ func Convert(ctx context.Context, cfg config.Config, o Options) (err error) {
 }
 
 // tokenizeWork is what is done with each line; end is to be called when no line is left.
-func tokenizeWork(ctx context.Context, cfg config.Config, o Options) (work func(local.Line) local.Answer, end func() error, err error) {
+func tokenizeWork(ctx context.Context, cfg config.Config, o Options) (work func(local.Line) local.Answer,
+	end func() error, err error) {
 	if o.Engine == config.EngineSugarme {
 		return libraryWork(ctx, cfg, o)
 	}

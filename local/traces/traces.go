@@ -66,7 +66,8 @@ func Write(ctx context.Context, cfg config.Config, o Options) error {
 	return errors.Join(err, out.Flush())
 }
 
-func (o Options) generation(ctx context.Context, cfg config.Config, r jobs.Record, raw []byte, how trace.Options, emit func(trace.Event) error) (err error) {
+func (o Options) generation(ctx context.Context, cfg config.Config, r jobs.Record, raw []byte, how trace.Options,
+	emit func(trace.Event) error) (err error) {
 	g, err := open.GenerationNamed(ctx, cfg, o.Model, 1, o.Log)
 	if err != nil {
 		return err
@@ -76,7 +77,8 @@ func (o Options) generation(ctx context.Context, cfg config.Config, r jobs.Recor
 	return m.Trace(ctx, r, raw, how, emit)
 }
 
-func (o Options) embedding(ctx context.Context, cfg config.Config, r jobs.Record, raw []byte, how trace.Options, emit func(trace.Event) error) (err error) {
+func (o Options) embedding(ctx context.Context, cfg config.Config, r jobs.Record, raw []byte, how trace.Options,
+	emit func(trace.Event) error) (err error) {
 	e, err := open.EmbeddingNamed(ctx, cfg, o.Model, true, o.Log)
 	if err != nil {
 		return err

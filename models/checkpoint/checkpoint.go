@@ -1,15 +1,17 @@
-// Package checkpoint turns checkpoints into model bundles: GGUF files and Hugging Face directories with safetensors become
-// ONNX graphs that ONNX Runtime runs on processors and on CUDA, with tokenizer and configuration beside them.
+// Package checkpoint turns checkpoints into model bundles: GGUF files and Hugging Face directories with safetensors
+// become ONNX graphs that ONNX Runtime runs on processors and on CUDA, with tokenizer and configuration beside them.
 //
 // # The graph of an encoder
 //
 // Inputs input_ids, attention_mask and, for models with types, token_type_ids: int64 [batch, sequence]. Output
-// last_hidden_state: float32 [batch, sequence, hidden]. Rows may be padded on either side; vectors of padding mean nothing.
+// last_hidden_state: float32 [batch, sequence, hidden]. Rows may be padded on either side; vectors of padding mean
+// nothing.
 //
 // # The graph of a decoder
 //
-// Layout "slots-1" (models.SlotsLayout), which decoder.json in the bundle names together with all sizes (see models.Decoder). It is made for a loop
-// that keeps one cache buffer for all rows, refills the slot of a finished row, and never copies a cache:
+// Layout "slots-1" (models.SlotsLayout), which decoder.json in the bundle names together with all sizes (see
+// models.Decoder). It is made for a loop that keeps one cache buffer for all rows, refills the slot of a finished row,
+// and never copies a cache:
 //
 //	input_ids               int64 [batch, sequence]   new tokens, rows padded on the right with any id
 //	seqlens_k               int32 [batch]             for each row, how many tokens its cache holds after this run, minus one
@@ -19,16 +21,16 @@
 //	logits                  float32 [logits, vocab_size], in the order of logits_positions
 //	present.N.key, .value   as past; bind both to the same memory
 //
-// Rules. (1) Past and present of a layer must be the same buffer. Slots are its first dimension, so that a batch of the
-// first n slots, or of one slot anywhere, is a view of it. (2) A prompt, or the first part of one, runs with empty caches:
-// sequence equals total_sequence_length, any number of rows, each seqlens_k its own length minus one; what lies
-// behind a row's length in its cache is never read. (3) A later part of a prompt runs alone (batch 1), without padding.
-// (4) A decoding step has sequence 1 and any number of rows with caches of any lengths. A slot that is not in use may run
-// along with seqlens_k 0; its logits are not asked for. (5) Tokens are rotated by their position in the cache: there is no
-// position_ids. (6) max_length is the buffer's and at most max_positions. (7) logits_positions may repeat and leave out
-// positions; a part of a prompt that is not its end needs one position all the same. (8) A row's logits are the same bits
-// alone and in every batch, if a run has at least min_rows tokens, batch × sequence: where that is 2, let an idle slot
-// run along with a row that would be alone.
+// Rules. (1) Past and present of a layer must be the same buffer. Slots are its first dimension, so that a batch of
+// the first n slots, or of one slot anywhere, is a view of it. (2) A prompt, or the first part of one, runs with empty
+// caches: sequence equals total_sequence_length, any number of rows, each seqlens_k its own length minus one; what
+// lies behind a row's length in its cache is never read. (3) A later part of a prompt runs alone (batch 1), without
+// padding. (4) A decoding step has sequence 1 and any number of rows with caches of any lengths. A slot that is not in
+// use may run along with seqlens_k 0; its logits are not asked for. (5) Tokens are rotated by their position in the
+// cache: there is no position_ids. (6) max_length is the buffer's and at most max_positions. (7) logits_positions may
+// repeat and leave out positions; a part of a prompt that is not its end needs one position all the same. (8) A row's
+// logits are the same bits alone and in every batch, if a run has at least min_rows tokens, batch × sequence: where
+// that is 2, let an idle slot run along with a row that would be alone.
 package checkpoint
 
 import (

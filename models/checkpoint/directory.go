@@ -30,7 +30,8 @@ func openDirectory(dir string) (source, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err != nil {
-		return nil, fmt.Errorf("%w: it has no fast tokenizer: %w; save one with the tokenizer's own library", ErrUnsupported, err)
+		return nil, fmt.Errorf("%w: it has no fast tokenizer: %w; save one with the tokenizer's own library", ErrUnsupported,
+			err)
 	}
 	set, err := safetensors.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,9 +59,11 @@ func (d *directory) bytes() (n int64) {
 	return n
 }
 
-// kept are the files of a directory that a bundle needs, beside the configurations of its sentence-transformers modules.
+// kept are the files of a directory that a bundle needs, beside the configurations of its sentence-transformers
+// modules.
 var kept = []string{
-	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+	"added_tokens.json",
 	"chat_template.jinja", "vocab.txt", "vocab.json", "merges.txt", "modules.json", "sentence_bert_config.json",
 	"config_sentence_transformers.json", "LICENSE", "README.md",
 }
@@ -81,7 +84,8 @@ func (d *directory) copyTo(dir string) error {
 		}
 	}
 	for _, name := range files {
-		if err := copyFile(filepath.Join(dir, name), filepath.Join(d.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := copyFile(filepath.Join(dir, name), filepath.Join(d.dir, name)); err != nil &&
+			!errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

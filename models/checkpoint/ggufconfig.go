@@ -29,13 +29,15 @@ func (g *ggufModel) readConfig() error {
 	name := g.Text("general.architecture")
 	arch, ok := ggufArchitectures[name]
 	if !ok {
-		return fmt.Errorf("%w: general.architecture is %q; known are %v", ErrUnsupported, name, slices.Sorted(maps.Keys(ggufArchitectures)))
+		return fmt.Errorf("%w: general.architecture is %q; known are %v", ErrUnsupported, name,
+			slices.Sorted(maps.Keys(ggufArchitectures)))
 	}
 	if n, ok := g.Int(name + ".expert_count"); ok && n > 0 {
 		return fmt.Errorf("%w: %s with %d experts", ErrUnsupported, name, n)
 	}
 	g.arch = arch
-	c := map[string]any{"architectures": []string{arch.architecture}, "model_type": arch.modelType, "hidden_act": "silu", "torch_dtype": "float32"}
+	c := map[string]any{"architectures": []string{arch.architecture}, "model_type": arch.modelType, "hidden_act": "silu",
+		"torch_dtype": "float32"}
 	for _, k := range []struct {
 		key, hf  string
 		required bool

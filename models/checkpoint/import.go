@@ -75,7 +75,8 @@ func open(path string) (source, error) {
 	case !st.Mode().IsRegular():
 		return nil, fmt.Errorf("%w: it is no regular file", ErrUnsupported)
 	case strings.HasSuffix(path, ".safetensors"):
-		return nil, fmt.Errorf("%w: name the directory that %s is in, which also has config.json and tokenizer.json", ErrUnsupported, filepath.Base(path))
+		return nil, fmt.Errorf("%w: name the directory that %s is in, which also has config.json and tokenizer.json",
+			ErrUnsupported, filepath.Base(path))
 	case !strings.HasSuffix(path, ".gguf"):
 		src, err := openGGUF(path)
 		if err != nil {
@@ -108,7 +109,8 @@ func (o Options) build(ctx context.Context, src source, p weights.Precision) (r 
 	if origin == "" {
 		origin = filepath.Base(o.Source)
 	}
-	if err := models.WriteRecord(s.dir, models.Record{Name: o.Name, Source: fmt.Sprintf("import of %s (%s)", origin, p), Files: r.Files}); err != nil {
+	if err := models.WriteRecord(s.dir, models.Record{Name: o.Name, Source: fmt.Sprintf("import of %s (%s)", origin, p),
+		Files: r.Files}); err != nil {
 		return r, err
 	}
 	if _, err := models.OpenBundle(s.dir); err != nil {
@@ -167,7 +169,8 @@ func (o Options) store(ctx context.Context, s *weights.Store, src source, r *Res
 		return func(dir string) error { return writeDecoder(dir, m, s.Precision) }, err
 	}
 	if !encoder.Supports(kind.ModelType) {
-		return nil, fmt.Errorf("%w: architecture %q of model_type %q; known are the decoders %v and the encoders %v", ErrUnsupported,
+		return nil, fmt.Errorf("%w: architecture %q of model_type %q; known are the decoders %v and the encoders %v",
+			ErrUnsupported,
 			r.Architecture, kind.ModelType, decoder.Architectures(), encoder.ModelTypes())
 	}
 	r.Task = naming.TaskEmbed

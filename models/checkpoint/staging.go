@@ -61,8 +61,8 @@ func (s *staging) publish(target string) error {
 	return os.RemoveAll(old)
 }
 
-// abandoned is how long nothing may have changed in a folder that nobody has locked before it is removed: whoever makes one
-// locks it a moment later.
+// abandoned is how long nothing may have changed in a folder that nobody has locked before it is removed: whoever
+// makes one locks it a moment later.
 const abandoned = time.Minute
 
 func sweep(parent string) error {

@@ -37,8 +37,8 @@ func writeEncoder(dir string, m *encoder.Model, p weights.Precision) error {
 	return m.Graph(a).WriteFile(filepath.Join(dir, "onnx", "model.onnx"))
 }
 
-// writeDecoder writes the graphs and what they are. Precisions that were asked for speed run with 8-bit activations; the
-// checkpoint's own blocks can also be run exactly.
+// writeDecoder writes the graphs and what they are. Precisions that were asked for speed run with 8-bit activations;
+// the checkpoint's own blocks can also be run exactly.
 func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
 	exact := models.DecoderGraph{File: "onnx/model.onnx", Activations: "float32", MinRows: m.MinRows()}
 	fast := models.DecoderGraph{File: "onnx/model_int8.onnx", Activations: "int8", MinRows: 1}
@@ -60,8 +60,10 @@ func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
 		}
 	}
 	return writeJSON(filepath.Join(dir, models.DecoderName), models.Decoder{
-		Layout: models.SlotsLayout, Layers: m.Layers, Heads: m.Heads, KVHeads: m.KVHeads, HeadSize: m.HeadSize, HiddenSize: m.HiddenSize,
-		VocabSize: m.VocabSize, MaxPositions: m.MaxPositions, CacheType: "float32", Precision: string(p), Embedding: table(m.Embedding), Graphs: graphs,
+		Layout: models.SlotsLayout, Layers: m.Layers, Heads: m.Heads, KVHeads: m.KVHeads, HeadSize: m.HeadSize,
+		HiddenSize: m.HiddenSize,
+		VocabSize:  m.VocabSize, MaxPositions: m.MaxPositions, CacheType: "float32", Precision: string(p),
+		Embedding: table(m.Embedding), Graphs: graphs,
 	})
 }
 
@@ -69,7 +71,8 @@ func table(m *weights.Matrix) models.TokenTable {
 	if !m.Quantized() {
 		return models.TokenTable{Tensor: m.Name, Bits: 32}
 	}
-	t := models.TokenTable{Tensor: m.TableName(), Bits: m.Form.Bits, BlockSize: m.Form.Size, Zero: 8, Scale: m.ScaleName()}
+	t := models.TokenTable{Tensor: m.TableName(), Bits: m.Form.Bits, BlockSize: m.Form.Size, Zero: 8,
+		Scale: m.ScaleName()}
 	if m.Form.Bits == 8 {
 		t.Zero = 128
 	}

@@ -44,7 +44,8 @@ func Open(spec *models.Spec, file string, o session.Options) (*Scorer, error) {
 			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
 		}
 	}
-	s, err := onnx.Open(filepath.Join(spec.Dir, filepath.FromSlash(file)), inputs, outputs, onnx.Options{Threads: o.Threads})
+	s, err := onnx.Open(filepath.Join(spec.Dir, filepath.FromSlash(file)), inputs, outputs,
+		onnx.Options{Threads: o.Threads})
 	if err != nil {
 		return nil, fmt.Errorf("%w: load %s: %w", ErrGraph, file, err)
 	}
@@ -105,7 +106,8 @@ type Difference struct {
 func Measure(ctx context.Context, reference, other *Scorer, texts [][]int32) (Difference, error) {
 	var d Difference
 	if reference.d.VocabSize != other.d.VocabSize {
-		return d, fmt.Errorf("%w: its vocabulary has %d tokens, the reference's %d", ErrGraph, other.d.VocabSize, reference.d.VocabSize)
+		return d, fmt.Errorf("%w: its vocabulary has %d tokens, the reference's %d", ErrGraph, other.d.VocabSize,
+			reference.d.VocabSize)
 	}
 	squares, same, vocab := 0.0, 0, reference.d.VocabSize
 	for _, ids := range texts {

@@ -233,7 +233,8 @@ func openSession(spec *models.Spec, t tuning, device string) (*onnx.Session, err
 	for _, in := range spec.Feeds {
 		inputs = append(inputs, in.Name)
 	}
-	s, err := onnx.Open(spec.GraphPath(), inputs, []string{spec.Output.Name}, onnx.Options{Threads: t.intra, CUDA: device})
+	s, err := onnx.Open(spec.GraphPath(), inputs, []string{spec.Output.Name},
+		onnx.Options{Threads: t.intra, CUDA: device})
 	if err != nil {
 		return nil, fmt.Errorf("%w: load %s: %w", models.ErrBundle, spec.GraphPath(), err)
 	}

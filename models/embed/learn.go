@@ -26,8 +26,8 @@ type Rate struct {
 // learning bounds how long the start of a session may take to find its batch size.
 const learning = 2500 * time.Millisecond
 
-// settleBudget takes the batch size from the options, from an earlier start on the like of this machine, or from a short
-// measurement.
+// settleBudget takes the batch size from the options, from an earlier start on the like of this machine, or from a
+// short measurement.
 func (e *Embedder) settleBudget(ctx context.Context, o session.Options) error {
 	if o.BatchTokens > 0 {
 		e.budget = o.BatchTokens
@@ -47,7 +47,8 @@ func (e *Embedder) settleBudget(ctx context.Context, o session.Options) error {
 		return fmt.Errorf("learn the batch size of %s: %w", e.spec.Name, err)
 	}
 	e.budget = best(rates)
-	o.Log.InfoContext(ctx, "batch size learned", "model", e.spec.Name, "device", e.device, "threads", e.threads, "batch_tokens", e.budget)
+	o.Log.InfoContext(ctx, "batch size learned", "model", e.spec.Name, "device", e.device, "threads", e.threads,
+		"batch_tokens", e.budget)
 	if err := learned.Write(book, key, e.budget); err != nil {
 		o.Log.WarnContext(ctx, "batch size cannot be kept, it will be learned again", "error", err)
 	}
@@ -68,8 +69,8 @@ func best(rates []Rate) int {
 	return budgets[0]
 }
 
-// measure runs batches of growing size. Every size gets an equal share of limit; it ends early once sizes only get slower,
-// or limit is over. One slow size alone may be the machine's doing.
+// measure runs batches of growing size. Every size gets an equal share of limit; it ends early once sizes only get
+// slower, or limit is over. One slow size alone may be the machine's doing.
 func (e *Embedder) measure(ctx context.Context, limit time.Duration) ([]Rate, error) {
 	var rates []Rate
 	top, slow, start := 0.0, 0, time.Now()

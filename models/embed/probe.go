@@ -13,12 +13,12 @@ import (
 	"textmill/models/session"
 )
 
-// probeLengths are the texts that a probe runs alone and among each other. In a run of its own a text's length is the run's
-// number of rows, padding or not.
+// probeLengths are the texts that a probe runs alone and among each other. In a run of its own a text's length is the
+// run's number of rows, padding or not.
 var probeLengths = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 18, 20, 24, 31, 32, 33, 40, 64}
 
-// settleCompany finds how runs must look for a text's bits not to depend on its batch: from an earlier session on the like of
-// this machine, or by a probe.
+// settleCompany finds how runs must look for a text's bits not to depend on its batch: from an earlier session on the
+// like of this machine, or by a probe.
 func (e *Embedder) settleCompany(ctx context.Context, o session.Options) error {
 	known, ok, err := session.Remembered(e.spec, o, e.device)
 	if err != nil {
@@ -30,7 +30,8 @@ func (e *Embedder) settleCompany(ctx context.Context, o session.Options) error {
 		if known, err = e.probe(ctx); err != nil {
 			return fmt.Errorf("probe what company does to vectors of %s: %w", e.spec.Name, err)
 		}
-		o.Log.InfoContext(ctx, "batches were probed", "model", e.spec.Name, "bits_hold", known.Runs.String(), "took", time.Since(begun))
+		o.Log.InfoContext(ctx, "batches were probed", "model", e.spec.Name, "bits_hold", known.Runs.String(), "took",
+			time.Since(begun))
 		if err := session.Remember(e.spec, o, e.device, known); err != nil {
 			o.Log.WarnContext(ctx, "what was probed cannot be kept, it will be probed again", "error", err)
 		}
@@ -44,17 +45,19 @@ func (e *Embedder) Dependence() string {
 	if e.company.Runs.Holds() {
 		return ""
 	}
-	return fmt.Sprintf("a text's vector depends on its batch, by up to %.2g of the greatest value: %s", e.company.Apart, e.spec.Blame())
+	return fmt.Sprintf("a text's vector depends on its batch, by up to %.2g of the greatest value: %s", e.company.Apart,
+		e.spec.Blame())
 }
 
-// probe runs texts of many lengths in one large batch, each alone, and some of them in other company with other padding. The
-// large batch is the measure; what a lone text needs beside it for the same bits is the session.Shape, and the mixed batches, run in
-// that session.Shape, must agree too.
+// probe runs texts of many lengths in one large batch, each alone, and some of them in other company with other
+// padding. The large batch is the measure; what a lone text needs beside it for the same bits is the session.Shape,
+// and the mixed batches, run in that session.Shape, must agree too.
 func (e *Embedder) probe(ctx context.Context) (session.Company, error) {
 	r := rand.New(rand.NewPCG(11, 12))
 	all := e.probeRows(r, e.vocabSize())
 	want, err := e.measured(ctx, all)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) { // config.json may promise more tokens than the table has
+	// config.json may promise more tokens than the table has
+	if err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 		all = e.probeRows(r, fewTokens)
 		want, err = e.measured(ctx, all)
 	}
@@ -158,8 +161,8 @@ func (e *Embedder) fit(rows []Row) (run []Row, width int) {
 	return rows, width
 }
 
-// apart is the greatest difference of two vectors in parts of the greatest value, 0 if they are the same bits. A nil vector
-// held a value that is no number.
+// apart is the greatest difference of two vectors in parts of the greatest value, 0 if they are the same bits. A nil
+// vector held a value that is no number.
 func apart(a, b Vector) float64 {
 	if len(a) != len(b) {
 		return 1

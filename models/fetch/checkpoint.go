@@ -29,7 +29,8 @@ func Checkpoint(ctx context.Context, o Options, name string) (Installed, error) 
 		return Installed{Name: name, Version: r.version, Path: dir}, err
 	}
 	r, err := o.obtain(ctx, name, m.routes, func(_ route, staging string) error {
-		if err := errors.Join(os.Chmod(staging, 0o755), durable.SyncTree(staging), os.MkdirAll(filepath.Dir(dir), 0o755), os.RemoveAll(dir)); err != nil {
+		if err := errors.Join(os.Chmod(staging, 0o755), durable.SyncTree(staging), os.MkdirAll(filepath.Dir(dir), 0o755),
+			os.RemoveAll(dir)); err != nil {
 			return err
 		}
 		return durable.Move(staging, dir)

@@ -13,20 +13,23 @@ import (
 	"time"
 )
 
-// wheel is a Python package, through the machine's own pip. platform and python pin one file among the package's wheels,
-// whatever Python runs pip.
+// wheel is a Python package, through the machine's own pip. platform and python pin one file among the package's
+// wheels, whatever Python runs pip.
 type wheel struct{ platform, python string }
 
 func (wheel) String() string { return "Python wheel" }
 
 func (w wheel) deliver(ctx context.Context, j job, p part, path string) error {
-	pip, err := firstWorking(ctx, "pip", "python3-pip", []string{"python3", "-m", "pip"}, []string{"python", "-m", "pip"}, []string{"pip3"}, []string{"pip"})
+	pip, err := firstWorking(ctx, "pip", "python3-pip", []string{"python3", "-m", "pip"}, []string{"python", "-m", "pip"},
+		[]string{"pip3"}, []string{"pip"})
 	if err != nil {
 		return err
 	}
 	return inScratch(j, path, "*.whl", func(dir string) error {
-		return run(ctx, append(pip, "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check",
-			"--retries", "1", "--timeout", "15", "--implementation", "cp", "--platform", w.platform, "--python-version", w.python,
+		return run(ctx, append(pip, "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input",
+			"--disable-pip-version-check",
+			"--retries", "1", "--timeout", "15", "--implementation", "cp", "--platform", w.platform, "--python-version",
+			w.python,
 			"--dest", dir, p.name+"=="+p.version))
 	})
 }
@@ -42,7 +45,8 @@ func (npm) deliver(ctx context.Context, j job, p part, path string) error {
 		return err
 	}
 	return inScratch(j, path, "*.tgz", func(dir string) error {
-		return run(ctx, append(npm, "pack", "--loglevel", "error", "--fetch-retries", "1", "--fetch-retry-mintimeout", "1000", "--fetch-timeout", "30000", "--pack-destination", dir, p.name+"@"+p.version))
+		return run(ctx, append(npm, "pack", "--loglevel", "error", "--fetch-retries", "1", "--fetch-retry-mintimeout",
+			"1000", "--fetch-timeout", "30000", "--pack-destination", dir, p.name+"@"+p.version))
 	})
 }
 
@@ -76,7 +80,8 @@ func firstWorking(ctx context.Context, name, pkg string, commands ...[]string) (
 			return slices.Clone(c), nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s is missing or does not start; install it with: %s", errUnavailable, name, installLine(name, pkg))
+	return nil, fmt.Errorf("%w: %s is missing or does not start; install it with: %s", errUnavailable, name,
+		installLine(name, pkg))
 }
 
 // installLine is the command that installs a client with this machine's package manager.
@@ -114,7 +119,8 @@ func run(ctx context.Context, command []string) error {
 func lastWords(said string) string {
 	lines := strings.FieldsFunc(said, func(r rune) bool { return r == '\n' || r == '\r' })
 	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "" })
-	about := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return !strings.Contains(strings.ToLower(l), "error") })
+	about := slices.DeleteFunc(slices.Clone(lines),
+		func(l string) bool { return !strings.Contains(strings.ToLower(l), "error") })
 	if len(about) == 0 {
 		about = lines[max(0, len(lines)-3):]
 	}

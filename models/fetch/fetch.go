@@ -40,7 +40,8 @@ type Installed struct {
 	Fresh bool
 }
 
-// Setup obtains the library and the default models, and tells what is in place. What is there already is verified and kept.
+// Setup obtains the library and the default models, and tells what is in place. What is there already is verified and
+// kept.
 func Setup(ctx context.Context, o Options) ([]Installed, error) {
 	library, err := Library(ctx, o)
 	if err != nil {
@@ -63,8 +64,10 @@ var errUnavailable = errors.New("not available")
 // errPlace is the class of failures after a source has delivered: another one would not help.
 var errPlace = errors.New("put into place")
 
-// obtain tries routes in order until one has put all of its files into a staging folder and place has taken them from there.
-func (o Options) obtain(ctx context.Context, artifact string, routes []route, place func(r route, staging string) error) (route, error) {
+// obtain tries routes in order until one has put all of its files into a staging folder and place has taken them from
+// there.
+func (o Options) obtain(ctx context.Context, artifact string, routes []route,
+	place func(r route, staging string) error) (route, error) {
 	var failures []error
 	for _, r := range routes {
 		if r.platform != "" && r.platform != runtime.GOOS+"/"+runtime.GOARCH {
@@ -84,7 +87,8 @@ func (o Options) obtain(ctx context.Context, artifact string, routes []route, pl
 		o.say(artifact, r.describe(), "did not answer, trying the next source")
 	}
 	if len(failures) == 0 {
-		return route{}, fmt.Errorf("obtain %s: no pinned source for %s/%s; put one into place by hand", artifact, runtime.GOOS, runtime.GOARCH)
+		return route{}, fmt.Errorf("obtain %s: no pinned source for %s/%s; put one into place by hand", artifact,
+			runtime.GOOS, runtime.GOARCH)
 	}
 	return route{}, fmt.Errorf("obtain %s: no source answered:\n%w", artifact, errors.Join(failures...))
 }

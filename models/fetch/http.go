@@ -23,8 +23,8 @@ var client = &http.Client{Transport: &http.Transport{
 	ForceAttemptHTTP2:     true,
 }, CheckRedirect: checkRedirect}
 
-// checkRedirect follows a few redirects, as the hub's to its storage. Out of TLS none leads, since the token would go along to
-// the same host, and anyone on the way could answer.
+// checkRedirect follows a few redirects, as the hub's to its storage. Out of TLS none leads, since the token would go
+// along to the same host, and anyone on the way could answer.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	from := via[len(via)-1].URL
 	switch {
@@ -100,7 +100,8 @@ func (j job) download(ctx context.Context, p part, url, token, path string, most
 		j.options.report(Progress{Artifact: j.artifact, Source: p.from.String(), Done: done, Total: total})
 	}}
 	if max(at+res.ContentLength, at) > most {
-		return errors.Join(fmt.Errorf("get %s: %w: %d bytes, not %d", url, errTooLong, at+res.ContentLength, most), os.Remove(partial))
+		return errors.Join(fmt.Errorf("get %s: %w: %d bytes, not %d", url, errTooLong, at+res.ContentLength, most),
+			os.Remove(partial))
 	}
 	if _, err := io.CopyBuffer(w, res.Body, make([]byte, 256<<10)); err != nil {
 		if errors.Is(err, errTooLong) {

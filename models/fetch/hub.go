@@ -24,8 +24,8 @@ import (
 	"textmill/places"
 )
 
-// hub is the Hugging Face hub or whatever HF_ENDPOINT names in its place. listed are the files as it listed them: their sizes,
-// and git's hashes of those that have no SHA-256 of their own.
+// hub is the Hugging Face hub or whatever HF_ENDPOINT names in its place. listed are the files as it listed them:
+// their sizes, and git's hashes of those that have no SHA-256 of their own.
 type hub struct{ listed map[string]repoFile }
 
 func (hub) String() string { return "Hugging Face hub" }
@@ -92,7 +92,8 @@ func (h hub) check(ctx context.Context, f pin, p part, file string) error {
 	}
 	got, err := gitHash(file)
 	if err == nil && got != blob {
-		err = fmt.Errorf("%w: %s/%s has git hash %s, the hub says %s; nothing was installed", ErrHash, p.name, f.in, got, blob)
+		err = fmt.Errorf("%w: %s/%s has git hash %s, the hub says %s; nothing was installed", ErrHash, p.name, f.in, got,
+			blob)
 	}
 	return err
 }
@@ -148,7 +149,8 @@ func (h hub) list(ctx context.Context, repository, revision string) (listing, er
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return listing{}, fmt.Errorf("list %s at %s: %w (a private or gated model needs HF_TOKEN)", repository, revision, statusError(res.StatusCode))
+		return listing{}, fmt.Errorf("list %s at %s: %w (a private or gated model needs HF_TOKEN)", repository, revision,
+			statusError(res.StatusCode))
 	}
 	var l listing
 	if err := json.NewDecoder(io.LimitReader(res.Body, 32<<20)).Decode(&l); err != nil {

@@ -14,8 +14,8 @@ import (
 	"textmill/places"
 )
 
-// Library puts ONNX Runtime into the home's lib folder. lib/VERSION says which it is: its version, its hash and its source,
-// a line each.
+// Library puts ONNX Runtime into the home's lib folder. lib/VERSION says which it is: its version, its hash and its
+// source, a line each.
 func Library(ctx context.Context, o Options) (Installed, error) {
 	unlock, err := o.lock(ctx, runtimeName)
 	if err != nil {
@@ -38,7 +38,8 @@ func Library(ctx context.Context, o Options) (Installed, error) {
 		}
 		version = fmt.Sprintf("%s\n%s\n%s\n", r.version, sum, r.describe())
 		stagedVersion := filepath.Join(staging, "VERSION")
-		if err := errors.Join(durable.Write(stagedVersion, []byte(version), 0o644), os.Chmod(staged, 0o755), os.MkdirAll(filepath.Dir(path), 0o755)); err != nil {
+		if err := errors.Join(durable.Write(stagedVersion, []byte(version), 0o644), os.Chmod(staged, 0o755),
+			os.MkdirAll(filepath.Dir(path), 0o755)); err != nil {
 			return err
 		}
 		if err := durable.Move(staged, path); err != nil {

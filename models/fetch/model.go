@@ -31,8 +31,8 @@ func (o Options) model(ctx context.Context, knownAs, name string) (Installed, er
 	return o.make(ctx, m, o.checkpointDir(knownAs), name)
 }
 
-// make puts a model into place under name, of the checkpoint in the folder kept if it is whole, else of one that a source
-// delivers and that goes when the bundle is there.
+// make puts a model into place under name, of the checkpoint in the folder kept if it is whole, else of one that a
+// source delivers and that goes when the bundle is there.
 func (o Options) make(ctx context.Context, m known, kept, name string) (Installed, error) {
 	unlock, err := o.lock(ctx, name)
 	if err != nil {
@@ -59,15 +59,17 @@ func (o Options) make(ctx context.Context, m known, kept, name string) (Installe
 		return Installed{}, err
 	}
 	o.say(name, r.describe(), fmt.Sprintf("installed model %s from %s", name, r.describe()))
-	return Installed{Name: name, Version: r.version, Source: r.describe(), Path: places.Model(o.Home, name), Fresh: true}, nil
+	return Installed{Name: name, Version: r.version, Source: r.describe(), Path: places.Model(o.Home, name), Fresh: true},
+		nil
 }
 
 // importModel makes a bundle of the checkpoint in dir. One of that name is damaged, or Model would have kept it.
 func (o Options) importModel(ctx context.Context, m known, name, dir, source string) error {
 	o.say(name, source, "importing the checkpoint as "+m.precision)
 	_, err := checkpoint.Import(ctx, checkpoint.Options{
-		Source: filepath.Join(dir, m.file), Dir: filepath.Dir(places.Model(o.Home, name)), Name: name, Precision: m.precision,
-		Origin: source, Replace: true,
+		Source: filepath.Join(dir, m.file), Dir: filepath.Dir(places.Model(o.Home, name)), Name: name,
+		Precision: m.precision,
+		Origin:    source, Replace: true,
 		Progress: func(done, total int64) {
 			o.report(Progress{Artifact: name, Source: "importing", Done: done, Total: total})
 		},
@@ -75,8 +77,8 @@ func (o Options) importModel(ctx context.Context, m known, name, dir, source str
 	return err
 }
 
-// installedModel is what lies in dir if it is whole, zero if it must be obtained. A whole bundle from elsewhere is somebody's
-// choice and stays.
+// installedModel is what lies in dir if it is whole, zero if it must be obtained. A whole bundle from elsewhere is
+// somebody's choice and stays.
 func installedModel(ctx context.Context, dir string) (Installed, error) {
 	record, err := models.ReadRecord(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,20 +100,22 @@ func installedModel(ctx context.Context, dir string) (Installed, error) {
 	return Installed{Name: spec.Name, Version: spec.SHA256, Source: record.Source, Path: dir}, nil
 }
 
-// placeBundle records what is staged and moves it to dir: as a whole where nothing is there, else file by file with the record
-// last, so that a bundle with a record is complete at any moment.
+// placeBundle records what is staged and moves it to dir: as a whole where nothing is there, else file by file with
+// the record last, so that a bundle with a record is complete at any moment.
 func placeBundle(ctx context.Context, staging, dir, source string) error {
 	hashed, err := models.HashBundle(ctx, staging)
 	if err != nil {
 		return err
 	}
-	if err := models.WriteRecord(staging, models.Record{Name: filepath.Base(dir), Source: source, Files: hashed}); err != nil {
+	if err := models.WriteRecord(staging, models.Record{Name: filepath.Base(dir), Source: source,
+		Files: hashed}); err != nil {
 		return err
 	}
 	if _, err := models.OpenBundle(staging); err != nil {
 		return err
 	}
-	if err := errors.Join(os.Chmod(staging, 0o755), durable.SyncTree(staging), os.MkdirAll(filepath.Dir(dir), 0o755)); err != nil {
+	if err := errors.Join(os.Chmod(staging, 0o755), durable.SyncTree(staging),
+		os.MkdirAll(filepath.Dir(dir), 0o755)); err != nil {
 		return err
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -145,7 +149,8 @@ func Pull(ctx context.Context, o Options, model, name string) (Installed, error)
 		return o.model(ctx, model, name)
 	}
 	if strings.Count(model, "/") != 1 {
-		return Installed{}, fmt.Errorf("model %q is neither a repository (owner/name) nor one of %s", model, strings.Join(Known(), ", "))
+		return Installed{}, fmt.Errorf("model %q is neither a repository (owner/name) nor one of %s", model,
+			strings.Join(Known(), ", "))
 	}
 	return o.pullRepository(ctx, model, name)
 }

@@ -33,9 +33,9 @@ func (g *Generator) fits(s *sequence, live, held int) bool {
 	return live == 0 || live < len(g.slots) && held+s.need() <= g.tokens
 }
 
-// makeRoom has others' texts wait again, for a job with fewer texts in slots than one that waits has a right to. They are taken
-// from jobs that keep no fewer than it will have. What was made of them is made again, token for token. Nobody's last text is
-// taken, so every job gets on.
+// makeRoom has others' texts wait again, for a job with fewer texts in slots than one that waits has a right to. They
+// are taken from jobs that keep no fewer than it will have. What was made of them is made again, token for token.
+// Nobody's last text is taken, so every job gets on.
 func (g *Generator) makeRoom(s *sequence) bool {
 	if s.Later || s.job.live >= g.turns.least {
 		return false
@@ -66,8 +66,8 @@ func (g *Generator) makeRoom(s *sequence) bool {
 	return true
 }
 
-// spare tells whether a had better wait again than b: of the job that holds more tokens, now that it has lost some, the text with
-// the least work in it.
+// spare tells whether a had better wait again than b: of the job that holds more tokens, now that it has lost some,
+// the text with the least work in it.
 func (g *Generator) spare(a *sequence, lostA int, b *sequence, lostB int) bool {
 	if x, y := a.job.held-lostA, b.job.held-lostB; a.job != b.job && x != y {
 		return x > y

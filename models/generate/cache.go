@@ -13,8 +13,8 @@ import (
 	"textmill/models"
 )
 
-// A cache holds the keys and values of every slot, outside of Go's heap: [slots, kv_heads, max_length, head_size] floats for
-// each layer's keys and each layer's values. Pages that no token has touched take no memory.
+// A cache holds the keys and values of every slot, outside of Go's heap: [slots, kv_heads, max_length, head_size]
+// floats for each layer's keys and each layer's values. Pages that no token has touched take no memory.
 type cache struct {
 	memory []byte
 	layers [][]float32 // key and value of each layer, in the order of the graph's inputs
@@ -27,7 +27,8 @@ func newCache(d *models.Decoder, slots, length int) (*cache, error) {
 	c := &cache{heads: d.KVHeads, length: length, size: d.HeadSize}
 	floats := slots * c.heads * length * c.size
 	layers := 2 * d.Layers
-	memory, err := unix.Mmap(-1, 0, layers*floats*4, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	memory, err := unix.Mmap(-1, 0, layers*floats*4, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d MiB of addresses for the KV cache of %d slots of %d tokens: %w; lower slots or max_total_tokens",
 			layers*floats*4>>20, slots, length, err)
@@ -65,9 +66,10 @@ func (c *cache) copy(to, from, tokens int) {
 func (c *cache) same(a, b, from, to int) bool {
 	for layer := range c.layers {
 		for h := range c.heads {
-			if !slices.EqualFunc(c.head(layer, a, h)[from*c.size:to*c.size], c.head(layer, b, h)[from*c.size:to*c.size], func(x, y float32) bool {
-				return math.Float32bits(x) == math.Float32bits(y) || x != x && y != y
-			}) {
+			if !slices.EqualFunc(c.head(layer, a, h)[from*c.size:to*c.size], c.head(layer, b, h)[from*c.size:to*c.size],
+				func(x, y float32) bool {
+					return math.Float32bits(x) == math.Float32bits(y) || x != x && y != y
+				}) {
 				return false
 			}
 		}

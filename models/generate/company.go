@@ -9,20 +9,22 @@ import (
 	"textmill/models/session"
 )
 
-// settleCompany finds how runs must look for a text's bits not to depend on its company: from an earlier session on the like
-// of this machine, or by a probe.
+// settleCompany finds how runs must look for a text's bits not to depend on its company: from an earlier session on
+// the like of this machine, or by a probe.
 func (g *Generator) settleCompany(ctx context.Context) error {
 	known, ok, err := session.Remembered(g.spec, g.o.Session, "cpu")
 	if err != nil {
 		return err
 	}
 	if !ok {
-		g.o.Session.Log.InfoContext(ctx, "runs of the model are probed, once on the like of this machine", "model", g.spec.Name)
+		g.o.Session.Log.InfoContext(ctx, "runs of the model are probed, once on the like of this machine", "model",
+			g.spec.Name)
 		begun := time.Now()
 		if known, err = g.probe(ctx); err != nil {
 			return fmt.Errorf("probe what company does to texts of %s: %w", g.spec.Name, err)
 		}
-		g.o.Session.Log.InfoContext(ctx, "runs were probed", "model", g.spec.Name, "decode_bits_hold", known.Runs.String(), "prefill_bits_hold", known.Prefill.String(), "took", time.Since(begun))
+		g.o.Session.Log.InfoContext(ctx, "runs were probed", "model", g.spec.Name, "decode_bits_hold", known.Runs.String(),
+			"prefill_bits_hold", known.Prefill.String(), "took", time.Since(begun))
 		if err := session.Remember(g.spec, g.o.Session, "cpu", known); err != nil {
 			g.o.Session.Log.WarnContext(ctx, "what was probed cannot be kept, it will be probed again", "error", err)
 		}
@@ -56,7 +58,8 @@ func (g *Generator) noteFaster() {
 	}
 }
 
-// Measure finds what company does to the texts of a graph on this machine, and how fast it is, and keeps it for later sessions.
+// Measure finds what company does to the texts of a graph on this machine, and how fast it is, and keeps it for later
+// sessions.
 func Measure(ctx context.Context, spec *models.Spec, o session.Options) (session.Company, error) {
 	g, err := load(ctx, spec, Options{Session: o, Slots: 2})
 	if err != nil {
@@ -65,11 +68,12 @@ func Measure(ctx context.Context, spec *models.Spec, o session.Options) (session
 	return g.company, g.run.close()
 }
 
-// Dependence says why a text depends on what runs beside it, "" if it does not. A prompt never does: where its bits would go by
-// how it is cut, it is cut by its own length alone.
+// Dependence says why a text depends on what runs beside it, "" if it does not. A prompt never does: where its bits
+// would go by how it is cut, it is cut by its own length alone.
 func (g *Generator) Dependence() string {
 	if g.company.Runs.Holds() {
 		return ""
 	}
-	return fmt.Sprintf("a text depends on what runs beside it: logits are off by up to %.2g of the greatest: %s", g.company.Apart, g.spec.Blame())
+	return fmt.Sprintf("a text depends on what runs beside it: logits are off by up to %.2g of the greatest: %s",
+		g.company.Apart, g.spec.Blame())
 }

@@ -19,8 +19,8 @@ import (
 	"textmill/models/session"
 )
 
-// exported runs decoders as exporters make them: each run gets the cache of one text and writes it anew, one token longer,
-// so that texts run one after the other. What a text gets never depends on the others.
+// exported runs decoders as exporters make them: each run gets the cache of one text and writes it anew, one token
+// longer, so that texts run one after the other. What a text gets never depends on the others.
 type exported struct {
 	d       *models.Decoder
 	prompts session.Shape // of runs of prefill
@@ -50,7 +50,8 @@ func openExported(spec *models.Spec, o Options) (*exported, error) {
 			continue
 		}
 		if !strings.HasPrefix(name, "past_key_values.") {
-			return nil, fmt.Errorf("%w: %s has an input %q that textmill does not know how to feed", models.ErrBundle, spec.Graph, name)
+			return nil, fmt.Errorf("%w: %s has an input %q that textmill does not know how to feed", models.ErrBundle,
+				spec.Graph, name)
 		}
 	}
 	if !slices.Contains(e.inputs, "input_ids") {
@@ -69,13 +70,16 @@ func openExported(spec *models.Spec, o Options) (*exported, error) {
 	}
 	i := slices.IndexFunc(g.Outputs, func(v graph.Value) bool { return v.Name == "logits" })
 	if i < 0 || len(g.Outputs[i].Dims) != 3 || g.Outputs[i].Type != graph.Float32 && g.Outputs[i].Type != graph.Float16 {
-		return nil, fmt.Errorf("%w: %s has no output logits of [batch, positions, vocab_size] in float32 or float16", models.ErrBundle, spec.Graph)
+		return nil, fmt.Errorf("%w: %s has no output logits of [batch, positions, vocab_size] in float32 or float16",
+			models.ErrBundle, spec.Graph)
 	}
 	e.out = g.Outputs[i]
 	if e.out.Dims[2] > 0 && int(e.out.Dims[2]) != d.VocabSize {
-		return nil, fmt.Errorf("%w: %s scores %d tokens, config.json says vocab_size is %d", models.ErrBundle, spec.Graph, e.out.Dims[2], d.VocabSize)
+		return nil, fmt.Errorf("%w: %s scores %d tokens, config.json says vocab_size is %d", models.ErrBundle, spec.Graph,
+			e.out.Dims[2], d.VocabSize)
 	}
-	e.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Session.Threads, Spin: o.Session.Threads > 1})
+	e.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Session.Threads,
+		Spin: o.Session.Threads > 1})
 	if err != nil {
 		return nil, fmt.Errorf("%w: load %s: %w", models.ErrBundle, spec.GraphPath(), err)
 	}
@@ -148,7 +152,8 @@ func (e *exported) one(ctx context.Context, slot, used int, ids []int32, scored 
 	outputs = append(outputs, all)
 	s := &e.slots[slot]
 	if held := len(s.past[0]) / (e.d.KVHeads * e.d.HeadSize * e.bytes); held > used {
-		e.move(slot, slot, used) // of an ended text, of what filled up a run, or of a run that failed beside this one and is repeated
+		// of an ended text, of what filled up a run, or of a run that failed beside this one and is repeated
+		e.move(slot, slot, used)
 	}
 	for i := range s.past {
 		past, err := e.tensor(&s.past[i], used)

@@ -1,5 +1,5 @@
-// Package generate continues prompts with a decoder, many at a time: each enters a slot of the KV cache as soon as one is
-// free and leaves it at once when it ends, so that no text waits for the longest.
+// Package generate continues prompts with a decoder, many at a time: each enters a slot of the KV cache as soon as one
+// is free and leaves it at once when it ends, so that no text waits for the longest.
 package generate
 
 import (
@@ -75,11 +75,12 @@ type Params struct {
 	IgnoreEOS    bool
 }
 
-// A Request is one prompt. Step, when set, sees each token once, as it is chosen. Done is called once, after the last Step,
-// and not at all if Do fails. Both are called from goroutines of the generator, which waits for them.
+// A Request is one prompt. Step, when set, sees each token once, as it is chosen. Done is called once, after the last
+// Step, and not at all if Do fails. Both are called from goroutines of the generator, which waits for them.
 type Request struct {
 	Prompt []int32
-	// Job is who asks. Those of one job enter slots in their order, and jobs take turns, by the tokens that their texts may come to.
+	// Job is who asks. Those of one job enter slots in their order, and jobs take turns, by the tokens that their texts
+	// may come to.
 	Job string
 	// Unwanted, when set, tells that nobody waits for the text any more: it ends with ErrStopped at its next token.
 	Unwanted func() bool
@@ -179,28 +180,31 @@ func refuse(kind error, format string, args ...any) error {
 func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.kind }
 
-// Do accepts a request, waiting while as many of its job as there are slots wait already, or others whose prompts have as many
-// tokens as the KV cache. An error means that Done will not be called.
+// Do accepts a request, waiting while as many of its job as there are slots wait already, or others whose prompts have
+// as many tokens as the KV cache. An error means that Done will not be called.
 func (g *Generator) Do(ctx context.Context, r Request) error {
 	if err := g.Check(len(r.Prompt)); err != nil {
 		return err
 	}
 	for i, id := range r.Prompt {
 		if id < 0 || int(id) >= g.spec.Decoder.VocabSize {
-			return refuse(ErrPrompt, "token %d of the prompt is id %d, the model has ids 0 to %d", i, id, g.spec.Decoder.VocabSize-1)
+			return refuse(ErrPrompt, "token %d of the prompt is id %d, the model has ids 0 to %d", i, id,
+				g.spec.Decoder.VocabSize-1)
 		}
 	}
 	r.Params.MaxNewTokens = min(max(r.Params.MaxNewTokens, 1), g.length-len(r.Prompt))
 	return g.turns.wait(ctx, g.newSequence(r))
 }
 
-// Stop ends runs in progress. Requests that were not through, and all that follow, end with ErrStopped; Close is still owed.
+// Stop ends runs in progress. Requests that were not through, and all that follow, end with ErrStopped; Close is still
+// owed.
 func (g *Generator) Stop() { g.stop(ErrStopped) }
 
 // Stopped is closed by Stop.
 func (g *Generator) Stopped() <-chan struct{} { return g.running.Done() }
 
-// Close refuses further requests, finishes those accepted, and frees the model when all their Done calls have returned.
+// Close refuses further requests, finishes those accepted, and frees the model when all their Done calls have
+// returned.
 func (g *Generator) Close() error {
 	g.turns.close()
 	<-g.ended

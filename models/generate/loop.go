@@ -49,7 +49,8 @@ func (g *Generator) serve() {
 	}
 }
 
-// prefill runs about turnTokens tokens of prompts: jobs take turns, and within a job prompts are run in the order of their arrival.
+// prefill runs about turnTokens tokens of prompts: jobs take turns, and within a job prompts are run in the order of
+// their arrival.
 func (g *Generator) prefill() {
 	for budget := turnTokens; budget > 0; {
 		slot := -1
@@ -112,8 +113,8 @@ func (g *Generator) leave(slot int, err error) {
 	s.conclude(err)
 }
 
-// putBack has the text of a slot wait again. When it enters another it is made again from the start: run by run as before, so
-// that its bits are the same, but with the tokens that were chosen.
+// putBack has the text of a slot wait again. When it enters another it is made again from the start: run by run as
+// before, so that its bits are the same, but with the tokens that were chosen.
 func (g *Generator) putBack(slot int) {
 	s := g.slots[slot]
 	_ = g.vacate(slot) // an error is the system's refusal to take memory back
@@ -152,8 +153,8 @@ func (g *Generator) abandon() {
 	}
 }
 
-// compact moves the last sequence into a hole when nothing waits to fill it: a run takes the first slots, up to the last
-// one in use.
+// compact moves the last sequence into a hole when nothing waits to fill it: a run takes the first slots, up to the
+// last one in use.
 func (g *Generator) compact() {
 	if s := g.turns.next(); s != nil && !s.Later {
 		return
@@ -202,8 +203,8 @@ func (g *Generator) step() {
 	g.decode(0, n)
 }
 
-// decode runs the slots from first to end. A run that fails is halved until the failure is down to single texts, so that
-// the others are unharmed.
+// decode runs the slots from first to end. A run that fails is halved until the failure is down to single texts, so
+// that the others are unharmed.
 func (g *Generator) decode(first, end int) {
 	rows, fresh := 0, 0
 	for i, r := range g.rows[first:end] {
@@ -218,10 +219,11 @@ func (g *Generator) decode(first, end int) {
 		return
 	}
 	var logits [][]float32
-	err := g.timed(RunStats{Rows: rows, Tokens: rows, Padded: end - first, New: fresh}, func(ctx context.Context) (err error) {
-		logits, err = g.run.decode(ctx, first, g.rows[first:end])
-		return err
-	})
+	err := g.timed(RunStats{Rows: rows, Tokens: rows, Padded: end - first, New: fresh},
+		func(ctx context.Context) (err error) {
+			logits, err = g.run.decode(ctx, first, g.rows[first:end])
+			return err
+		})
 	shape := g.company.Runs
 	half := shape.Fit((end - first) / 2)
 	switch {

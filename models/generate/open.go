@@ -10,9 +10,9 @@ import (
 	"textmill/naming"
 )
 
-// Open checks the bundle's files against their recorded hashes and loads the model. Where texts would depend on their company
-// with the graph of spec, and the bundle has one with the same weights and exact arithmetic that keeps them apart, that one
-// runs: Spec tells which, and Notes say so.
+// Open checks the bundle's files against their recorded hashes and loads the model. Where texts would depend on their
+// company with the graph of spec, and the bundle has one with the same weights and exact arithmetic that keeps them
+// apart, that one runs: Spec tells which, and Notes say so.
 func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error) {
 	if spec.Task != naming.TaskGenerate {
 		return nil, fmt.Errorf("%w: %s was made to %s, not to generate", models.ErrBundle, spec.Name, spec.Task)
@@ -61,7 +61,8 @@ func load(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 	return g, nil
 }
 
-// exact takes the place of a generator whose texts depend on their company, if the bundle has a graph whose texts do not.
+// exact takes the place of a generator whose texts depend on their company, if the bundle has a graph whose texts do
+// not.
 func (g *Generator) exact(ctx context.Context, o Options, why string) (*Generator, error) {
 	first := g.spec.Decoder.Graphs[0]
 	if first.File == g.spec.Graph || first.Activations != "float32" {
@@ -107,7 +108,8 @@ func (g *Generator) settleSizes(o Options) (err error) {
 	case "auto":
 		g.notes = append(g.notes, "device auto: generation runs on the processor")
 	default:
-		return fmt.Errorf("model %s on %s: generation runs on the processor only; set device to cpu", g.spec.Name, o.Session.Device)
+		return fmt.Errorf("model %s on %s: generation runs on the processor only; set device to cpu", g.spec.Name,
+			o.Session.Device)
 	}
 	if o.Slots <= 0 {
 		o.Slots = DefaultSlots

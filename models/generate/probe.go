@@ -24,7 +24,8 @@ var (
 )
 
 func (g *Generator) probe(ctx context.Context) (c session.Company, err error) {
-	p := prober{o: g.o.Session, run: g.run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)), length: min(g.length, probePrompt+1), prompts: map[int]bool{}}
+	p := prober{o: g.o.Session, run: g.run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)),
+		length: min(g.length, probePrompt+1), prompts: map[int]bool{}}
 	if err := g.run.reserve(probeRows, p.length); err != nil {
 		return c, err
 	}
@@ -73,8 +74,8 @@ func (p *prober) ids(n int) []int32 {
 	return ids
 }
 
-// decodes gives texts of several lengths one more token: all of them in one run, then few and many of them, here and there.
-// What their caches hold does not matter to arithmetic, so that it is drawn, not computed.
+// decodes gives texts of several lengths one more token: all of them in one run, then few and many of them, here and
+// there. What their caches hold does not matter to arithmetic, so that it is drawn, not computed.
 func (p *prober) decodes(ctx context.Context, s *slotted) error {
 	rows := make([]row, probeRows)
 	for i, id := range p.ids(probeRows) {
@@ -130,8 +131,8 @@ func (p *prober) decodes(ctx context.Context, s *slotted) error {
 
 const whole, cut = 0, 1 // slots of prefills
 
-// prefills runs a prompt at once, then cuts it in two parts at many places, and compares what the cache holds, and the logits
-// at the end.
+// prefills runs a prompt at once, then cuts it in two parts at many places, and compares what the cache holds, and the
+// logits at the end.
 func (p *prober) prefills(ctx context.Context) error {
 	p.prompt = p.ids(p.length - 1)
 	logits, err := p.prefill(ctx, whole, 0, p.prompt)

@@ -63,7 +63,8 @@ func openSlotted(spec *models.Spec, o Options) (_ *slotted, err error) {
 		}
 	}
 	err = onnx.HugePages(func() (err error) {
-		s.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Session.Threads, Spin: o.Session.Threads > 1})
+		s.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Session.Threads,
+			Spin: o.Session.Threads > 1})
 		return err
 	})
 	if err != nil {
@@ -105,7 +106,8 @@ func (s *slotted) prefill(ctx context.Context, slot, used int, ids []int32) ([]f
 	for _, id := range ids {
 		s.ids = append(s.ids, int64(id))
 	}
-	for n := s.prompts.Fit(len(ids)); len(s.ids) < n; { // what comes later changes nothing before it, and the slot's next token takes its place
+	// what comes later changes nothing before it, and the slot's next token takes its place
+	for n := s.prompts.Fit(len(ids)); len(s.ids) < n; {
 		s.ids = append(s.ids, s.ids[0])
 	}
 	s.lens = append(s.lens[:0], int32(used+len(s.ids)-1))

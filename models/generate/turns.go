@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// turns holds the requests that wait for a slot, and says whose turn it is. Each job has a queue of its own. First come jobs with
-// fewer texts in slots than any that waits should have; then the job that was given the fewest tokens, those that its next text
-// may come to counted (self-clocked fair queueing).
+// turns holds the requests that wait for a slot, and says whose turn it is. Each job has a queue of its own. First
+// come jobs with fewer texts in slots than any that waits should have; then the job that was given the fewest tokens,
+// those that its next text may come to counted (self-clocked fair queueing).
 type turns struct {
 	least  int // texts in slots that a job has a right to while it waits
 	most   int // requests of a job that wait; the next one waits in Do
@@ -40,7 +40,8 @@ type job struct {
 }
 
 func (g *Generator) newTurns() *turns {
-	return &turns{least: max(1, g.o.Slots/16), most: g.o.Slots, tokens: g.tokens, jobs: map[jobKey]*job{}, came: make(chan struct{}, 1)}
+	return &turns{least: max(1, g.o.Slots/16), most: g.o.Slots, tokens: g.tokens, jobs: map[jobKey]*job{},
+		came: make(chan struct{}, 1)}
 }
 
 // wait has a request wait, once there is room for it among those of its job.

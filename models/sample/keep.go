@@ -46,8 +46,8 @@ func (s *Sampler) keep(scratch *Scratch, scores []float32, top int32) {
 	}
 }
 
-// unlikely is a score before temperature below which min_p surely keeps nothing, where no filter before it needs to know of
-// such tokens.
+// unlikely is a score before temperature below which min_p surely keeps nothing, where no filter before it needs to
+// know of such tokens.
 func (s *Sampler) unlikely(best float32, first bool) float32 {
 	if !first || s.params.MinP <= 0 {
 		return negInf
@@ -132,8 +132,8 @@ func (s *Scratch) entropy() (e float64) {
 // topHMost is how many tokens top_h looks at.
 const topHMost = 100
 
-// topH keeps the most probable tokens while what they add to the entropy stays within a share of it. Of tokens that tie for the
-// last place that is looked at, those of the lowest ids are.
+// topH keeps the most probable tokens while what they add to the entropy stays within a share of it. Of tokens that
+// tie for the last place that is looked at, those of the lowest ids are.
 func (s *Scratch) topH(share float64) {
 	slices.SortStableFunc(s.kept, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
 	s.kept = s.kept[:min(len(s.kept), topHMost)]
@@ -214,7 +214,10 @@ func (s *Scratch) typical(mass float32) {
 		c.score = float32(math.Abs(-(float64(c.score-top) - log) - entropy))
 		s.order = append(s.order, c)
 	}
-	slices.SortFunc(s.order, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(s.order, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.score, b.score),
+			cmp.Compare(a.id, b.id))
+	})
 	last := s.order[len(s.order)-1].score
 	var cumulated float64
 	for i := range s.order {

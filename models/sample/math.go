@@ -8,7 +8,8 @@ func argmax(scores []float32) (int32, error) {
 	for base := 0; base < len(scores); base += 8 {
 		if len(scores)-base >= 8 { // most blocks hold nothing higher
 			v := (*[8]float32)(scores[base:])
-			if v[0] <= best && v[1] <= best && v[2] <= best && v[3] <= best && v[4] <= best && v[5] <= best && v[6] <= best && v[7] <= best {
+			if v[0] <= best && v[1] <= best && v[2] <= best && v[3] <= best && v[4] <= best && v[5] <= best && v[6] <= best &&
+				v[7] <= best {
 				continue
 			}
 		}

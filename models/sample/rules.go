@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Rules are what a model's configuration asks of its texts beside Params: transformers' logits processors of these names, in
-// its order. The zero value asks for nothing. Samplers only read them, so that any number may share them.
+// Rules are what a model's configuration asks of its texts beside Params: transformers' logits processors of these
+// names, in its order. The zero value asks for nothing. Samplers only read them, so that any number may share them.
 type Rules struct {
 	SequenceBias             []Bias
 	EncoderRepetitionPenalty float64 // favours the prompt's tokens where it is above 1; 0 or 1 is none
@@ -36,7 +36,8 @@ func (r *Rules) none() bool {
 // looksBack tells whether a step needs the tokens before it.
 func (p *Params) looksBack() bool {
 	return p.NoRepeatNGramSize > 0 || p.Rules != nil &&
-		(len(p.Rules.SequenceBias) > 0 || len(p.Rules.BadWords) > 0 || p.Rules.EncoderNoRepeatNGramSize > 0 || p.Rules.EncoderRepetitionPenalty != 0)
+		(len(p.Rules.SequenceBias) > 0 || len(p.Rules.BadWords) > 0 || p.Rules.EncoderNoRepeatNGramSize > 0 ||
+			p.Rules.EncoderRepetitionPenalty != 0)
 }
 
 // ruleOut makes a token impossible. One that is no number stays, to be reported, unless such are mended.
@@ -48,7 +49,8 @@ func (s *Sampler) ruleOut(scores []float32, ids ...int32) {
 	}
 }
 
-// bias adds what sequences of tokens are biased by: first each token's own, then by the lengths of what must stand before.
+// bias adds what sequences of tokens are biased by: first each token's own, then by the lengths of what must stand
+// before.
 func (s *Sampler) bias(scores []float32) {
 	if len(s.rules.SequenceBias) == 0 {
 		return

@@ -95,7 +95,8 @@ type Sampler struct {
 
 // New starts a sequence after its prompt. vocab is the length of the logits to come.
 func New(p Params, prompt []int32, vocab int) *Sampler {
-	s := &Sampler{params: p, vocab: vocab, prompt: len(prompt), rules: p.Rules, temp: float32(p.Temperature), topP: float32(1 - p.TopP), penalty: float32(p.RepetitionPenalty)}
+	s := &Sampler{params: p, vocab: vocab, prompt: len(prompt), rules: p.Rules, temp: float32(p.Temperature),
+		topP: float32(1 - p.TopP), penalty: float32(p.RepetitionPenalty)}
 	s.greedy = s.temp <= 0
 	repeats := p.RepetitionPenalty != 0 && p.RepetitionPenalty != 1
 	if !repeats {

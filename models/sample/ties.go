@@ -7,10 +7,12 @@ import (
 )
 
 // transformers lets top_p go along torch.sort, which on a CPU is libstdc++'s std::sort over pairs of score and id: an
-// introsort, which does not keep equal scores in order of id. Where top_p ends amid equal scores, that order says which of
-// them stay, so here its steps are taken again, over the whole vocabulary: those ruled out before take part as -Inf.
+// introsort, which does not keep equal scores in order of id. Where top_p ends amid equal scores, that order says
+// which of them stay, so here its steps are taken again, over the whole vocabulary: those ruled out before take part
+// as -Inf.
 
-// leaf is the length up to which std::sort leaves a range to one final insertion sort, which keeps the order of equals.
+// leaf is the length up to which std::sort leaves a range to one final insertion sort, which keeps the order of
+// equals.
 const leaf = 16
 
 // placed is an entry of the array that is sorted.
@@ -45,8 +47,8 @@ func (s *Scratch) dropTies(edge float32, n, vocab int) {
 	s.kept = s.kept[:left]
 }
 
-// appendTies appends the ids of score in the order in which std::sort leaves them. What std::sort does on one side of a
-// pivot depends on nothing beyond it, so only ranges that can hold the score are looked at. a is reordered.
+// appendTies appends the ids of score in the order in which std::sort leaves them. What std::sort does on one side of
+// a pivot depends on nothing beyond it, so only ranges that can hold the score are looked at. a is reordered.
 func appendTies(ids []int32, a []placed, score float32, depth int) []int32 {
 	for ; len(a) > leaf; depth-- {
 		if depth == 0 { // too many bad pivots
@@ -72,7 +74,8 @@ func appendTies(ids []int32, a []placed, score float32, depth int) []int32 {
 	return ids
 }
 
-// partition puts the pivot first, no higher score before the cut and no lower one from there on. Equal ones change sides.
+// partition puts the pivot first, no higher score before the cut and no lower one from there on. Equal ones change
+// sides.
 func partition(a []placed) (cut int) {
 	m := medianOf(a, 1, len(a)/2, len(a)-1)
 	a[0], a[m] = a[m], a[0]

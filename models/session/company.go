@@ -9,8 +9,8 @@ import (
 	"textmill/places"
 )
 
-// A Shape says how many rows a run needs for each row to come to the same bits whatever the others are: Least at least, and a
-// multiple of Multiple. The zero Shape means that no such number is known.
+// A Shape says how many rows a run needs for each row to come to the same bits whatever the others are: Least at
+// least, and a multiple of Multiple. The zero Shape means that no such number is known.
 type Shape struct {
 	Least    int `json:"least"`
 	Multiple int `json:"multiple"`
@@ -49,8 +49,8 @@ func (s Shape) String() string {
 // mostLeast is the largest number of rows that is worth its work.
 const mostLeast = 16
 
-// FindShape gives the least demand that all sizes which were tried meet: same tells of each whether its rows came to the same
-// bits as in a large run. Sizes that are multiples of twice a number are no evidence for the number.
+// FindShape gives the least demand that all sizes which were tried meet: same tells of each whether its rows came to
+// the same bits as in a large run. Sizes that are multiples of twice a number are no evidence for the number.
 func FindShape(same map[int]bool) Shape {
 	for multiple := 1; multiple <= mostLeast; multiple *= 2 {
 		s := Shape{multiple, multiple}
@@ -114,10 +114,12 @@ func (c Company) String() string {
 
 // MachineKey names everything that measurements of a model depend on; the library is loaded.
 func MachineKey(s *models.Spec, device string, threads int) string {
-	return fmt.Sprintf("%.16s %s %s threads=%d onnxruntime=%s %s", s.SHA256, s.Graph, device, threads, onnx.Version(), learned.Processor())
+	return fmt.Sprintf("%.16s %s %s threads=%d onnxruntime=%s %s", s.SHA256, s.Graph, device, threads, onnx.Version(),
+		learned.Processor())
 }
 
-// Remembered is what an earlier session measured on the like of this machine; ok is false when none did. It needs the library.
+// Remembered is what an earlier session measured on the like of this machine; ok is false when none did. It needs the
+// library.
 func Remembered(s *models.Spec, o Options, device string) (c Company, ok bool, err error) {
 	if o, err = o.WithDefaults(); err != nil {
 		return c, false, err

@@ -1,4 +1,5 @@
-// Package session is what sessions of ONNX Runtime have in common: what they run on, and what was measured of their graphs there.
+// Package session is what sessions of ONNX Runtime have in common: what they run on, and what was measured of their
+// graphs there.
 package session
 
 import (
@@ -31,7 +32,8 @@ type Options struct {
 	Threads int
 	// BatchTokens is the padded size that callers should aim batches at; 0 has it learned.
 	BatchTokens int
-	// RunTimeout ends a run of a model that takes longer, also one by which it is measured when it is opened; 0 means never.
+	// RunTimeout ends a run of a model that takes longer, also one by which it is measured when it is opened; 0 means
+	// never.
 	RunTimeout time.Duration
 	Log        *slog.Logger
 }

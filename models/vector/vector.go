@@ -27,7 +27,8 @@ type Finished struct {
 	F  []float32
 	I8 []int8  // int8, binary
 	U8 []uint8 // uint8, ubinary
-	// Norm is the length after the cut and before normalization; Dim is the number of dimensions that the values stand for.
+	// Norm is the length after the cut and before normalization; Dim is the number of dimensions that the values stand
+	// for.
 	Norm float64
 	Dim  int
 }

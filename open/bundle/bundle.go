@@ -31,7 +31,8 @@ func Open(cfg config.Config, name string) (*models.Spec, error) {
 	return spec, nil
 }
 
-// Served opens the models of the configuration, else those in the cache; what cannot be opened is an error beside them.
+// Served opens the models of the configuration, else those in the cache; what cannot be opened is an error beside
+// them.
 func Served(cfg config.Config) ([]*models.Spec, []error) {
 	if len(cfg.Models) == 0 {
 		return models.ListBundles(cfg.Home)

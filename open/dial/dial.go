@@ -10,8 +10,8 @@ import (
 	"textmill/jobs/queue"
 )
 
-// Options are those of a connection to the server of nats.url; secrets are read from their files. To a daemon's embedded
-// server they bring that server's credential, where there is one that this user may read.
+// Options are those of a connection to the server of nats.url; secrets are read from their files. To a daemon's
+// embedded server they bring that server's credential, where there is one that this user may read.
 func Options(n config.NATS, log *slog.Logger) (queue.Options, error) {
 	token, password, err := n.Secrets()
 	if err != nil {

@@ -24,9 +24,9 @@ type Config struct {
 	templates      map[string]string
 }
 
-// LoadConfig reads tokenizer_config.json, special_tokens_map.json, chat_template.json or .jinja, and the named templates of
-// additional_chat_templates/ from a model's folder. Any of them may be absent. Named tokens are those that transformers' AutoTokenizer
-// finds, which also looks into config.json and tokenizer.json.
+// LoadConfig reads tokenizer_config.json, special_tokens_map.json, chat_template.json or .jinja, and the named
+// templates of additional_chat_templates/ from a model's folder. Any of them may be absent. Named tokens are those
+// that transformers' AutoTokenizer finds, which also looks into config.json and tokenizer.json.
 func LoadConfig(dir string) (*Config, error) {
 	c := &Config{templates: map[string]string{}}
 	for _, f := range []struct {
@@ -91,7 +91,8 @@ func (c *Config) read(data []byte) error {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return err
 	}
-	c.Class, c.PaddingSide, c.TruncationSide, c.AddBOS, c.AddEOS = f.Class, f.PaddingSide, f.TruncationSide, f.AddBOS, f.AddEOS
+	c.Class, c.PaddingSide, c.TruncationSide, c.AddBOS, c.AddEOS = f.Class, f.PaddingSide, f.TruncationSide, f.AddBOS,
+		f.AddEOS
 	// "No limit" is written as a number far beyond any integer.
 	if n, err := f.ModelMaxLength.Float64(); err == nil && n > 0 && n < 1<<30 {
 		c.ModelMaxLength = int(n)

@@ -9,8 +9,8 @@ import (
 // reasoningFields are the names under which messages carry reasoning, the one that counts first.
 var reasoningFields = []string{"reasoning_content", "thinking", "reasoning"}
 
-// normalized makes messages what transformers shows to templates: members that are null are left out, and reasoning stands
-// under both names that templates look for.
+// normalized makes messages what transformers shows to templates: members that are null are left out, and reasoning
+// stands under both names that templates look for.
 func normalized(messages any) (any, error) {
 	list, ok := messages.(*python.List)
 	if !ok {

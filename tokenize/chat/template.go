@@ -11,7 +11,8 @@ import (
 	"textmill/tokenize/chat/internal/jinja"
 )
 
-// ErrTemplate is the class of errors about a template that is not there, cannot be honoured, or refuses a conversation.
+// ErrTemplate is the class of errors about a template that is not there, cannot be honoured, or refuses a
+// conversation.
 var ErrTemplate = errors.New("chat template")
 
 // Template is a chat template with the special tokens of its model; it is safe for concurrent use.
@@ -45,8 +46,8 @@ func (c *Config) Template(name string) (*Template, error) {
 	return ParseTemplate(source, c)
 }
 
-// mostSource is how long a template may be, which takes some 150 times as much while it is parsed. Real ones have up to some
-// ten thousand bytes.
+// mostSource is how long a template may be, which takes some 150 times as much while it is parsed. Real ones have up
+// to some ten thousand bytes.
 const mostSource = 1 << 20
 
 // ParseTemplate reads a template of one's own for the model of c.

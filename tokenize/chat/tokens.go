@@ -38,7 +38,8 @@ var classes = sync.OnceValue(func() classTable {
 })
 
 // standardTokens are those that transformers knows by name.
-var standardTokens = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
+var standardTokens = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
+	"mask_token"}
 
 // llamaClass is not believed where tokenizer.json works on bytes.
 const llamaClass = "LlamaTokenizer"
@@ -245,8 +246,8 @@ func contains(path, text string) (bool, error) {
 	return bytes.Contains(data, []byte(text)), nil
 }
 
-// paddingToken is the token that tokenizer.json pads with, as JSON; nil if it does not pad. Where another program judges the
-// file, it is not judged here.
+// paddingToken is the token that tokenizer.json pads with, as JSON; nil if it does not pad. Where another program
+// judges the file, it is not judged here.
 func paddingToken(path string) (json.RawMessage, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,5 +1,5 @@
-// Package sugarme runs the library sugarme/tokenizer in a process of its own, where its panics, exits and endless loops
-// do no harm, and reports how its tokens compare with ours.
+// Package sugarme runs the library sugarme/tokenizer in a process of its own, where its panics, exits and endless
+// loops do no harm, and reports how its tokens compare with ours.
 package sugarme
 
 import (
@@ -20,8 +20,8 @@ import (
 	"textmill/regular"
 )
 
-// ChildCommand is what an Engine calls its own executable with, before the path of a tokenizer.json. The program must then do
-// nothing but call Serve.
+// ChildCommand is what an Engine calls its own executable with, before the path of a tokenizer.json. The program must
+// then do nothing but call Serve.
 const ChildCommand = "sugarme-child"
 
 // answers is the file descriptor for answers: the library writes to standard output as it likes.
@@ -66,8 +66,8 @@ func questions(in io.Reader) <-chan []byte {
 	return lines
 }
 
-// load reads a tokenizer.json without its truncation and padding, which the library applies to every text and does not mark
-// in what it answers.
+// load reads a tokenizer.json without its truncation and padding, which the library applies to every text and does not
+// mark in what it answers.
 func load(path string) (*tokenizer.Tokenizer, error) {
 	data, err := regular.ReadFile(path)
 	if err != nil {

@@ -41,9 +41,10 @@ type Comparison struct {
 	report   Report
 }
 
-// Compare begins a comparison of ours with the library on the same tokenizer.json; it keeps the first keep differences.
-// A library that cannot load the file is a finding, not an error: the report says so.
-func Compare(ctx context.Context, ours *tokenize.Tokenizer, path string, specials bool, keep int, o Options) (*Comparison, error) {
+// Compare begins a comparison of ours with the library on the same tokenizer.json; it keeps the first keep
+// differences. A library that cannot load the file is a finding, not an error: the report says so.
+func Compare(ctx context.Context, ours *tokenize.Tokenizer, path string, specials bool, keep int,
+	o Options) (*Comparison, error) {
 	c := &Comparison{ours: ours, specials: specials, keep: keep}
 	var err error
 	c.theirs, err = Open(ctx, path, o)
@@ -103,7 +104,10 @@ func (c *Comparison) judge(index int, text string, ours *tokenize.Encoding, thei
 }
 
 func sameOffsets(ours []tokenize.Span, theirs [][2]int32) bool {
-	return slices.EqualFunc(ours, theirs, func(a tokenize.Span, b [2]int32) bool { return a.Start == b[0] && a.End == b[1] })
+	return slices.EqualFunc(ours, theirs, func(a tokenize.Span, b [2]int32) bool {
+		return a.Start == b[0] &&
+			a.End == b[1]
+	})
 }
 
 func (c *Comparison) note(d Difference) {

@@ -39,7 +39,8 @@ type Options struct {
 	LoadTimeout time.Duration // 0 is 2 min
 }
 
-// Engine asks a child process, and starts another when that has died. It is safe for concurrent use, one text at a time.
+// Engine asks a child process, and starts another when that has died. It is safe for concurrent use, one text at a
+// time.
 type Engine struct {
 	path    string
 	options Options
@@ -48,7 +49,8 @@ type Engine struct {
 	lost    int // children in a row that were lost before they answered a text
 }
 
-// What restarts are bound by: a few that follow each other are at once, then each waits for twice as long as the one before.
+// What restarts are bound by: a few that follow each other are at once, then each waits for twice as long as the one
+// before.
 const (
 	restartsAtOnce = 4
 	firstWait      = 20 * time.Millisecond
@@ -64,8 +66,8 @@ type child struct {
 	stderr  *tail
 }
 
-// Open starts a child with a tokenizer.json. The error is of class ErrCrashed, ErrTimeout or ErrRefused when the library
-// cannot load it.
+// Open starts a child with a tokenizer.json. The error is of class ErrCrashed, ErrTimeout or ErrRefused when the
+// library cannot load it.
 func Open(ctx context.Context, path string, o Options) (*Engine, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
@@ -135,7 +137,8 @@ func (e *Engine) ready(ctx context.Context) (err error) {
 	return err
 }
 
-// Encode asks for the tokens of one text. A child that crashes or hangs is gone afterwards; the next call starts another.
+// Encode asks for the tokens of one text. A child that crashes or hangs is gone afterwards; the next call starts
+// another.
 func (e *Engine) Encode(ctx context.Context, text string, specials bool) (Encoding, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

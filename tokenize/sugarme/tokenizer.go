@@ -33,8 +33,8 @@ func OpenTokenizer(ctx context.Context, ours *tokenize.Tokenizer, path string, o
 // Close ends the library's process.
 func (t *Tokenizer) Close() error { return t.library.Close() }
 
-// AppendBody appends the text's tokens without specials, and the characters that each is made of. A text that the process
-// ends with is asked for once more, since the process may have been ended from outside.
+// AppendBody appends the text's tokens without specials, and the characters that each is made of. A text that the
+// process ends with is asked for once more, since the process may have been ended from outside.
 func (t *Tokenizer) AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span, error) {
 	ctx := context.Background() // the engine's own time-outs end it
 	e, err := t.library.Encode(ctx, text, false)
@@ -46,7 +46,8 @@ func (t *Tokenizer) AppendBody(ids []int32, spans []tokenize.Span, text string) 
 	}
 	for _, id := range e.IDs {
 		if _, known := t.IDToToken(id); !known {
-			return ids, spans, fmt.Errorf("engine sugarme: %w: it made the token ID %d, which the tokenizer does not have", ErrRefused, id)
+			return ids, spans, fmt.Errorf("engine sugarme: %w: it made the token ID %d, which the tokenizer does not have",
+				ErrRefused, id)
 		}
 	}
 	return append(ids, e.IDs...), append(spans, e.Spans(text)...), nil
@@ -74,8 +75,10 @@ func (e *Encoding) Spans(text string) []tokenize.Span {
 
 // samples are of the kinds on which the library is known to differ, beside plain ones.
 var samples = []string{
-	"The quick brown fox jumps over the lazy dog.", "Don't panic, it's only 3.14 % of $1,000!", "for (int i = 0; i < n; i++) {\n\t\tx[i] += 1;\n}",
-	"Zürich, naïve café, Ångström, İstanbul", "数字と漢字を読む。", "Привет, мир", "مرحبا بالعالم", "👩‍🚀 and 🇨🇭 flags", "  two  spaces \n\n and lines  ",
+	"The quick brown fox jumps over the lazy dog.", "Don't panic, it's only 3.14 % of $1,000!",
+	"for (int i = 0; i < n; i++) {\n\t\tx[i] += 1;\n}",
+	"Zürich, naïve café, Ångström, İstanbul", "数字と漢字を読む。", "Привет, мир", "مرحبا بالعالم", "👩‍🚀 and 🇨🇭 flags",
+	"  two  spaces \n\n and lines  ",
 	"https://example.org/path?q=1&r=2#top", "snake_case CamelCase kebab-case", "ｆｕｌｌ ｗｉｄｔｈ ﬁ ² ½",
 }
 

@@ -147,7 +147,8 @@ func lacksText(r jobs.Record) *jobs.RecordError {
 	case r.Err != nil:
 		return r.Err
 	case len(r.Messages) > 0:
-		return &jobs.RecordError{Class: jobs.InvalidRecord, Message: "messages: an embedding model takes text; send \"text\""}
+		return &jobs.RecordError{Class: jobs.InvalidRecord,
+			Message: "messages: an embedding model takes text; send \"text\""}
 	}
 	return rows.BadUTF8("text", r.Text)
 }

@@ -26,8 +26,8 @@ type embedder interface {
 	BatchTokens() int
 }
 
-// A Tokenizer turns text into what the model runs. An error of AppendBody is the record's, and with a class of its own where
-// it is a *jobs.RecordError; ErrUnavailable is nobody's.
+// A Tokenizer turns text into what the model runs. An error of AppendBody is the record's, and with a class of its own
+// where it is a *jobs.RecordError; ErrUnavailable is nobody's.
 type Tokenizer interface {
 	AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span, error)
 	AppendInput(ids, typeIDs, body []int32) ([]int32, []int32)
@@ -66,7 +66,8 @@ type Task struct {
 // ErrClosed is returned by Do after Close.
 var ErrClosed = errors.New("engine is closed")
 
-// ErrUnavailable is the class of a Tokenizer's failures that no record is to blame for: records are handed back as by Stop.
+// ErrUnavailable is the class of a Tokenizer's failures that no record is to blame for: records are handed back as by
+// Stop.
 var ErrUnavailable = errors.New("the tokenizer is not available")
 
 // unavailable is what encode answers for a record that ErrUnavailable kept from being tokenized.

@@ -27,7 +27,8 @@ func (e *Engine) Input(r jobs.Record, p *Plan) (Input, *jobs.RecordError) {
 		return Input{}, err
 	}
 	if p.ChunkSize > 0 {
-		return Input{}, &jobs.RecordError{Class: jobs.InvalidParam, Message: "chunk_size: only one row can be looked at; leave it out"}
+		return Input{}, &jobs.RecordError{Class: jobs.InvalidParam,
+			Message: "chunk_size: only one row can be looked at; leave it out"}
 	}
 	var s scratch
 	items, failure := e.encode(&s, &record{task: Task{Record: r, Plan: p}})

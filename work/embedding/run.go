@@ -38,8 +38,8 @@ func (e *Engine) free(batch []*item) {
 }
 
 // runSplit runs a batch. One that fails as a whole is halved until the failure
-// is down to single records, so that neighbours are unharmed. A single one that took too long is run once more: the whole
-// process may have been stopped meanwhile.
+// is down to single records, so that neighbours are unharmed. A single one that took too long is run once more: the
+// whole process may have been stopped meanwhile.
 func (e *Engine) runSplit(running context.Context, batch []*item) {
 	vectors, err := e.run(running, batch)
 	if len(batch) == 1 && errors.Is(err, context.DeadlineExceeded) && running.Err() == nil {
@@ -105,7 +105,8 @@ func runFailure(err error) *jobs.RecordError {
 // model gave numbers that are none.
 func (e *Engine) finish(it *item, v embed.Vector) {
 	if v == nil {
-		e.settle(it, e.errorRow(it.rec, &jobs.RecordError{Class: jobs.NaN, Message: "the model gave NaN or infinity for this text"}))
+		e.settle(it, e.errorRow(it.rec, &jobs.RecordError{Class: jobs.NaN,
+			Message: "the model gave NaN or infinity for this text"}))
 		return
 	}
 	row, err := e.row(it, v)

@@ -38,7 +38,8 @@ func (c *completions) run(ctx context.Context, done func([]export.Row)) error {
 	for i := range n {
 		p := c.request
 		p.Seed = uint64(c.seed) + uint64(i)
-		err := c.e.o.Generator.Do(ctx, generate.Request{Prompt: c.prompt, Job: c.origin.Job, Params: p, Unwanted: c.unwanted, Done: func(r generate.Result) { c.settle(i, r, done) }})
+		err := c.e.o.Generator.Do(ctx, generate.Request{Prompt: c.prompt, Job: c.origin.Job, Params: p, Unwanted: c.unwanted,
+			Done: func(r generate.Result) { c.settle(i, r, done) }})
 		if err == nil {
 			continue
 		}
@@ -87,7 +88,8 @@ func (c *completions) settle(i int, r generate.Result, done func([]export.Row)) 
 // row is what the table says of a completion.
 func (c *completions) row(i int, r generate.Result) export.Row {
 	row := rows.New(c.e.o.Spec, c.origin, c.record, c.params.StoreText)
-	row.NTokens, row.NDropped, row.Truncated = export.Some(int32(len(c.prompt))), export.Some(int32(0)), export.Some(false)
+	row.NTokens, row.NDropped, row.Truncated = export.Some(int32(len(c.prompt))), export.Some(int32(0)),
+		export.Some(false)
 	row.Chunk = export.Some(int32(i))
 	if c.params.StoreTokenIDs {
 		row.InputIDs = c.prompt
@@ -119,7 +121,8 @@ func (e *Engine) top(steps [][]sample.Candidate) string {
 	all := make([][]rows.Candidate, len(steps))
 	for i, step := range steps {
 		for _, c := range step {
-			all[i] = append(all[i], rows.Candidate{ID: c.ID, Token: e.o.Tokenizer.Decode([]int32{c.ID}, false), Logprob: c.Logprob})
+			all[i] = append(all[i], rows.Candidate{ID: c.ID, Token: e.o.Tokenizer.Decode([]int32{c.ID}, false),
+				Logprob: c.Logprob})
 		}
 	}
 	raw, err := json.Marshal(all)

@@ -1,5 +1,5 @@
-// Package generation turns records into rows with one generation model: it renders conversations, tokenizes prompts, has
-// them continued and assembles the rows.
+// Package generation turns records into rows with one generation model: it renders conversations, tokenizes prompts,
+// has them continued and assembles the rows.
 package generation
 
 import (
@@ -43,8 +43,8 @@ type Engine struct{ o Options }
 // New makes an engine over a generator, which stays the caller's to close.
 func New(o Options) *Engine { return &Engine{o} }
 
-// LoadTemplate gives the chat template of a bundle, nil if it has none. One that cannot be honoured is a note, and an error
-// of the records that need it.
+// LoadTemplate gives the chat template of a bundle, nil if it has none. One that cannot be honoured is a note, and an
+// error of the records that need it.
 func LoadTemplate(spec *models.Spec) (*chat.Template, string, error) {
 	c, err := chat.LoadConfig(spec.Dir)
 	if err != nil {
@@ -149,8 +149,8 @@ func (e *Engine) prompt(r *jobs.Record, p jobs.GenerateParams) ([]int32, error) 
 	return enc.IDs, nil
 }
 
-// render is what is tokenized, and how: a text as it is, with the tokenizer's special tokens; a conversation by the model's
-// chat template, which brings its own.
+// render is what is tokenized, and how: a text as it is, with the tokenizer's special tokens; a conversation by the
+// model's chat template, which brings its own.
 func (e *Engine) render(r *jobs.Record, p jobs.GenerateParams) (string, tokenize.Options, error) {
 	var plain tokenize.Options
 	messages, text := r.Messages, r.Text
@@ -169,7 +169,9 @@ func (e *Engine) render(r *jobs.Record, p jobs.GenerateParams) (string, tokenize
 		}
 	}
 	if e.o.Template == nil {
-		return "", plain, &jobs.RecordError{Class: jobs.Template, Message: fmt.Sprintf("model %s has no usable chat template; send text, with the template's words in it", e.o.Spec.Name)}
+		return "", plain, &jobs.RecordError{Class: jobs.Template,
+			Message: fmt.Sprintf("model %s has no usable chat template; send text, with the template's words in it",
+				e.o.Spec.Name)}
 	}
 	text, err := e.o.Template.Render(chat.Conversation{Messages: rows.Messages(messages), AddGenerationPrompt: true})
 	if err != nil {
@@ -178,7 +180,8 @@ func (e *Engine) render(r *jobs.Record, p jobs.GenerateParams) (string, tokenize
 	return text, tokenize.Options{NoSpecialTokens: true}, nil
 }
 
-// seedOf is the seed asked for, or one that depends on nothing but the record, so that a redelivery makes the same text.
+// seedOf is the seed asked for, or one that depends on nothing but the record, so that a redelivery makes the same
+// text.
 func seedOf(p jobs.GenerateParams, id string, prompt []int32) int64 {
 	if p.Seed != nil {
 		return *p.Seed

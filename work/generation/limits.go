@@ -25,19 +25,23 @@ func (l *Limits) check(p jobs.GenerateParams) *jobs.RecordError {
 	for _, x := range []struct {
 		name       string
 		asked, max int
-	}{{"max_new_tokens", p.MaxNewTokens, cmp.Or(l.MaxNewTokens, math.MaxInt)}, {"n", p.N, l.N}, {"top_logprobs", p.TopLogprobs, l.TopLogprobs}} {
+	}{{"max_new_tokens", p.MaxNewTokens, cmp.Or(l.MaxNewTokens, math.MaxInt)}, {"n", p.N, l.N},
+		{"top_logprobs", p.TopLogprobs, l.TopLogprobs}} {
 		if x.asked > x.max {
-			return &jobs.RecordError{Class: jobs.InvalidParam, Message: fmt.Sprintf("%s: %d is above %d, which this daemon allows (limits.%s)", x.name, x.asked, x.max, x.name)}
+			return &jobs.RecordError{Class: jobs.InvalidParam,
+				Message: fmt.Sprintf("%s: %d is above %d, which this daemon allows (limits.%s)", x.name, x.asked, x.max, x.name)}
 		}
 	}
 	if len(p.Stop) > l.Stop {
-		return &jobs.RecordError{Class: jobs.InvalidParam, Message: fmt.Sprintf("stop: %d strings, this daemon allows %d (limits.stop)", len(p.Stop), l.Stop)}
+		return &jobs.RecordError{Class: jobs.InvalidParam,
+			Message: fmt.Sprintf("stop: %d strings, this daemon allows %d (limits.stop)", len(p.Stop), l.Stop)}
 	}
 	return nil
 }
 
-// checkShard refuses a message whose records may come to too many tokens together. What a record may come to is bounded by the
-// model's context. Of a message that points to its records those that come after too many are refused, see spend.
+// checkShard refuses a message whose records may come to too many tokens together. What a record may come to is
+// bounded by the model's context. Of a message that points to its records those that come after too many are refused,
+// see spend.
 func (e *Engine) checkShard(s *jobs.Shard) *jobs.RecordError {
 	if e.o.Limits == nil {
 		return nil
@@ -58,22 +62,24 @@ func (e *Engine) checkShard(s *jobs.Shard) *jobs.RecordError {
 			continue // likewise
 		}
 		if total += e.mayCome(p); total > limit {
-			return &jobs.RecordError{Class: jobs.InvalidParam, Message: fmt.Sprintf("the message's %d records may come to more than %d new tokens together, "+
-				"which this daemon allows a message (limits.tokens_per_shard); send fewer in one, or ask for a smaller max_new_tokens or n", len(s.Records), limit)}
+			return &jobs.RecordError{Class: jobs.InvalidParam,
+				Message: fmt.Sprintf("the message's %d records may come to more than %d new tokens together, "+
+					"which this daemon allows a message (limits.tokens_per_shard); send fewer in one, or ask for a smaller max_new_tokens or n", len(s.Records), limit)}
 		}
 	}
 	return nil
 }
 
-// spend counts what a record of a message that points to its records may come to. They come in their order, so that the same
-// ones are refused each time.
+// spend counts what a record of a message that points to its records may come to. They come in their order, so that
+// the same ones are refused each time.
 func (w work) spend(p jobs.GenerateParams) *jobs.RecordError {
 	if w.spent == nil {
 		return nil
 	}
 	if limit := w.e.o.Limits.TokensPerShard; w.spent.Add(w.e.mayCome(p)) > limit {
-		return &jobs.RecordError{Class: jobs.InvalidParam, Message: fmt.Sprintf("the message's records up to this one may come to more than %d new tokens together, "+
-			"which this daemon allows a message (limits.tokens_per_shard); point to fewer in one, or ask for a smaller max_new_tokens or n", limit)}
+		return &jobs.RecordError{Class: jobs.InvalidParam,
+			Message: fmt.Sprintf("the message's records up to this one may come to more than %d new tokens together, "+
+				"which this daemon allows a message (limits.tokens_per_shard); point to fewer in one, or ask for a smaller max_new_tokens or n", limit)}
 	}
 	return nil
 }

@@ -33,16 +33,18 @@ func (e *Engine) Prepare(r jobs.Record, p jobs.GenerateParams) (Prompt, *jobs.Re
 	return Prompt{text, enc, c.request}, nil
 }
 
-// Follow continues a prompt and hands each token to see as it is chosen, with so many candidates explained. A slow see holds
-// up no other text. The error is a RecordError, or that of see or ctx, with which the text ends too.
-func (e *Engine) Follow(ctx context.Context, p Prompt, explain int, see func(generate.Step) error) (generate.Result, error) {
+// Follow continues a prompt and hands each token to see as it is chosen, with so many candidates explained. A slow see
+// holds up no other text. The error is a RecordError, or that of see or ctx, with which the text ends too.
+func (e *Engine) Follow(ctx context.Context, p Prompt, explain int, see func(generate.Step) error) (generate.Result,
+	error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// The generator waits for whom it tells: there is room for all that it will say.
 	steps := make(chan generate.Step, min(p.Params.MaxNewTokens, e.o.Spec.MaxLength)+1)
 	done := make(chan generate.Result, 1)
 	err := e.o.Generator.Do(ctx, generate.Request{
-		Prompt: p.Encoding.IDs, Params: p.Params, Explain: explain, Later: true, Unwanted: func() bool { return ctx.Err() != nil }, Step: func(s generate.Step) { steps <- s },
+		Prompt: p.Encoding.IDs, Params: p.Params, Explain: explain, Later: true,
+		Unwanted: func() bool { return ctx.Err() != nil }, Step: func(s generate.Step) { steps <- s },
 		Done: func(r generate.Result) { done <- r; close(steps) },
 	})
 	if err != nil {

@@ -15,15 +15,19 @@ const defaultNewTokens = 256
 // defaultTopK is transformers', which holds for sampling wherever nothing else is said.
 const defaultTopK = 50
 
-// request is what params ask of the model for a prompt of so many tokens. What they leave open is the model's own, and what its
-// generation_config.json leaves open is transformers' default, as generate() merges them. A temperature above 0 turns sampling on.
+// request is what params ask of the model for a prompt of so many tokens. What they leave open is the model's own, and
+// what its generation_config.json leaves open is transformers' default, as generate() merges them. A temperature above
+// 0 turns sampling on.
 func (e *Engine) request(p jobs.GenerateParams, prompt int) (generate.Params, error) {
 	own, vocab := &e.o.Spec.Generation, e.o.Spec.Decoder.VocabSize
 	out := generate.Params{
 		Params: sample.Params{
-			TopK: or(defaultTopK, p.TopK, own.TopK), TopP: or(1, p.TopP, own.TopP), MinP: or(0, p.MinP, own.MinP), TopH: or(0, own.TopH),
-			TypicalP: or(1, p.TypicalP, own.TypicalP), EpsilonCutoff: or(0, p.EpsilonCutoff, own.EpsilonCutoff), EtaCutoff: or(0, own.EtaCutoff),
-			RepetitionPenalty: or(own.RepetitionPenalty, p.RepetitionPenalty), NoRepeatNGramSize: or(own.NoRepeatNGramSize, p.NoRepeatNGramSize),
+			TopK: or(defaultTopK, p.TopK, own.TopK), TopP: or(1, p.TopP, own.TopP), MinP: or(0, p.MinP, own.MinP),
+			TopH:     or(0, own.TopH),
+			TypicalP: or(1, p.TypicalP, own.TypicalP), EpsilonCutoff: or(0, p.EpsilonCutoff, own.EpsilonCutoff),
+			EtaCutoff:         or(0, own.EtaCutoff),
+			RepetitionPenalty: or(own.RepetitionPenalty, p.RepetitionPenalty), NoRepeatNGramSize: or(own.NoRepeatNGramSize,
+				p.NoRepeatNGramSize),
 			PresencePenalty: p.PresencePenalty, FrequencyPenalty: p.FrequencyPenalty, LogitBias: p.LogitBias,
 			MinNewTokens: or(0, p.MinNewTokens, own.MinNewTokens), Rules: &own.Rules,
 			Logprobs: p.Logprobs || p.TopLogprobs > 0, TopLogprobs: p.TopLogprobs,
@@ -58,8 +62,9 @@ func (e *Engine) request(p jobs.GenerateParams, prompt int) (generate.Params, er
 		out.MaxNewTokens = own.MaxNewTokens
 	case own.MaxLength > 0:
 		if out.MaxNewTokens = own.MaxLength - prompt; out.MaxNewTokens < 1 {
-			return out, &jobs.RecordError{Class: jobs.NoRoom, Message: fmt.Sprintf("the prompt has %d tokens, and the model's generation_config.json "+
-				"lets prompt and text have %d together (max_length); shorten it, or give max_new_tokens", prompt, own.MaxLength)}
+			return out, &jobs.RecordError{Class: jobs.NoRoom,
+				Message: fmt.Sprintf("the prompt has %d tokens, and the model's generation_config.json "+
+					"lets prompt and text have %d together (max_length); shorten it, or give max_new_tokens", prompt, own.MaxLength)}
 		}
 	default:
 		out.MaxNewTokens = max(defaultNewTokens, out.MinNewTokens, out.MinLength-prompt)

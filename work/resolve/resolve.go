@@ -24,8 +24,8 @@ type Embedding struct {
 	dim                     int // of the model
 }
 
-// Embed resolves params against a model, or says what it cannot honour. specials is how many tokens are around each text, 0 for
-// those who do not know it.
+// Embed resolves params against a model, or says what it cannot honour. specials is how many tokens are around each
+// text, 0 for those who do not know it.
 func Embed(p jobs.EmbedParams, spec *models.Spec, specials int) (e Embedding, err error) {
 	if e.Prompt, err = prompt(p, spec); err != nil {
 		return e, err
@@ -47,7 +47,8 @@ func Embed(p jobs.EmbedParams, spec *models.Spec, specials int) (e Embedding, er
 	e.MaxLength, e.dim = spec.MaxLength, spec.Dim
 	if p.MaxLength != 0 {
 		if p.MaxLength <= specials || p.MaxLength > spec.MaxLength {
-			return e, fmt.Errorf("max_length: %d is not between %d and the %d tokens of model %s", p.MaxLength, specials+1, spec.MaxLength, spec.Name)
+			return e, fmt.Errorf("max_length: %d is not between %d and the %d tokens of model %s", p.MaxLength, specials+1,
+				spec.MaxLength, spec.Name)
 		}
 		e.MaxLength = p.MaxLength
 	}
@@ -70,7 +71,8 @@ func (e *Embedding) chunk(p jobs.EmbedParams, spec *models.Spec) error {
 // Vectors is what the rows' embeddings are.
 func (e Embedding) Vectors() export.Vectors {
 	return export.Vectors{
-		Precision: cmp.Or(e.Vector.Precision, vector.Float32), Dim: cmp.Or(e.Vector.Dimensions, e.dim), PerToken: e.Pooling == models.PoolNone,
+		Precision: cmp.Or(e.Vector.Precision, vector.Float32), Dim: cmp.Or(e.Vector.Dimensions, e.dim),
+		PerToken: e.Pooling == models.PoolNone,
 	}
 }
 

@@ -29,8 +29,8 @@ type Work interface {
 	// Vectors is what the rows' embeddings are, none where they have none.
 	Vectors() export.Vectors
 	// Do accepts a record, waiting while there is no room. An error means that done will not be called. Else it is called
-	// exactly once, from any goroutine, with the record's rows in their order; one that failed gives one row whose Error is
-	// set. It gets nil rows only when the work was stopped before the record was through.
+	// exactly once, from any goroutine, with the record's rows in their order; one that failed gives one row whose Error
+	// is set. It gets nil rows only when the work was stopped before the record was through.
 	Do(ctx context.Context, r jobs.Record, done func([]export.Row)) error
 }
 
@@ -88,7 +88,8 @@ func BadUTF8(field, s string) *jobs.RecordError {
 	if utf8.ValidString(s) {
 		return nil
 	}
-	return &jobs.RecordError{Class: jobs.BadUTF8, Message: fmt.Sprintf("%s: not valid UTF-8 at byte %d", field, invalidAt(s))}
+	return &jobs.RecordError{Class: jobs.BadUTF8, Message: fmt.Sprintf("%s: not valid UTF-8 at byte %d", field,
+		invalidAt(s))}
 }
 
 // invalidAt is the byte offset of the first invalid sequence of s.
@@ -103,8 +104,8 @@ func invalidAt(s string) int {
 	return len(s)
 }
 
-// TopLogprobs is the attribute that holds the likeliest tokens of each step, since tables have no column for them: a JSON
-// list of lists of Candidate.
+// TopLogprobs is the attribute that holds the likeliest tokens of each step, since tables have no column for them: a
+// JSON list of lists of Candidate.
 const TopLogprobs = "top_logprobs"
 
 // Candidate is one of the likeliest tokens of a step.

@@ -7,8 +7,9 @@ import (
 	"textmill/models"
 )
 
-// Events, in the order in which they come: one Start; a Token for each token of the text; from an embedding model a Hidden for
-// each token and, unless it has none, the Vector; from a generation model a Step for each new token and the End.
+// Events, in the order in which they come: one Start; a Token for each token of the text; from an embedding model a
+// Hidden for each token and, unless it has none, the Vector; from a generation model a Step for each new token and the
+// End.
 type (
 	// Start is what is traced, and where tokens are looked up.
 	Start struct {
@@ -129,7 +130,8 @@ func (n number) MarshalJSON() ([]byte, error) {
 
 func start(spec *models.Spec, table models.EmbeddingTable, device, text string, pieces []string, dropped int) Start {
 	return Start{
-		Type: "start", Model: spec.Name, SHA256: spec.SHA256, Task: spec.Task, Device: device, Text: text, Tokens: len(pieces), Dropped: dropped,
+		Type: "start", Model: spec.Name, SHA256: spec.SHA256, Task: spec.Task, Device: device, Text: text,
+		Tokens: len(pieces), Dropped: dropped,
 		Table: Table{Tensor: table.Name, Shape: [2]int{table.Rows, table.Dim}, Stored: table.Storage}, pieces: pieces,
 	}
 }

@@ -35,23 +35,28 @@ func (t *Text) Emit(e Event) error {
 		t.begin(e)
 	case Token:
 		table := t.start.Table
-		t.head("token", fmt.Sprintf("tokens and their rows of %s [%d %d], stored as %s", shown(table.Tensor), table.Shape[0], table.Shape[1], table.Stored),
+		t.head("token", fmt.Sprintf("tokens and their rows of %s [%d %d], stored as %s", shown(table.Tensor), table.Shape[0],
+			table.Shape[1], table.Stored),
 			fmt.Sprintf("%5s %7s  %s %9s %10s  first of [%d]", "#", "id", t.pad("piece"), "span", "norm", table.Shape[1]))
 		span := ""
 		if e.Span != [2]int32{} {
 			span = fmt.Sprintf("%d-%d", e.Span[0], e.Span[1])
 		}
-		t.printf("%5d %7d  %s %9s %10s  %s\n", e.Index, e.ID, t.paint(bold, t.pad(shown(e.Piece))), span, t.num(e.Row.Norm), t.list(e.Row.Values))
+		t.printf("%5d %7d  %s %9s %10s  %s\n", e.Index, e.ID, t.paint(bold, t.pad(shown(e.Piece))), span, t.num(e.Row.Norm),
+			t.list(e.Row.Values))
 	case Hidden:
-		t.head("hidden", "hidden states of the last layer", fmt.Sprintf("%5s  %s %10s  first of [%d]", "#", t.pad("piece"), "norm", e.Shape[0]))
-		t.printf("%5d  %s %10s  %s\n", e.Index, t.paint(bold, t.pad(shown(t.start.pieces[e.Index]))), t.num(e.Norm), t.list(e.Values.Values))
+		t.head("hidden", "hidden states of the last layer", fmt.Sprintf("%5s  %s %10s  first of [%d]", "#", t.pad("piece"),
+			"norm", e.Shape[0]))
+		t.printf("%5d  %s %10s  %s\n", e.Index, t.paint(bold, t.pad(shown(t.start.pieces[e.Index]))), t.num(e.Norm),
+			t.list(e.Values.Values))
 	case Vector:
 		t.vector(e)
 	case Step:
 		t.step(e)
 	case End:
 		t.section = ""
-		t.printf("\n%s after %s: %s\n", t.paint(bold, "ended by "+why(e.Finish)), count(e.Tokens, "token"), strconv.Quote(e.Text))
+		t.printf("\n%s after %s: %s\n", t.paint(bold, "ended by "+why(e.Finish)), count(e.Tokens, "token"),
+			strconv.Quote(e.Text))
 	}
 	return t.err
 }
@@ -87,8 +92,10 @@ func (t *Text) vector(v Vector) {
 }
 
 func (t *Text) step(s Step) {
-	t.head("step", "what the model says of each next token", fmt.Sprintf("%5s %7s  %s %10s %10s %10s %10s", "step", "id", t.pad("piece"), "logit", "prob", "score", "after"))
-	t.printf("%5d %7d  %s row [%d], norm %s  %s", s.Step, s.ID, t.paint(green, t.pad(shown(s.Piece))), s.Row.Shape[0], t.num(s.Row.Norm), t.list(s.Row.Values))
+	t.head("step", "what the model says of each next token", fmt.Sprintf("%5s %7s  %s %10s %10s %10s %10s", "step", "id",
+		t.pad("piece"), "logit", "prob", "score", "after"))
+	t.printf("%5d %7d  %s row [%d], norm %s  %s", s.Step, s.ID, t.paint(green, t.pad(shown(s.Piece))), s.Row.Shape[0],
+		t.num(s.Row.Norm), t.list(s.Row.Values))
 	if s.Text != "" {
 		t.printf("  %s", strconv.Quote(s.Text))
 	}
@@ -105,7 +112,8 @@ func (t *Text) step(s Step) {
 		if c.ID == s.ID {
 			mark, paint = "*", green
 		}
-		t.printf("%5s %7d  %s %10s %10s %10s %10s\n", mark, c.ID, t.paint(paint, t.pad(shown(c.Piece))), t.num(c.Logit), t.percent(c.Prob), score, after)
+		t.printf("%5s %7d  %s %10s %10s %10s %10s\n", mark, c.ID, t.paint(paint, t.pad(shown(c.Piece))), t.num(c.Logit),
+			t.percent(c.Prob), score, after)
 	}
 }
 

@@ -37,7 +37,8 @@ type Embedding struct {
 }
 
 // Trace embeds a record and tells emit what happens to it. raw are params of the task embed, nil for the model's own.
-func (m Embedding) Trace(ctx context.Context, r jobs.Record, raw []byte, o Options, emit func(Event) error) (err error) {
+func (m Embedding) Trace(ctx context.Context, r jobs.Record, raw []byte, o Options,
+	emit func(Event) error) (err error) {
 	params, err := jobs.ParseEmbedParams(raw)
 	if err != nil {
 		return err
@@ -93,7 +94,8 @@ func (t *tracer) vectors(ctx context.Context, m Embedding, in embedding.Input) e
 		if err != nil {
 			return &jobs.RecordError{Class: jobs.InvalidParam, Message: err.Error()}
 		}
-		e := Vector{Type: "vector", Pooling: in.Row.Pooling, Pooled: len(in.Row.IDs) - in.Row.Skip, Normalize: in.Vector.Normalize, Precision: in.Vector.Precision}
+		e := Vector{Type: "vector", Pooling: in.Row.Pooling, Pooled: len(in.Row.IDs) - in.Row.Skip,
+			Normalize: in.Vector.Normalize, Precision: in.Vector.Precision}
 		switch {
 		case f.I8 != nil:
 			e.Values.Values = firstOf(f.I8, t.Values)
@@ -120,9 +122,10 @@ type Generation struct {
 	MaxNewTokens int
 }
 
-// Trace continues a record and tells emit what happens. raw are params of the task generate, nil for the model's own. A slow
-// emit does not hold up other texts of the model.
-func (m Generation) Trace(ctx context.Context, r jobs.Record, raw []byte, o Options, emit func(Event) error) (err error) {
+// Trace continues a record and tells emit what happens. raw are params of the task generate, nil for the model's own.
+// A slow emit does not hold up other texts of the model.
+func (m Generation) Trace(ctx context.Context, r jobs.Record, raw []byte, o Options,
+	emit func(Event) error) (err error) {
 	params, err := jobs.ParseGenerateParams(raw)
 	if err != nil {
 		return err
@@ -189,7 +192,8 @@ func (t *tracer) tokens(ids []int32, spans []tokenize.Span) error {
 		if err != nil {
 			return err
 		}
-		e := Token{Type: "token", Index: i, ID: id, Piece: t.piece(id), Span: [2]int32{spans[i].Start, spans[i].End}, Row: row}
+		e := Token{Type: "token", Index: i, ID: id, Piece: t.piece(id), Span: [2]int32{spans[i].Start, spans[i].End},
+			Row: row}
 		if err := t.emit(e); err != nil {
 			return err
 		}
@@ -202,7 +206,8 @@ func (t *tracer) step(s generate.Step) error {
 	if err != nil {
 		return err
 	}
-	e := Step{Type: "step", Step: s.Index, ID: s.ID, Piece: t.piece(s.ID), Text: s.Text, Row: row, Kept: s.Kept, Finish: s.Finish, Candidates: []Candidate{}}
+	e := Step{Type: "step", Step: s.Index, ID: s.ID, Piece: t.piece(s.ID), Text: s.Text, Row: row, Kept: s.Kept,
+		Finish: s.Finish, Candidates: []Candidate{}}
 	for _, c := range s.Candidates {
 		one := Candidate{ID: c.ID, Piece: t.piece(c.ID), Logit: number(c.Logit), Prob: number(c.Prob), Kept: c.Kept}
 		if c.Kept {

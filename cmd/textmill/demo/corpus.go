@@ -51,7 +51,8 @@ func corpus(ctx context.Context, root string, each func(jobs.Record) error) erro
 			return context.Cause(ctx)
 		}
 		switch name := d.Name(); {
-		case slices.Contains([]string{"testdata", "vendor", "internal", "cmd", "builtin"}, name), name[0] == '_', name[0] == '.':
+		case slices.Contains([]string{"testdata", "vendor", "internal", "cmd", "builtin"}, name), name[0] == '_',
+			name[0] == '.':
 			return fs.SkipDir
 		}
 		path, err := filepath.Rel(src, dir)

@@ -31,22 +31,24 @@ func explain(ctx context.Context, cfg config.Config, answers [][]match, o Option
 	}
 	fmt.Fprintf(o.Stdout, "\n%s in one sentence each:\n", writer)
 	begun := -1
-	done, err := texts.Stream(ctx, cfg, writer, prompts, map[string]string{"max_new_tokens": "40", "temperature": "0"}, o.Log, func(i int, piece string) error {
-		if begun < i {
-			begun = i
-			fmt.Fprintf(o.Stdout, "  %s: ", ids[i])
-		}
-		if piece == "" {
-			piece = "\n"
-		} else {
-			piece = strings.ReplaceAll(piece, "\n", " ")
-		}
-		_, err := io.WriteString(o.Stdout, piece)
-		return err
-	})
+	done, err := texts.Stream(ctx, cfg, writer, prompts, map[string]string{"max_new_tokens": "40", "temperature": "0"},
+		o.Log, func(i int, piece string) error {
+			if begun < i {
+				begun = i
+				fmt.Fprintf(o.Stdout, "  %s: ", ids[i])
+			}
+			if piece == "" {
+				piece = "\n"
+			} else {
+				piece = strings.ReplaceAll(piece, "\n", " ")
+			}
+			_, err := io.WriteString(o.Stdout, piece)
+			return err
+		})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Stdout, "  (%d tokens, %.0f a second, one answer at a time)\n", done.Tokens, float64(done.Tokens)/done.Took.Seconds())
+	fmt.Fprintf(o.Stdout, "  (%d tokens, %.0f a second, one answer at a time)\n", done.Tokens,
+		float64(done.Tokens)/done.Took.Seconds())
 	return nil
 }

@@ -41,7 +41,8 @@ func run(ctx context.Context) error {
 		dir      = flag.String("dir", "", "where to work; a new directory when empty")
 		root     = flag.String("root", ".", "the source tree")
 	)
-	recovery := flag.Bool("recovery", false, "instead, measure how long after each kind of fault one daemon works at its full rate again; -only names kinds of faults")
+	recovery := flag.Bool("recovery", false,
+		"instead, measure how long after each kind of fault one daemon works at its full rate again; -only names kinds of faults")
 	repeats := flag.Int("repeats", 2, "faults of a kind that -recovery lets fall")
 	show := flag.Bool("show", false, "only print the table of -results")
 	flag.Parse()
@@ -68,7 +69,8 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	c.Seed, c.Records, c.Faults, c.Time, c.PerCell, c.Parallel, c.Progress = *seed, *records, *faults, *limit, *perCell, *parallel, os.Stderr
+	c.Seed, c.Records, c.Faults, c.Time, c.PerCell, c.Parallel, c.Progress = *seed, *records, *faults, *limit, *perCell,
+		*parallel, os.Stderr
 	if *recovery {
 		return measure(ctx, c, work, *only, *repeats)
 	}

@@ -70,11 +70,14 @@ func (d *decoder) header(f *File) (tensors uint64, err error) {
 }
 
 // types are GGUF's numbers of those that can be read; names only serve to name the others.
-var types = map[uint32]tensor.Type{0: tensor.F32, 1: tensor.F16, 2: tensor.Q4_0, 3: tensor.Q4_1, 6: tensor.Q5_0, 7: tensor.Q5_1,
+var types = map[uint32]tensor.Type{0: tensor.F32, 1: tensor.F16, 2: tensor.Q4_0, 3: tensor.Q4_1, 6: tensor.Q5_0,
+	7: tensor.Q5_1,
 	8: tensor.Q8_0, 12: tensor.Q4_K, 13: tensor.Q5_K, 14: tensor.Q6_K, 30: tensor.BF16}
 
-var names = map[uint32]string{9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S",
-	20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M",
+var names = map[uint32]string{9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS",
+	18: "IQ3_XXS", 19: "IQ1_S",
+	20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64",
+	29: "IQ1_M",
 	34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4", 40: "NVFP4"}
 
 type entry struct {
@@ -103,10 +106,12 @@ func (d *decoder) tensors(f *File, count uint64, r io.ReaderAt) error {
 	start := (d.pos + grid - 1) &^ (grid - 1)
 	for _, e := range entries {
 		if e.offset > uint64(d.size) {
-			return fmt.Errorf("%w: tensor %s begins at byte %d, the file has %d (cut short?)", ErrFormat, e.name, e.offset, d.size)
+			return fmt.Errorf("%w: tensor %s begins at byte %d, the file has %d (cut short?)", ErrFormat, e.name, e.offset,
+				d.size)
 		}
 		if e.offset%uint64(grid) != 0 {
-			return fmt.Errorf("%w: tensor %s begins at byte %d, which is no multiple of the file's alignment %d", ErrFormat, e.name, e.offset, grid)
+			return fmt.Errorf("%w: tensor %s begins at byte %d, which is no multiple of the file's alignment %d", ErrFormat,
+				e.name, e.offset, grid)
 		}
 		t, err := tensor.New(e.name, e.typ, e.shape, r, start+int64(e.offset), d.size)
 		if err != nil {

@@ -24,7 +24,8 @@ const (
 	kindF64
 )
 
-var kindBytes = [...]int64{kindU8: 1, kindI8: 1, kindU16: 2, kindI16: 2, kindU32: 4, kindI32: 4, kindF32: 4, kindBool: 1,
+var kindBytes = [...]int64{kindU8: 1, kindI8: 1, kindU16: 2, kindI16: 2, kindU32: 4, kindI32: 4, kindF32: 4,
+	kindBool: 1,
 	kindText: 8, kindU64: 8, kindI64: 8, kindF64: 8}
 
 const (
@@ -102,7 +103,8 @@ func (d *decoder) array() (any, error) {
 		return nil, fmt.Errorf("%w: an array of type %d", ErrFormat, kind)
 	}
 	if left := d.size - d.pos; count > maxValues || count > uint64(left)/uint64(kindBytes[kind]) {
-		return nil, fmt.Errorf("%w: an array of %d values at byte %d, where %d bytes are left", ErrFormat, count, d.pos, left)
+		return nil, fmt.Errorf("%w: an array of %d values at byte %d, where %d bytes are left", ErrFormat, count, d.pos,
+			left)
 	}
 	if kind == kindText {
 		return d.texts(count)

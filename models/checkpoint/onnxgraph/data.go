@@ -53,7 +53,8 @@ func (s Stored) encode() []byte {
 	if s.location == "" {
 		return field(b, 9, s.raw)
 	}
-	for _, e := range [][2]string{{"location", s.location}, {"offset", strconv.FormatInt(s.offset, 10)}, {"length", strconv.FormatInt(s.length, 10)}} {
+	for _, e := range [][2]string{{"location", s.location}, {"offset", strconv.FormatInt(s.offset, 10)},
+		{"length", strconv.FormatInt(s.length, 10)}} {
 		b = field(b, 13, text(text(nil, 1, e[0]), 2, e[1]))
 	}
 	return number(b, 14, 1) // EXTERNAL

@@ -43,7 +43,8 @@ const (
 	opset     = 21
 )
 
-// A Graph grows in the order in which its nodes run. Values are named by strings; "" stands for an absent optional input.
+// A Graph grows in the order in which its nodes run. Values are named by strings; "" stands for an absent optional
+// input.
 type Graph struct {
 	name         string
 	nodes        []byte // encoded fields of the GraphProto
@@ -57,7 +58,8 @@ type Graph struct {
 // New begins a graph.
 func New(name string) *Graph { return &Graph{name: name, tensors: map[string]bool{}} }
 
-// Input declares what the caller feeds. A dimension is an int, or a string that names a size known only when the model runs.
+// Input declares what the caller feeds. A dimension is an int, or a string that names a size known only when the model
+// runs.
 func (g *Graph) Input(name string, elem Elem, dims ...any) string {
 	g.inputs = field(g.inputs, 11, valueInfo(name, elem, dims))
 	return name

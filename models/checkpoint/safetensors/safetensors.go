@@ -115,7 +115,8 @@ const maxHeader = 100 << 20 // the format's own limit
 var types = map[string]tensor.Type{"F32": tensor.F32, "F16": tensor.F16, "BF16": tensor.BF16}
 
 // skipped are types of tensors that are no weights, such as lists of positions.
-var skipped = map[string]bool{"I64": true, "I32": true, "I16": true, "I8": true, "U8": true, "U16": true, "U32": true, "U64": true, "BOOL": true}
+var skipped = map[string]bool{"I64": true, "I32": true, "I16": true, "I8": true, "U8": true, "U16": true, "U32": true,
+	"U64": true, "BOOL": true}
 
 // Read reads the header of one file of size bytes. Tensors of integers are left out.
 func Read(r io.ReaderAt, size int64) (map[string]*tensor.Tensor, error) {
@@ -176,7 +177,8 @@ func entry(name string, header []byte, r io.ReaderAt, start, size int64) (*tenso
 		return nil, err
 	}
 	if t.Bytes() != e.Offsets[1]-e.Offsets[0] {
-		return nil, fmt.Errorf("tensor %s: %v of %s takes %d bytes, its data_offsets span %d", name, e.Shape, e.Type, t.Bytes(), e.Offsets[1]-e.Offsets[0])
+		return nil, fmt.Errorf("tensor %s: %v of %s takes %d bytes, its data_offsets span %d", name, e.Shape, e.Type,
+			t.Bytes(), e.Offsets[1]-e.Offsets[0])
 	}
 	return t, nil
 }

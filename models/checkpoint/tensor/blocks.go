@@ -71,8 +71,8 @@ func decodeQ5_K(q []int8, scale, low []float32, b []byte) {
 	}
 }
 
-// sixBitScales unpacks 8 scales and 8 minima of 6 bits from 12 bytes: the first four of each lie whole in the low bits of
-// bytes 0-3 and 4-7, of the others four bits lie in bytes 8-11 and two in the high bits of the first eight.
+// sixBitScales unpacks 8 scales and 8 minima of 6 bits from 12 bytes: the first four of each lie whole in the low bits
+// of bytes 0-3 and 4-7, of the others four bits lie in bytes 8-11 and two in the high bits of the first eight.
 func sixBitScales(scale, low []float32, b []byte) {
 	d, dmin, s := half(b), half(b[2:]), b[4:16]
 	for i := range 4 {

@@ -1,4 +1,5 @@
-// Package tensor reads a checkpoint's weights row by row, as floats or as the blocks of integers that they are kept in.
+// Package tensor reads a checkpoint's weights row by row, as floats or as the blocks of integers that they are kept
+// in.
 package tensor
 
 import (
@@ -22,8 +23,8 @@ type Tensor struct {
 	offset int64
 }
 
-// New describes a tensor whose values begin at offset in r, a file of fileSize bytes. It refuses shapes that overflow, do not
-// fit whole blocks, or run past the file's end, so that readers may allocate by them.
+// New describes a tensor whose values begin at offset in r, a file of fileSize bytes. It refuses shapes that overflow,
+// do not fit whole blocks, or run past the file's end, so that readers may allocate by them.
 func New(name string, typ Type, shape []int, r io.ReaderAt, offset, fileSize int64) (*Tensor, error) {
 	t := &Tensor{Name: name, Type: typ, Shape: shape, r: r, offset: offset}
 	if !typ.known() {
@@ -37,10 +38,12 @@ func New(name string, typ Type, shape []int, r io.ReaderAt, offset, fileSize int
 		total *= n
 	}
 	if width := t.Width(); width%typ.blockValues() != 0 {
-		return nil, fmt.Errorf("%w %s: rows of %d values do not fill whole %s blocks of %d", ErrTensor, name, width, typ, typ.blockValues())
+		return nil, fmt.Errorf("%w %s: rows of %d values do not fill whole %s blocks of %d", ErrTensor, name, width, typ,
+			typ.blockValues())
 	}
 	if size := t.Bytes(); offset < 0 || offset > fileSize || size > fileSize-offset {
-		return nil, fmt.Errorf("%w %s: it needs bytes %d to %d, the file has %d (cut short?)", ErrTensor, name, offset, offset+size, fileSize)
+		return nil, fmt.Errorf("%w %s: it needs bytes %d to %d, the file has %d (cut short?)", ErrTensor, name, offset,
+			offset+size, fileSize)
 	}
 	return t, nil
 }
@@ -68,8 +71,8 @@ func (t *Tensor) rowBytes() int64 {
 	return int64(t.Width() / t.Type.blockValues() * t.Type.blockBytes())
 }
 
-// Floats reads rows from on into dst, which must hold whole rows. The values are those of the reference implementations,
-// bit for bit.
+// Floats reads rows from on into dst, which must hold whole rows. The values are those of the reference
+// implementations, bit for bit.
 func (t *Tensor) Floats(dst []float32, from int) error {
 	n, width := len(dst)/t.Width(), t.Width()
 	raw, err := t.raw(from, n)

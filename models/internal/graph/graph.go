@@ -36,13 +36,14 @@ type Graph struct {
 	Inputs, Outputs []Value
 	// Operators holds each operator's name once, sorted, those of nested graphs and local functions included.
 	Operators []string
-	// External holds the paths of external weight files as the model spells them, each once, relative to the model's folder.
+	// External holds the paths of external weight files as the model spells them, each once, relative to the model's
+	// folder.
 	External []string
 	// Weights counts the elements of initializers by element type.
 	Weights map[int32]int64
 
-	// Nodes and Tensors are there after ReadNodes only, those of nested graphs included. Nodes stand in the order in which
-	// they run; Tensors holds initializers and constants by their names, an outer graph's before a nested one's.
+	// Nodes and Tensors are there after ReadNodes only, those of nested graphs included. Nodes stand in the order in
+	// which they run; Tensors holds initializers and constants by their names, an outer graph's before a nested one's.
 	Nodes   []Node
 	Tensors map[string]Tensor
 }
@@ -54,7 +55,8 @@ type Node struct {
 	Ints            map[string]int64 // attributes that are one integer
 }
 
-// A Tensor says where the values of an initializer lie: Length bytes at Offset of the model file, or of the external File.
+// A Tensor says where the values of an initializer lie: Length bytes at Offset of the model file, or of the external
+// File.
 type Tensor struct {
 	Name string
 	Type int32
@@ -74,8 +76,8 @@ func (g *Graph) Has(operator string) bool {
 	return ok
 }
 
-// Read scans the ONNX file at path. It reads structure only and skips over weights, so that its cost does not depend on their size.
-// A file that ends too early, or is no ONNX model, is an error that says so.
+// Read scans the ONNX file at path. It reads structure only and skips over weights, so that its cost does not depend
+// on their size. A file that ends too early, or is no ONNX model, is an error that says so.
 func Read(path string) (*Graph, error) { return readFile(path, false) }
 
 // ReadNodes is Read with what the graph is made of.

@@ -80,7 +80,8 @@ func (s *scanner) keep(t Tensor, depth int) {
 // mostSpelled bounds, in bytes of the file, values that are kept in memory.
 const mostSpelled = 1 << 20
 
-// tensor reads a TensorProto: dims = 1, data_type = 2, float_data = 4, int32_data = 5, name = 8, raw_data = 9, external_data = 13.
+// tensor reads a TensorProto: dims = 1, data_type = 2, float_data = 4, int32_data = 5, name = 8, raw_data = 9,
+// external_data = 13.
 func (s *scanner) tensor(end int64) (Tensor, error) {
 	t := Tensor{}
 	elements := int64(1)

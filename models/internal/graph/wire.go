@@ -63,8 +63,8 @@ func (w *wire) varint() (uint64, error) {
 	return 0, fmt.Errorf("%w: a number of more than 64 bits at byte %d", ErrNotONNX, w.pos)
 }
 
-// message calls field for each field until end. field either consumes the field (length is its size for wire type 2) or
-// returns false to have it skipped.
+// message calls field for each field until end. field either consumes the field (length is its size for wire type 2)
+// or returns false to have it skipped.
 func (w *wire) message(end int64, field func(number int, kind int, length int64) (bool, error)) error {
 	for w.pos < end {
 		tag, err := w.varint()

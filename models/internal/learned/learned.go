@@ -10,7 +10,8 @@ import (
 	"textmill/durable"
 )
 
-// Read gives all entries of the book at path. A book that is not there, or cannot be understood, is empty: it can be learned again.
+// Read gives all entries of the book at path. A book that is not there, or cannot be understood, is empty: it can be
+// learned again.
 func Read[T any](path string) (map[string]T, error) {
 	known := map[string]T{}
 	data, err := os.ReadFile(path)

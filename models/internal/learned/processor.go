@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// Processor names the processor's model, as far as the system tells, and the sets of instructions that arithmetic depends on.
+// Processor names the processor's model, as far as the system tells, and the sets of instructions that arithmetic
+// depends on.
 func Processor() string { return model() + " " + Sets() }
 
 func model() string {
@@ -25,8 +26,8 @@ func model() string {
 	return runtime.GOARCH
 }
 
-// Sets lists the processor's sets of vector instructions, asked of the processor itself: an emulated one has fewer than the
-// machine below it, whose list the system shows. What extends AVX-512 is there with its foundation only.
+// Sets lists the processor's sets of vector instructions, asked of the processor itself: an emulated one has fewer
+// than the machine below it, whose list the system shows. What extends AVX-512 is there with its foundation only.
 func Sets() string {
 	var flags any = cpu.X86
 	if runtime.GOARCH == "arm64" {

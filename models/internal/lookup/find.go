@@ -35,7 +35,8 @@ func (f *finder) tensor(name string) (*values, error) {
 }
 
 // same are operators that give on values of their first input: all or some of them, in another shape or type at most.
-var same = []string{"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Gather", "GatherND", "Slice", "Compress"}
+var same = []string{"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Gather", "GatherND", "Slice",
+	"Compress"}
 
 // find follows the input ids to the first operator that looks them up in a matrix.
 func (f *finder) find(ids string) (*Table, error) {
@@ -107,7 +108,8 @@ func (f *finder) floats(name string) (*Table, error) {
 		return nil, err
 	}
 	if len(v.Dims) != 2 || !isFloat(v.Type) {
-		return nil, fmt.Errorf("%w: tensor %s of shape %v and type %d is no matrix of floats", ErrTable, name, v.Dims, v.Type)
+		return nil, fmt.Errorf("%w: tensor %s of shape %v and type %d is no matrix of floats", ErrTable, name, v.Dims,
+			v.Type)
 	}
 	t := &Table{Name: name, Rows: int(v.Dims[0]), Dim: int(v.Dims[1]), data: *v}
 	t.Storage = map[int32]string{graph.Float32: "float32", graph.Float16: "float16", graph.BFloat16: "bfloat16"}[v.Type]
@@ -130,7 +132,8 @@ func (f *finder) dequantized(n graph.Node, name string) (*Table, error) {
 	return t, err
 }
 
-// gatherBlocks is a lookup in a matrix in blocks. Integers in unsigned bytes have their zero in the middle unless told.
+// gatherBlocks is a lookup in a matrix in blocks. Integers in unsigned bytes have their zero in the middle unless
+// told.
 func (f *finder) gatherBlocks(n graph.Node, scale, zero string) (*Table, error) {
 	attribute := func(name string, otherwise int64) int64 {
 		if v, ok := n.Ints[name]; ok {
@@ -157,10 +160,13 @@ func (f *finder) blocks(name, scale, zero, low string, size, block int, middle i
 		return nil, err
 	}
 	held := bits(data.Type)
-	if len(data.Dims) != 2 || isFloat(data.Type) || size != 4 && size != 8 || held%size != 0 || data.Dims[1] > (1<<30)*int64(size)/int64(held) {
-		return nil, fmt.Errorf("%w: tensor %s of shape %v and type %d is no matrix of integers of %d bits", ErrTable, name, data.Dims, data.Type, size)
+	if len(data.Dims) != 2 || isFloat(data.Type) || size != 4 && size != 8 || held%size != 0 ||
+		data.Dims[1] > (1<<30)*int64(size)/int64(held) {
+		return nil, fmt.Errorf("%w: tensor %s of shape %v and type %d is no matrix of integers of %d bits", ErrTable, name,
+			data.Dims, data.Type, size)
 	}
-	t := &Table{Name: name, Rows: int(data.Dims[0]), Dim: int(data.Dims[1]) * held / size, data: *data, bits: size, block: block, zero: middle}
+	t := &Table{Name: name, Rows: int(data.Dims[0]), Dim: int(data.Dims[1]) * held / size, data: *data, bits: size,
+		block: block, zero: middle}
 	t.Storage = fmt.Sprintf("int%d in blocks of %d", size, block)
 	if block <= 0 {
 		t.block, t.Storage = max(t.Dim, 1), fmt.Sprintf("int%d", size)
@@ -179,7 +185,8 @@ func (f *finder) blocks(name, scale, zero, low string, size, block int, middle i
 			want = int64(t.Rows) * ((n + 1) / 2)
 		}
 		if isFloat(v.Type) != floats || !floats && bits(v.Type) < size || have != want && !(one && have == 1) {
-			return nil, fmt.Errorf("%w: tensor %s of shape %v and type %d does not fit %s of shape [%d %d]", ErrTable, v.Name, v.Dims, v.Type, t.Name, t.Rows, t.Dim)
+			return nil, fmt.Errorf("%w: tensor %s of shape %v and type %d does not fit %s of shape [%d %d]", ErrTable, v.Name,
+				v.Dims, v.Type, t.Name, t.Rows, t.Dim)
 		}
 		return v, nil
 	}

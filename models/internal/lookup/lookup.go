@@ -117,7 +117,8 @@ func (t *Table) spread(v *values, dst []float32, id int32) error {
 	}
 }
 
-// zeros reads the integer that stands for 0 in each block. Of 4 bits in bytes, each row of them fills up its last byte.
+// zeros reads the integer that stands for 0 in each block. Of 4 bits in bytes, each row of them fills up its last
+// byte.
 func (t *Table) zeros(dst []int32, id int32) error {
 	v := t.zeroAt
 	switch {

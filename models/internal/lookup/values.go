@@ -40,7 +40,8 @@ type values struct {
 func (v *values) check(size int64) error {
 	each := bits(v.Type)
 	if each == 0 || !v.Raw {
-		return fmt.Errorf("%w: tensor %s of type %d is not stored in a form that can be read by the row", ErrTable, v.Name, v.Type)
+		return fmt.Errorf("%w: tensor %s of type %d is not stored in a form that can be read by the row", ErrTable, v.Name,
+			v.Type)
 	}
 	v.n = 1
 	for _, d := range v.Dims {
@@ -51,7 +52,8 @@ func (v *values) check(size int64) error {
 	}
 	need := (v.n*int64(each) + 7) / 8
 	if v.Length != 0 && v.Length != need || v.Offset < 0 || v.Offset > size-need {
-		return fmt.Errorf("%w: tensor %s of shape %v needs %d bytes, the file holds %d at byte %d of %d", ErrTable, v.Name, v.Dims, need, v.Length, v.Offset, size)
+		return fmt.Errorf("%w: tensor %s of shape %v needs %d bytes, the file holds %d at byte %d of %d", ErrTable, v.Name,
+			v.Dims, need, v.Length, v.Offset, size)
 	}
 	return nil
 }

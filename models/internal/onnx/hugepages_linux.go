@@ -18,8 +18,8 @@ const (
 // span is a range of addresses.
 type span struct{ from, to uintptr }
 
-// HugePages runs load and asks the system to hold the memory that it allocated in huge pages. A decoder reads all its weights
-// for each token, and the processor finds them faster so. Where the system does not do it, nothing is lost.
+// HugePages runs load and asks the system to hold the memory that it allocated in huge pages. A decoder reads all its
+// weights for each token, and the processor finds them faster so. Where the system does not do it, nothing is lost.
 func HugePages(load func() error) error {
 	before := anonymous()
 	if err := load(); err != nil {
@@ -51,7 +51,8 @@ func anonymous() []span {
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		// from-to perms offset device inode [path]
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 5 || fields[1] != "rw-p" || fields[4] != "0" || len(fields) > 5 && fields[5] != "[heap]" && !strings.HasPrefix(fields[5], "[anon") {
+		if len(fields) < 5 || fields[1] != "rw-p" || fields[4] != "0" || len(fields) > 5 && fields[5] != "[heap]" &&
+			!strings.HasPrefix(fields[5], "[anon") {
 			continue
 		}
 		from, to, _ := strings.Cut(fields[0], "-")

@@ -34,13 +34,14 @@ func Load(library string) error {
 		return nil
 	}
 	if environment.library != "" {
-		return fmt.Errorf("%w: %s is already loaded, and a process can load only one; %s was asked for", ErrRuntime, environment.library, path)
+		return fmt.Errorf("%w: %s is already loaded, and a process can load only one; %s was asked for", ErrRuntime,
+			environment.library, path)
 	}
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("%w: %w; run textmill setup", ErrRuntime, err)
 	}
-	// From 1.29 on official builds report what runs (file names, hashes, durations) to their maker, unless this is set before they are
-	// loaded; turned off by a call, they have made their files and begun.
+	// From 1.29 on official builds report what runs (file names, hashes, durations) to their maker, unless this is set
+	// before they are loaded; turned off by a call, they have made their files and begun.
 	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
 		return err
 	}
@@ -150,7 +151,8 @@ func classify(err error) error {
 		return nil
 	}
 	text := err.Error()
-	for _, sign := range []string{"Failed to allocate memory", "bad_alloc", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED"} {
+	for _, sign := range []string{"Failed to allocate memory", "bad_alloc", "out of memory",
+		"CUBLAS_STATUS_ALLOC_FAILED"} {
 		if strings.Contains(text, sign) {
 			return fmt.Errorf("%w: %w", ErrOutOfMemory, err)
 		}

@@ -33,7 +33,8 @@ import "C"
 
 import "syscall"
 
-// Keep notes all handlers as they are now. The returned function sets those again that have changed since, and says how many.
+// Keep notes all handlers as they are now. The returned function sets those again that have changed since, and says
+// how many.
 func Keep() (restore func() int) {
 	var all [C.kept]C.struct_sigaction
 	C.save(&all[0])

@@ -118,7 +118,8 @@ func (m Model) ONNX(t testing.TB, dir string) []byte {
 		for p := range 8 {
 			places = append(places, float32(p)*100, float32(p)*100, float32(p)*100, float32(p)*100)
 		}
-		g = append(g, bytesField(5, message(intField(1, 8), intField(1, 4), intField(2, 1), textField(8, "places"), bytesField(9, floats(places))))...)
+		g = append(g, bytesField(5, message(intField(1, 8), intField(1, 4), intField(2, 1), textField(8, "places"),
+			bytesField(9, floats(places))))...)
 		g = append(g, valueInfo(11, "position_ids", 7, "batch", "sequence")...)
 		g = append(g, node("Gather", []string{"places", "position_ids"}, []string{"place"})...)
 		g = append(g, node("Add", []string{"tokens", "place"}, []string{output})...)

@@ -181,12 +181,14 @@ func (s *session) sameByBody(text string, e *tokenize.Encoding, o tokenize.Optio
 			return false
 		}
 	}
-	return len(body) == 0 || (len(ids)-s.tokenizer.NumSpecial())%len(body) == 0 // a template may repeat the text or leave it out
+	// a template may repeat the text or leave it out
+	return len(body) == 0 || (len(ids)-s.tokenizer.NumSpecial())%len(body) == 0
 }
 
 func plain(e *tokenize.Encoding) encoded {
-	p := encoded{IDs: e.IDs, TypeIDs: e.TypeIDs, Tokens: e.Tokens, Special: e.SpecialTokensMask, Attention: e.AttentionMask,
-		Offsets: make([][2]int32, len(e.Offsets))}
+	p := encoded{IDs: e.IDs, TypeIDs: e.TypeIDs, Tokens: e.Tokens, Special: e.SpecialTokensMask,
+		Attention: e.AttentionMask,
+		Offsets:   make([][2]int32, len(e.Offsets))}
 	for i, o := range e.Offsets {
 		p.Offsets[i] = [2]int32{o.Start, o.End}
 	}

@@ -11,9 +11,11 @@ import (
 	"textmill/tokenize"
 )
 
-// pace tells how long, by the clock and by the processor, all texts take, Rounds times over, with Threads goroutines on as many processors.
+// pace tells how long, by the clock and by the processor, all texts take, Rounds times over, with Threads goroutines
+// on as many processors.
 func (s *session) pace(r request) any {
-	work, ok := map[string]func(*tokenize.Tokenizer, []string) (int, error){"ids": paceIDs, "encoding": paceEncoding}[r.Form]
+	work, ok := map[string]func(*tokenize.Tokenizer, []string) (int, error){"ids": paceIDs,
+		"encoding": paceEncoding}[r.Form]
 	if !ok || r.Threads < 1 || r.Rounds < 1 {
 		return refusal(fmt.Errorf("pace %q with %d threads, %d rounds", r.Form, r.Threads, r.Rounds))
 	}

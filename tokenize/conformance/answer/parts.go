@@ -45,7 +45,8 @@ func normalizeAll(r request) any {
 		"NFC": normal.AppendNFC, "NFD": normal.AppendNFD, "NFKC": normal.AppendNFKC, "NFKD": normal.AppendNFKD,
 		"Lowercase": normal.AppendLower,
 	}
-	quick := map[string]func(string) bool{"NFC": normal.IsNFC, "NFD": normal.IsNFD, "NFKC": normal.IsNFKC, "NFKD": normal.IsNFKD}
+	quick := map[string]func(string) bool{"NFC": normal.IsNFC, "NFD": normal.IsNFD, "NFKC": normal.IsNFKC,
+		"NFKD": normal.IsNFKD}
 	form := forms[r.Form]
 	if r.Charsmap != nil {
 		m, err := normal.ParseCharsmap(r.Charsmap)

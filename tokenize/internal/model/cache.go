@@ -63,7 +63,8 @@ func (c *cache) put(word string, hash uint64, tokens []Token) {
 			break
 		}
 	}
-	*slot = cacheSlot{uint32(hash >> 32), uint32(len(c.keys)), uint16(len(word)), uint16(len(tokens)), uint32(len(c.tokens))}
+	*slot = cacheSlot{uint32(hash >> 32), uint32(len(c.keys)), uint16(len(word)), uint16(len(tokens)),
+		uint32(len(c.tokens))}
 	c.keys = append(c.keys, word...)
 	c.tokens = append(c.tokens, tokens...)
 }

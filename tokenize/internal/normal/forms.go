@@ -1,7 +1,8 @@
-// Package normal rewrites text into the Unicode normalization forms of Hugging Face tokenizers and says what became of each character.
+// Package normal rewrites text into the Unicode normalization forms of Hugging Face tokenizers and says what became of
+// each character.
 //
-// The tables are observed from the library (probe_forms.py): they are older than Go's, and there is no Stream-Safe rule.
-// Every function expects valid UTF-8.
+// The tables are observed from the library (probe_forms.py): they are older than Go's, and there is no Stream-Safe
+// rule. Every function expects valid UTF-8.
 package normal
 
 import (

@@ -27,7 +27,8 @@ var (
 	ascii   = asciiClasses()
 )
 
-// indexedClasses adds to ucd's classes the two halves of a cased word in GPT-4o's pattern: [Lu Lt Lm Lo M] and [Ll Lm Lo M].
+// indexedClasses adds to ucd's classes the two halves of a cased word in GPT-4o's pattern: [Lu Lt Lm Lo M] and [Ll Lm
+// Lo M].
 func indexedClasses() (t [256]ucd.Class) {
 	for i := range t {
 		c := ucd.ByIndex(uint8(i))

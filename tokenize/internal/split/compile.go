@@ -77,14 +77,15 @@ func (c *compiler) add(i instruction) int {
 	return len(c.code) - 1
 }
 
-// next is where a node goes on to: taken where something was taken since its loop's turn began, else empty. A turn that took nothing
-// ends the loop, so what a loop's body goes on to depends on that. Both are the same outside of loops whose body may take nothing.
+// next is where a node goes on to: taken where something was taken since its loop's turn began, else empty. A turn
+// that took nothing ends the loop, so what a loop's body goes on to depends on that. Both are the same outside of
+// loops whose body may take nothing.
 type next struct{ taken, empty int }
 
 func to(pc int) next { return next{pc, pc} }
 
-// emit compiles n, which goes on to k, for when nothing was taken yet, and returns where it starts; −1 when the program grows
-// too large.
+// emit compiles n, which goes on to k, for when nothing was taken yet, and returns where it starts; −1 when the
+// program grows too large.
 func (c *compiler) emit(n *node, k next) int {
 	if k.taken < 0 || k.empty < 0 || len(c.code) > maxInstructions {
 		return -1

@@ -33,7 +33,8 @@ func kindClass(s string, i int) (c ucd.Class, size, segment int) {
 	return c, size, segmentRest
 }
 
-// deepSeek returns the end of the piece that begins at s[at], be it a match of one of the patterns or what lies between.
+// deepSeek returns the end of the piece that begins at s[at], be it a match of one of the patterns or what lies
+// between.
 func deepSeek(s string, at int) int {
 	c, size, segment := kindClass(s, at)
 	if segment == segmentNumber {

@@ -9,7 +9,8 @@ import (
 	"textmill/tokenize/internal/ucd"
 )
 
-var anchors = map[byte]anchor{'A': textStart, 'z': textEnd, 'Z': lastLineEnd, 'b': wordEdge, 'B': noWordEdge, 'G': searchStart,
+var anchors = map[byte]anchor{'A': textStart, 'z': textEnd, 'Z': lastLineEnd, 'b': wordEdge, 'B': noWordEdge,
+	'G': searchStart,
 	'y': segmentEdge, 'Y': noSegmentEdge}
 
 // escape parses what a backslash means outside of brackets.

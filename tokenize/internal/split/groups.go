@@ -100,8 +100,8 @@ func (p *parser) groupName() error {
 	return nil
 }
 
-// optionGroup parses (?i:…), (?-m:…) and the like, and (?i), which is for all of its group that follows, further alternatives
-// among it.
+// optionGroup parses (?i:…), (?-m:…) and the like, and (?i), which is for all of its group that follows, further
+// alternatives among it.
 func (p *parser) optionGroup(o options) (*node, error) {
 	start := p.at
 	p.at++

@@ -13,8 +13,8 @@ type state struct {
 	keep   int // where the match is said to begin
 }
 
-// matcher finds matches in one text. It begins without memory; when it has taken more steps than a plain search should,
-// it starts over and from then on remembers every state that failed, so that none is tried twice.
+// matcher finds matches in one text. It begins without memory; when it has taken more steps than a plain search
+// should, it starts over and from then on remembers every state that failed, so that none is tried twice.
 type matcher struct {
 	program *program
 	s       string

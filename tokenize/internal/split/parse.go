@@ -65,7 +65,8 @@ const (
 
 // refuse says what cannot be honoured and where.
 func (p *parser) refuse(format string, args ...any) error {
-	return fmt.Errorf("pattern %q, character %d: %s", p.pattern, utf8.RuneCountInString(p.pattern[:p.at])+1, fmt.Sprintf(format, args...))
+	return fmt.Errorf("pattern %q, character %d: %s", p.pattern, utf8.RuneCountInString(p.pattern[:p.at])+1,
+		fmt.Sprintf(format, args...))
 }
 
 func (p *parser) more() bool { return p.at < len(p.pattern) }
@@ -105,8 +106,8 @@ func parse(pattern string) (*node, error) {
 	return n, nil
 }
 
-// anyAfterAssertion tells whether a pattern begins with an assertion and then as many of any character as there are: Oniguruma
-// takes that for a pattern that can match only where the search begins.
+// anyAfterAssertion tells whether a pattern begins with an assertion and then as many of any character as there are:
+// Oniguruma takes that for a pattern that can match only where the search begins.
 func anyAfterAssertion(n *node, asserted bool) bool {
 	switch n.kind {
 	case kindRepeat:

@@ -1,7 +1,8 @@
 // Package split finds the matches of Split patterns exactly as Oniguruma does inside Hugging Face tokenizers.
 //
-// Patterns that well-known models use have hand-written scanners. Any other is compiled for a backtracking matcher that
-// remembers failures, so that its time stays linear in the text. What would not come out the same is refused by Compile.
+// Patterns that well-known models use have hand-written scanners. Any other is compiled for a backtracking matcher
+// that remembers failures, so that its time stays linear in the text. What would not come out the same is refused by
+// Compile.
 package split
 
 import (
@@ -50,7 +51,8 @@ func Sequence(patterns []string) *Pattern {
 // Known reports whether p has a scanner: its pieces cover any text without a gap, and End gives them.
 func (p *Pattern) Known() bool { return p.scan != nil }
 
-// End returns where the piece ends that begins at s[at], for a known pattern and at less than len(s). It does not allocate.
+// End returns where the piece ends that begins at s[at], for a known pattern and at less than len(s). It does not
+// allocate.
 func (p *Pattern) End(s string, at int) int { return p.scan(s, at) }
 
 // Scanner returns the function behind End, nil when p is not known.

@@ -86,7 +86,8 @@ func (g *segmenter) regionals(s string, at int) int {
 			from = g.runAt
 			break
 		}
-		if r, n := utf8.DecodeLastRuneInString(s[:from]); n != size || ucd.SegmentOf(r)&^ucd.SegmentPictograph != ucd.SegmentRegional {
+		if r, n := utf8.DecodeLastRuneInString(s[:from]); n != size ||
+			ucd.SegmentOf(r)&^ucd.SegmentPictograph != ucd.SegmentRegional {
 			break
 		}
 		from -= size

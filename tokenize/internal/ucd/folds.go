@@ -45,7 +45,8 @@ func FoldsWithOthers(r rune) bool {
 	return i < len(all) && all[i].r == r && (all[i].several || all[i].part)
 }
 
-// Fold returns the other cases of the characters in ranges, as ranges; one is false where some are also several letters.
+// Fold returns the other cases of the characters in ranges, as ranges; one is false where some are also several
+// letters.
 func Fold(ranges []rune) (others []rune, one bool) {
 	all := folds()
 	for i := 0; i < len(ranges); i += 2 {

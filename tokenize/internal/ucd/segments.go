@@ -5,7 +5,8 @@ import _ "embed"
 //go:embed segments.bin
 var embeddedSegments []byte
 
-// Segment is the class by which Oniguruma finds the borders of extended grapheme clusters, and SegmentPictograph beside it.
+// Segment is the class by which Oniguruma finds the borders of extended grapheme clusters, and SegmentPictograph
+// beside it.
 type Segment uint8
 
 // The order is that of probe_properties.py.

@@ -74,7 +74,8 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, fmt.Errorf("read config.json: %w", err)
 	}
 	if len(c.Architectures) != 1 || !Supports(c.Architectures[0]) {
-		return nil, fmt.Errorf("%w: architecture %s; known are %s", ErrUnsupported, strings.Join(c.Architectures, ", "), strings.Join(Architectures(), ", "))
+		return nil, fmt.Errorf("%w: architecture %s; known are %s", ErrUnsupported, strings.Join(c.Architectures, ", "),
+			strings.Join(Architectures(), ", "))
 	}
 	c.family = families[c.Architectures[0]]
 	if c.KVHeads == 0 {
@@ -116,7 +117,8 @@ func (c *Config) check() error {
 	case c.Layers > 1024:
 		return fmt.Errorf("%w: num_hidden_layers is %d", ErrUnsupported, c.Layers)
 	case c.Heads%c.KVHeads != 0:
-		return fmt.Errorf("%w: %d attention heads do not share %d key-value heads evenly", ErrUnsupported, c.Heads, c.KVHeads)
+		return fmt.Errorf("%w: %d attention heads do not share %d key-value heads evenly", ErrUnsupported, c.Heads,
+			c.KVHeads)
 	case c.HeadSize%8 != 0:
 		return fmt.Errorf("%w: head_dim is %d, ONNX Runtime rotates multiples of 8", ErrUnsupported, c.HeadSize)
 	case c.HeadSize > maxHead || c.MaxPositions > maxRotary/c.HeadSize:

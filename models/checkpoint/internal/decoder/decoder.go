@@ -100,7 +100,8 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l 
 	if !c.family.qkNorm && s.Alike(at+q+".weight", at+k+".weight", at+v+".weight") {
 		l.qkv = []linear{join("self_attn.qkv_proj", bias, c.HiddenSize, []string{q, k, v}, queries, keys, keys)}
 	} else {
-		l.qkv = []linear{one(q, bias, queries, c.HiddenSize), one(k, bias, keys, c.HiddenSize), one(v, bias, keys, c.HiddenSize)}
+		l.qkv = []linear{one(q, bias, queries, c.HiddenSize), one(k, bias, keys, c.HiddenSize),
+			one(v, bias, keys, c.HiddenSize)}
 	}
 	if c.family.qkNorm {
 		qn, kn := vector("self_attn.q_norm.weight", c.HeadSize), vector("self_attn.k_norm.weight", c.HeadSize)
@@ -129,7 +130,8 @@ func (m *Model) Quantized() bool {
 	return slices.ContainsFunc(m.matrices(), (*weights.Matrix).Quantized)
 }
 
-// MinRows is what decoder.json says of a graph with fp32 activations for earlier versions' sake: see models.DecoderGraph.
+// MinRows is what decoder.json says of a graph with fp32 activations for earlier versions' sake: see
+// models.DecoderGraph.
 func (m *Model) MinRows() int {
 	if slices.ContainsFunc(m.matrices(), func(w *weights.Matrix) bool { return w.Form.Bits == 4 }) {
 		return 2

@@ -38,7 +38,8 @@ func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
 	b.lengths = b.Input(SeqLens, onnxgraph.Int32, "batch")
 	b.total = b.Input(TotalLength, onnxgraph.Int32, 1)
 	positions := b.Input(LogitsPositions, onnxgraph.Int64, "logits")
-	b.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{ids}), b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
+	b.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{ids}),
+		b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
 	b.cos, b.sin = b.Tensor(m.cos), b.Tensor(m.sin)
 	b.Output(Logits, onnxgraph.Float32, "logits", m.VocabSize)
 
@@ -75,11 +76,13 @@ func (b *builder) linear(x string, l linear) string {
 func (b *builder) norm(x, added string, weight onnxgraph.Stored) (sum, normed string) {
 	epsilon := onnxgraph.Float("epsilon", b.m.Epsilon)
 	if added == "" {
-		return x, b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{x, b.Tensor(weight)}, epsilon, onnxgraph.Int("axis", -1))
+		return x, b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{x, b.Tensor(weight)}, epsilon,
+			onnxgraph.Int("axis", -1))
 	}
 	normed = "norm_of_" + added
 	sum = "sum_of_" + added
-	b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipSimplifiedLayerNormalization"), []string{added, x, b.Tensor(weight)}, epsilon)
+	b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipSimplifiedLayerNormalization"),
+		[]string{added, x, b.Tensor(weight)}, epsilon)
 	return sum, normed
 }
 
@@ -96,7 +99,8 @@ func (b *builder) attention(i int, x string) string {
 	for j := range l.qkv {
 		inputs[j] = shaped(inputs[j])
 	}
-	pastKey, pastValue, key, value := fmt.Sprintf(PastKey, i), fmt.Sprintf(PastValue, i), fmt.Sprintf(PresentKey, i), fmt.Sprintf(PresentValue, i)
+	pastKey, pastValue, key, value := fmt.Sprintf(PastKey, i), fmt.Sprintf(PastValue, i), fmt.Sprintf(PresentKey, i),
+		fmt.Sprintf(PresentValue, i)
 	for _, past := range []string{pastKey, pastValue} {
 		b.Input(past, onnxgraph.Float32, "batch", m.KVHeads, "max_length", m.HeadSize)
 	}

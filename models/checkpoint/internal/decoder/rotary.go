@@ -43,7 +43,8 @@ func (c *Config) scaling() ropeScale {
 	return s
 }
 
-// SetRotaryDivisors has the frequencies divided by factors that the checkpoint holds itself, instead of by rope_scaling.
+// SetRotaryDivisors has the frequencies divided by factors that the checkpoint holds itself, instead of by
+// rope_scaling.
 func (c *Config) SetRotaryDivisors(factors []float32) { c.rotaryDivisors = factors }
 
 // divisors are what each frequency is divided by, all above zero.
@@ -85,7 +86,8 @@ func (c *Config) scale() ([]float32, error) {
 		case "yarn":
 			d[i] = float32(s.yarn(float64(i), c))
 		default:
-			return nil, fmt.Errorf("%w: rope_scaling of type %q; known are default, linear, llama3 and yarn", ErrUnsupported, s.Type)
+			return nil, fmt.Errorf("%w: rope_scaling of type %q; known are default, linear, llama3 and yarn", ErrUnsupported,
+				s.Type)
 		}
 	}
 	return d, nil
@@ -157,5 +159,6 @@ func (c *Config) rotary() (rotary.Table, error) {
 	for i := range frequencies {
 		frequencies[i] /= divisors[i]
 	}
-	return rotary.Table{Frequencies: frequencies, Positions: c.MaxPositions, Magnitude: float32(c.scaling().magnitude())}, nil
+	return rotary.Table{Frequencies: frequencies, Positions: c.MaxPositions, Magnitude: float32(c.scaling().magnitude())},
+		nil
 }

@@ -12,7 +12,8 @@ import (
 // ErrUnsupported is the class of architectures, and of settings of known ones, that cannot be built.
 var ErrUnsupported = errors.New("the model cannot be imported")
 
-// A family is how a kind of encoder names its tensors, and where its layers differ from BERT's. A name is "" for what it lacks.
+// A family is how a kind of encoder names its tensors, and where its layers differ from BERT's. A name is "" for what
+// it lacks.
 type family struct {
 	word, position, kind, embeddingNorm      string
 	layer                                    string
@@ -20,8 +21,8 @@ type family struct {
 	up, down, outputNorm                     string
 	// qkv is query, key and value one below the other, in place of the three.
 	qkv string
-	// finalNorm belongs to families that normalize what goes into attention and MLP, but for the first attention, instead of
-	// what comes out; attentionNorm and outputNorm are those norms.
+	// finalNorm belongs to families that normalize what goes into attention and MLP, but for the first attention, instead
+	// of what comes out; attentionNorm and outputNorm are those norms.
 	finalNorm string
 	// gated tells that up has a second half, which multiplies the activated first one.
 	gated bool
@@ -30,7 +31,8 @@ type family struct {
 }
 
 var bert = family{
-	word: "embeddings.word_embeddings", position: "embeddings.position_embeddings", kind: "embeddings.token_type_embeddings",
+	word: "embeddings.word_embeddings", position: "embeddings.position_embeddings",
+	kind:          "embeddings.token_type_embeddings",
 	embeddingNorm: "embeddings.LayerNorm", layer: "encoder.layer.%d.",
 	query: "attention.self.query", key: "attention.self.key", value: "attention.self.value",
 	output: "attention.output.dense", attentionNorm: "attention.output.LayerNorm",
@@ -59,7 +61,8 @@ var modernbert = family{
 
 // families are the kinds of encoders that can be built, by model_type.
 var families = map[string]family{
-	"bert": bert, "roberta": roberta(), "xlm-roberta": roberta(), "camembert": roberta(), "distilbert": distilbert, "modernbert": modernbert,
+	"bert": bert, "roberta": roberta(), "xlm-roberta": roberta(), "camembert": roberta(), "distilbert": distilbert,
+	"modernbert": modernbert,
 }
 
 // prefixes are what a checkpoint with a head on top may put before the encoder's tensors.
@@ -143,7 +146,8 @@ func ParseConfig(data []byte) (*Config, error) {
 
 // activations are those that ONNX Runtime has exactly: the operator, and the one that also adds a bias.
 var activations = map[string][2]string{
-	"gelu": {"Gelu", "BiasGelu"}, "gelu_new": {"FastGelu", "FastGelu"}, "gelu_pytorch_tanh": {"FastGelu", "FastGelu"}, "gelu_fast": {"FastGelu", "FastGelu"},
+	"gelu": {"Gelu", "BiasGelu"}, "gelu_new": {"FastGelu", "FastGelu"}, "gelu_pytorch_tanh": {"FastGelu", "FastGelu"},
+	"gelu_fast": {"FastGelu", "FastGelu"},
 }
 
 const (
@@ -172,7 +176,8 @@ func (c *Config) check() error {
 	case c.Kinds < 0 || c.Kinds > maxSize:
 		return fmt.Errorf("%w: type_vocab_size is %d", ErrUnsupported, c.Kinds)
 	case !known:
-		return fmt.Errorf("%w: hidden_act is %q; known are %v", ErrUnsupported, c.Activation, slices.Sorted(maps.Keys(activations)))
+		return fmt.Errorf("%w: hidden_act is %q; known are %v", ErrUnsupported, c.Activation,
+			slices.Sorted(maps.Keys(activations)))
 	case c.PositionType != "absolute":
 		return fmt.Errorf("%w: position_embedding_type is %q, absolute is known", ErrUnsupported, c.PositionType)
 	case !(c.Epsilon >= 0):

@@ -18,15 +18,16 @@ type builder struct {
 	window string // what layers that see a window add to attention's scores; "" until one needs it
 }
 
-// Graph makes the graph. All layers but attention work on the real tokens only, one row each: padding costs nothing there,
-// whichever side it is on.
+// Graph makes the graph. All layers but attention work on the real tokens only, one row each: padding costs nothing
+// there, whichever side it is on.
 func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
 	b := &builder{Graph: weights.NewGraph("encoder", a), m: m}
 	ids := b.Input("input_ids", onnxgraph.Int64, "batch", "sequence")
 	mask := b.Input("attention_mask", onnxgraph.Int64, "batch", "sequence")
 	b.Output("last_hidden_state", onnxgraph.Float32, "batch", "sequence", m.HiddenSize)
 
-	b.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{ids}), b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
+	b.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{ids}),
+		b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
 	b.mask = b.Node(onnxgraph.ONNX("Cast"), []string{mask}, onnxgraph.Int("to", int(onnxgraph.Int32)))
 	flat := b.Reshape(mask, -1)
 	b.real = b.Reshape(b.Node(onnxgraph.ONNX("NonZero"), []string{flat}), -1)
@@ -120,7 +121,8 @@ func (b *builder) stream(x string) string {
 // add gives x + added and its norm.
 func (b *builder) add(x, added string, n norm) (sum, normed string) {
 	sum, normed = "sum_of_"+added, "norm_of_"+added
-	b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipLayerNormalization"), b.normInputs(added, x, nil, n), onnxgraph.Float("epsilon", b.m.Epsilon))
+	b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipLayerNormalization"), b.normInputs(added, x, nil, n),
+		onnxgraph.Float("epsilon", b.m.Epsilon))
 	return sum, normed
 }
 
@@ -164,19 +166,23 @@ func (b *builder) split(x string, axis, n int) []string {
 	return parts
 }
 
-// rotate turns each head of [batch, sequence, hidden] by its place in the padded row: only the distance of two tokens counts.
+// rotate turns each head of [batch, sequence, hidden] by its place in the padded row: only the distance of two tokens
+// counts.
 func (b *builder) rotate(i int, x string) string {
 	kind := b.m.rotation.kind(i)
-	return b.Node(onnxgraph.Contrib("RotaryEmbedding"), []string{x, b.Ints("first_position", 0), b.Tensor(b.m.cos[kind]), b.Tensor(b.m.sin[kind])},
+	return b.Node(onnxgraph.Contrib("RotaryEmbedding"), []string{x, b.Ints("first_position", 0), b.Tensor(b.m.cos[kind]),
+		b.Tensor(b.m.sin[kind])},
 		onnxgraph.Int("num_heads", b.m.Heads))
 }
 
-// windowed is [1, 1, sequence, sequence]: zero for tokens within reach of each other, so low for others that they get no weight.
+// windowed is [1, 1, sequence, sequence]: zero for tokens within reach of each other, so low for others that they get
+// no weight.
 func (b *builder) windowed() string {
 	if b.window != "" {
 		return b.window
 	}
-	length := b.Node(onnxgraph.ONNX("Gather"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{"input_ids"}), b.Scalar("sequence_axis", 1)})
+	length := b.Node(onnxgraph.ONNX("Gather"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{"input_ids"}),
+		b.Scalar("sequence_axis", 1)})
 	place := b.Node(onnxgraph.ONNX("Range"), []string{b.Scalar("from", 0), length, b.Scalar("step", 1)})
 	apart := b.Node(onnxgraph.ONNX("Sub"), []string{b.Reshape(place, 1, 1, -1, 1), b.Reshape(place, 1, 1, 1, -1)})
 	apart = b.Node(onnxgraph.ONNX("Abs"), []string{apart})

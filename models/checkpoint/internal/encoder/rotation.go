@@ -57,7 +57,8 @@ func (c *Config) readModern(data []byte) error {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return fmt.Errorf("read config.json: %w", err)
 	}
-	c.Activation, c.attentionBias, c.mlpBias, c.normBias, c.Epsilon = m.Activation, m.AttentionBias, m.MLPBias, m.NormBias, 1e-5
+	c.Activation, c.attentionBias, c.mlpBias, c.normBias, c.Epsilon = m.Activation, m.AttentionBias, m.MLPBias,
+		m.NormBias, 1e-5
 	if m.Epsilon != nil {
 		c.Epsilon = *m.Epsilon
 	}
@@ -104,11 +105,13 @@ func (r rotation) check(c *Config) error {
 	}
 	switch size := c.HiddenSize / c.Heads; {
 	case len(r.sliding) != c.Layers:
-		return fmt.Errorf("%w: layer_types or global_attn_every_n_layers speaks of %d layers, num_hidden_layers is %d", ErrUnsupported, len(r.sliding), c.Layers)
+		return fmt.Errorf("%w: layer_types or global_attn_every_n_layers speaks of %d layers, num_hidden_layers is %d",
+			ErrUnsupported, len(r.sliding), c.Layers)
 	case r.reach < 0:
 		return fmt.Errorf("%w: local_attention is negative", ErrUnsupported)
 	case size%8 != 0 || size > maxTable/c.MaxPositions:
-		return fmt.Errorf("%w: heads of %d with max_position_embeddings %d (ONNX Runtime rotates multiples of 8)", ErrUnsupported, size, c.MaxPositions)
+		return fmt.Errorf("%w: heads of %d with max_position_embeddings %d (ONNX Runtime rotates multiples of 8)",
+			ErrUnsupported, size, c.MaxPositions)
 	}
 	for _, t := range r.theta {
 		if !(t > 0) || math.IsInf(t, 0) {

@@ -1,6 +1,6 @@
-// Package rotary computes the cosines and sines that positions are rotated by, the same bits on every machine: a bundle made of
-// a checkpoint must have the same hash wherever it was made, and Go's own functions differ in their last bits between
-// processors.
+// Package rotary computes the cosines and sines that positions are rotated by, the same bits on every machine: a
+// bundle made of a checkpoint must have the same hash wherever it was made, and Go's own functions differ in their
+// last bits between processors.
 package rotary
 
 import (
@@ -60,8 +60,8 @@ func (t Table) write(ctx context.Context, of func(angle float64) float64) func(i
 // precision leaves many more bits than a float64 has.
 const precision = 128
 
-// powers gives a function that raises base to an exponent from 0 to below 1. An fp32 is a sum of negative powers of two, and
-// base to each of those is a root of a root.
+// powers gives a function that raises base to an exponent from 0 to below 1. An fp32 is a sum of negative powers of
+// two, and base to each of those is a root of a root.
 func powers(base float64) func(exponent float32) float64 {
 	var roots []*big.Float
 	return func(exponent float32) float64 {
@@ -91,8 +91,8 @@ const (
 	halfPi3 = -0x1.f1976b7ed8fbcp-110
 )
 
-// sincos is exact to about 1e-16 for angles up to millions. Every operation in it rounds once, as Go prescribes: products and
-// sums that a compiler may or may not fuse are fused here.
+// sincos is exact to about 1e-16 for angles up to millions. Every operation in it rounds once, as Go prescribes:
+// products and sums that a compiler may or may not fuse are fused here.
 func sincos(x float64) (sin, cos float64) {
 	n := math.RoundToEven(x * (2 / math.Pi))
 	r := math.FMA(-n, halfPi1, x)

@@ -18,8 +18,8 @@ const (
 		`| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// A cut is what a tokenizer of a name in tokenizer.ggml.pre does before it merges, and whether its texts begin with BOS where
-// no key says so.
+// A cut is what a tokenizer of a name in tokenizer.ggml.pre does before it merges, and whether its texts begin with
+// BOS where no key says so.
 type cut struct {
 	digits  bool   // digits apart from all else, one by one, then GPT-2's pattern
 	pattern string // "" for GPT-2's
@@ -48,7 +48,8 @@ func (b *builder) byteLevel() (object, error) {
 	pre := b.f.Text("tokenizer.ggml.pre")
 	c, ok := cuts[pre]
 	if !ok {
-		return nil, fmt.Errorf("%w: tokenizer.ggml.pre is %q; known are %v", ErrUnsupported, pre, slices.Sorted(maps.Keys(cuts)))
+		return nil, fmt.Errorf("%w: tokenizer.ggml.pre is %q; known are %v", ErrUnsupported, pre,
+			slices.Sorted(maps.Keys(cuts)))
 	}
 	texts, ok := b.f.Texts("tokenizer.ggml.merges")
 	if !ok {

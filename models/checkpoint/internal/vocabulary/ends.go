@@ -5,12 +5,14 @@ import (
 	"slices"
 )
 
-// endNames are the tokens that end a text, a turn or a message by their name alone: a file has a key for one or two ids, and
-// models make others too. They are llama.cpp's, but for the marks between files of code (<reponame>, <|file_sep|>, <|fim_pad|>
-// and their kin), at which the models' own configurations do not end.
+// endNames are the tokens that end a text, a turn or a message by their name alone: a file has a key for one or two
+// ids, and models make others too. They are llama.cpp's, but for the marks between files of code (<reponame>,
+// <|file_sep|>, <|fim_pad|> and their kin), at which the models' own configurations do not end.
 var endNames = []string{
-	"<|eot_id|>", "<|im_end|>", endOfMessage, "<|return|>", "<|call|>", "<|calls|>", "<|flush|>", "<end_of_turn>", "<|endoftext|>", endOfSequence,
-	"<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", toolResponse,
+	"<|eot_id|>", "<|im_end|>", endOfMessage, "<|return|>", "<|call|>", "<|calls|>", "<|flush|>", "<end_of_turn>",
+	"<|endoftext|>", endOfSequence,
+	"<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>",
+	toolResponse,
 	"<｜end▁of▁sentence｜>", "[e~[",
 }
 
@@ -21,8 +23,9 @@ const (
 	toolResponse  = "<|tool_response>"
 )
 
-// findEnds settles which ids end a text: those that keys name, and those of endNames. Whatever kind the file gives to such a
-// token, it is a control token from here on. A token that the file uses for what is unknown is no end by its name.
+// findEnds settles which ids end a text: those that keys name, and those of endNames. Whatever kind the file gives to
+// such a token, it is a control token from here on. A token that the file uses for what is unknown is no end by its
+// name.
 func (b *builder) findEnds() {
 	b.ends = map[int64]bool{}
 	for _, key := range []string{"eos_token_id", "eot_token_id", "eom_token_id"} {
@@ -51,7 +54,8 @@ func (b *builder) findEnds() {
 		}
 	}
 	// Where calls and answers have ends of their own, the end of one message is not the end of the text.
-	if has("<|return|>") && (has("<|call|>") || has("<|calls|>")) || has("<|flush|>") && (has("<|call|>") || has("<|calls|>")) {
+	if has("<|return|>") && (has("<|call|>") || has("<|calls|>")) || has("<|flush|>") &&
+		(has("<|call|>") || has("<|calls|>")) {
 		drop(endOfMessage, kindUser)
 	}
 	if has(toolResponse) {
@@ -78,12 +82,13 @@ func (b *builder) token(key string) (id int64, text string, ok bool) {
 	return id, b.tokens[id], true
 }
 
-// samplingKeys are the file's words for what generation_config.json says. What textmill does not do keeps its name, and is
-// reported by it when the bundle is opened.
+// samplingKeys are the file's words for what generation_config.json says. What textmill does not do keeps its name,
+// and is reported by it when the bundle is opened.
 var samplingKeys = map[string]string{
 	"temp": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "penalty_repeat": "repetition_penalty",
 	"sequence": "sampler_sequence", "xtc_probability": "xtc_probability", "xtc_threshold": "xtc_threshold",
-	"penalty_last_n": "penalty_last_n", "mirostat": "mirostat", "mirostat_tau": "mirostat_tau", "mirostat_eta": "mirostat_eta",
+	"penalty_last_n": "penalty_last_n", "mirostat": "mirostat", "mirostat_tau": "mirostat_tau",
+	"mirostat_eta": "mirostat_eta",
 }
 
 // generation is generation_config.json.
@@ -103,7 +108,8 @@ func (b *builder) generation() object {
 		g["pad_token_id"] = id
 	}
 	if ids, ok := b.f.Ints("tokenizer.ggml.suppress_tokens"); ok {
-		g["suppress_tokens"] = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return id < 0 || id >= int64(len(b.tokens)) })
+		g["suppress_tokens"] = slices.DeleteFunc(slices.Clone(ids),
+			func(id int64) bool { return id < 0 || id >= int64(len(b.tokens)) })
 	}
 	for own, name := range samplingKeys {
 		key := "general.sampling." + own

@@ -13,8 +13,8 @@ const (
 	maxToken = 1 << 12
 )
 
-// sentencePiece is the tokenizer of Llama 2 and its kin: merges of characters, bytes for what the vocabulary lacks. The file
-// has scores instead of merges; a merge is better the higher what it makes is scored.
+// sentencePiece is the tokenizer of Llama 2 and its kin: merges of characters, bytes for what the vocabulary lacks.
+// The file has scores instead of merges; a merge is better the higher what it makes is scored.
 func (b *builder) sentencePiece() (object, error) {
 	scores, ok := b.f.Floats("tokenizer.ggml.scores")
 	if !ok || len(scores) != len(b.tokens) {
@@ -65,12 +65,14 @@ func (b *builder) merges(vocab map[string]int, scores []float64) [][2]string {
 			l, leftOK := vocab[t[:at]]
 			r, rightOK := vocab[t[at:]]
 			if at > 0 && leftOK && rightOK {
-				all = append(all, merge{[2]string{t[:at], t[at:]}, l, r, scores[i], [2]int{utf8.RuneCountInString(t[:at]), utf8.RuneCountInString(t[at:])}})
+				all = append(all, merge{[2]string{t[:at], t[at:]}, l, r, scores[i],
+					[2]int{utf8.RuneCountInString(t[:at]), utf8.RuneCountInString(t[at:])}})
 			}
 		}
 	}
 	slices.SortStableFunc(all, func(x, y merge) int {
-		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(y.runes[0], x.runes[0]), cmp.Compare(y.runes[1], x.runes[1]),
+		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(y.runes[0], x.runes[0]),
+			cmp.Compare(y.runes[1], x.runes[1]),
 			cmp.Compare(x.left, y.left), cmp.Compare(x.right, y.right))
 	})
 	list := make([][2]string, len(all))

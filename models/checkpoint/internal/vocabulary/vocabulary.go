@@ -35,8 +35,8 @@ type builder struct {
 	ends   map[int64]bool
 }
 
-// Build makes tokenizer.json, tokenizer_config.json and generation_config.json. contextLength is the most tokens that the
-// model takes.
+// Build makes tokenizer.json, tokenizer_config.json and generation_config.json. contextLength is the most tokens that
+// the model takes.
 func Build(f *gguf.File, contextLength int) (Files, error) {
 	tokens, ok := f.Texts("tokenizer.ggml.tokens")
 	if !ok || len(tokens) == 0 {
@@ -132,7 +132,8 @@ func (b *builder) postProcessor() (any, error) {
 		specials[text] = object{"id": text, "ids": []int64{id}, "tokens": []string{text}}
 		return nil
 	}
-	if _, _, has := b.token("bos_token_id"); b.adds("add_bos_token", has && (spm || cuts[b.f.Text("tokenizer.ggml.pre")].bos)) {
+	if _, _, has := b.token("bos_token_id"); b.adds("add_bos_token", has &&
+		(spm || cuts[b.f.Text("tokenizer.ggml.pre")].bos)) {
 		if err := wrap("bos"); err != nil {
 			return nil, err
 		}
@@ -166,7 +167,8 @@ func (b *builder) config(contextLength int) object {
 		"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": false, "clean_up_tokenization_spaces": false,
 		"model_max_length": contextLength, "padding_side": "right",
 	}
-	for key, name := range map[string]string{"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"} {
+	for key, name := range map[string]string{"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token",
+		"padding": "pad_token"} {
 		if _, text, ok := b.token(key + "_token_id"); ok {
 			c[name] = text
 		}

@@ -10,8 +10,9 @@ import (
 type Arithmetic int
 
 const (
-	// Floats multiplies in fp32 with the exact values of the blocks. With blocks of 4 bits ONNX Runtime does that in another
-	// order for one row than for several: run at least two rows to have each row's result independent of the others.
+	// Floats multiplies in fp32 with the exact values of the blocks. With blocks of 4 bits ONNX Runtime does that in
+	// another order for one row than for several: run at least two rows to have each row's result independent of the
+	// others.
 	Floats Arithmetic = iota
 	// Integers quantizes the activations of each row to 8 bits, block by block, which is faster.
 	Integers
@@ -80,7 +81,8 @@ func (g *Graph) Rows(ids string, m *Matrix) string {
 	size := m.Form.Size
 	table := m.blocks.As(m.TableName(), m.Rows, m.Width*m.Form.Bits/8)
 	v := g.Node(onnxgraph.Contrib("GatherBlockQuantized"), []string{g.Tensor(table), ids, g.Tensor(m.scale)},
-		onnxgraph.Int("gather_axis", 0), onnxgraph.Int("quantize_axis", 1), onnxgraph.Int("block_size", size), onnxgraph.Int("bits", m.Form.Bits))
+		onnxgraph.Int("gather_axis", 0), onnxgraph.Int("quantize_axis", 1), onnxgraph.Int("block_size", size),
+		onnxgraph.Int("bits", m.Form.Bits))
 	if m.Form.Signed {
 		return v
 	}

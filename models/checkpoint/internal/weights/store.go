@@ -81,7 +81,8 @@ func (s *Store) storeBlocks(ctx context.Context, m *Matrix, parts []Part) (err e
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := cmp.Or(readBlocks(q, rowScale, rowLow, p, p.row(i), m.Form), finite(p, rowScale), finite(p, rowLow)); err != nil {
+				if err := cmp.Or(readBlocks(q, rowScale, rowLow, p, p.row(i), m.Form), finite(p, rowScale),
+					finite(p, rowLow)); err != nil {
 					return err
 				}
 				pack(packed, q, m.Form)
@@ -107,8 +108,8 @@ func (s *Store) storeBlocks(ctx context.Context, m *Matrix, parts []Part) (err e
 	return err
 }
 
-// lows is what has to be added to scale × (stored integer − its zero): unsigned integers of 4 bits are stored as they are,
-// with the zero at 8 all the same.
+// lows is what has to be added to scale × (stored integer − its zero): unsigned integers of 4 bits are stored as they
+// are, with the zero at 8 all the same.
 func lows(scale, low []float32, f tensor.Form) []float32 {
 	if f.Bits == 8 {
 		return low

@@ -65,7 +65,8 @@ func (s *Store) find(name string, shape ...int) (Part, error) {
 		return p, fmt.Errorf("%w: %s", ErrMissing, name)
 	}
 	if !slices.Equal(p.Shape, shape) {
-		return p, fmt.Errorf("%w %s: its shape is %v, the configuration asks for %v", tensor.ErrTensor, p.Name, p.Shape, shape)
+		return p, fmt.Errorf("%w %s: its shape is %v, the configuration asks for %v", tensor.ErrTensor, p.Name, p.Shape,
+			shape)
 	}
 	return p, nil
 }
@@ -127,7 +128,8 @@ type Matrix struct {
 // Quantized tells whether the matrix is stored in blocks.
 func (m *Matrix) Quantized() bool { return m.Form.Size > 0 }
 
-// TableName, ScaleName and LowName are the graph's names for what a quantized matrix that tokens are looked up in is made of.
+// TableName, ScaleName and LowName are the graph's names for what a quantized matrix that tokens are looked up in is
+// made of.
 func (m *Matrix) TableName() string { return m.Name + ".table" }
 func (m *Matrix) ScaleName() string { return m.scale.Name }
 func (m *Matrix) LowName() string   { return m.low.Name }
@@ -171,7 +173,8 @@ func (s *Store) Matrix(ctx context.Context, name string, tensors []string, width
 	return s.matrix(ctx, name, false, tensors, width, rows...)
 }
 
-func (s *Store) matrix(ctx context.Context, name string, lookup bool, tensors []string, width int, rows ...int) (*Matrix, error) {
+func (s *Store) matrix(ctx context.Context, name string, lookup bool, tensors []string, width int,
+	rows ...int) (*Matrix, error) {
 	m := &Matrix{Name: name, Width: width}
 	var parts []Part
 	for i, t := range tensors {
@@ -195,8 +198,9 @@ func (s *Store) matrix(ctx context.Context, name string, lookup bool, tensors []
 	return m, nil
 }
 
-// Table stores the matrix that tokens are looked up in, or the one that scores them. What such a matrix loses is lost for
-// every token, so that it keeps 8 bits when the others get 4. lookup tells that nothing will be multiplied with it.
+// Table stores the matrix that tokens are looked up in, or the one that scores them. What such a matrix loses is lost
+// for every token, so that it keeps 8 bits when the others get 4. lookup tells that nothing will be multiplied with
+// it.
 func (s *Store) Table(ctx context.Context, name string, lookup bool, rows, width int) (*Matrix, error) {
 	fine := *s
 	if fine.Precision == Q4 {

@@ -187,7 +187,8 @@ func (r *run) marked(v any) (any, error) {
 }
 
 // blockFilter compiles the filters, if any, that a block's text goes through.
-func (c *compiler) blockFilter(n *syntax.Filter, s scope, soft bool) (func(r *run, f *frame, s string) (any, error), error) {
+func (c *compiler) blockFilter(n *syntax.Filter, s scope, soft bool) (func(r *run, f *frame, s string) (any, error),
+	error) {
 	escaped := c.escapes()
 	type holder struct{ text any }
 	wrap := func(r *run, s string) any {
@@ -255,11 +256,13 @@ func (c *compiler) filterBlock(n *syntax.FilterBlock, s scope) (exec, error) {
 	}, err
 }
 
-// append writes what a call or a filter block yields: only strings will do, which jinja2 finds out when it joins all parts.
+// append writes what a call or a filter block yields: only strings will do, which jinja2 finds out when it joins all
+// parts.
 func (r *run) append(line int, v any) {
 	s, ok := python.IsString(v)
 	if !ok && r.out.failed == nil {
-		r.out.failed = at(line, python.Errorf("TypeError", "sequence item 0: expected str instance, %s found", python.TypeName(v)))
+		r.out.failed = at(line, python.Errorf("TypeError", "sequence item 0: expected str instance, %s found",
+			python.TypeName(v)))
 	}
 	r.write(s)
 }

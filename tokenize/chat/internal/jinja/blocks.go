@@ -112,7 +112,8 @@ func (b *block) render(r *run, in *context) error {
 		f.vars[b.self] = &templateReference{r: r, context: in}
 	}
 	if b.super >= 0 {
-		f.vars[b.super] = &python.Undefined{Message: fmt.Sprintf("there is no parent block called %s.", python.Quote(b.name))}
+		f.vars[b.super] = &python.Undefined{Message: fmt.Sprintf("there is no parent block called %s.",
+			python.Quote(b.name))}
 	}
 	if err := r.enter(f, b.enter); err != nil {
 		return err
@@ -131,7 +132,8 @@ func (c *compiler) blockStatement(n *syntax.Block, s scope) (exec, error) {
 	}
 	return func(r *run, f *frame) (jump, error) {
 		if n.Required {
-			return onward, at(n.Line, python.Errorf("TemplateRuntimeError", "Required block %s not found", python.Quote(n.Name)))
+			return onward, at(n.Line, python.Errorf("TemplateRuntimeError", "Required block %s not found",
+				python.Quote(n.Name)))
 		}
 		in := r.context
 		if n.Scoped {

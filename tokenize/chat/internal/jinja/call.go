@@ -222,7 +222,8 @@ func (c *compiler) test(n *syntax.Test, s scope) (eval, error) {
 	return applied("test", n.Name, tests[n.Name], of, arguments, n.Line), nil
 }
 
-func applied(kind, name string, known *filter, of eval, arguments func(*run, *frame) (*python.Args, error), line int) eval {
+func applied(kind, name string, known *filter, of eval, arguments func(*run, *frame) (*python.Args, error),
+	line int) eval {
 	return func(r *run, f *frame) (any, error) {
 		if r.folding && (known == nil || known.context) {
 			return nil, errImpossible
@@ -251,7 +252,8 @@ func named(kind string, in map[string]*filter, name any) (*filter, error) {
 	}
 	switch x := name.(type) {
 	case *python.Undefined:
-		return nil, python.Errorf("TemplateRuntimeError", "No %s named Undefined. (%s; did you forget to quote the callable name?)", kind, x.Message)
+		return nil, python.Errorf("TemplateRuntimeError",
+			"No %s named Undefined. (%s; did you forget to quote the callable name?)", kind, x.Message)
 	case *python.List, *python.Dict:
 		return nil, python.Errorf("TypeError", "unhashable type: '%s'", python.TypeName(name))
 	}

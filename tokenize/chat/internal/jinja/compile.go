@@ -203,7 +203,8 @@ func (c *compiler) output(n *syntax.Output, s scope) (exec, error) {
 	}, nil
 }
 
-// printed compiles what an output prints: a constant if it is one, else what must be known of its filters and tests is checked.
+// printed compiles what an output prints: a constant if it is one, else what must be known of its filters and tests is
+// checked.
 func (c *compiler) printed(e syntax.Expr, s scope) (eval, error) {
 	if c.special(e) {
 		if v, ok := c.fold(e); ok {

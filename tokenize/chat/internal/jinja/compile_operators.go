@@ -158,5 +158,6 @@ func (c *compiler) slice(of eval, n *syntax.Slice, line int, s scope) (eval, err
 
 // names of filters and tests hold what jinja2 has no function for.
 func unknownName(kind, name string) error {
-	return python.Errorf("TemplateRuntimeError", "No %s named %s found.", kind, python.Quote(strings.ToValidUTF8(name[:min(len(name), 100)], "")))
+	return python.Errorf("TemplateRuntimeError", "No %s named %s found.", kind,
+		python.Quote(strings.ToValidUTF8(name[:min(len(name), 100)], "")))
 }

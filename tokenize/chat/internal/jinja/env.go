@@ -44,8 +44,9 @@ func (r *run) attribute(v any, name string) (any, bool, error) {
 		return r.formatMethod(v, name), true, nil
 	}
 	if python.Mutates(v, name) || strings.HasPrefix(name, "_") && dunder(v, name) {
-		return &python.Undefined{Class: "SecurityError", Message: fmt.Sprintf("access to attribute %s of %s object is unsafe.",
-			python.Quote(short(name)), python.Quote(python.TypeName(v)))}, true, nil
+		return &python.Undefined{Class: "SecurityError",
+			Message: fmt.Sprintf("access to attribute %s of %s object is unsafe.",
+				python.Quote(short(name)), python.Quote(python.TypeName(v)))}, true, nil
 	}
 	if strings.HasPrefix(name, "_") {
 		return nil, false, nil

@@ -44,17 +44,18 @@ func init() {
 	}, "d")
 	addFilter("attr(obj, name)", attrFilter)
 	addFilter("pprint(value)", func(c *filterCall, a []any) (any, error) { return python.PFormat(c.m, a[0]) })
-	addFilter("tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False)", func(c *filterCall, a []any) (any, error) {
-		ascii, err := python.Truth(a[1])
-		if err != nil {
-			return nil, err
-		}
-		sorted, err := python.Truth(a[4])
-		if err != nil {
-			return nil, err
-		}
-		return python.JSON(c.m, a[0], python.Dump{EnsureASCII: ascii, Indent: a[2], Separators: a[3], SortKeys: sorted})
-	})
+	addFilter("tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False)",
+		func(c *filterCall, a []any) (any, error) {
+			ascii, err := python.Truth(a[1])
+			if err != nil {
+				return nil, err
+			}
+			sorted, err := python.Truth(a[4])
+			if err != nil {
+				return nil, err
+			}
+			return python.JSON(c.m, a[0], python.Dump{EnsureASCII: ascii, Indent: a[2], Separators: a[3], SortKeys: sorted})
+		})
 }
 
 // attrFilter is the attribute of that name, and never the item.

@@ -10,7 +10,8 @@ func addSelectFilters() {
 		"select": {false, false}, "reject": {true, false}, "selectattr": {false, true}, "rejectattr": {true, true},
 	} {
 		addContextFilter(name+"(value, *args, **kwargs)", func(c *filterCall, a []any) (any, error) {
-			return c.lazily("select_or_reject", a[0], func() (func(any) (any, bool, error), error) { return c.selector(how.reject, how.byAttribute) }), nil
+			return c.lazily("select_or_reject", a[0],
+				func() (func(any) (any, bool, error), error) { return c.selector(how.reject, how.byAttribute) }), nil
 		})
 	}
 	addFilter("min(value, case_sensitive=False, attribute=None)", extremeFilter(-1))
@@ -19,7 +20,8 @@ func addSelectFilters() {
 }
 
 // lazily makes an iterator over what f makes of each item; a value that is false has none, whatever it is.
-func (c *filterCall) lazily(name string, value any, prepare func() (func(item any) (any, bool, error), error)) *python.Iterator {
+func (c *filterCall) lazily(name string, value any, prepare func() (func(item any) (any, bool, error),
+	error)) *python.Iterator {
 	return generator(name, func() (func() (any, bool, error), error) {
 		if holds, err := python.Truth(value); err != nil || !holds {
 			return none, err

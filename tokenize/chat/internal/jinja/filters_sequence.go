@@ -133,7 +133,8 @@ func randomFilter(c *filterCall, a []any) (any, error) {
 	case n == 1:
 		return c.getItem(a[0], int64(0))
 	}
-	return nil, python.Errorf("UnsupportedError", "random chooses among %d items: the same conversation must give the same prompt", n)
+	return nil, python.Errorf("UnsupportedError",
+		"random chooses among %d items: the same conversation must give the same prompt", n)
 }
 
 func reverseFilter(c *filterCall, a []any) (any, error) {

@@ -216,7 +216,8 @@ func (c *filterCall) quoteURL(v any, query bool) (string, error) {
 	var b strings.Builder
 	for i := range len(s) {
 		switch ch := s[i]; {
-		case ch >= 'a' && ch <= 'z', ch >= 'A' && ch <= 'Z', ch >= '0' && ch <= '9', strings.IndexByte("_.-~", ch) >= 0, ch == '/' && !query:
+		case ch >= 'a' && ch <= 'z', ch >= 'A' && ch <= 'Z', ch >= '0' && ch <= '9', strings.IndexByte("_.-~", ch) >= 0,
+			ch == '/' && !query:
 			b.WriteByte(ch)
 		case ch == ' ' && query:
 			b.WriteByte('+')

@@ -29,7 +29,8 @@ func addWordFilters() {
 	})
 	addFilter("truncate(s, length=255, killwords=False, end='...', leeway=None)", truncateFilter)
 	addFilter("wordwrap(s, width=79, break_long_words=True, wrapstring=None, break_on_hyphens=True)", wordWrapFilter)
-	addFilter("urlize(value, trim_url_limit=None, nofollow=False, target=None, rel=None, extra_schemes=None)", urlizeFilter)
+	addFilter("urlize(value, trim_url_limit=None, nofollow=False, target=None, rel=None, extra_schemes=None)",
+		urlizeFilter)
 }
 
 // isWord is \w of Python's re.
@@ -133,7 +134,8 @@ const (
 )
 
 var (
-	link = regexp.MustCompile(`(?i)^((https?://|www\.)((` + dotted + `+\.)+)?([a-z]{2,63}|xn--[\p{L}\p{N}_%]{2,59})|(` + dotted +
+	link = regexp.MustCompile(`(?i)^((https?://|www\.)((` + dotted + `+\.)+)?([a-z]{2,63}|xn--[\p{L}\p{N}_%]{2,59})|(` +
+		dotted +
 		`{2,63}\.)+(com|net|int|edu|gov|org|info|mil)|(https?://)((\p{Nd}{1,3}(\.\p{Nd}{1,3}){3})|(\[([\p{Nd}a-f]{0,4}:){2}([\p{Nd}a-f]{0,4}:?){1,6}\])))(:\p{Nd}{1,5})?([/?#]\S*)?$`)
 	email   = regexp.MustCompile(`^\S+@` + wordClass + `[\p{L}\p{N}_.-]*\.` + wordClass + `+$`)
 	opening = regexp.MustCompile(`^([(<]|&lt;)+`)
@@ -261,7 +263,8 @@ func (u *urlizer) linked(m *python.Meter, s string) (string, error) {
 		return anchor("https://"+s, shown), err
 	case strings.HasPrefix(s, "mailto:") && email.MatchString(s[7:]):
 		return `<a href="` + s + `">` + s[7:] + `</a>`, nil
-	case strings.Contains(s, "@") && !strings.HasPrefix(s, "www.") && !strings.HasPrefix(s, "@") && !strings.Contains(s, ":") && email.MatchString(s):
+	case strings.Contains(s, "@") && !strings.HasPrefix(s, "www.") && !strings.HasPrefix(s, "@") &&
+		!strings.Contains(s, ":") && email.MatchString(s):
 		return `<a href="mailto:` + s + `">` + s + `</a>`, nil
 	}
 	for _, prefix := range u.schemes {

@@ -7,8 +7,8 @@ import (
 	"textmill/tokenize/chat/internal/syntax"
 )
 
-// check refuses filters and tests that are unknown, as jinja2's compiler does: not in a branch, and not where the expression
-// around them is a constant whatever they are.
+// check refuses filters and tests that are unknown, as jinja2's compiler does: not in a branch, and not where the
+// expression around them is a constant whatever they are.
 func (c *compiler) check(n syntax.Expr, soft bool) error {
 	if !c.special(n) {
 		return nil
@@ -59,7 +59,8 @@ func (c *compiler) fold(n syntax.Expr) (v any, ok bool) {
 // constant is what jinja2 puts in place of an expression beforehand, if it does.
 func (c *compiler) constant(n syntax.Expr) (any, bool) {
 	switch n.(type) {
-	case *syntax.Filter, *syntax.Test, *syntax.Cond, *syntax.Binary, *syntax.Logic, *syntax.Not, *syntax.Unary, *syntax.Concat, *syntax.Compare,
+	case *syntax.Filter, *syntax.Test, *syntax.Cond, *syntax.Binary, *syntax.Logic, *syntax.Not, *syntax.Unary,
+		*syntax.Concat, *syntax.Compare,
 		*syntax.Getattr, *syntax.Getitem, *syntax.Call:
 		v, ok := c.fold(n)
 		return v, ok && plain(v)
@@ -67,8 +68,8 @@ func (c *compiler) constant(n syntax.Expr) (any, bool) {
 	return nil, false
 }
 
-// special tells whether it matters that jinja2 computes constants beforehand: for filters and tests that are unknown, which are
-// no error then, and for slices of what has none, which are undefined then.
+// special tells whether it matters that jinja2 computes constants beforehand: for filters and tests that are unknown,
+// which are no error then, and for slices of what has none, which are undefined then.
 func (c *compiler) special(n syntax.Expr) bool {
 	return !each([]syntax.Node{n}, func(n syntax.Node) bool {
 		switch x := n.(type) {

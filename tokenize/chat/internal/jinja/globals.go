@@ -39,9 +39,13 @@ func init() {
 		}
 		return &cycler{items: a.Pos}, nil
 	})
-	function("joiner(sep=', ')", func(_ *run, _ *python.Args, bound []any) (any, error) { return &joiner{sep: bound[0]}, nil })
+	function("joiner(sep=', ')", func(_ *run, _ *python.Args, bound []any) (any, error) {
+		return &joiner{sep: bound[0]},
+			nil
+	})
 	function("lipsum(n=5, html=True, min=20, max=100)", func(*run, *python.Args, []any) (any, error) {
-		return nil, python.Errorf("UnsupportedError", "lipsum makes random text: the same conversation must give the same prompt")
+		return nil, python.Errorf("UnsupportedError",
+			"lipsum makes random text: the same conversation must give the same prompt")
 	})
 	function("raise_exception(message)", func(r *run, _ *python.Args, bound []any) (any, error) {
 		message, err := python.Str(r.m, bound[0])
@@ -89,7 +93,8 @@ func safeRange(args []any) (any, error) {
 	}
 	out := python.NewRange(from, to, step)
 	if out.Len > python.MaxRange {
-		return nil, python.Errorf("OverflowError", "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", python.MaxRange)
+		return nil, python.Errorf("OverflowError", "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).",
+			python.MaxRange)
 	}
 	return out, nil
 }

@@ -164,11 +164,13 @@ func (m *macro) bindRest(f *frame, a *python.Args, kwargs map[string]any) error 
 		f.vars[m.kwargs] = rest
 	} else if len(kwargs) > 0 {
 		if _, ok := kwargs["caller"]; ok {
-			return python.Errorf("TypeError", "macro %s was invoked with two values for the special caller argument", python.Quote(m.name))
+			return python.Errorf("TypeError", "macro %s was invoked with two values for the special caller argument",
+				python.Quote(m.name))
 		}
 		for _, name := range a.Names {
 			if _, ok := kwargs[name]; ok {
-				return python.Errorf("TypeError", "macro %s takes no keyword argument %s", python.Quote(m.name), python.Quote(name))
+				return python.Errorf("TypeError", "macro %s takes no keyword argument %s", python.Quote(m.name),
+					python.Quote(name))
 			}
 		}
 	}

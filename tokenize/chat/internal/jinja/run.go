@@ -1,5 +1,5 @@
-// Package jinja renders chat templates as jinja2's ImmutableSandboxedEnvironment does where transformers sets it up, within
-// bounds of time and memory. What it does not know it refuses, never guesses.
+// Package jinja renders chat templates as jinja2's ImmutableSandboxedEnvironment does where transformers sets it up,
+// within bounds of time and memory. What it does not know it refuses, never guesses.
 package jinja
 
 import (

@@ -8,7 +8,8 @@ import (
 	"textmill/tokenize/chat/internal/python"
 )
 
-// strftime formats as C does in its own locale, with glibc's flags (-, _, 0, ^, #) and widths; what it does not know stays as it is.
+// strftime formats as C does in its own locale, with glibc's flags (-, _, 0, ^, #) and widths; what it does not know
+// stays as it is.
 func strftime(m *python.Meter, t time.Time, format string) string {
 	var b strings.Builder
 	for at := 0; at < len(format); at++ {
@@ -83,8 +84,10 @@ func (f field) text(m *python.Meter, s string) string {
 }
 
 func (f field) directive(m *python.Meter, t time.Time, c byte) (string, bool) {
-	layouts := map[byte]string{'a': "Mon", 'A': "Monday", 'b': "Jan", 'h': "Jan", 'B': "January", 'c': "Mon Jan _2 15:04:05 2006",
-		'D': "01/02/06", 'x': "01/02/06", 'F': "2006-01-02", 'R': "15:04", 'T': "15:04:05", 'X': "15:04:05", 'r': "03:04:05 PM"}
+	layouts := map[byte]string{'a': "Mon", 'A': "Monday", 'b': "Jan", 'h': "Jan", 'B': "January",
+		'c': "Mon Jan _2 15:04:05 2006",
+		'D': "01/02/06", 'x': "01/02/06", 'F': "2006-01-02", 'R': "15:04", 'T': "15:04:05", 'X': "15:04:05",
+		'r': "03:04:05 PM"}
 	if layout, ok := layouts[c]; ok {
 		return f.text(m, t.Format(layout)), true
 	}
@@ -94,11 +97,15 @@ func (f field) directive(m *python.Meter, t time.Time, c byte) (string, bool) {
 		n, width int
 		pad      byte
 	}{
-		'C': {t.Year() / 100, 2, '0'}, 'd': {t.Day(), 2, '0'}, 'e': {t.Day(), 2, ' '}, 'g': {isoYear % 100, 2, '0'}, 'G': {isoYear, 4, '0'},
-		'H': {t.Hour(), 2, '0'}, 'I': {hour12, 2, '0'}, 'j': {t.YearDay(), 3, '0'}, 'k': {t.Hour(), 2, ' '}, 'l': {hour12, 2, ' '},
+		'C': {t.Year() / 100, 2, '0'}, 'd': {t.Day(), 2, '0'}, 'e': {t.Day(), 2, ' '}, 'g': {isoYear % 100, 2, '0'},
+		'G': {isoYear, 4, '0'},
+		'H': {t.Hour(), 2, '0'}, 'I': {hour12, 2, '0'}, 'j': {t.YearDay(), 3, '0'}, 'k': {t.Hour(), 2, ' '},
+		'l': {hour12, 2, ' '},
 		'm': {int(t.Month()), 2, '0'}, 'M': {t.Minute(), 2, '0'}, 's': {int(t.Unix()), 1, '0'}, 'S': {t.Second(), 2, '0'},
-		'u': {(int(t.Weekday())+6)%7 + 1, 1, '0'}, 'U': {(t.YearDay() + 6 - int(t.Weekday())) / 7, 2, '0'}, 'V': {isoWeek, 2, '0'},
-		'w': {int(t.Weekday()), 1, '0'}, 'W': {(t.YearDay() + 6 - (int(t.Weekday())+6)%7) / 7, 2, '0'}, 'y': {t.Year() % 100, 2, '0'}, 'Y': {t.Year(), 1, '0'},
+		'u': {(int(t.Weekday())+6)%7 + 1, 1, '0'}, 'U': {(t.YearDay() + 6 - int(t.Weekday())) / 7, 2, '0'},
+		'V': {isoWeek, 2, '0'},
+		'w': {int(t.Weekday()), 1, '0'}, 'W': {(t.YearDay() + 6 - (int(t.Weekday())+6)%7) / 7, 2, '0'},
+		'y': {t.Year() % 100, 2, '0'}, 'Y': {t.Year(), 1, '0'},
 	}
 	if n, ok := numbers[c]; ok {
 		return f.number(m, n.n, n.width, n.pad), true

@@ -41,8 +41,9 @@ type load struct {
 	outer ref
 }
 
-// symbols are the names of a frame, found out before the template runs: which of them the frame binds itself, which come from
-// outside. It decides as jinja2 does, whose templates see a name that is bound further down as undefined, not as the context's.
+// symbols are the names of a frame, found out before the template runs: which of them the frame binds itself, which
+// come from outside. It decides as jinja2 does, whose templates see a name that is bound further down as undefined,
+// not as the context's.
 type symbols struct {
 	parent *symbols
 	layout *frameLayout
@@ -53,11 +54,13 @@ type symbols struct {
 }
 
 func newSymbols(parent *symbols) *symbols {
-	return &symbols{parent: parent, layout: &frameLayout{map[string]int{}}, refs: map[string]ref{}, loads: map[int]load{}, stores: map[string]bool{}}
+	return &symbols{parent: parent, layout: &frameLayout{map[string]int{}}, refs: map[string]ref{}, loads: map[int]load{},
+		stores: map[string]bool{}}
 }
 
 func (s *symbols) copy() *symbols {
-	return &symbols{s.parent, s.layout, maps.Clone(s.refs), maps.Clone(s.loads), slices.Clone(s.order), maps.Clone(s.stores)}
+	return &symbols{s.parent, s.layout, maps.Clone(s.refs), maps.Clone(s.loads), slices.Clone(s.order),
+		maps.Clone(s.stores)}
 }
 
 func (s *symbols) find(name string) (ref, bool) {

@@ -71,9 +71,11 @@ func addTests() {
 	}
 	addTest("sameas(value, other)", func(c *filterCall, a []any) (any, error) { return same(c, a[0], a[1]), nil })
 	addTest("in(value, seq)", func(c *filterCall, a []any) (any, error) { return python.Contains(c.m, a[1], a[0]) })
-	for op, names := range map[string][]string{"==": {"eq", "equalto"}, "!=": {"ne"}, "<": {"lt", "lessthan"}, "<=": {"le"},
-		">": {"gt", "greaterthan"}, ">=": {"ge"}} {
-		addTest(op+"(a, b, /)", func(c *filterCall, a []any) (any, error) { return python.Compare(c.m, op, a[0], a[1]) }, names...)
+	for op, names := range map[string][]string{"==": {"eq", "equalto"}, "!=": {"ne"}, "<": {"lt", "lessthan"},
+		"<=": {"le"},
+		">":  {"gt", "greaterthan"}, ">=": {"ge"}} {
+		addTest(op+"(a, b, /)", func(c *filterCall, a []any) (any, error) { return python.Compare(c.m, op, a[0], a[1]) },
+			names...)
 	}
 }
 

@@ -61,7 +61,8 @@ func Attr(m *Meter, v any, name string) (value any, ok bool, err error) {
 }
 
 func sequenceAttr(v any, name string) (any, bool) {
-	signatures := map[string]string{"count": "count(value, start=None, stop=None, /)", "index": "index(value, start=None, stop=None, /)"}
+	signatures := map[string]string{"count": "count(value, start=None, stop=None, /)",
+		"index": "index(value, start=None, stop=None, /)"}
 	s, ok := signatures[name]
 	if !ok {
 		return nil, false
@@ -77,7 +78,8 @@ func sequenceAttr(v any, name string) (any, bool) {
 func dictAttr(d *Dict, name string) (any, bool) {
 	switch name {
 	case "keys", "values", "items":
-		return method(d, name, Sig(name+"()"), func(_ *Meter, d *Dict, _ []any) (any, error) { return &View{d, name}, nil }), true
+		return method(d, name, Sig(name+"()"), func(_ *Meter, d *Dict, _ []any) (any, error) { return &View{d, name}, nil }),
+			true
 	case "get":
 		return method(d, name, Sig("get(key, default=None, /)"), func(m *Meter, d *Dict, a []any) (any, error) {
 			v, ok, err := d.Get(m, a[0])
@@ -92,7 +94,8 @@ func dictAttr(d *Dict, name string) (any, bool) {
 			return out, out.Update(m, d)
 		}), true
 	case "fromkeys":
-		return method(d, name, Sig("fromkeys(iterable, value=None, /)"), func(m *Meter, _ *Dict, a []any) (any, error) { return FromKeys(m, a) }), true
+		return method(d, name, Sig("fromkeys(iterable, value=None, /)"),
+			func(m *Meter, _ *Dict, a []any) (any, error) { return FromKeys(m, a) }), true
 	}
 	return nil, false
 }
@@ -176,7 +179,10 @@ func integerAttr(v any, name string) (any, bool) {
 	case "as_integer_ratio":
 		return answer(func() any { return &Tuple{Items: []any{whole(i), int64(1)}} })
 	case "to_bytes", "from_bytes":
-		return &Func{Name: name, Call: func(*Args) (any, error) { return nil, Errorf("UnsupportedError", "bytes are not supported") }}, true
+		return &Func{Name: name, Call: func(*Args) (any, error) {
+			return nil,
+				Errorf("UnsupportedError", "bytes are not supported")
+		}}, true
 	}
 	return nil, false
 }
@@ -209,7 +215,10 @@ func floatAttr(f float64, name string) (any, bool) {
 			return &Tuple{Items: []any{whole(r.Num()), whole(r.Denom())}}, nil
 		})
 	case "fromhex":
-		return method(f, name, Sig("fromhex(string, /)"), func(m *Meter, _ float64, a []any) (any, error) { return fromHex(m, a[0]) }), true
+		return method(f, name, Sig("fromhex(string, /)"), func(m *Meter, _ float64, a []any) (any,
+			error) {
+			return fromHex(m, a[0])
+		}), true
 	}
 	return nil, false
 }

@@ -168,12 +168,14 @@ func caseFold(s string) string {
 
 // IsUpper is s.isupper().
 func IsUpper(s string) bool {
-	return strings.IndexFunc(s, isUpper) >= 0 && strings.IndexFunc(s, func(r rune) bool { return isLower(r) || unicode.IsTitle(r) }) < 0
+	return strings.IndexFunc(s, isUpper) >= 0 &&
+		strings.IndexFunc(s, func(r rune) bool { return isLower(r) || unicode.IsTitle(r) }) < 0
 }
 
 // IsLower is s.islower().
 func IsLower(s string) bool {
-	return strings.IndexFunc(s, isLower) >= 0 && strings.IndexFunc(s, func(r rune) bool { return isUpper(r) || unicode.IsTitle(r) }) < 0
+	return strings.IndexFunc(s, isLower) >= 0 &&
+		strings.IndexFunc(s, func(r rune) bool { return isUpper(r) || unicode.IsTitle(r) }) < 0
 }
 
 func isTitle(s string) bool {

@@ -8,7 +8,8 @@ import (
 // Bounds are the three parts of a slice; nil where one is left out.
 type Bounds [3]any
 
-// Item is v[key]; ok is false where Python raises a LookupError, or a TypeError because v has no items or key is of another kind.
+// Item is v[key]; ok is false where Python raises a LookupError, or a TypeError because v has no items or key is of
+// another kind.
 func Item(m *Meter, v, key any) (value any, ok bool, err error) {
 	switch x := v.(type) {
 	case *Undefined:

@@ -180,7 +180,8 @@ func ParseInt(m *Meter, s string, base int64) (any, error) {
 	if base == 0 {
 		base = 10
 	}
-	if digits == "" || strings.HasPrefix(digits, "_") || strings.HasSuffix(digits, "_") || strings.Contains(digits, "__") {
+	if digits == "" || strings.HasPrefix(digits, "_") || strings.HasSuffix(digits, "_") ||
+		strings.Contains(digits, "__") {
 		return invalid()
 	}
 	digits = strings.ReplaceAll(digits, "_", "")
@@ -193,7 +194,8 @@ func ParseInt(m *Meter, s string, base int64) (any, error) {
 		}
 	}
 	if len(digits) > maxDigits && base&(base-1) != 0 {
-		return nil, valueError("Exceeds the limit (%d digits) for integer string conversion: value has %d digits", maxDigits, len(digits))
+		return nil, valueError("Exceeds the limit (%d digits) for integer string conversion: value has %d digits", maxDigits,
+			len(digits))
 	}
 	if len(digits) > maxBits/4 {
 		exceeded("integer too large")

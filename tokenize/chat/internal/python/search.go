@@ -37,7 +37,8 @@ func addSearches() {
 	for name, how := range map[string]struct {
 		index func(s, part string) int
 		must  bool
-	}{"find": {strings.Index, false}, "rfind": {strings.LastIndex, false}, "index": {strings.Index, true}, "rindex": {strings.LastIndex, true}} {
+	}{"find": {strings.Index, false}, "rfind": {strings.LastIndex, false}, "index": {strings.Index, true},
+		"rindex": {strings.LastIndex, true}} {
 		addMethod(name+"(sub, start=None, end=None, /)", -1, func(m *Meter, s string, a []any) (any, error) {
 			sub, err := text("argument 1", a[0])
 			if err != nil {
@@ -71,7 +72,8 @@ func addSearches() {
 		}
 		return int64(strings.Count(part, sub)), nil
 	})
-	for name, has := range map[string]func(s, part string) bool{"startswith": strings.HasPrefix, "endswith": strings.HasSuffix} {
+	for name, has := range map[string]func(s, part string) bool{"startswith": strings.HasPrefix,
+		"endswith": strings.HasSuffix} {
 		addMethod(name+"(affix, start=None, end=None, /)", -1, func(m *Meter, s string, a []any) (any, error) {
 			part, _, ok, err := window(m, s, a[1:])
 			if err != nil {

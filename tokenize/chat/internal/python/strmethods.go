@@ -31,19 +31,25 @@ func classOf(is func(rune) bool) func(string) bool {
 }
 
 func init() {
-	for name, f := range map[string]func(string) string{"upper": Upper, "lower": Lower, "title": title, "capitalize": Capitalize,
-		"swapcase": swapCase, "casefold": caseFold} {
+	for name, f := range map[string]func(string) string{"upper": Upper, "lower": Lower, "title": title,
+		"capitalize": Capitalize,
+		"swapcase":   swapCase, "casefold": caseFold} {
 		addCasing(name, f)
 	}
-	for name, f := range map[string]func(string) bool{"isdigit": classOf(isDigit), "isdecimal": classOf(IsDecimal), "isnumeric": classOf(IsNumeric),
-		"isalpha": classOf(isAlpha), "isalnum": classOf(isAlnum), "isspace": classOf(IsSpace), "isupper": IsUpper, "islower": IsLower,
+	for name, f := range map[string]func(string) bool{"isdigit": classOf(isDigit), "isdecimal": classOf(IsDecimal),
+		"isnumeric": classOf(IsNumeric),
+		"isalpha":   classOf(isAlpha), "isalnum": classOf(isAlnum), "isspace": classOf(IsSpace), "isupper": IsUpper,
+		"islower": IsLower,
 		"istitle": isTitle, "isidentifier": IsIdentifier,
 		"isprintable": func(s string) bool { return s == "" || every(s, isPrintable) },
 		"isascii":     func(s string) bool { return s == "" || every(s, func(r rune) bool { return r < 0x80 }) }} {
 		addTest(name, f)
 	}
 	for name, sides := range map[string][2]bool{"strip": {true, true}, "lstrip": {true, false}, "rstrip": {false, true}} {
-		addMethod(name+"(chars=None, /)", -1, func(m *Meter, s string, a []any) (any, error) { return Strip(m, s, a[0], sides[0], sides[1]) })
+		addMethod(name+"(chars=None, /)", -1, func(m *Meter, s string, a []any) (any,
+			error) {
+			return Strip(m, s, a[0], sides[0], sides[1])
+		})
 	}
 	for name, left := range map[string]func(int64, int64) int64{"ljust": padRight, "rjust": padLeft, "center": padBoth} {
 		addMethod(name+"(width, fillchar=' ', /)", 1, func(m *Meter, s string, a []any) (any, error) {
@@ -55,7 +61,10 @@ func init() {
 		})
 	}
 	addMethod("zfill(width, /)", -1, func(m *Meter, s string, a []any) (any, error) { return zfill(m, s, a[0]) })
-	addMethod("expandtabs(tabsize=8)", -1, func(m *Meter, s string, a []any) (any, error) { return expandTabs(m, s, a[0]) })
+	addMethod("expandtabs(tabsize=8)", -1, func(m *Meter, s string, a []any) (any,
+		error) {
+		return expandTabs(m, s, a[0])
+	})
 	addMethod("replace(old, new, count=-1, /)", 1, func(m *Meter, s string, a []any) (any, error) {
 		old, by, err := two(a)
 		if err != nil {
@@ -68,7 +77,8 @@ func init() {
 		return Replace(m, s, old, by, n), nil
 	})
 	addMethod("translate(table, /)", -1, func(m *Meter, s string, a []any) (any, error) { return translate(m, s, a[0]) })
-	addMethod("maketrans(x, y=None, z=None, /)", -1, func(m *Meter, _ string, a []any) (any, error) { return makeTrans(m, a) })
+	addMethod("maketrans(x, y=None, z=None, /)", -1,
+		func(m *Meter, _ string, a []any) (any, error) { return makeTrans(m, a) })
 	addMethod("encode(encoding='utf-8', errors='strict')", -1, func(*Meter, string, []any) (any, error) {
 		return nil, Errorf("UnsupportedError", "bytes are not supported")
 	})
@@ -106,7 +116,8 @@ func addSplits() {
 			return partition(s, sep, last), nil
 		})
 	}
-	for name, f := range map[string]func(s, part string) string{"removeprefix": strings.TrimPrefix, "removesuffix": strings.TrimSuffix} {
+	for name, f := range map[string]func(s, part string) string{"removeprefix": strings.TrimPrefix,
+		"removesuffix": strings.TrimSuffix} {
 		addMethod(name+"(affix, /)", -1, func(_ *Meter, s string, a []any) (any, error) {
 			part, err := text("argument", a[0])
 			return f(s, part), err
@@ -138,11 +149,18 @@ func strAttr(v any, name string) (any, bool) {
 	if safe {
 		switch name {
 		case "unescape":
-			return method(s, name, Sig("unescape()"), func(m *Meter, s string, _ []any) (any, error) { return Unescape(m, s), nil }), true
+			return method(s, name, Sig("unescape()"), func(m *Meter, s string, _ []any) (any, error) {
+				return Unescape(m, s),
+					nil
+			}), true
 		case "striptags":
-			return method(s, name, Sig("striptags()"), func(m *Meter, s string, _ []any) (any, error) { return StripTags(m, s), nil }), true
+			return method(s, name, Sig("striptags()"), func(m *Meter, s string, _ []any) (any, error) {
+				return StripTags(m, s),
+					nil
+			}), true
 		case "escape":
-			return method(s, name, Sig("escape(s, /)"), func(m *Meter, _ string, a []any) (any, error) { return Escape(m, a[0]) }), true
+			return method(s, name, Sig("escape(s, /)"),
+				func(m *Meter, _ string, a []any) (any, error) { return Escape(m, a[0]) }), true
 		}
 	}
 	found, ok := strMethods[name]

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Values are nil, bool, int64, *big.Int (what does not fit int64), float64, string, Markup, *List, *Tuple, *Dict, *Range,
+// Values are nil, bool, int64, *big.Int (what does not fit int64), float64, string, Markup, *List, *Tuple, *Dict,
+// *Range,
 // *View, *Iterator, *Undefined, *Func, and what implements Object.
 
 // Markup is a string that is safe to stand in HTML: its operators escape their partner.
@@ -81,8 +82,8 @@ type Indexed interface {
 	Item(key any) (any, bool, error)
 }
 
-// Error is an exception; Class is Python's name for it, LimitError when a bound of ours is exceeded, and UnsupportedError
-// where Python has an answer and this package has none.
+// Error is an exception; Class is Python's name for it, LimitError when a bound of ours is exceeded, and
+// UnsupportedError where Python has an answer and this package has none.
 type Error struct{ Class, Message string }
 
 func (e *Error) Error() string {

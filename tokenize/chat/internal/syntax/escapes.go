@@ -10,7 +10,8 @@ import (
 	"golang.org/x/text/unicode/runenames"
 )
 
-var simpleEscapes = map[byte]string{'n': "\n", 't': "\t", 'r': "\r", '\\': "\\", '\'': "'", '"': "\"", 'a': "\a", 'b': "\b",
+var simpleEscapes = map[byte]string{'n': "\n", 't': "\t", 'r': "\r", '\\': "\\", '\'': "'", '"': "\"", 'a': "\a",
+	'b': "\b",
 	'f': "\f", 'v': "\v", '\n': ""}
 
 // unescape reads a string literal as Python's unicode-escape does.

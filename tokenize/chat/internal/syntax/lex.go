@@ -46,7 +46,8 @@ type lexer struct {
 }
 
 // operators, longest first.
-var operators = []string{"//", "**", "==", "!=", ">=", "<=", "+", "-", "*", "/", "%", "~", "(", ")", "[", "]", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";"}
+var operators = []string{"//", "**", "==", "!=", ">=", "<=", "+", "-", "*", "/", "%", "~", "(", ")", "[", "]", "{",
+	"}", ">", "<", "=", ".", ":", "|", ",", ";"}
 
 func lex(source string) ([]token, error) {
 	source = strings.ReplaceAll(strings.ReplaceAll(source, "\r\n", "\n"), "\r", "\n")
@@ -121,7 +122,8 @@ func (l *lexer) outside() error {
 		return l.inside(at, "}}", tokenPrintEnd)
 	}
 	if end, ok := l.rawTag(l.at, "raw"); ok && !strings.HasSuffix(strings.TrimSuffix(l.source[:end], "\n"), "+%}") {
-		if l.source[end-1] == '\n' && strings.HasSuffix(l.source[:end-1], "%}") && !strings.HasSuffix(l.source[:end-1], "-%}") {
+		if l.source[end-1] == '\n' && strings.HasSuffix(l.source[:end-1], "%}") &&
+			!strings.HasSuffix(l.source[:end-1], "-%}") {
 			end-- // the newline after raw stays
 		}
 		return l.raw(end)

@@ -9,7 +9,8 @@ import (
 )
 
 func isNamePart(r rune) bool {
-	return r == '_' || unicode.In(r, unicode.L, unicode.N, unicode.Mn, unicode.Mc, unicode.Pc, unicode.Other_ID_Start, unicode.Other_ID_Continue)
+	return r == '_' || unicode.In(r, unicode.L, unicode.N, unicode.Mn, unicode.Mc, unicode.Pc, unicode.Other_ID_Start,
+		unicode.Other_ID_Continue)
 }
 
 func (l *lexer) name() error {
@@ -56,7 +57,8 @@ func (l *lexer) number() {
 	if l.source[from] == '0' {
 		set = "0"
 		prefix := strings.ToLower(l.source[from:min(from+2, len(l.source))])
-		if other, ok := map[string]string{"0b": "01", "0o": "01234567", "0x": "0123456789abcdef"}[prefix]; ok && l.digits(from+2, other, true) > from+2 {
+		if other, ok := map[string]string{"0b": "01", "0o": "01234567", "0x": "0123456789abcdef"}[prefix]; ok &&
+			l.digits(from+2, other, true) > from+2 {
 			set, at = other, from+2
 		}
 	}

@@ -1,5 +1,5 @@
-// Package syntax reads templates into trees as Jinja's lexer and parser do under transformers: trim_blocks, lstrip_blocks,
-// loop controls and the generation tag.
+// Package syntax reads templates into trees as Jinja's lexer and parser do under transformers: trim_blocks,
+// lstrip_blocks, loop controls and the generation tag.
 package syntax
 
 import "fmt"
