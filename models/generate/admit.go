@@ -1,12 +1,15 @@
 package generate
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // admit gives free slots to requests. It waits for one when nothing runs, and reports false when none will come.
-func (g *Generator) admit() bool {
+func (g *Generator) admit(ctx context.Context) bool {
 	for {
-		if g.running.Err() != nil {
-			g.abandon()
+		if ctx.Err() != nil {
+			g.abandon(ctx)
 		}
 		s := g.turns.next()
 		switch {
@@ -16,7 +19,7 @@ func (g *Generator) admit() bool {
 			if !g.turns.some() {
 				return false
 			}
-		case g.running.Err() != nil || s.unwanted():
+		case ctx.Err() != nil || s.unwanted():
 			g.turns.take(s)
 			s.conclude(ErrStopped)
 		case g.fits(s, g.live, g.held) || g.makeRoom(s):

@@ -125,7 +125,7 @@ type Generator struct {
 	shares  bool            // a prompt may begin with what another one left
 
 	turns   *turns
-	running context.Context
+	stopped <-chan struct{} // closed by stop
 	stop    context.CancelCauseFunc
 	ended   chan struct{}
 	freed   sync.Once
@@ -201,7 +201,7 @@ func (g *Generator) Do(ctx context.Context, r Request) error {
 func (g *Generator) Stop() { g.stop(ErrStopped) }
 
 // Stopped is closed by Stop.
-func (g *Generator) Stopped() <-chan struct{} { return g.running.Done() }
+func (g *Generator) Stopped() <-chan struct{} { return g.stopped }
 
 // Close refuses further requests, finishes those accepted, and frees the model when all their Done calls have
 // returned.

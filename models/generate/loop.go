@@ -39,19 +39,19 @@ func (g *Generator) begin() {
 }
 
 // serve runs until the queue is closed and every sequence is done.
-func (g *Generator) serve() {
+func (g *Generator) serve(ctx context.Context) {
 	defer close(g.ended)
-	for g.admit() {
-		g.dropUnwanted()
-		g.prefill()
+	for g.admit(ctx) {
+		g.dropUnwanted(ctx)
+		g.prefill(ctx)
 		g.compact()
-		g.step()
+		g.step(ctx)
 	}
 }
 
 // prefill runs about turnTokens tokens of prompts: jobs take turns, and within a job prompts are run in the order of
 // their arrival.
-func (g *Generator) prefill() {
+func (g *Generator) prefill(ctx context.Context) {
 	for budget := turnTokens; budget > 0; {
 		slot := -1
 		for i, s := range g.slots {
@@ -64,48 +64,48 @@ func (g *Generator) prefill() {
 		}
 		g.parts++
 		g.slots[slot].job.ran = g.parts
-		budget -= g.prefillChunk(slot, g.slots[slot])
+		budget -= g.prefillChunk(ctx, slot, g.slots[slot])
 	}
 }
 
-func (g *Generator) prefillChunk(slot int, s *sequence) int {
+func (g *Generator) prefillChunk(ctx context.Context, slot int, s *sequence) int {
 	if !s.begun { // only now, since prompts that came before have been run by now
 		s.begun = true
 		g.share(slot)
 	}
 	part := s.Prompt[s.used:min(len(s.Prompt), s.used+chunkTokens)]
 	var logits []float32
-	err := g.timed(RunStats{Rows: 1, Tokens: len(part), Padded: len(part)}, func(ctx context.Context) (err error) {
+	err := g.timed(ctx, RunStats{Rows: 1, Tokens: len(part), Padded: len(part)}, func(ctx context.Context) (err error) {
 		logits, err = g.run.prefill(ctx, slot, s.used, part)
 		return err
 	})
 	if err != nil {
-		g.leave(slot, err)
+		g.leave(ctx, slot, err)
 		return len(part)
 	}
 	s.used += len(part)
 	g.kept[slot] = append(g.kept[slot], part...)
 	if s.prefilled() {
-		g.settle(slot, s, g.scratch[0], logits)
+		g.settle(ctx, slot, s, g.scratch[0], logits)
 	}
 	return len(part)
 }
 
 // settle chooses a sequence's next token, and ends the sequence with its last one.
-func (g *Generator) settle(slot int, s *sequence, scratch *sample.Scratch, logits []float32) {
+func (g *Generator) settle(ctx context.Context, slot int, s *sequence, scratch *sample.Scratch, logits []float32) {
 	ended, err := s.choose(scratch, logits)
 	if err != nil {
 		err = fmt.Errorf("token %d: %w", len(s.out.IDs), err)
 	}
 	if ended {
-		g.leave(slot, err)
+		g.leave(ctx, slot, err)
 	}
 }
 
 // leave ends the sequence of a slot.
-func (g *Generator) leave(slot int, err error) {
+func (g *Generator) leave(ctx context.Context, slot int, err error) {
 	s := g.slots[slot]
-	if g.running.Err() != nil && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = ErrStopped
 	}
 	err = errors.Join(err, g.vacate(slot))
@@ -136,19 +136,19 @@ func (g *Generator) vacate(slot int) error {
 	return nil
 }
 
-func (g *Generator) dropUnwanted() {
+func (g *Generator) dropUnwanted(ctx context.Context) {
 	for i, s := range g.slots {
 		if s != nil && s.unwanted() {
-			g.leave(i, ErrStopped)
+			g.leave(ctx, i, ErrStopped)
 		}
 	}
 }
 
 // abandon ends everything that runs.
-func (g *Generator) abandon() {
+func (g *Generator) abandon(ctx context.Context) {
 	for i, s := range g.slots {
 		if s != nil {
-			g.leave(i, ErrStopped)
+			g.leave(ctx, i, ErrStopped)
 		}
 	}
 }
@@ -178,7 +178,7 @@ func (g *Generator) compact() {
 }
 
 // step gives every text one more token.
-func (g *Generator) step() {
+func (g *Generator) step(ctx context.Context) {
 	n := 0
 	for i, s := range g.slots {
 		if s != nil && s.prefilled() {
@@ -200,12 +200,12 @@ func (g *Generator) step() {
 		}
 		g.rows = append(g.rows, r)
 	}
-	g.decode(0, n)
+	g.decode(ctx, 0, n)
 }
 
 // decode runs the slots from first to end. A run that fails is halved until the failure is down to single texts, so
 // that the others are unharmed.
-func (g *Generator) decode(first, end int) {
+func (g *Generator) decode(ctx context.Context, first, end int) {
 	rows, fresh := 0, 0
 	for i, r := range g.rows[first:end] {
 		if !r.idle {
@@ -219,7 +219,7 @@ func (g *Generator) decode(first, end int) {
 		return
 	}
 	var logits [][]float32
-	err := g.timed(RunStats{Rows: rows, Tokens: rows, Padded: end - first, New: fresh},
+	err := g.timed(ctx, RunStats{Rows: rows, Tokens: rows, Padded: end - first, New: fresh},
 		func(ctx context.Context) (err error) {
 			logits, err = g.run.decode(ctx, first, g.rows[first:end])
 			return err
@@ -228,23 +228,23 @@ func (g *Generator) decode(first, end int) {
 	half := shape.Fit((end - first) / 2)
 	switch {
 	case err == nil:
-		g.choose(first, logits)
-	case g.running.Err() != nil:
-		g.abandon()
+		g.choose(ctx, first, logits)
+	case ctx.Err() != nil:
+		g.abandon(ctx)
 	case end-first > 1 && half < end-first && shape.Fit(end-first-half) == end-first-half:
-		g.decode(first, first+half)
-		g.decode(first+half, end)
+		g.decode(ctx, first, first+half)
+		g.decode(ctx, first+half, end)
 	default:
 		for i := first; i < end; i++ {
 			if !g.rows[i].idle {
-				g.leave(i, err)
+				g.leave(ctx, i, err)
 			}
 		}
 	}
 }
 
 // choose takes the next token of each text from its logits, on as many goroutines as there are threads.
-func (g *Generator) choose(first int, logits [][]float32) {
+func (g *Generator) choose(ctx context.Context, first int, logits [][]float32) {
 	type chosen struct {
 		ended bool
 		err   error
@@ -270,15 +270,15 @@ func (g *Generator) choose(first int, logits [][]float32) {
 			r.err = fmt.Errorf("token %d: %w", len(s.out.IDs), r.err)
 		}
 		if r.ended {
-			g.leave(first+i, r.err)
+			g.leave(ctx, first+i, r.err)
 		}
 	}
 }
 
 // timed runs the model once, and tells how long that took.
-func (g *Generator) timed(stats RunStats, run func(context.Context) error) error {
+func (g *Generator) timed(ctx context.Context, stats RunStats, run func(context.Context) error) error {
 	begun := time.Now()
-	if err := g.o.Session.Run(g.running, run); err != nil {
+	if err := g.o.Session.Run(ctx, run); err != nil {
 		return fmt.Errorf("run %d rows of %s: %w", stats.Rows, g.spec.Name, err)
 	}
 	if g.o.Observe != nil {

@@ -27,9 +27,10 @@ func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 		}
 	}
 	g.turns = g.newTurns()
-	g.running, g.stop = context.WithCancelCause(context.Background())
+	running, stop := context.WithCancelCause(context.Background())
+	g.stopped, g.stop = running.Done(), stop
 	g.begin()
-	go g.serve()
+	go g.serve(running)
 	return g, nil
 }
 
