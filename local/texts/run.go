@@ -41,14 +41,16 @@ type runner struct {
 	begun        time.Time
 }
 
-// work does a command's work and says what came of it: done is the word for it, begin starts work whose rows say where they
-// come from, and answered is a record's line.
-func (u *runner) work(ctx context.Context, cfg config.Config, o Options, done string, spec *models.Spec, begin func(rows.Origin) rows.Work, answered func(id string, list []export.Row) local.Answer) error {
+// work does a command's work and says what came of it: done is the word for it, begin starts work whose rows say where
+// they come from, and answered is a record's line.
+func (u *runner) work(ctx context.Context, cfg config.Config, o Options, done string, spec *models.Spec,
+	begin func(rows.Origin) rows.Work, answered func(id string, list []export.Row) local.Answer) error {
 	var about []any
 	failed := 0
 	if o.Dir != "" {
 		job := u.task + "-" + uuid.NewString()
-		result, table, err := u.toTable(ctx, cfg, o.Dir, export.JobKey(u.task, spec.Name, job, "0", []byte(job)), o.Texts, begin(rows.Origin{Job: job, Shard: "0"}))
+		result, table, err := u.toTable(ctx, cfg, o.Dir, export.JobKey(u.task, spec.Name, job, "0", []byte(job)), o.Texts,
+			begin(rows.Origin{Job: job, Shard: "0"}))
 		if err != nil {
 			return err
 		}
@@ -66,7 +68,8 @@ func (u *runner) work(ctx context.Context, cfg config.Config, o Options, done st
 		about = []any{"records", out.Lines, "errors", failed}
 	}
 	if u.made > 0 {
-		about = append(about, "output_tokens", u.made, "tokens_per_second", int(float64(u.made)/time.Since(u.begun).Seconds()))
+		about = append(about, "output_tokens", u.made, "tokens_per_second",
+			int(float64(u.made)/time.Since(u.begun).Seconds()))
 	}
 	o.Log.Log(ctx, o.Texts.Level(failed), done, append(about, "model", spec.Name, "model_sha256", spec.SHA256)...)
 	return nil
@@ -76,7 +79,8 @@ func (u *runner) work(ctx context.Context, cfg config.Config, o Options, done st
 const toldEvery = 10 * time.Second
 
 // run hands each text's rows to emit, and calls idle before it waits for some.
-func (u *runner) run(ctx context.Context, t local.Texts, work rows.Work, emit func(jobs.Record, []export.Row) error, idle func() error) error {
+func (u *runner) run(ctx context.Context, t local.Texts, work rows.Work, emit func(jobs.Record, []export.Row) error,
+	idle func() error) error {
 	type result struct {
 		record jobs.Record
 		rows   []export.Row
@@ -94,7 +98,8 @@ func (u *runner) run(ctx context.Context, t local.Texts, work rows.Work, emit fu
 		}
 		if !u.quiet && time.Since(told) >= toldEvery {
 			told = time.Now()
-			u.log.InfoContext(ctx, "at work", "task", u.task, "records", records, "tokens_per_second", int(float64(u.tokens)/time.Since(u.begun).Seconds()))
+			u.log.InfoContext(ctx, "at work", "task", u.task, "records", records, "tokens_per_second",
+				int(float64(u.tokens)/time.Since(u.begun).Seconds()))
 		}
 	}
 	go func() {
@@ -119,8 +124,10 @@ func (u *runner) run(ctx context.Context, t local.Texts, work rows.Work, emit fu
 // rowsAtOnce is how many rows go to the table's part file in one call.
 const rowsAtOnce = 256
 
-// toTable appends the rows to the table in dir in a single commit: all of the run or nothing. It returns the table's path.
-func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k export.Key, t local.Texts, work rows.Work) (_ export.Result, table string, err error) {
+// toTable appends the rows to the table in dir in a single commit: all of the run or nothing. It returns the table's
+// path.
+func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k export.Key, t local.Texts,
+	work rows.Work) (_ export.Result, table string, err error) {
 	none := export.Result{}
 	uri, dataset, err := export.SplitTable(dir)
 	if err != nil {
@@ -163,7 +170,9 @@ func (u *runner) toTable(ctx context.Context, cfg config.Config, dir string, k e
 }
 
 // commitAlone commits one spool and nothing else.
-func commitAlone(ctx context.Context, table *export.Table, spool *export.Spool, v export.Vectors) (export.Result, error) {
+func commitAlone(
+	ctx context.Context, table *export.Table, spool *export.Spool, v export.Vectors,
+) (export.Result, error) {
 	batch, err := table.Begin(ctx, v.Kind())
 	if err != nil {
 		return export.Result{}, err

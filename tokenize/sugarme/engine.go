@@ -89,7 +89,7 @@ func Open(ctx context.Context, path string, o Options) (*Engine, error) {
 }
 
 func (e *Engine) start(ctx context.Context) error {
-	cmd := exec.Command(e.options.Executable, ChildCommand, e.path) //nolint:noctx // it answers many calls, and stop ends it
+	cmd := exec.Command(e.options.Executable, ChildCommand, e.path) //nolint:noctx // stop ends it, after many calls
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
