@@ -30,9 +30,12 @@ func (e *executor) runAlone(ctx context.Context, d *execution, shard *jobs.Shard
 	}()
 }
 
-// feedInRanges feeds a range of the records after the other, each under a durable mark. If the process dies, the mark tells the next
-// one which range did it; that one is cut in two, until the record that kills is found. It gives the letters of those that were.
-func (e *executor) feedInRanges(ctx context.Context, d *execution, shard *jobs.Shard) (letters []queue.DeadLetter, err error) {
+// feedInRanges feeds a range of the records after the other, each under a durable mark. If the process dies, the mark
+// tells the next one which range did it; that one is cut in two, until the record that kills is found. It gives the
+// letters of those that were.
+func (e *executor) feedInRanges(
+	ctx context.Context, d *execution, shard *jobs.Shard,
+) (letters []queue.DeadLetter, err error) {
 	table, kind := d.committer.Table, d.work.Vectors().Kind()
 	isolation, err := e.openIsolation(ctx, d, shard)
 	if err != nil {
@@ -42,15 +45,17 @@ func (e *executor) feedInRanges(ctx context.Context, d *execution, shard *jobs.S
 	if len(isolation.Poison) == count {
 		return nil, &jobs.Invalid{Class: jobs.Crash, Reason: "every process that ran it alone has died"}
 	}
-	e.log.WarnContext(ctx, "a delivery that came often runs alone", "job", d.Job, "shard", d.Shard, "attempt", d.Message.Delivered,
-		"records", count, "ranges", len(isolation.Ranges)-1, "given_up", len(isolation.Poison))
+	e.log.WarnContext(ctx, "a delivery that came often runs alone", "job", d.Job, "shard", d.Shard,
+		"attempt", d.Message.Delivered, "records", count, "ranges", len(isolation.Ranges)-1, "given_up", len(isolation.Poison))
 	var records sync.WaitGroup
 	at := 0
 	for record, err := range e.records(ctx, shard) {
 		if behind := d.committer.Behind(); behind != nil {
 			d.await(ctx, behind)
 		}
-		if next := slices.Index(isolation.Ranges, at); err == nil && next >= 0 && next < len(isolation.Ranges)-1 && !slices.Contains(isolation.Poison, at) {
+		next := slices.Index(isolation.Ranges, at)
+		begins := next >= 0 && next < len(isolation.Ranges)-1
+		if err == nil && begins && !slices.Contains(isolation.Poison, at) {
 			records.Wait()
 			isolation.Running, isolation.Waits = next, false
 			if err = table.SaveIsolation(ctx, d.Key, kind, isolation); err != nil {
@@ -66,7 +71,8 @@ func (e *executor) feedInRanges(ctx context.Context, d *execution, shard *jobs.S
 		at++
 	}
 	records.Wait()
-	isolation.Running, isolation.Deaths, isolation.Waits = -1, 0, true // what kills the process from now on is not this delivery's run
+	// What kills the process from now on is not this delivery's run.
+	isolation.Running, isolation.Deaths, isolation.Waits = -1, 0, true
 	if err := table.SaveIsolation(context.WithoutCancel(ctx), d.Key, kind, isolation); err != nil {
 		return letters, fmt.Errorf("mark a delivery that ran alone: %w", err)
 	}
@@ -109,9 +115,11 @@ func (e *executor) openIsolation(ctx context.Context, d *execution, shard *jobs.
 	return isolation, nil
 }
 
-// lettersAgain makes the letters of records that were given up when the delivery was committed, for the case that the process
-// died before they were published.
-func (e *executor) lettersAgain(ctx context.Context, m *message, t *export.Table) (letters []queue.DeadLetter, err error) {
+// lettersAgain makes the letters of records that were given up when the delivery was committed, for the case that the
+// process died before they were published.
+func (e *executor) lettersAgain(
+	ctx context.Context, m *message, t *export.Table,
+) (letters []queue.DeadLetter, err error) {
 	isolation, _, err := t.Isolation(ctx, m.Key, export.Vectors{}.Kind())
 	if errors.Is(err, export.ErrRefused) {
 		return nil, nil // a table that is not ours to write to has none
@@ -134,9 +142,11 @@ func (e *executor) lettersAgain(ctx context.Context, m *message, t *export.Table
 
 // letterOfRecord is the dead letter of one record: a job message of that record alone, so that it can be tried again.
 func letterOfRecord(d *inflight.Delivery, shard *jobs.Shard, index int, record jobs.Record) queue.DeadLetter {
-	message := jobs.Envelope{Job: d.Job, Shard: fmt.Sprintf("%s.%d", shard.ID, index), Dataset: shard.Dataset, Params: shard.RawParams}
+	message := jobs.Envelope{Job: d.Job, Shard: fmt.Sprintf("%s.%d", shard.ID, index), Dataset: shard.Dataset,
+		Params: shard.RawParams}
 	return queue.DeadLetter{
-		Delivery: d.Message, Payload: message.Encode(record), Key: fmt.Sprintf("%s/%d", d.LetterKey(), index), Class: jobs.Crash, ModelSHA256: d.Weights,
+		Delivery: d.Message, Payload: message.Encode(record), Key: fmt.Sprintf("%s/%d", d.LetterKey(), index),
+		Class: jobs.Crash, ModelSHA256: d.Weights,
 		Reason: fmt.Sprintf("record %s killed %d processes that ran nothing else", record.ID, deathsAlone),
 	}
 }

@@ -15,7 +15,7 @@ import (
 func TestDatasetsTakeTurns(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Export.MaxOpen = 3
-	cfg.Export.CommitInterval = time.Hour // only who waits for a lane makes the others commit
+	cfg.Export.CommitInterval = time.Hour // only who waits for a committer makes the others commit
 	r := start(t, cfg)
 	const datasets = 20
 	for round := range 2 {

@@ -48,7 +48,8 @@ func newFeed() *feed.Queue {
 	return feed.New(feed.Limits{Messages: turnMessages / 2, Bytes: turnBytes / 2, AllBytes: maxUnfed})
 }
 
-// consume fetches until ctx ends, and returns when all that had its turn by then is fed; work outlives ctx for what was fetched.
+// consume fetches until ctx ends, and returns when all that had its turn by then is fed; work outlives ctx for what
+// was fetched.
 func (c *consumer) consume(ctx, work context.Context) {
 	defer c.feed.Drain()
 	stop := context.AfterFunc(ctx, c.feed.End)
@@ -110,8 +111,8 @@ func (c *consumer) take(work context.Context, deliveries []*queue.Delivery) {
 	}
 }
 
-// begin has deliveries of one line run at their turn, after any other of the same identity. Where records enter the model in the order
-// in which they are fed, it waits until they are.
+// begin has deliveries of one line run at their turn, after any other of the same identity. Where records enter the
+// model in the order in which they are fed, it waits until they are.
 func (c *consumer) begin(work context.Context, batch []*message, run func(*feed.Turn)) {
 	if !batch[0].leads {
 		go func() {
@@ -127,7 +128,8 @@ func (c *consumer) begin(work context.Context, batch []*message, run func(*feed.
 	}
 }
 
-// byLine puts those of one job and dataset together; a delivery that waits for another of its identity stays by itself.
+// byLine puts those of one job and dataset together; a delivery that waits for another of its identity stays by
+// itself.
 func byLine(messages []*message) (batches [][]*message) {
 	at := map[feed.Line]int{}
 	for _, m := range messages {
@@ -150,7 +152,8 @@ func (c *consumer) decode(deliveries []*queue.Delivery) (messages []*message) {
 	for _, d := range deliveries {
 		crash.Point("fetched")
 		delivery, shard, err := inflight.Decode(d, c.limits, c.spec.SHA256)
-		messages = append(messages, &message{Delivery: delivery, shard: shard, invalid: err, bytes: len(d.Data), leads: c.inFlight.Enter(delivery)})
+		messages = append(messages, &message{Delivery: delivery, shard: shard, invalid: err, bytes: len(d.Data),
+			leads: c.inFlight.Enter(delivery)})
 	}
 	return messages
 }
@@ -222,8 +225,8 @@ func (c *consumer) retire(ctx context.Context) {
 	}
 }
 
-// drop takes a subject's place, and removes its consumer unless work is on it, this daemon's or another's, or waits: then that is
-// tried again later.
+// drop takes a subject's place, and removes its consumer unless work is on it, this daemon's or another's, or waits:
+// then that is tried again later.
 func (c *consumer) drop(ctx context.Context, name string) {
 	sub := c.subjects[name]
 	removed, err := sub.Refused, error(nil)

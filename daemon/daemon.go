@@ -63,7 +63,8 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	if shares.Tables < cfg.Export.MaxOpen {
-		log.WarnContext(ctx, "fewer datasets than export.max_open can be open at a time; raise the limit of open files (ulimit -n)",
+		log.WarnContext(ctx,
+			"fewer datasets than export.max_open can be open at a time; raise the limit of open files (ulimit -n)",
 			"max_open", cfg.Export.MaxOpen, "open", shares.Tables, "limit", shares.Limit)
 	}
 	if err := d.openStore(); err != nil {
@@ -72,16 +73,18 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 	if err := d.openQueue(ctx, shares.Clients); err != nil {
 		return nil, err
 	}
-	d.events, err = follow.New(ctx, follow.Options{Queue: d.queue, Store: d.store, InFlight: d.inFlight, Metrics: d.metrics, Log: log})
+	d.events, err = follow.New(ctx, follow.Options{Queue: d.queue, Store: d.store, InFlight: d.inFlight,
+		Metrics: d.metrics, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	d.onClose("events", d.events.Close)
 	d.letters = letters.New(d.queue, d.metrics, log)
-	d.committers = commit.New(commit.Options{Store: d.store, MaxOpen: shares.Tables, Interval: cfg.Export.CommitInterval,
-		PartBytes: int64(cfg.Export.PartBytes), EndsJob: d.events.EndsJob, Metrics: d.metrics, Log: log})
-	d.keeper = housekeeping.New(housekeeping.Options{Queue: d.queue, Streams: d.streams(), Store: d.store, Metrics: d.metrics, Log: log,
-		Look: func(ctx context.Context) {
+	d.committers = commit.New(commit.Options{Store: d.store, MaxOpen: shares.Tables,
+		Interval: cfg.Export.CommitInterval, PartBytes: int64(cfg.Export.PartBytes), EndsJob: d.events.EndsJob,
+		Metrics: d.metrics, Log: log})
+	d.keeper = housekeeping.New(housekeeping.Options{Queue: d.queue, Streams: d.streams(), Store: d.store,
+		Metrics: d.metrics, Log: log, Look: func(ctx context.Context) {
 			d.committers.LookAgain(ctx)
 			d.letters.LookAgain(ctx)
 		}})
@@ -105,11 +108,11 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 	if err != nil {
 		return err
 	}
-	o := web.Options{Addr: d.cfg.HTTP.Addr, Token: token, AllowedHosts: d.cfg.HTTP.AllowedHosts, Connections: connections,
-		Metrics: d.metrics.Handler(), State: d.state, Log: d.log}
+	o := web.Options{Addr: d.cfg.HTTP.Addr, Token: token, AllowedHosts: d.cfg.HTTP.AllowedHosts,
+		Connections: connections, Metrics: d.metrics.Handler(), State: d.state, Log: d.log}
 	for _, c := range d.consumers {
-		o.Models = append(o.Models, web.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Device: c.device,
-			BatchTokens: c.batch, Workers: c.workers, Tracer: c.tracer})
+		o.Models = append(o.Models, web.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256,
+			Device: c.device, BatchTokens: c.batch, Workers: c.workers, Tracer: c.tracer})
 	}
 	if d.web, err = web.Listen(ctx, o); err != nil {
 		return fmt.Errorf("http.addr: %w", err)
@@ -120,7 +123,8 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 
 // state is what the pages say of the daemon.
 func (d *Daemon) state() web.State {
-	s := web.State{InFlight: d.inFlight.Size(), Unserved: d.keeper.Unserved(), Refused: d.committers.Refused(), LettersFull: d.letters.Trouble()}
+	s := web.State{InFlight: d.inFlight.Size(), Unserved: d.keeper.Unserved(),
+		Refused: d.committers.Refused(), LettersFull: d.letters.Trouble()}
 	if !d.queue.Connected() {
 		s.NotReady = append(s.NotReady, "nats: not connected")
 	}
@@ -161,7 +165,8 @@ func (d *Daemon) close() error {
 // Run works until ctx ends, then drains: it fetches nothing more, finishes or
 // hands back what it holds within drain_timeout, and closes everything.
 func (d *Daemon) Run(ctx context.Context) error {
-	d.log.InfoContext(ctx, "textmill is ready", "nats", d.natsURL, "http", "http://"+d.web.Addr(), "tables", d.store.Path())
+	d.log.InfoContext(ctx, "textmill is ready", "nats", d.natsURL, "http", "http://"+d.web.Addr(),
+		"tables", d.store.Path())
 	work, giveUp := context.WithCancelCause(context.WithoutCancel(ctx)) // of what was fetched; outlives the signal
 	defer giveUp(nil)
 	var fetching, watching sync.WaitGroup
@@ -181,8 +186,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	return d.close()
 }
 
-// drain finishes what was fetched, or gives work up when it takes too long. A part of drain_timeout is kept for handing back what
-// cannot be finished in time.
+// drain finishes what was fetched, or gives work up when it takes too long. A part of drain_timeout is kept for
+// handing back what cannot be finished in time.
 func (d *Daemon) drain(work context.Context, giveUp context.CancelCauseFunc, fetching *sync.WaitGroup) {
 	timeout := d.cfg.DrainTimeout
 	limit := time.AfterFunc(timeout-min(timeout/4, 5*time.Second), func() {

@@ -29,8 +29,9 @@ type executor struct {
 	settler    *settler
 	inputs     *input.Roots
 	limits     jobs.Limits
-	alone      *sync.RWMutex // held for reading by who feeds among others, for writing by who must run alone; one for all models
-	log        *slog.Logger
+	// alone is held for reading by who feeds among others, for writing by who runs alone. All models have the same.
+	alone *sync.RWMutex
+	log   *slog.Logger
 }
 
 // message is a delivery as it was fetched.
@@ -116,8 +117,8 @@ func (e *executor) open(ctx context.Context, m *message) (*commit.Committer, err
 	return e.committers.Open(ctx, m.Dataset)
 }
 
-// admit lets a delivery run, unless it is over: what the table's log knows, as of now or of the look before, or what cannot be written,
-// need not be computed.
+// admit lets a delivery run, unless it is over: what the table's log knows, as of now or of the look before, or what
+// cannot be written, need not be computed.
 func (e *executor) admit(ctx context.Context, m *message, c *commit.Committer, now bool) (r result, over bool) {
 	var err error
 	if now && m.Message.Delivered > 1 {
@@ -167,8 +168,8 @@ func (e *executor) lookUp(ctx context.Context, m *message, t *export.Table) (r r
 	return r, true, err
 }
 
-// recount finds out how many rows a delivery has in the table that was committed before it came, for the event that may not have been
-// published then.
+// recount finds out how many rows a delivery has in the table that was committed before it came, for the event that
+// may not have been published then.
 func (e *executor) recount(ctx context.Context, m *message, t *export.Table) commit.Counts {
 	uncounted := commit.Counts{Rows: len(m.shard.Records), Uncounted: true}
 	if m.Message.Delivered < 2 {
@@ -181,11 +182,12 @@ func (e *executor) recount(ctx context.Context, m *message, t *export.Table) com
 	if !known {
 		return uncounted
 	}
-	return commit.Counts{Rows: int(n.Rows), Errors: int(n.Errors), Truncated: int(n.Truncated), Dropped: int(n.Dropped)}
+	return commit.Counts{Rows: int(n.Rows), Errors: int(n.Errors),
+		Truncated: int(n.Truncated), Dropped: int(n.Dropped)}
 }
 
-// cancelled carries out a cancel on a delivery whose table has not heard of it, as when its job shares a subject and its dataset was
-// unknown. The verdict goes into the table's log first, as for any other.
+// cancelled carries out a cancel on a delivery whose table has not heard of it, as when its job shares a subject and
+// its dataset was unknown. The verdict goes into the table's log first, as for any other.
 func (e *executor) cancelled(ctx context.Context, m *message, t *export.Table) (result, bool, error) {
 	at, cancelled := e.events.Cancelled(m.Job, m.Message.Timestamp)
 	if !cancelled {
@@ -209,8 +211,8 @@ func (e *executor) start(ctx context.Context, m *message, c *commit.Committer) (
 	return &execution{d, c, work, c.Gather(d, work.Vectors())}, nil
 }
 
-// feedAmongOthers sends a shard's records through the model, beside those of others. Where the committer of its dataset lags, it
-// waits, and holds nobody else up meanwhile.
+// feedAmongOthers sends a shard's records through the model, beside those of others. Where the committer of its
+// dataset lags, it waits, and holds nobody else up meanwhile.
 func (e *executor) feedAmongOthers(ctx context.Context, d *execution, shard *jobs.Shard, turn *feed.Turn) {
 	e.alone.RLock()
 	defer e.alone.RUnlock()
@@ -270,5 +272,6 @@ func (d *execution) feed(ctx context.Context, record jobs.Record, err error, rec
 func (d *execution) result() result {
 	rows, vectors := d.rows, d.work.Vectors() // all that is held meanwhile
 	r, counts := rows.Result()
-	return result{finding: finding{failed: r.Failed, uncommitted: r.Uncommitted, logged: r.Logged, version: r.Version}, counts: counts, vectors: vectors}
+	found := finding{failed: r.Failed, uncommitted: r.Uncommitted, logged: r.Logged, version: r.Version}
+	return result{finding: found, counts: counts, vectors: vectors}
 }

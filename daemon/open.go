@@ -57,7 +57,8 @@ func (d *Daemon) openQueue(ctx context.Context, clients int) error {
 		e := d.cfg.NATS.Embedded
 		guarded := e.Auth == config.AuthCredential
 		server, err := embedded.Start(embedded.Options{
-			Addr: e.Addr, Dir: e.Dir, Credential: guarded, CredentialFile: e.CredentialFile(), MaxConns: clients, Logger: d.log,
+			Addr: e.Addr, Dir: e.Dir, Credential: guarded, CredentialFile: e.CredentialFile(),
+			MaxConns: clients, Logger: d.log,
 		})
 		if err != nil {
 			return fmt.Errorf("embedded nats-server: %w", err)
@@ -105,8 +106,8 @@ func (d *Daemon) openConsumers(ctx context.Context) error {
 	var alone sync.RWMutex
 	for _, m := range all {
 		d.consumers = append(d.consumers, newConsumer(d.queue, &executor{
-			loadedModel: m, inFlight: d.inFlight, feed: newFeed(), committers: d.committers, events: d.events, settler: settler,
-			inputs: roots, limits: limits, alone: &alone, log: d.log,
+			loadedModel: m, inFlight: d.inFlight, feed: newFeed(), committers: d.committers,
+			events: d.events, settler: settler, inputs: roots, limits: limits, alone: &alone, log: d.log,
 		}))
 	}
 	return nil
@@ -132,7 +133,9 @@ func (d *Daemon) openModels(ctx context.Context) (all []loadedModel, err error) 
 		all = append(all, m)
 	}
 	if len(all) == 0 {
-		return nil, errors.Join(append(errs, fmt.Errorf("no model to serve in %s; run textmill setup, or textmill models pull", places.Models(d.cfg.Home)))...)
+		none := fmt.Errorf("no model to serve in %s; run textmill setup, or textmill models pull",
+			places.Models(d.cfg.Home))
+		return nil, errors.Join(append(errs, none)...)
 	}
 	for _, err := range errs {
 		d.log.ErrorContext(ctx, "model not served", "error", err)
@@ -192,8 +195,10 @@ func (d *Daemon) openEmbedder(ctx context.Context, spec *models.Spec) (loadedMod
 	}
 	d.onClose("model "+spec.Name, e.Close)
 	return loadedModel{
-		spec: spec, engine: e.Engine, tracer: trace.Embedding{Spec: spec, Embedder: e, Engine: e.Engine, Tokenizer: e.Tokenizer},
-		device: e.Device(), workers: e.Workers(), batch: e.BatchTokens(), inTurn: true, notes: e.Notes(), depends: e.Dependence(),
+		spec: spec, engine: e.Engine,
+		tracer: trace.Embedding{Spec: spec, Embedder: e, Engine: e.Engine, Tokenizer: e.Tokenizer},
+		device: e.Device(), workers: e.Workers(), batch: e.BatchTokens(), inTurn: true,
+		notes: e.Notes(), depends: e.Dependence(),
 	}, nil
 }
 
@@ -206,7 +211,8 @@ func (d *Daemon) openGenerator(ctx context.Context, spec *models.Spec) (loadedMo
 	d.onClose("model "+spec.Name, g.Close)
 	return loadedModel{
 		spec: spec, engine: g.Engine,
-		tracer: trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer, MaxNewTokens: web.NewTokens},
+		tracer: trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer,
+			MaxNewTokens: web.NewTokens},
 		device: g.Device(), workers: g.Slots(), notes: g.Notes(), depends: g.Dependence(),
 	}, nil
 }

@@ -29,7 +29,7 @@ type outcome struct {
 	version int64 // of the table that holds its rows
 
 	class, reason string // of the dead letter
-	judge         bool   // the verdict must be in the table's log before it is told: nothing there keeps its rows out yet
+	judge         bool   // the verdict is to be in the table's log first: nothing there keeps its rows out yet
 
 	after time.Duration // until a delivery that is handed back comes again
 	cause error         // why it is handed back
@@ -94,7 +94,8 @@ var outcomes = []struct {
 		func(f finding) bool { return f.says(export.Conflict) },
 		func(finding) outcome {
 			return outcome{kind: dead, class: jobs.IdentityConflict,
-				reason: "this job and shard are in the table already, from a message with another payload; publish it under another job or shard name"}
+				reason: "this job and shard are in the table already, from a message with another payload; " +
+					"publish it under another job or shard name"}
 		}},
 	{"it was judged dead earlier",
 		func(f finding) bool { return f.says(export.Dead) },

@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	// suspectAfter is how often a delivery may come before it is suspected of killing its daemons. Many come often without
-	// guilt, when something beside them does, or their daemons are stopped: so a suspect is not judged, but quarantined.
+	// suspectAfter is how often a delivery may come before it is suspected of killing its daemons. Many come often
+	// without guilt, when something beside them does, or their daemons are stopped: so a suspect is not judged, but
+	// quarantined.
 	suspectAfter = 5
 	// quarantineMost bounds the deliveries of a group, and so how often a poison message kills until it runs alone.
 	quarantineMost = 64
@@ -38,8 +39,8 @@ type suspect struct {
 	share int // how large a group it may run in
 }
 
-// partSuspects gives those that came often apart, in an order that no other daemon has: two that hold the same ones, as when both
-// were stopped for longer than a lease, then run different ones first.
+// partSuspects gives those that came often apart, in an order that no other daemon has: two that hold the same ones,
+// as when both were stopped for longer than a lease, then run different ones first.
 func partSuspects(deliveries []*queue.Delivery) (rest, suspects []*queue.Delivery) {
 	for _, d := range deliveries {
 		if quarantined(d) {
@@ -55,9 +56,9 @@ func partSuspects(deliveries []*queue.Delivery) (rest, suspects []*queue.Deliver
 // quarantined tells whether a delivery has come so often that it is quarantined.
 func quarantined(d *queue.Delivery) bool { return d.Delivered > suspectAfter }
 
-// quarantine sees suspects of one line from their turn at the model to their ends. They run while nothing else runs in this process, a
-// group after the other, each under a durable mark. If the process dies, those that were in the group come into smaller ones, until the
-// one that kills runs alone.
+// quarantine sees suspects of one line from their turn at the model to their ends. They run while nothing else runs in
+// this process, a group after the other, each under a durable mark. If the process dies, those that were in the group
+// come into smaller ones, until the one that kills runs alone.
 func (e *executor) quarantine(ctx context.Context, batch []*message, turn *feed.Turn) {
 	defer turn.Done()
 	begins := turn.Wait()
@@ -126,7 +127,8 @@ func (e *executor) runGroup(ctx context.Context, waiting []suspect) (left []susp
 	return free[n:]
 }
 
-// isolate ends suspects that another daemon has settled since, or runs, and gives the others in the order in which they make groups.
+// isolate ends suspects that another daemon has settled since, or runs, and gives the others in the order in which
+// they make groups.
 func (e *executor) isolate(ctx context.Context, waiting []suspect) (free []suspect) {
 	table := waiting[0].committer.Table
 	err := table.Refresh(ctx)
@@ -210,7 +212,8 @@ func (e *executor) runTogether(ctx context.Context, group []suspect) {
 			names = append(names, m.Job+"/"+m.Shard)
 		}
 	}
-	e.log.WarnContext(ctx, "deliveries that came often run in quarantine", "deliveries", len(names), "share", group[len(group)-1].share, "shards", names)
+	e.log.WarnContext(ctx, "deliveries that came often run in quarantine",
+		"deliveries", len(names), "share", group[len(group)-1].share, "shards", names)
 	crash.Point("quarantined")
 	stop := every(renewEvery, func() { e.marked(ctx, mark.Renew()) })
 	var running sync.WaitGroup
@@ -227,7 +230,8 @@ func (e *executor) runTogether(ctx context.Context, group []suspect) {
 	e.settleGroup(ctx, group, mark)
 }
 
-// settleGroup settles each of a group when its rows are committed, and removes their mark while their table is in use still.
+// settleGroup settles each of a group when its rows are committed, and removes their mark while their table is in use
+// still.
 func (e *executor) settleGroup(ctx context.Context, group []suspect, mark *export.Quarantine) {
 	var left atomic.Int64
 	left.Store(int64(len(group)))
@@ -267,7 +271,8 @@ func every(d time.Duration, do func()) (stop func()) {
 	}
 }
 
-// marked takes note of a mark that could not be kept true: it says too much, so that groups get smaller than they need be.
+// marked takes note of a mark that could not be kept true: it says too much, so that groups get smaller than they need
+// be.
 func (e *executor) marked(ctx context.Context, err error) {
 	if err != nil {
 		e.log.WarnContext(ctx, "mark of a quarantine", "error", err)

@@ -26,9 +26,10 @@ type settler struct {
 	metrics *metrics.Metrics
 }
 
-// settle says what becomes of a delivery, tells the world, and ends it, in the order that makes every step repeatable: the verdict is
-// in the table's log first, then come dead letter and event, each confirmed by the server, then the ack. If a step fails the delivery
-// stays unsettled, comes again and is skipped. It has no table where none is to be had.
+// settle says what becomes of a delivery, tells the world, and ends it, in the order that makes every step repeatable:
+// the verdict is in the table's log first, then come dead letter and event, each confirmed by the server, then the
+// ack. If a step fails the delivery stays unsettled, comes again and is skipped. It has no table where none is to be
+// had.
 func (s *settler) settle(ctx context.Context, d *inflight.Delivery, t *export.Table, r result) {
 	r.attempt = d.Message.Delivered
 	o, err := s.judge(ctx, d, t, decide(r.finding))
@@ -66,8 +67,8 @@ func (s *settler) unsettled(ctx context.Context, d *inflight.Delivery, err error
 	s.log.Log(ctx, level, "delivery not settled, it will come again", append(attrs, "error", err)...)
 }
 
-// judge writes the verdict on what becomes a dead letter into the table's log, so that nobody can commit its rows any more,
-// and gives what the log says then: another daemon may have committed them before.
+// judge writes the verdict on what becomes a dead letter into the table's log, so that nobody can commit its rows any
+// more, and gives what the log says then: another daemon may have committed them before.
 func (s *settler) judge(ctx context.Context, d *inflight.Delivery, t *export.Table, o outcome) (outcome, error) {
 	if !o.judge || t == nil {
 		return o, nil
@@ -116,7 +117,8 @@ func (s *settler) ack(ctx context.Context, d *inflight.Delivery, t *export.Table
 		if err := s.letters.Publish(ctx, letter); err != nil {
 			return fmt.Errorf("publish dead letter of a record: %w", err)
 		}
-		s.log.WarnContext(ctx, "a record is a dead letter", "job", d.Job, "shard", d.Shard, "class", letter.Class, "reason", letter.Reason)
+		s.log.WarnContext(ctx, "a record is a dead letter",
+			"job", d.Job, "shard", d.Shard, "class", letter.Class, "reason", letter.Reason)
 	}
 	if err := s.queue.PublishEvent(ctx, e); err != nil {
 		return fmt.Errorf("publish event: %w", err)
@@ -137,7 +139,8 @@ func (s *settler) deadLetter(ctx context.Context, d *inflight.Delivery, t *expor
 		return fmt.Errorf("read payload of dead letter: %w", err)
 	}
 	letter := queue.DeadLetter{
-		Key: d.LetterKey(), Class: o.class, Reason: o.reason, Delivery: d.Message, Payload: payload, ModelSHA256: d.Weights,
+		Key: d.LetterKey(), Class: o.class, Reason: o.reason, Delivery: d.Message,
+		Payload: payload, ModelSHA256: d.Weights,
 	}
 	crash.Point("before-letter")
 	known, err := s.letterOf(ctx, d, o)
@@ -162,8 +165,8 @@ func (s *settler) deadLetter(ctx context.Context, d *inflight.Delivery, t *expor
 	return d.Message.Term(ctx, o.class)
 }
 
-// letterOf finds the letter of a delivery that was judged dead before it came, also under the name that an older version
-// gave it; nil where there is none. It says why it died.
+// letterOf finds the letter of a delivery that was judged dead before it came, also under the name that an older
+// version gave it; nil where there is none. It says why it died.
 func (s *settler) letterOf(ctx context.Context, d *inflight.Delivery, o outcome) (*queue.DeadEntry, error) {
 	if o.class != classJudged {
 		return nil, nil

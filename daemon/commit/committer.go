@@ -54,14 +54,16 @@ type batch struct {
 func newCommitter(all *Committers, dataset string, t *export.Table) *Committer {
 	o := all.o
 	return &Committer{
-		Table: t, dataset: dataset, interval: o.Interval, partBytes: o.PartBytes, endsJob: o.EndsJob, log: o.Log, metrics: o.Metrics, all: all,
-		inbox: newInbox(cmp.Or(o.Backlog, 2*spoolBytes)), ended: make(chan struct{}), drain: make(chan struct{}), finished: make(chan struct{}),
-		settling: make(chan struct{}, settleAtOnce),
-		open:     batch{spools: map[*Rows]*export.Spool{}, refused: map[*Rows]error{}},
+		Table: t, dataset: dataset, interval: o.Interval, partBytes: o.PartBytes, endsJob: o.EndsJob,
+		log: o.Log, metrics: o.Metrics, all: all,
+		inbox: newInbox(cmp.Or(o.Backlog, 2*spoolBytes)), ended: make(chan struct{}), drain: make(chan struct{}),
+		finished: make(chan struct{}), settling: make(chan struct{}, settleAtOnce),
+		open: batch{spools: map[*Rows]*export.Spool{}, refused: map[*Rows]error{}},
 	}
 }
 
-// take accepts a piece. Rows that come when the committer has ended are dropped: their delivery was given up and comes again.
+// take accepts a piece. Rows that come when the committer has ended are dropped: their delivery was given up and comes
+// again.
 func (c *Committer) take(p piece) {
 	if !c.inbox.put(p) && p.done {
 		p.of.result <- Result{Failed: inflight.ErrDraining}
@@ -87,8 +89,8 @@ func (c *Committer) end() {
 	close(c.ended)
 }
 
-// run commits until the committer is ended, then commits what it holds. The context ends waiting, not bookkeeping: after it is done,
-// deliveries are handed back.
+// run commits until the committer is ended, then commits what it holds. The context ends waiting, not bookkeeping:
+// after it is done, deliveries are handed back.
 func (c *Committer) run(ctx context.Context) {
 	defer close(c.finished)
 	defer c.closeTable(ctx)
@@ -105,13 +107,18 @@ func (c *Committer) run(ctx context.Context) {
 			c.commit(ctx)
 			return
 		case <-tick.C:
-			if c.open.Batch != nil && (time.Since(c.open.since) >= c.interval || c.endsSomeJob() || c.all.waiting.Load() > 0) {
+			if c.open.Batch != nil && c.due() {
 				c.commit(ctx)
 			}
 		case <-drain:
 			c.interval, drain = 0, nil
 		}
 	}
+}
+
+// due reports whether nothing is gained by waiting for more deliveries.
+func (c *Committer) due() bool {
+	return time.Since(c.open.since) >= c.interval || c.endsSomeJob() || c.all.waiting.Load() > 0
 }
 
 // closeTable gives the table's descriptors back, for other datasets, when the last delivery has left.
@@ -152,8 +159,8 @@ func (c *Committer) writeNext(ctx context.Context) bool {
 	return true
 }
 
-// write puts rows of a delivery where the next commit finds them: whole small ones into the shared part, pieces of big ones into
-// parts of their own.
+// write puts rows of a delivery where the next commit finds them: whole small ones into the shared part, pieces of big
+// ones into parts of their own.
 func (c *Committer) write(ctx context.Context, p piece) error {
 	r := p.of
 	spool := c.open.spools[r]
@@ -235,11 +242,13 @@ func (c *Committer) commit(ctx context.Context) {
 	took := time.Since(begun)
 	if err != nil {
 		batch.Abort()
-		if c.all.refused.note(c.dataset, err); !errors.Is(err, export.ErrRefused) && !errors.Is(err, export.ErrSchema) {
+		c.all.refused.note(c.dataset, err)
+		if !errors.Is(err, export.ErrRefused) && !errors.Is(err, export.ErrSchema) {
 			c.all.failed(err)
 		}
 		c.metrics.CommitFailed(c.dataset, took)
-		c.log.ErrorContext(ctx, "commit failed, its deliveries are handed back", "dataset", c.dataset, "deliveries", len(members), "error", err)
+		c.log.ErrorContext(ctx, "commit failed, its deliveries are handed back",
+			"dataset", c.dataset, "deliveries", len(members), "error", err)
 		for _, r := range members {
 			r.result <- Result{Uncommitted: err}
 		}
@@ -247,7 +256,8 @@ func (c *Committer) commit(ctx context.Context) {
 	}
 	c.all.succeeded()
 	c.metrics.Committed(c.dataset, result, took)
-	c.log.InfoContext(ctx, "committed", "dataset", c.dataset, "version", result.Version, "deliveries", len(members), "rows", result.Rows, "errors", result.Errors, "took", took)
+	c.log.InfoContext(ctx, "committed", "dataset", c.dataset, "version", result.Version,
+		"deliveries", len(members), "rows", result.Rows, "errors", result.Errors, "took", took)
 	for _, r := range members {
 		r.result <- Result{Logged: result.Outcomes[r.delivery.Key.AppID], Version: result.Version}
 	}
@@ -260,8 +270,8 @@ func (c *Committer) gathered() (*export.Batch, []*Rows) {
 	return b, members
 }
 
-// refuse remembers that a delivery's rows cannot be written until its last piece has come. The shared part is of no more use after a
-// failed write: its other deliveries come again.
+// refuse remembers that a delivery's rows cannot be written until its last piece has come. The shared part is of no
+// more use after a failed write: its other deliveries come again.
 func (c *Committer) refuse(r *Rows, err error) {
 	r.delivery.Halt(err)
 	c.open.refused[r] = err

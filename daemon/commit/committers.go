@@ -18,7 +18,8 @@ import (
 // ErrTooManyOpen is given when every dataset that may be open is in use.
 var ErrTooManyOpen = errors.New("too many datasets are open at once; raise export.max_open")
 
-// pause is how long new work is kept away after a failed commit, and how long a delivery waits for a dataset to be closed.
+// pause is how long new work is kept away after a failed commit, and how long a delivery waits for a dataset to be
+// closed.
 const pause = 5 * time.Second
 
 // Options say how rows are committed.
@@ -27,13 +28,15 @@ type Options struct {
 	MaxOpen   int           // datasets at a time
 	Interval  time.Duration // how long deliveries are gathered for a commit
 	PartBytes int64
-	Backlog   int                               // bytes of rows that may wait for one dataset's commits before no more should be made; 0 means 32 MiB
-	EndsJob   func(job string, shards int) bool // whether so many shards are all that is left of the job
-	Metrics   *metrics.Metrics
-	Log       *slog.Logger
+	// Backlog is how many bytes of rows may wait for one dataset's commits before no more should be made, 0 for 32 MiB.
+	Backlog int
+	EndsJob func(job string, shards int) bool // whether so many shards are all that is left of the job
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
 }
 
-// Committers has the committer of each dataset in use, a bounded number of them, and keeps new work away while commits fail.
+// Committers has the committer of each dataset in use, a bounded number of them, and keeps new work away while commits
+// fail.
 type Committers struct {
 	o       Options
 	refused *refusals
@@ -53,11 +56,12 @@ type Committers struct {
 
 // New makes them; none is open.
 func New(o Options) *Committers {
-	return &Committers{o: o, refused: &refusals{log: o.Log, metrics: o.Metrics, why: map[string]string{}}, turn: make(chan struct{}, 1), open: map[string]*Committer{}}
+	return &Committers{o: o, refused: &refusals{log: o.Log, metrics: o.Metrics, why: map[string]string{}},
+		turn: make(chan struct{}, 1), open: map[string]*Committer{}}
 }
 
-// Open returns the committer of a dataset, which works until ctx ends; every Open needs one Leave. Where as many datasets are open as
-// may be, it waits for one that has committed what it holds, after whoever waits already.
+// Open returns the committer of a dataset, which works until ctx ends; every Open needs one Leave. Where as many
+// datasets are open as may be, it waits for one that has committed what it holds, after whoever waits already.
 func (c *Committers) Open(ctx context.Context, dataset string) (*Committer, error) {
 	one, _, err := c.tryOpen(ctx, dataset, c.waiting.Load() == 0)
 	if one != nil || err != nil {
@@ -91,9 +95,11 @@ func (c *Committers) Open(ctx context.Context, dataset string) (*Committer, erro
 	}
 }
 
-// tryOpen gives no committer and no error where one must be waited for, until freed is closed. It takes another's place only where the
-// caller is the first to have that.
-func (c *Committers) tryOpen(ctx context.Context, dataset string, first bool) (one *Committer, freed <-chan struct{}, err error) {
+// tryOpen gives no committer and no error where one must be waited for, until freed is closed. It takes another's
+// place only where the caller is the first to have that.
+func (c *Committers) tryOpen(
+	ctx context.Context, dataset string, first bool,
+) (one *Committer, freed <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.finished {
@@ -161,7 +167,8 @@ func (c *Committers) CommitAtOnce() {
 	}
 }
 
-// Finish commits what is left, and returns when every committer has ended. What deliveries that were given up still have is dropped.
+// Finish commits what is left, and returns when every committer has ended. What deliveries that were given up still
+// have is dropped.
 func (c *Committers) Finish() {
 	c.mu.Lock()
 	all := c.open

@@ -15,8 +15,9 @@ type piece struct {
 	err   error // why it has none
 }
 
-// inbox holds what a committer has not written yet. Putting something in never waits: whoever makes rows for many datasets must not
-// be held up by one. So those who have rows made ask behind before; what is in the model then still comes.
+// inbox holds what a committer has not written yet. Putting something in never waits: whoever makes rows for many
+// datasets must not be held up by one. So those who have rows made ask behind before; what is in the model then still
+// comes.
 type inbox struct {
 	arrived chan struct{} // has a value while pieces wait
 	most    int           // bytes that may wait before no more should be made

@@ -12,8 +12,8 @@ import (
 	"textmill/export"
 )
 
-// refusals are the tables that another tool, or a later textmill, made such that this one must not write to them. Their work
-// waits in the queue until it can be done, here or by another version: it is never a dead letter.
+// refusals are the tables that another tool, or a later textmill, made such that this one must not write to them.
+// Their work waits in the queue until it can be done, here or by another version: it is never a dead letter.
 type refusals struct {
 	log     *slog.Logger
 	metrics *metrics.Metrics
@@ -32,7 +32,8 @@ func (r *refusals) note(dataset string, err error) {
 		r.why[dataset] = err.Error()
 		r.metrics.Refused(dataset, true)
 		if !was || before != err.Error() {
-			r.log.Error("a table cannot be written to by this version; work for it waits in the queue", "dataset", dataset, "error", err)
+			r.log.Error("a table cannot be written to by this version; work for it waits in the queue",
+				"dataset", dataset, "error", err)
 		}
 	case err == nil && was:
 		delete(r.why, dataset)

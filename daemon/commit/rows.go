@@ -48,8 +48,8 @@ func (c *Committer) Gather(d *inflight.Delivery, v export.Vectors) *Rows {
 	return &Rows{delivery: d, vectors: v, to: c, result: make(chan Result, 1)}
 }
 
-// Expect makes room for the next record and returns where its rows go, which is to be called once. Nil rows say that the record was
-// given up because the daemon stops.
+// Expect makes room for the next record and returns where its rows go, which is to be called once. Nil rows say that
+// the record was given up because the daemon stops.
 func (r *Rows) Expect() func([]export.Row) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -78,8 +78,8 @@ func (r *Rows) arrive(n int, rows []export.Row) {
 	r.handOn()
 }
 
-// handOn gives the committer what is next in the order of records. All rows go on here: without the lock, and without waiting,
-// since it is the model that calls.
+// handOn gives the committer what is next in the order of records. All rows go on here: without the lock, and without
+// waiting, since it is the model that calls.
 func (r *Rows) handOn() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,7 +138,8 @@ func (c *Counts) add(row *export.Row) {
 
 // size is about how much memory a row takes.
 func size(r *export.Row) int {
-	n := 512 + len(r.Text.V) + len(r.Error) + len(r.Output.V) + 4*(len(r.InputIDs)+len(r.Embedding)+len(r.OutputIDs)+len(r.Logprobs)) + len(r.Embedding8) + 2*len(r.Embedding16)
+	n := 512 + len(r.Text.V) + len(r.Error) + len(r.Output.V) + len(r.Embedding8) + 2*len(r.Embedding16) +
+		4*(len(r.InputIDs)+len(r.Embedding)+len(r.OutputIDs)+len(r.Logprobs))
 	for k, v := range r.Attributes {
 		n += len(k) + len(v) + 64
 	}

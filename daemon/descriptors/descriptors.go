@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the process may open is shared out at the start, so that no number of clients or datasets can take what commits need.
+// What the process may open is shared out at the start, so that no number of clients or datasets can take what commits
+// need.
 const (
 	descriptorsAtRest   = 64 // libraries, logs, the queue's store, a connection of our own
 	descriptorsPerTable = 6  // its directories and its lock; an open part; a log entry that is read

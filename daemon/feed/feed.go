@@ -9,7 +9,8 @@ type Limits struct {
 	AllBytes        int
 }
 
-// Queue orders what is fed to one model: the deliveries of a line come one after the other, and no line waits for another.
+// Queue orders what is fed to one model: the deliveries of a line come one after the other, and no line waits for
+// another.
 type Queue struct {
 	limits Limits
 	freed  chan struct{}
@@ -52,13 +53,14 @@ func New(l Limits) *Queue {
 	return q
 }
 
-// Add gives deliveries a place at the end of their line together: so many messages that came by the subject, and their bytes. It
-// never blocks; every Turn must be Done.
+// Add gives deliveries a place at the end of their line together: so many messages that came by the subject, and their
+// bytes. It never blocks; every Turn must be Done.
 func (q *Queue) Add(line Line, subject string, messages, bytes int) *Turn {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.held[subject], q.all = q.held[subject].plus(messages, bytes), q.all.plus(messages, bytes)
-	t := &Turn{queue: q, line: line, subject: subject, size: amount{messages, bytes}, done: make(chan struct{}), held: make(chan struct{})}
+	t := &Turn{queue: q, line: line, subject: subject, size: amount{messages, bytes},
+		done: make(chan struct{}), held: make(chan struct{})}
 	if before := q.last[line]; before != nil {
 		t.before = before.done
 	}
@@ -86,7 +88,8 @@ func (t *Turn) Ended() bool {
 // HoldUp says that the delivery waits for something of its own, such as its table.
 func (t *Turn) HoldUp() { t.hold.Do(func() { close(t.held) }) }
 
-// Follow returns when the delivery is fed, or nobody should wait until it is: it, or one before it in its line, is held up.
+// Follow returns when the delivery is fed, or nobody should wait until it is: it, or one before it in its line, is
+// held up.
 func (t *Turn) Follow() {
 	if t.before != nil {
 		select {
@@ -112,7 +115,8 @@ func (q *Queue) fed(t *Turn) {
 		delete(q.last, t.line)
 	}
 	before := q.full(t.subject)
-	q.held[t.subject], q.all = q.held[t.subject].plus(-t.size.messages, -t.size.bytes), q.all.plus(-t.size.messages, -t.size.bytes)
+	q.held[t.subject] = q.held[t.subject].plus(-t.size.messages, -t.size.bytes)
+	q.all = q.all.plus(-t.size.messages, -t.size.bytes)
 	if q.all.messages == 0 {
 		q.empty.Broadcast()
 	}

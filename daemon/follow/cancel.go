@@ -54,7 +54,8 @@ func (f *Follower) purge(ctx context.Context, request jobs.Event) (uint64, error
 		return 0, err
 	}
 	f.o.Metrics.Dropped(int(purged))
-	return purged, f.o.Queue.PublishEvent(ctx, jobs.Event{Type: jobs.EventDropped, Job: request.Job, Messages: int64(purged), Time: time.Now()})
+	return purged, f.o.Queue.PublishEvent(ctx, jobs.Event{Type: jobs.EventDropped, Job: request.Job,
+		Messages: int64(purged), Time: time.Now()})
 }
 
 func (f *Follower) judgeCancelled(ctx context.Context, dataset string, request jobs.Event) (int64, error) {
@@ -63,7 +64,8 @@ func (f *Follower) judgeCancelled(ctx context.Context, dataset string, request j
 		return 0, err
 	}
 	result, err := table.Judge(ctx, []export.Verdict{export.CancelVerdict(request.Job, request.Time)})
-	if errors.Is(err, export.ErrRefused) { // nothing of this version's can be committed there; the messages are still to be purged
+	// Nothing of this version's can be committed to a table that refuses it; the messages are still to be purged.
+	if errors.Is(err, export.ErrRefused) {
 		f.o.Log.WarnContext(ctx, "cancel not written", "job", request.Job, "dataset", dataset, "error", err)
 		err = nil
 	}

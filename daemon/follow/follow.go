@@ -40,14 +40,16 @@ type Follower struct {
 // New reads the events that there are, and goes on reading until Close.
 func New(ctx context.Context, o Options) (*Follower, error) {
 	requests := newRequests()
-	tracker, err := o.Queue.Track(ctx, queue.TrackOptions{OnEvent: func(e jobs.Event) { heard(e, requests, o.InFlight) }})
+	onEvent := func(e jobs.Event) { heard(e, requests, o.InFlight) }
+	tracker, err := o.Queue.Track(ctx, queue.TrackOptions{OnEvent: onEvent})
 	if err != nil {
 		return nil, fmt.Errorf("follow events: %w", err)
 	}
 	return &Follower{o: o, requests: requests, tracker: tracker}, nil
 }
 
-// heard takes in an event. Only a request ends work: its confirmation is dated later, and what was published between the two lives.
+// heard takes in an event. Only a request ends work: its confirmation is dated later, and what was published between
+// the two lives.
 func heard(e jobs.Event, r *requests, held inFlight) {
 	r.see(e)
 	if e.Type == jobs.EventCancelled && e.Table == "" {
@@ -99,8 +101,8 @@ func (f *Follower) Run(ctx context.Context) {
 	}
 }
 
-// announce publishes `done` for each job whose last shard is settled, and reports whether that went well. Another daemon may do the
-// same; the event is the same one.
+// announce publishes `done` for each job whose last shard is settled, and reports whether that went well. Another
+// daemon may do the same; the event is the same one.
 func (f *Follower) announce(ctx context.Context) (told bool) {
 	told = true
 	for _, job := range f.tracker.Settled() {

@@ -42,7 +42,8 @@ type Keeper struct {
 // New makes one that has not looked yet.
 func New(o Options) *Keeper { return &Keeper{o: o} }
 
-// Run removes orphaned parts, reports subjects that no daemon serves, and makes streams anew that were deleted, until ctx ends.
+// Run removes orphaned parts, reports subjects that no daemon serves, and makes streams anew that were deleted, until
+// ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
 	sweep, look, restore := time.NewTicker(sweepEvery), time.NewTicker(unservedEvery), time.NewTicker(restoreEvery)
 	defer sweep.Stop()
@@ -60,7 +61,8 @@ func (k *Keeper) Run(ctx context.Context) {
 			k.lookForUnserved(ctx)
 			k.o.Look(ctx)
 		case <-restore.C:
-			if err := k.o.Queue.RestoreStreams(ctx, k.o.Streams); err != nil && ctx.Err() == nil && k.o.Queue.Connected() {
+			err := k.o.Queue.RestoreStreams(ctx, k.o.Streams)
+			if err != nil && ctx.Err() == nil && k.o.Queue.Connected() {
 				k.o.Log.WarnContext(ctx, "cannot look after the streams", "error", err)
 			}
 		}
@@ -104,7 +106,8 @@ func (k *Keeper) lookForUnserved(ctx context.Context) {
 }
 
 func (k *Keeper) tellUnserved(ctx context.Context, s queue.SubjectState) {
-	k.o.Log.WarnContext(ctx, "messages wait for a model that no daemon serves", "subject", s.Subject, "messages", s.Messages)
+	k.o.Log.WarnContext(ctx, "messages wait for a model that no daemon serves",
+		"subject", s.Subject, "messages", s.Messages)
 	e := jobs.Event{Type: jobs.EventUnserved, Job: cmp.Or(s.Job, jobs.DefaultJob), Time: time.Now()}
 	if err := k.o.Queue.PublishEvent(ctx, e); err != nil && ctx.Err() == nil {
 		k.o.Log.WarnContext(ctx, "event not published", "job", e.Job, "error", err)

@@ -22,7 +22,8 @@ var (
 	ErrCancelled = errors.New("the job was cancelled")
 )
 
-// Delivery is a message that this process holds. Nothing of it changes but Message.Data, which is let go of, and whether it is halted.
+// Delivery is a message that this process holds. Nothing of it changes but Message.Data, which is let go of, and
+// whether it is halted.
 type Delivery struct {
 	Message *queue.Delivery
 	Key     export.Key
@@ -40,8 +41,8 @@ type Delivery struct {
 	why    error
 }
 
-// Decode reads a message for a model with these weights. One that cannot be understood is a delivery all the same, with an error
-// and no shard; its identity is its place in the stream.
+// Decode reads a message for a model with these weights. One that cannot be understood is a delivery all the same,
+// with an error and no shard; its identity is its place in the stream.
 func Decode(m *queue.Delivery, limits jobs.Limits, weights string) (*Delivery, *jobs.Shard, error) {
 	shard, err := jobs.Decode(m.Message(), limits)
 	return newDelivery(m, shard, weights), shard, err
@@ -49,7 +50,8 @@ func Decode(m *queue.Delivery, limits jobs.Limits, weights string) (*Delivery, *
 
 func newDelivery(m *queue.Delivery, shard *jobs.Shard, weights string) *Delivery {
 	sum := sha256.Sum256(m.Data)
-	d := &Delivery{Message: m, Task: m.Task, Model: m.Model, Weights: weights, Payload: hex.EncodeToString(sum[:]), halted: make(chan struct{})}
+	d := &Delivery{Message: m, Task: m.Task, Model: m.Model, Weights: weights,
+		Payload: hex.EncodeToString(sum[:]), halted: make(chan struct{})}
 	if shard != nil {
 		d.Job, d.Shard, d.Dataset, d.Shards = shard.Job, shard.EventID(), shard.Dataset, shard.Shards
 	} else {
@@ -68,8 +70,8 @@ func newDelivery(m *queue.Delivery, shard *jobs.Shard, weights string) *Delivery
 // LetterKey names the delivery's dead letter: another payload under the same name has one of its own.
 func (d *Delivery) LetterKey() string { return fmt.Sprintf("%s@%d", d.Key, d.Key.Version) }
 
-// Halt says why no more rows of the delivery are wanted. The first reason stays. It never blocks; the delivery ends with its next
-// rows.
+// Halt says why no more rows of the delivery are wanted. The first reason stays. It never blocks; the delivery ends
+// with its next rows.
 func (d *Delivery) Halt(why error) {
 	d.halt.Do(func() {
 		d.why = why

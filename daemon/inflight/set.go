@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Set is every delivery that this process holds: it keeps their leases alive, and sees to it that one identity is worked on once at
-// a time.
+// Set is every delivery that this process holds: it keeps their leases alive, and sees to it that one identity is
+// worked on once at a time.
 type Set struct {
 	log   *slog.Logger
 	sized func(int)
@@ -29,7 +29,8 @@ type leader struct {
 
 // NewSet makes an empty one; sized is told of each change of its size.
 func NewSet(log *slog.Logger, sized func(int)) *Set {
-	return &Set{log: log, sized: sized, all: map[*Delivery]struct{}{}, leaders: map[string]leader{}, empty: make(chan struct{})}
+	return &Set{log: log, sized: sized, all: map[*Delivery]struct{}{},
+		leaders: map[string]leader{}, empty: make(chan struct{})}
 }
 
 // Enter takes a delivery in. It reports false where another one of the same identity is under way: see Await.
@@ -138,8 +139,8 @@ func (s *Set) Wait(ctx context.Context) error {
 	}
 }
 
-// KeepLeases renews every lease three times an AckWait until ctx ends. A lease that lapses all the same costs work, not
-// correctness: the table's log decides.
+// KeepLeases renews every lease three times an AckWait until ctx ends. A lease that lapses all the same costs work,
+// not correctness: the table's log decides.
 func (s *Set) KeepLeases(ctx context.Context, ackWait time.Duration) {
 	beat := time.NewTicker(ackWait / 3)
 	defer beat.Stop()

@@ -15,8 +15,8 @@ import (
 // tellFullEvery is how often it is logged that the stream of dead letters stays full.
 const tellFullEvery = time.Minute
 
-// Writer keeps letters. While there is no room, what would become one waits in the queue, is tried again now and then, and is told of
-// once a minute, not each time.
+// Writer keeps letters. While there is no room, what would become one waits in the queue, is tried again now and then,
+// and is told of once a minute, not each time.
 type Writer struct {
 	queue   *queue.Queue
 	metrics *metrics.Metrics
@@ -68,7 +68,8 @@ func (w *Writer) note(ctx context.Context, err error) {
 	w.full = err
 	w.metrics.LettersFull(true)
 	if w.tries++; time.Since(w.told) >= tellFullEvery {
-		w.log.ErrorContext(ctx, "the stream of dead letters is full; what would become one waits in the queue", "error", err, "tries", w.tries, "remedy", queue.RemedyFull)
+		w.log.ErrorContext(ctx, "the stream of dead letters is full; what would become one waits in the queue",
+			"error", err, "tries", w.tries, "remedy", queue.RemedyFull)
 		w.tries, w.told = 0, time.Now()
 	}
 }

@@ -60,14 +60,16 @@ func New() *Metrics {
 			Help: "Time from closing a part to the log entry.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
 		unserved: gauge("unserved_subjects", "Job subjects that hold messages and that no model here serves."),
 		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "textmill", Name: "refused_tables",
-			Help: "Tables that this version must not write to, as /status says why; work for them waits in the queue."}, []string{"dataset"}),
+			Help: "Tables that this version must not write to, as /status says why; work for them waits in the queue."},
+			[]string{"dataset"}),
 		dead: counter("dead_letters_total", "Dead letters by class.", "class"),
 	}
 	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "textmill", Name: "cancelled_messages_total",
 		Help: "Messages that a cancel dropped, fetched or not."})
-	m.lettersFull = gauge("dead_letters_full", "1 while the stream of dead letters takes no more, as /status says; what would become one waits in the queue.")
-	m.registry.MustRegister(m.lettersFull, m.deliveries, m.inFlight, m.rows, m.tokens, m.padded, m.batches, m.made, m.runSeconds,
-		m.commits, m.commitTime, m.unserved, m.refused, m.dead, m.dropped,
+	m.lettersFull = gauge("dead_letters_full",
+		"1 while the stream of dead letters takes no more, as /status says; what would become one waits in the queue.")
+	m.registry.MustRegister(m.lettersFull, m.deliveries, m.inFlight, m.rows, m.tokens, m.padded, m.batches, m.made,
+		m.runSeconds, m.commits, m.commitTime, m.unserved, m.refused, m.dead, m.dropped,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -17,15 +17,15 @@ type Subject struct {
 	Refused  bool      // another model's weights serve it
 }
 
-// Order remembers since which round a subject waits for a consumer, so that none is put off by others that come later and whose names
-// are before its own.
+// Order remembers since which round a subject waits for a consumer, so that none is put off by others that come later
+// and whose names are before its own.
 type Order struct {
 	round int
 	since map[string]int
 }
 
-// Sort sorts the subjects with messages: those that have a consumer's place or need none, then the others, those that have waited
-// longest first.
+// Sort sorts the subjects with messages: those that have a consumer's place or need none, then the others, those that
+// have waited longest first.
 func (t *Order) Sort(states []queue.SubjectState, consumers map[string]*Subject) {
 	t.round++
 	was := t.since
@@ -40,7 +40,9 @@ func (t *Order) Sort(states []queue.SubjectState, consumers map[string]*Subject)
 		}
 		t.since[state.Subject] = since
 	}
-	slices.SortStableFunc(states, func(a, b queue.SubjectState) int { return cmp.Compare(t.since[a.Subject], t.since[b.Subject]) })
+	slices.SortStableFunc(states, func(a, b queue.SubjectState) int {
+		return cmp.Compare(t.since[a.Subject], t.since[b.Subject])
+	})
 }
 
 // Enter says that a subject waits no longer, and in which round.
@@ -52,8 +54,8 @@ func (t *Order) Enter(name string) (round int) {
 // Waits tells whether a subject with messages has no turn for want of a place.
 func (s *Subject) Waits() bool { return s == nil || s.Place == 0 && !s.Refused }
 
-// Surplus names who must make room, so that every subject with messages has a turn: first those without any, the one that was idle
-// longest before the others, then those that have had their place longest.
+// Surplus names who must make room, so that every subject with messages has a turn: first those without any, the one
+// that was idle longest before the others, then those that have had their place longest.
 func Surplus(consumers map[string]*Subject, states []queue.SubjectState, most int) []string {
 	busy, over := map[string]bool{}, -most
 	for _, state := range states {

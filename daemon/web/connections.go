@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// connections bounds how many HTTP clients there are at a time, so that none of them takes a descriptor that a commit needs. One
-// that comes when there are too many takes the place of who has been there longest without being answered: who asked for nothing,
-// asks very slowly, or has been refused. Where all are being answered it is turned away.
+// connections bounds how many HTTP clients there are at a time, so that none of them takes a descriptor that a commit
+// needs. One that comes when there are too many takes the place of who has been there longest without being answered:
+// who asked for nothing, asks very slowly, or has been refused. Where all are being answered it is turned away.
 type connections struct {
 	patience
 	most int
@@ -27,7 +27,8 @@ type patience struct {
 }
 
 // usualPatience is everybody's but that of a trace, which takes longer to make its answer.
-var usualPatience = patience{header: 5 * time.Second, request: 10 * time.Second, answer: 30 * time.Second, idle: 30 * time.Second}
+var usualPatience = patience{header: 5 * time.Second, request: 10 * time.Second, answer: 30 * time.Second,
+	idle: 30 * time.Second}
 
 // headerBytes bounds what a request may say; the text of a trace stands in its URL.
 const headerBytes = 64 << 10

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// hosts are the names by which this daemon may be asked. A page of another site whose name was made to lead here has a browser
-// ask by that name, and is refused on every path.
+// hosts are the names by which this daemon may be asked. A page of another site whose name was made to lead here has a
+// browser ask by that name, and is refused on every path.
 type hosts struct {
 	names []string
 	here  netip.Addr // where it listens
@@ -44,7 +44,8 @@ func (h *hosts) only(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Host != "" && !h.are(plainHost(r.Host)): // HTTP/1.0 may name none; no browser speaks it
-			http.Error(w, "this daemon is not known by that name; see http.allowed_hosts", http.StatusMisdirectedRequest)
+			http.Error(w, "this daemon is not known by that name; see http.allowed_hosts",
+				http.StatusMisdirectedRequest)
 		case !sameOrigin(r):
 			http.Error(w, "a page of another origin may not ask this", http.StatusForbidden)
 		default:
