@@ -14,8 +14,9 @@ import (
 const fewBatchTokens = 1024
 
 // EmbeddingNamed loads an embedding model by its name, for a few texts or for many.
-func EmbeddingNamed(ctx context.Context, cfg config.Config, name string, few bool, log *slog.Logger) (*Embedder,
-	error) {
+func EmbeddingNamed(
+	ctx context.Context, cfg config.Config, name string, few bool, log *slog.Logger,
+) (*Embedder, error) {
 	spec, err := bundle.Named(cfg, name)
 	if err != nil {
 		return nil, err
@@ -48,8 +49,9 @@ func (e *Embedder) End() error {
 }
 
 // GenerationNamed loads a generation model by its name, for that many texts, 0 for more than are known.
-func GenerationNamed(ctx context.Context, cfg config.Config, name string, few int, log *slog.Logger) (*Generator,
-	error) {
+func GenerationNamed(
+	ctx context.Context, cfg config.Config, name string, few int, log *slog.Logger,
+) (*Generator, error) {
 	s, err := bundle.Named(cfg, name)
 	if err != nil {
 		return nil, err

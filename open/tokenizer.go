@@ -38,8 +38,9 @@ func tokenizerOf(ctx context.Context, cfg config.Config, spec *models.Spec, ours
 // libraryTokenizer gives the library's failures the classes that rows have.
 type libraryTokenizer struct{ *sugarme.Tokenizer }
 
-func (t libraryTokenizer) AppendBody(ids []int32, spans []tokenize.Span, text string) ([]int32, []tokenize.Span,
-	error) {
+func (t libraryTokenizer) AppendBody(
+	ids []int32, spans []tokenize.Span, text string,
+) ([]int32, []tokenize.Span, error) {
 	ids, spans, err := t.Tokenizer.AppendBody(ids, spans, text)
 	switch {
 	case err == nil:

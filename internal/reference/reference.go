@@ -33,7 +33,7 @@ func Holds(t *testing.T, page, part, text string) {
 	switch {
 	case old == want:
 	case os.Getenv(updating) != "":
-		if err := os.WriteFile(file, []byte(head+begin+want+end+tail), 0o644); err != nil { //nolint:gosec // everybody reads it
+		if err := os.WriteFile(file, []byte(head+begin+want+end+tail), 0o644); err != nil { //nolint:gosec // for all
 			t.Fatal(err)
 		}
 	default:

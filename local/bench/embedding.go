@@ -96,8 +96,9 @@ func raggedRows(spec *models.Spec) []embed.Row {
 	return rows
 }
 
-func benchAt(ctx context.Context, e *embed.Embedder, rows []embed.Row, budget int, each time.Duration) (benchAnswer,
-	error) {
+func benchAt(
+	ctx context.Context, e *embed.Embedder, rows []embed.Row, budget int, each time.Duration,
+) (benchAnswer, error) {
 	batches := batchesOf(rows, budget)
 	var mu sync.Mutex
 	var next, texts, tokens int

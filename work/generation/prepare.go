@@ -35,8 +35,9 @@ func (e *Engine) Prepare(r jobs.Record, p jobs.GenerateParams) (Prompt, *jobs.Re
 
 // Follow continues a prompt and hands each token to see as it is chosen, with so many candidates explained. A slow see
 // holds up no other text. The error is a RecordError, or that of see or ctx, with which the text ends too.
-func (e *Engine) Follow(ctx context.Context, p Prompt, explain int, see func(generate.Step) error) (generate.Result,
-	error) {
+func (e *Engine) Follow(
+	ctx context.Context, p Prompt, explain int, see func(generate.Step) error,
+) (generate.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// The generator waits for whom it tells: there is room for all that it will say.

@@ -187,8 +187,9 @@ func (r *run) marked(v any) (any, error) {
 }
 
 // blockFilter compiles the filters, if any, that a block's text goes through.
-func (c *compiler) blockFilter(n *syntax.Filter, s scope, soft bool) (func(r *run, f *frame, s string) (any, error),
-	error) {
+func (c *compiler) blockFilter(
+	n *syntax.Filter, s scope, soft bool,
+) (func(r *run, f *frame, s string) (any, error), error) {
 	escaped := c.escapes()
 	type holder struct{ text any }
 	wrap := func(r *run, s string) any {

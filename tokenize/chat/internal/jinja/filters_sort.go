@@ -119,8 +119,9 @@ func dictSortFilter(c *filterCall, a []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err = python.Sorted(c.m, items, func(item any) (any,
-		error) {
+	items, err = python.Sorted(c.m, items, func(
+		item any,
+	) (any, error) {
 		return g.folded(item.(*python.Tuple).Items[place]), nil
 	}, reverse)
 	return &python.List{Items: items}, err

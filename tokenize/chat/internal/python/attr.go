@@ -215,8 +215,9 @@ func floatAttr(f float64, name string) (any, bool) {
 			return &Tuple{Items: []any{whole(r.Num()), whole(r.Denom())}}, nil
 		})
 	case "fromhex":
-		return method(f, name, Sig("fromhex(string, /)"), func(m *Meter, _ float64, a []any) (any,
-			error) {
+		return method(f, name, Sig("fromhex(string, /)"), func(
+			m *Meter, _ float64, a []any,
+		) (any, error) {
 			return fromHex(m, a[0])
 		}), true
 	}

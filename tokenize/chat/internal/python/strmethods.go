@@ -46,8 +46,9 @@ func init() {
 		addTest(name, f)
 	}
 	for name, sides := range map[string][2]bool{"strip": {true, true}, "lstrip": {true, false}, "rstrip": {false, true}} {
-		addMethod(name+"(chars=None, /)", -1, func(m *Meter, s string, a []any) (any,
-			error) {
+		addMethod(name+"(chars=None, /)", -1, func(
+			m *Meter, s string, a []any,
+		) (any, error) {
 			return Strip(m, s, a[0], sides[0], sides[1])
 		})
 	}
@@ -61,8 +62,9 @@ func init() {
 		})
 	}
 	addMethod("zfill(width, /)", -1, func(m *Meter, s string, a []any) (any, error) { return zfill(m, s, a[0]) })
-	addMethod("expandtabs(tabsize=8)", -1, func(m *Meter, s string, a []any) (any,
-		error) {
+	addMethod("expandtabs(tabsize=8)", -1, func(
+		m *Meter, s string, a []any,
+	) (any, error) {
 		return expandTabs(m, s, a[0])
 	})
 	addMethod("replace(old, new, count=-1, /)", 1, func(m *Meter, s string, a []any) (any, error) {
