@@ -52,7 +52,8 @@ func (c *connections) server(handler http.Handler) *http.Server {
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, conn)
 		},
-		ReadHeaderTimeout: c.header, ReadTimeout: c.request, WriteTimeout: c.answer, IdleTimeout: c.idle, MaxHeaderBytes: headerBytes,
+		ReadHeaderTimeout: c.header, ReadTimeout: c.request, WriteTimeout: c.answer, IdleTimeout: c.idle,
+		MaxHeaderBytes: headerBytes,
 	}
 }
 

@@ -98,9 +98,12 @@ func TestNobodyIsWaitedForWithoutEnd(t *testing.T) {
 		reads bool // the answer, at once
 	}{
 		{"a header that does not end", func(p *patience) *time.Duration { return &p.header }, "GET / HTTP/1.1\r\nHo", true},
-		{"a body that does not end", func(p *patience) *time.Duration { return &p.request }, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfive.", true},
-		{"an answer that is not read", func(p *patience) *time.Duration { return &p.answer }, "GET /long HTTP/1.1\r\nHost: x\r\n\r\n", false},
-		{"a second request that does not come", func(p *patience) *time.Duration { return &p.idle }, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", true},
+		{"a body that does not end", func(p *patience) *time.Duration { return &p.request },
+			"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfive.", true},
+		{"an answer that is not read", func(p *patience) *time.Duration { return &p.answer },
+			"GET /long HTTP/1.1\r\nHost: x\r\n\r\n", false},
+		{"a second request that does not come", func(p *patience) *time.Duration { return &p.idle },
+			"GET / HTTP/1.1\r\nHost: x\r\n\r\n", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := patience{long, long, long, long}

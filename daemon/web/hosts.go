@@ -108,7 +108,8 @@ func withoutBody(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Set("Connection", "close")
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // the server would read on, to use the connection again
+		// the server would read on, to use the connection again
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 		http.Error(w, "a request to this address has no body", http.StatusRequestEntityTooLarge)
 	})
 }

@@ -23,7 +23,8 @@ func (s slow) Trace(context.Context, jobs.Record, []byte, trace.Options, func(tr
 // No more texts are traced at a time than may be; the form is there all the same.
 func TestFewTextsAreTracedAtATime(t *testing.T) {
 	model := slow{make(chan struct{}), make(chan struct{})}
-	s, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0", Connections: 8, Metrics: metrics.New().Handler(), State: func() State { return State{} },
+	s, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0", Connections: 8, Metrics: metrics.New().Handler(),
+		State:  func() State { return State{} },
 		Models: []Model{{Name: "m", Tracer: model}}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
