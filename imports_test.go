@@ -73,13 +73,13 @@ var downward = map[string][]string{
 	"config":        {},
 
 	// The ground floor.
-	"counted": {},
-	"durable": {},
-	"flock":   {},
-	"naming":  {},
-	"places":  {},
-	"plain":   {},
-	"regular": {},
+	"ground/counted": {},
+	"ground/durable": {},
+	"ground/flock":   {},
+	"ground/naming":  {},
+	"ground/places":  {},
+	"ground/plain":   {},
+	"ground/regular": {},
 
 	// What looks at the whole from outside.
 	".":              {},
@@ -99,7 +99,7 @@ var inTests = map[string][]string{
 }
 
 // everyone may import these, which import nothing of ours.
-var everyone = []string{"counted", "durable", "flock", "naming", "places", "plain", "regular"}
+var everyone = []string{"ground/counted", "ground/durable", "ground/flock", "ground/naming", "ground/places", "ground/plain", "ground/regular"}
 
 // only says which folder alone may import a library.
 var only = map[string]string{

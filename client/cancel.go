@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"textmill/ground/naming"
+	"textmill/ground/plain"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/naming"
-	"textmill/plain"
 )
 
 // ErrDone: the job was done before it could be cancelled (exit 1).

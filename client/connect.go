@@ -11,10 +11,10 @@ import (
 
 	"textmill/config"
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 	"textmill/models"
-	"textmill/naming"
 	"textmill/open/bundle"
 	"textmill/open/dial"
 	"textmill/work/resolve"

@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"textmill/ground/naming"
 	"textmill/input"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 const (

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/ground/naming"
 	"textmill/input"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 // cutAll cuts text of the given format and decodes every shard as a daemon would.

@@ -10,10 +10,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"textmill/ground/naming"
+	"textmill/ground/plain"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/naming"
-	"textmill/plain"
 )
 
 // DeadOptions say which dead letters and where to.

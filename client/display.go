@@ -11,7 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"textmill/plain"
+	"textmill/ground/plain"
 )
 
 const (

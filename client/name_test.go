@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/naming"
 )
 
 // requested is a random request of a few possible ones; many are equal in what they ask for, and some are not.

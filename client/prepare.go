@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/naming"
 )
 
 const announceWait = time.Second

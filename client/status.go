@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"textmill/ground/plain"
 	"textmill/jobs/queue"
-	"textmill/plain"
 )
 
 // ErrUnknownJob: no event and no waiting message names the job (exit 1).

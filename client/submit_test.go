@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/naming"
 )
 
 func TestSubmitWaitsForTheRowsAndRepeatsNothing(t *testing.T) {

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"textmill/ground/plain"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/plain"
 )
 
 // mostProblems is how many problems of records, and kinds of deaths of shards, a Summary names.

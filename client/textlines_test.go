@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"textmill/ground/naming"
 	"textmill/input"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 // TestTextLinesSayWhereTheyStand: lines of different files have different ids, also where the files are submitted apart or

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"textmill/ground/plain"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/plain"
 )
 
 // doneWait is how long Watch gives a daemon to say `done` when all shards are settled.

@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/jobs/embedded"
 	"textmill/jobs/queue"
-	"textmill/naming"
 )
 
 // openQueue connects to a server of the test's own.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"textmill/places"
+	"textmill/ground/places"
 )
 
 // Config holds every setting. Its tree of yaml tags is the contract: a key's path is its flag (`--set path=value`),

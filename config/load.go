@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"textmill/naming"
-	"textmill/places"
-	"textmill/regular"
+	"textmill/ground/naming"
+	"textmill/ground/places"
+	"textmill/ground/regular"
 )
 
 const envPrefix = "TEXTMILL_"

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"textmill/places"
+	"textmill/ground/places"
 )
 
 func write(t *testing.T, text string) string {

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"textmill/places"
+	"textmill/ground/places"
 )
 
 // Where things lie when nothing says otherwise: what can be fetched again (models, libraries) is cache, what cannot

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // FromFlag is the Source of problems of the command line.

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"textmill/naming"
-	"textmill/regular"
+	"textmill/ground/naming"
+	"textmill/ground/regular"
 )
 
 var (

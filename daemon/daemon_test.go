@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/ground/places"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/places"
 )
 
 const embedSubject = "textmill.jobs.embed." + model

@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/ground/places"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/places"
 )
 
 const model = "all-MiniLM-L6-v2"

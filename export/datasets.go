@@ -8,7 +8,7 @@ import (
 
 	"textmill/export/delta"
 	"textmill/export/storage"
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // Datasets lists the datasets that have a table at a path or URI of tables, in the order of their names. A place that

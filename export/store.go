@@ -14,7 +14,7 @@ import (
 	"textmill/export/disk"
 	"textmill/export/part"
 	"textmill/export/storage"
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // Row, Null and the kinds of embeddings are those of the part files.

@@ -12,7 +12,7 @@ import (
 	"textmill/export/delta"
 	"textmill/export/disk"
 	"textmill/export/storage"
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 var (

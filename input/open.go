@@ -13,7 +13,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"textmill/regular"
+	"textmill/ground/regular"
 )
 
 // Open reads the file at path. Compression is recognised by the first bytes (gzip, zstd).

@@ -7,8 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 const (

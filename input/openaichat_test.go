@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 func chatLine(body string) string {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 var allowedKeys = []string{"job", "shard", "shards", "dataset", "records", "input", "params"}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 const embedSubject = "textmill.jobs.embed.m"

@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // Types of events.

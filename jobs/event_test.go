@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 func TestEventIsReadBack(t *testing.T) {

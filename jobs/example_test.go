@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"log"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 // A job message is JSON under a subject that names task, model and job. Which NATS client sends it does not matter.

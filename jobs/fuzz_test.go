@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 func FuzzNamed(f *testing.F) {

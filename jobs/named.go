@@ -5,7 +5,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // Named is what a message says of itself, "" where it says nothing that can be used.

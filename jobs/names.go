@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 const (

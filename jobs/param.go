@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // param is one name that publishers may use; set gets a value of its kind.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // EmbedParams are a shard's params for the task embed. What is nil, zero or ""

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 func TestParseEmbedParams(t *testing.T) {

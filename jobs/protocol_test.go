@@ -9,7 +9,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 func schema(t *testing.T, name string) *jsonschema.Schema {

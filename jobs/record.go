@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // Record is one text to work on. A record that cannot be used has Err set and

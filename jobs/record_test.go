@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 func TestParseRecord(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // Names that are used when a message gives none.

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"textmill/naming"
-	"textmill/places"
+	"textmill/ground/naming"
+	"textmill/ground/places"
 )
 
 // ErrBundle is the class of bundles that cannot be served: a file is missing or unreadable, or files contradict each

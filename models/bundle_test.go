@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/ground/naming"
+	"textmill/ground/places"
 	"textmill/models/internal/tiny"
-	"textmill/naming"
-	"textmill/places"
 )
 
 func TestDefaultModelSpeaksForItself(t *testing.T) {

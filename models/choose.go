@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"textmill/ground/naming"
 	"textmill/models/internal/graph"
-	"textmill/naming"
 )
 
 // chooseGraph finds the ONNX files and reads the one to run: want, else model.onnx, else the one that keeps the most

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"textmill/naming"
-	"textmill/regular"
+	"textmill/ground/naming"
+	"textmill/ground/regular"
 )
 
 // configs are the small files of a bundle as they are, before anything is decided. Absent files are zero.

@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"textmill/ground/naming"
 	"textmill/models/internal/tiny"
-	"textmill/naming"
 )
 
 // openFuzzed opens a bundle of the tiny model with these files; nil when it is refused, for a reason that has a class.

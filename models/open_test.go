@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"textmill/places"
+	"textmill/ground/places"
 )
 
 func testHome(t testing.TB) string {

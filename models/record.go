@@ -14,8 +14,8 @@ import (
 	"slices"
 	"strings"
 
-	"textmill/durable"
-	"textmill/regular"
+	"textmill/ground/durable"
+	"textmill/ground/regular"
 )
 
 // RecordName is the file in a bundle that holds the hashes of all others.

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 
 	"textmill/config"
-	"textmill/naming"
+	"textmill/ground/naming"
 	"textmill/open/bundle"
 )
 

@@ -14,8 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"textmill/ground/places"
 	"textmill/internal/avx2/processor"
-	"textmill/places"
 )
 
 const model = "all-MiniLM-L6-v2"

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	"textmill/regular"
+	"textmill/ground/regular"
 	"textmill/tokenize/internal/added"
 	"textmill/tokenize/internal/aligned"
 	"textmill/tokenize/internal/jsonread"

@@ -10,9 +10,9 @@ import (
 
 	"textmill/client"
 	"textmill/config"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/local/tables"
-	"textmill/naming"
 	"textmill/open/bundle"
 )
 

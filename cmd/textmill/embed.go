@@ -6,9 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"textmill/config"
+	"textmill/ground/naming"
 	"textmill/local"
 	"textmill/local/texts"
-	"textmill/naming"
 )
 
 func embedCommand(s *settings) *cobra.Command {

@@ -3,8 +3,8 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"textmill/ground/naming"
 	"textmill/local/texts"
-	"textmill/naming"
 )
 
 func generateCommand(s *settings) *cobra.Command {

@@ -14,8 +14,8 @@ import (
 
 	"textmill/client"
 	"textmill/config"
+	"textmill/ground/plain"
 	"textmill/local"
-	"textmill/plain"
 )
 
 // version is set by the linker.

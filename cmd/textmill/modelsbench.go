@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"textmill/ground/regular"
 	"textmill/local/bench"
-	"textmill/regular"
 )
 
 func modelsBenchCommand(s *settings) *cobra.Command {

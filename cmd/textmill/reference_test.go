@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"textmill/ground/naming"
 	"textmill/internal/reference"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 func TestReferenceOfCommands(t *testing.T) {

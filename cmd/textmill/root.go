@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"textmill/config"
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // usageError is wrong usage of a command, which ends with code 2.

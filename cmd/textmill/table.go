@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"textmill/ground/plain"
 	"textmill/local/tables"
-	"textmill/plain"
 )
 
 func tableCommand(s *settings) *cobra.Command {

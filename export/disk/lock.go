@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"textmill/flock"
+	"textmill/ground/flock"
 )
 
 // Lock is an exclusive lock on a file, held until Release or the end of the process.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"textmill/counted"
+	"textmill/ground/counted"
 )
 
 // Options say how a part is written.

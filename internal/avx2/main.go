@@ -24,7 +24,7 @@ import (
 	"strconv"
 	"strings"
 
-	"textmill/places"
+	"textmill/ground/places"
 )
 
 //go:embed mask/mask.c

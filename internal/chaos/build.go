@@ -8,9 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/session"
-	"textmill/places"
 )
 
 // Build makes what a campaign needs in dir, and starts the S3 server, until Close: textmill with crash points,

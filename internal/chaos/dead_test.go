@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 // A record that crashes native code is a dead letter, once. Put back it is a dead letter again while the cause is there, and a

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 // A daemon that is stopped amid texts that it cannot finish in time hands them back, ends with 0, and the next one makes them.

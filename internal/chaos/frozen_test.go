@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/naming"
 )
 
 // Two daemons hold the same deliveries, each of which came so often that it must be quarantined: as after they were stopped again

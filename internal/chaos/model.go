@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"textmill/ground/places"
 	"textmill/models/checkpoint"
-	"textmill/places"
 )
 
 // Model is the tiny model of a campaign: a real BERT, two layers of 32 values, which a checkpoint of a few kilobytes

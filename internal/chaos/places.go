@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 // many is how many datasets a cell publishes to at a time that may open far fewer.

@@ -6,8 +6,8 @@ import (
 	"syscall"
 	"testing"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 // suspects is a world whose daemons find deliveries that each came too often: all must be quarantined. One record of them may

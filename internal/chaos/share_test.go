@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/jobs/queue"
-	"textmill/naming"
 )
 
 // calm is a world in which nothing breaks.

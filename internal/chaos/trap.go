@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/checkpoint/onnxgraph"
-	"textmill/naming"
 )
 
 // trapModel is a real ONNX model with traps: some tokens make its run take longer than any limit, some make it ask for

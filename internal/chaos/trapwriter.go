@@ -6,10 +6,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/checkpoint/onnxgraph"
-	"textmill/naming"
 )
 
 // trapWriter is a real ONNX decoder with a trap: the run of one token takes longer than any limit. Each token has one

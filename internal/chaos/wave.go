@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 const (

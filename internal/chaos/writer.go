@@ -11,10 +11,10 @@ import (
 	"slices"
 	"strings"
 
+	"textmill/ground/naming"
+	"textmill/ground/places"
 	"textmill/jobs"
 	"textmill/models/checkpoint"
-	"textmill/naming"
-	"textmill/places"
 )
 
 // Writer is the tiny generation model of a campaign: a real Llama, two layers of 32 values.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/nats-io/nkeys"
 
-	"textmill/durable"
+	"textmill/ground/durable"
 )
 
 // ErrOpen says that a server would let in everybody who can reach it.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"textmill/flock"
+	"textmill/ground/flock"
 )
 
 // lockStore takes the store's lock, which ends with the process or the file. Whoever meets it is told of the

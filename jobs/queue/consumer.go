@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 const modelKey = "model_sha256"

@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"textmill/regular"
+	"textmill/ground/regular"
 )
 
 func (o *Options) auth() ([]nats.Option, error) {

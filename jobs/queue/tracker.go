@@ -10,8 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"textmill/ground/naming"
 	"textmill/jobs"
-	"textmill/naming"
 )
 
 // TrackOptions choose what a Tracker follows.

@@ -13,13 +13,13 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/ground/naming"
+	"textmill/ground/plain"
 	"textmill/local"
 	"textmill/models"
 	"textmill/models/embed"
-	"textmill/naming"
 	"textmill/open"
 	"textmill/open/bundle"
-	"textmill/plain"
 )
 
 // benchAnswer is the rate of one batch size.

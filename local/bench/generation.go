@@ -11,13 +11,13 @@ import (
 
 	"textmill/config"
 	"textmill/export"
+	"textmill/ground/naming"
+	"textmill/ground/plain"
 	"textmill/jobs"
 	"textmill/local"
 	"textmill/models/generate"
-	"textmill/naming"
 	"textmill/open"
 	"textmill/open/bundle"
-	"textmill/plain"
 	"textmill/work/rows"
 )
 

@@ -11,10 +11,10 @@ import (
 	"text/tabwriter"
 
 	"textmill/config"
+	"textmill/ground/places"
+	"textmill/ground/plain"
 	"textmill/models"
 	"textmill/open/bundle"
-	"textmill/places"
-	"textmill/plain"
 )
 
 // known lists the models of the configuration and of the cache; what cannot be opened is an error beside them.

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/ground/places"
+	"textmill/ground/plain"
 	"textmill/local"
 	"textmill/models/checkpoint"
 	"textmill/open/bundle"
-	"textmill/places"
-	"textmill/plain"
 )
 
 // ImportOptions describes one run of `textmill models import`.

@@ -12,10 +12,10 @@ import (
 	"text/tabwriter"
 
 	"textmill/config"
+	"textmill/ground/plain"
 	"textmill/models"
 	"textmill/models/session"
 	"textmill/open/bundle"
-	"textmill/plain"
 	"textmill/tokenize/chat"
 )
 

@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"textmill/config"
+	"textmill/ground/places"
 	"textmill/models/checkpoint"
 	"textmill/models/session"
-	"textmill/places"
 )
 
 // What was measured of a model is shown by inspect once a session, or verify, did it.

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/ground/plain"
 	"textmill/models/fetch"
 	"textmill/open/bundle"
-	"textmill/plain"
 )
 
 // installedAnswer is what programs are told of one thing that Setup put in place, or found there.

@@ -9,15 +9,15 @@ import (
 	"os"
 
 	"textmill/config"
+	"textmill/ground/naming"
+	"textmill/ground/plain"
 	"textmill/local"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/compare"
 	"textmill/models/session"
-	"textmill/naming"
 	"textmill/open"
 	"textmill/open/bundle"
-	"textmill/plain"
 )
 
 // VerifyOptions describes one run of `textmill models verify`.

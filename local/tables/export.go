@@ -9,9 +9,9 @@ import (
 	"io"
 	"path/filepath"
 
-	"textmill/durable"
 	"textmill/export"
-	"textmill/plain"
+	"textmill/ground/durable"
+	"textmill/ground/plain"
 )
 
 // FormatOpenAIBatch is a line for each request as OpenAI's batches answer it.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"textmill/export"
-	"textmill/plain"
+	"textmill/ground/plain"
 )
 
 // tableAnswer is what programs are told of a table.

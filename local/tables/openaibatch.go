@@ -10,9 +10,9 @@ import (
 	"strconv"
 
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/input"
 	"textmill/jobs"
-	"textmill/naming"
 	"textmill/work/rows"
 )
 

@@ -12,9 +12,9 @@ import (
 
 	"textmill/config"
 	"textmill/export"
+	"textmill/ground/naming"
+	"textmill/ground/plain"
 	"textmill/local"
-	"textmill/naming"
-	"textmill/plain"
 )
 
 // IsDataset tells whether an argument may name a dataset, which URI then looks for.

@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"textmill/export"
-	"textmill/plain"
+	"textmill/ground/plain"
 )
 
 // ErrUnsound is the class of tables that Verify found problems in.

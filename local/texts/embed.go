@@ -10,9 +10,9 @@ import (
 
 	"textmill/config"
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/local"
-	"textmill/naming"
 	"textmill/open"
 	"textmill/work/rows"
 )

@@ -8,9 +8,9 @@ import (
 
 	"textmill/config"
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/local"
-	"textmill/naming"
 	"textmill/open"
 	"textmill/work/rows"
 )

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/models/generate"
-	"textmill/naming"
 	"textmill/open"
 )
 

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 
 	"textmill/config"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/local"
-	"textmill/naming"
 	"textmill/open/bundle"
 	"textmill/tokenize"
 	"textmill/tokenize/sugarme"

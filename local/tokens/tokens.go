@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"textmill/config"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/local"
-	"textmill/naming"
 	"textmill/open/bundle"
 	"textmill/tokenize"
 )

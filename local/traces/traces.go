@@ -10,12 +10,12 @@ import (
 	"log/slog"
 
 	"textmill/config"
+	"textmill/ground/naming"
+	"textmill/ground/plain"
 	"textmill/jobs"
 	"textmill/local"
-	"textmill/naming"
 	"textmill/open"
 	"textmill/open/bundle"
-	"textmill/plain"
 	"textmill/work/trace"
 )
 

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"testing"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/embed"
 	"textmill/models/session"
-	"textmill/places"
 )
 
 // Encoders give a text the same vector, bit for bit, alone and in every batch, however their weights are stored.

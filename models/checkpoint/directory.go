@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"textmill/ground/regular"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/safetensors"
-	"textmill/regular"
 )
 
 // A directory is a Hugging Face directory.

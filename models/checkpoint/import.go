@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"textmill/ground/naming"
 	"textmill/models"
 	"textmill/models/checkpoint/internal/decoder"
 	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
-	"textmill/naming"
 )
 
 // A source is an open checkpoint.

@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"textmill/flock"
+	"textmill/ground/flock"
+	"textmill/ground/naming"
 	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
-	"textmill/naming"
 	"textmill/tokenize"
 )
 

@@ -10,9 +10,9 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/internal/onnx"
-	"textmill/places"
 )
 
 type value = ort.Value

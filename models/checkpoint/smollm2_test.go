@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"textmill/ground/naming"
+	"textmill/ground/places"
 	"textmill/internal/golden"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
-	"textmill/naming"
-	"textmill/places"
 )
 
 // A prompt is a line of models/generate/testdata/greedy.jsonl.gz: what transformers generates from the same weights, dequantized, in fp32.

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"textmill/durable"
-	"textmill/flock"
+	"textmill/ground/durable"
+	"textmill/ground/flock"
 )
 
 // A staging is the hidden folder that a bundle is made in, locked while someone works in it.

@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/internal/learned"
 	"textmill/models/internal/tiny"
 	"textmill/models/session"
-	"textmill/places"
 )
 
 func openTiny(t *testing.T, m tiny.Model, change tiny.Files) *Embedder {

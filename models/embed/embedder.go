@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 
+	"textmill/ground/naming"
 	"textmill/models"
 	"textmill/models/internal/onnx"
 	"textmill/models/internal/signals"
 	"textmill/models/session"
-	"textmill/naming"
 )
 
 // tuning is how a session uses the processor.

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"textmill/ground/places"
 	"textmill/models/internal/learned"
 	"textmill/models/session"
-	"textmill/places"
 )
 
 // budgets are the batch sizes, in padded tokens, that learning tries from small to large.

@@ -12,11 +12,11 @@ import (
 	"sync"
 	"testing"
 
+	"textmill/ground/places"
 	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/internal/tiny"
 	"textmill/models/session"
-	"textmill/places"
 )
 
 // expected is a text whose vector sentence-transformers computed.

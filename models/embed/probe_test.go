@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/internal/tiny"
 	"textmill/models/session"
-	"textmill/places"
 )
 
 func TestProbeFindsWhatDependsOnItsBatch(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"textmill/durable"
+	"textmill/ground/durable"
+	"textmill/ground/places"
 	"textmill/models"
-	"textmill/places"
 )
 
 // Checkpoint puts what a known model is imported from into the home's folder checkpoints/<name>.

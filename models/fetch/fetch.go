@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"textmill/flock"
-	"textmill/places"
+	"textmill/ground/flock"
+	"textmill/ground/places"
 )
 
 // Options say where to put things and who hears of it.

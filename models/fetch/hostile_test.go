@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/places"
+	"textmill/ground/places"
 )
 
 // hostile serves a hub that lists what sibling says, and answers for each file by serve.

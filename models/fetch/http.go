@@ -11,7 +11,7 @@ import (
 	"os"
 	"time"
 
-	"textmill/counted"
+	"textmill/ground/counted"
 )
 
 // client gives up on hosts that do not answer within seconds: another source may.

@@ -20,8 +20,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"textmill/ground/places"
 	"textmill/models"
-	"textmill/places"
 )
 
 // hub is the Hugging Face hub or whatever HF_ENDPOINT names in its place. listed are the files as it listed them:

@@ -19,8 +19,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"textmill/ground/places"
 	"textmill/models"
-	"textmill/places"
 )
 
 // A fakeHub serves one repository the way that the hub does.

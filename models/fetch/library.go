@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"textmill/durable"
+	"textmill/ground/durable"
+	"textmill/ground/places"
 	"textmill/models"
-	"textmill/places"
 )
 
 // Library puts ONNX Runtime into the home's lib folder. lib/VERSION says which it is: its version, its hash and its

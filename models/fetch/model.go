@@ -11,11 +11,11 @@ import (
 	"slices"
 	"strings"
 
-	"textmill/durable"
+	"textmill/ground/durable"
+	"textmill/ground/naming"
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/checkpoint"
-	"textmill/naming"
-	"textmill/places"
 )
 
 // Model makes a model that textmill knows by name, under that name.

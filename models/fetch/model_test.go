@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/checkpoint"
-	"textmill/places"
 )
 
 const tinyBERT = "../checkpoint/testdata/tiny/bert"

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/naming"
+	"textmill/ground/naming"
 )
 
 // clientScript puts a package client of that name into dir.

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"testing"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/session"
-	"textmill/places"
 )
 
 // loopless opens every graph of a bundle, in generators that run nothing by themselves.

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/ground/naming"
 	"textmill/models"
 	"textmill/models/generate"
-	"textmill/naming"
 )
 
 // exported copies a bundle that another program made, since opening one keeps its hashes beside it.

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/generate"
 	"textmill/models/session"
-	"textmill/places"
 )
 
 func TestBadPrompts(t *testing.T) {

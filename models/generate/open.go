@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"textmill/ground/naming"
 	"textmill/models"
 	"textmill/models/internal/onnx"
-	"textmill/naming"
 )
 
 // Open checks the bundle's files against their recorded hashes and loads the model. Where texts would depend on their

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"testing"
 
+	"textmill/ground/places"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
-	"textmill/places"
 )
 
 // bundles are imported once for all tests of the package.

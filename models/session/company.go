@@ -3,10 +3,10 @@ package session
 import (
 	"fmt"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/internal/learned"
 	"textmill/models/internal/onnx"
-	"textmill/places"
 )
 
 // A Shape says how many rows a run needs for each row to come to the same bits whatever the others are: Least at

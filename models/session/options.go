@@ -10,8 +10,8 @@ import (
 	"runtime"
 	"time"
 
+	"textmill/ground/places"
 	"textmill/models/internal/onnx"
-	"textmill/places"
 )
 
 // ErrRuntime is the class of failures of ONNX Runtime's library itself: absent, of another platform, too old.

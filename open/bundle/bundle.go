@@ -12,9 +12,9 @@ import (
 	"strings"
 
 	"textmill/config"
+	"textmill/ground/naming"
+	"textmill/ground/places"
 	"textmill/models"
-	"textmill/naming"
-	"textmill/places"
 )
 
 // Open opens a model by name: where the configuration says it lies, else in the cache.

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"textmill/regular"
+	"textmill/ground/regular"
 )
 
 // Config is what tokenizer_config.json and the files beside it say about a tokenizer.

@@ -17,7 +17,7 @@ import (
 	"github.com/sugarme/tokenizer"
 	"github.com/sugarme/tokenizer/pretrained"
 
-	"textmill/regular"
+	"textmill/ground/regular"
 )
 
 // ChildCommand is what an Engine calls its own executable with, before the path of a tokenizer.json. The program must

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/embed"
 	"textmill/models/session"
-	"textmill/naming"
 	"textmill/tokenize"
 	"textmill/work/rows"
 )

@@ -7,10 +7,10 @@ import (
 	"testing"
 
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/generate"
-	"textmill/naming"
 	"textmill/tokenize"
 	"textmill/work/rows"
 )

@@ -15,10 +15,10 @@ import (
 	"textmill/client"
 	"textmill/config"
 	"textmill/daemon"
+	"textmill/ground/places"
 	"textmill/jobs"
 	"textmill/local/texts"
 	"textmill/open/bundle"
-	"textmill/places"
 )
 
 const (

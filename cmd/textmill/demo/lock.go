@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"textmill/flock"
+	"textmill/ground/flock"
 )
 
 // lock keeps a second demo from removing the first one's table.

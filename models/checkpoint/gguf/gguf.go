@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"textmill/ground/regular"
 	"textmill/models/checkpoint/tensor"
-	"textmill/regular"
 )
 
 // ErrFormat is the class of files that are no GGUF, are damaged, or use what is not known.

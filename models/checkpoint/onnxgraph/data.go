@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"textmill/counted"
+	"textmill/ground/counted"
 )
 
 const (

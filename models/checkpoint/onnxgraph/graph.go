@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"textmill/durable"
+	"textmill/ground/durable"
 )
 
 // An Elem is the type of a tensor's elements.

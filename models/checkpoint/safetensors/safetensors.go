@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"textmill/ground/regular"
 	"textmill/models/checkpoint/tensor"
-	"textmill/regular"
 )
 
 // ErrFormat is the class of files that are no safetensors, or are damaged.

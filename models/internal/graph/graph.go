@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"textmill/regular"
+	"textmill/ground/regular"
 )
 
 // Element types of ONNX tensors that the callers tell apart (TensorProto.DataType).

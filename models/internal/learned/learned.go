@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 
-	"textmill/durable"
+	"textmill/ground/durable"
 )
 
 // Read gives all entries of the book at path. A book that is not there, or cannot be understood, is empty: it can be

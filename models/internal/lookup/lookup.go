@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"textmill/ground/regular"
 	"textmill/models/internal/graph"
-	"textmill/regular"
 )
 
 // ErrTable is the class of graphs whose table cannot be found or read.

@@ -11,11 +11,11 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"textmill/ground/places"
 	"textmill/internal/golden"
 	"textmill/models/internal/graph"
 	"textmill/models/internal/lookup"
 	"textmill/models/internal/onnx"
-	"textmill/places"
 )
 
 const rows, dim = 7, 32

@@ -4,14 +4,14 @@ import (
 	"math"
 	"testing"
 
+	"textmill/ground/naming"
+	"textmill/ground/places"
 	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/embed"
 	"textmill/models/fetch"
 	"textmill/models/session"
-	"textmill/naming"
-	"textmill/places"
 )
 
 // vectorsFile holds the vectors that sentence-transformers makes of the same weights.
