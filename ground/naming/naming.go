@@ -41,8 +41,12 @@ const mostDataset = 64
 // CheckDataset says what is wrong with a dataset's name, which is its table's folder: it never leads out of the folder
 // of tables, and is none that readers of tables pass over, such as _delta_log.
 func CheckDataset(s string) error {
-	if err := check(s, mostDataset); err != nil || s[0] == '_' {
-		return fmt.Errorf("%.64q does not match [A-Za-z0-9_-]{1,%d}, not beginning with _", s, mostDataset)
+	const rule = "[A-Za-z0-9_-]{1,%d}, not beginning with _"
+	switch {
+	case check(s, mostDataset) != nil:
+		return fmt.Errorf("%.64q does not match "+rule, s, mostDataset)
+	case s[0] == '_':
+		return fmt.Errorf("%.64q begins with _, as what readers of tables pass over; it must match "+rule, s, mostDataset)
 	}
 	return nil
 }

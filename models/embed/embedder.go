@@ -96,7 +96,6 @@ func (e *Embedder) open(o session.Options) error {
 		if explicit {
 			return fmt.Errorf("open model %s on cuda:%s: %w", e.spec.Name, device, err)
 		}
-		o.Log.Info("no CUDA, running on the processor", "model", e.spec.Name, "reason", err)
 		e.notes = append(e.notes, fmt.Sprintf("device auto: runs on cpu, since CUDA did not load: %v", err))
 	}
 	e.device = "cpu"
