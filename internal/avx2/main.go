@@ -68,7 +68,7 @@ func run(ctx context.Context, home, out string) error {
 	if err != nil {
 		return fmt.Errorf("which library it is (textmill setup obtains one): %w", err)
 	}
-	of = append([]byte(home+"\n"), of...)
+	of = fmt.Appendf(of, "%s\n%s\n%s%s", home, out, script, mask)
 	made := filepath.Join(out, "made") // holds what the rest was made of, once it is whole
 	if is, err := os.ReadFile(made); err == nil && bytes.Equal(is, of) {
 		return nil
