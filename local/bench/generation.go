@@ -67,13 +67,9 @@ var warmUp = []jobs.Record{{ID: "w1", Text: "Once upon a time there was a"},
 
 // Generation measures how many tokens a second a model adds to prompts, its templates and tokenizer included.
 func Generation(ctx context.Context, cfg config.Config, o Prompts, log *slog.Logger) (err error) {
-	raw, err := jobs.ParamsJSON(naming.TaskGenerate, o.Params)
+	params, err := local.Params(naming.TaskGenerate, o.Params, jobs.ParseGenerateParams)
 	if err != nil {
-		return fmt.Errorf("%w: --param: %w", local.ErrUsage, err)
-	}
-	params, err := jobs.ParseGenerateParams(raw)
-	if err != nil {
-		return fmt.Errorf("%w: --param: %w", local.ErrUsage, err)
+		return err
 	}
 	s, err := bundle.Named(cfg, o.Model)
 	if err != nil {

@@ -19,13 +19,9 @@ import (
 
 // Embed embeds texts with a model of the cache, without a queue, in constant memory.
 func Embed(ctx context.Context, cfg config.Config, o Options) (err error) {
-	raw, err := jobs.ParamsJSON(naming.TaskEmbed, o.Params)
+	params, err := local.Params(naming.TaskEmbed, o.Params, jobs.ParseEmbedParams)
 	if err != nil {
-		return fmt.Errorf("%w: --param: %w", local.ErrUsage, err)
-	}
-	params, err := jobs.ParseEmbedParams(raw)
-	if err != nil {
-		return fmt.Errorf("%w: --param: %w", local.ErrUsage, err)
+		return err
 	}
 	m, err := open.EmbeddingNamed(ctx, cfg, o.Model, len(o.Texts.Args) > 0, o.Log)
 	if err != nil {

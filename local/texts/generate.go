@@ -3,7 +3,6 @@ package texts
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"textmill/config"
@@ -17,13 +16,9 @@ import (
 
 // Generate continues prompts with a model of the cache, without a queue, in constant memory.
 func Generate(ctx context.Context, cfg config.Config, o Options) (err error) {
-	raw, err := jobs.ParamsJSON(naming.TaskGenerate, o.Params)
+	params, err := local.Params(naming.TaskGenerate, o.Params, jobs.ParseGenerateParams)
 	if err != nil {
-		return fmt.Errorf("%w: --param: %w", local.ErrUsage, err)
-	}
-	params, err := jobs.ParseGenerateParams(raw)
-	if err != nil {
-		return fmt.Errorf("%w: --param: %w", local.ErrUsage, err)
+		return err
 	}
 	g, err := open.GenerationNamed(ctx, cfg, o.Model, len(o.Texts.Args), o.Log)
 	if err != nil {
