@@ -39,6 +39,9 @@ func (s Stored) As(name string, dims ...int) Stored {
 	return s
 }
 
+// Elem is the type of the tensor's elements.
+func (s Stored) Elem() Elem { return s.elem }
+
 func inline(name string, elem Elem, dims []int, raw []byte) Stored {
 	return Stored{Name: name, elem: elem, dims: dims, length: int64(len(raw)), raw: raw}
 }

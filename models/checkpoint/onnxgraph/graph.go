@@ -14,17 +14,21 @@ type Elem int32
 
 // ONNX's element types.
 const (
-	Float32 Elem = 1
-	Uint8   Elem = 2
-	Int8    Elem = 3
-	Int32   Elem = 6
-	Int64   Elem = 7
+	Float32  Elem = 1
+	Uint8    Elem = 2
+	Int8     Elem = 3
+	Int32    Elem = 6
+	Int64    Elem = 7
+	Float16  Elem = 10
+	BFloat16 Elem = 16
 )
 
 func (e Elem) size() int64 {
 	switch e {
 	case Uint8, Int8:
 		return 1
+	case Float16, BFloat16:
+		return 2
 	case Int64:
 		return 8
 	}

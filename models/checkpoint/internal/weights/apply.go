@@ -22,25 +22,47 @@ const (
 type Graph struct {
 	*onnxgraph.Graph
 	Arithmetic Arithmetic
+	// Values is the type of the numbers that nodes added from now on compute with.
+	Values onnxgraph.Elem
 
-	sums map[string]string // of an activation's blocks, by its name and the blocks' size
+	sums  map[string]string // of an activation's blocks, by its name and the blocks' size
+	casts map[string]string // of weights, by what they are cast to and their names
 }
 
-// NewGraph begins a graph.
+// NewGraph begins a graph that computes with fp32.
 func NewGraph(name string, a Arithmetic) *Graph {
-	return &Graph{Graph: onnxgraph.New(name), Arithmetic: a, sums: map[string]string{}}
+	return &Graph{Graph: onnxgraph.New(name), Arithmetic: a, Values: onnxgraph.Float32, sums: map[string]string{},
+		casts: map[string]string{}}
+}
+
+// Weight is a stored tensor of floats as Values. ONNX Runtime casts one that is stored in another type once, when it
+// loads the graph, so that graphs of several types share one file of weights.
+func (g *Graph) Weight(s onnxgraph.Stored) string {
+	if s.Elem() == g.Values {
+		return g.Tensor(s)
+	}
+	key := fmt.Sprint(g.Values, "/", s.Name)
+	if _, ok := g.casts[key]; !ok {
+		g.casts[key] = g.Cast(g.Tensor(s), g.Values)
+	}
+	return g.casts[key]
+}
+
+// Cast gives a value another type.
+func (g *Graph) Cast(x string, to onnxgraph.Elem) string {
+	return g.Node(onnxgraph.ONNX("Cast"), []string{x}, onnxgraph.Int("to", int(to)))
 }
 
 // Linear multiplies rows of x, a value of [rows, Width], with the matrix; bias is "" or the name of a vector of Rows.
 func (g *Graph) Linear(x string, m *Matrix, bias string) string {
 	if !m.Quantized() || g.Arithmetic == Floats && m.copied {
-		return g.gemm(x, g.Tensor(m.floats), bias)
+		return g.gemm(x, g.Weight(m.floats), bias)
 	}
 	level := 1
 	if g.Arithmetic == Integers {
 		level = 4
 	}
-	inputs := []string{x, g.Tensor(m.blocks), g.Tensor(m.scale)}
+	inputs := []string{x, g.Tensor(m.blocks), g.Weight(m.scale)}
 	if bias != "" {
 		inputs = append(inputs, "", "", bias)
 	}
@@ -51,7 +73,7 @@ func (g *Graph) Linear(x string, m *Matrix, bias string) string {
 		return y
 	}
 	// What the blocks' lowest values add to a product is their product with the sums of the activation's blocks.
-	return g.gemm(g.blockSums(x, m.Width/m.Form.Size, m.Form.Size), g.Tensor(m.low), y)
+	return g.gemm(g.blockSums(x, m.Width/m.Form.Size, m.Form.Size), g.Weight(m.low), y)
 }
 
 func (g *Graph) gemm(x, matrix, addend string) string {
@@ -76,17 +98,17 @@ func (g *Graph) blockSums(x string, blocks, size int) string {
 // Rows looks up rows of the matrix by a vector of row numbers.
 func (g *Graph) Rows(ids string, m *Matrix) string {
 	if !m.Quantized() {
-		return g.Node(onnxgraph.ONNX("Gather"), []string{g.Tensor(m.floats), ids})
+		return g.Node(onnxgraph.ONNX("Gather"), []string{g.Weight(m.floats), ids})
 	}
 	size := m.Form.Size
 	table := m.blocks.As(m.TableName(), m.Rows, m.Width*m.Form.Bits/8)
-	v := g.Node(onnxgraph.Contrib("GatherBlockQuantized"), []string{g.Tensor(table), ids, g.Tensor(m.scale)},
+	v := g.Node(onnxgraph.Contrib("GatherBlockQuantized"), []string{g.Tensor(table), ids, g.Weight(m.scale)},
 		onnxgraph.Int("gather_axis", 0), onnxgraph.Int("quantize_axis", 1), onnxgraph.Int("block_size", size),
 		onnxgraph.Int("bits", m.Form.Bits))
 	if m.Form.Signed {
 		return v
 	}
-	low := g.Node(onnxgraph.ONNX("Gather"), []string{g.Tensor(m.low), ids})
+	low := g.Node(onnxgraph.ONNX("Gather"), []string{g.Weight(m.low), ids})
 	low = g.Node(onnxgraph.ONNX("Unsqueeze"), []string{low, g.Ints("axis_last", -1)})
 	v = g.Node(onnxgraph.ONNX("Reshape"), []string{v, g.shape(-1, m.Width/size, size)})
 	v = g.Node(onnxgraph.ONNX("Add"), []string{v, low})
