@@ -97,8 +97,14 @@ func furnish(ctx context.Context, home, to string) error {
 	if err := os.MkdirAll(filepath.Dir(library), 0o755); err != nil {
 		return err
 	}
-	shared := []string{"models", "checkpoints", "downloads", filepath.Join(filepath.Base(filepath.Dir(library)), version)}
-	for _, name := range shared {
+	folders := []string{"models", "checkpoints", "downloads"}
+	for _, name := range folders {
+		// One that nothing was fetched into yet: a link to nothing is neither a folder nor the place for one.
+		if err := os.MkdirAll(filepath.Join(home, name), 0o755); err != nil {
+			return err
+		}
+	}
+	for _, name := range append(folders, filepath.Join(filepath.Base(filepath.Dir(library)), version)) {
 		if err := os.Symlink(filepath.Join(home, name), filepath.Join(to, name)); err != nil {
 			return err
 		}
