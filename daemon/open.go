@@ -40,6 +40,7 @@ func (d *Daemon) openStore() error {
 		Logger:    d.log,
 		Intercept: crash.Files(),
 		Now:       crash.Clock(),
+		Point:     crash.Point,
 	})
 	if err != nil {
 		return err

@@ -20,8 +20,9 @@ type Result struct {
 type change struct {
 	operation string
 	// decide gives the actions, but for commitInfo and parts, from the newest state, whose lock is held: it waits for
-	// nothing. No actions end the commit without an entry.
+	// nothing. No actions end the commit without an entry, unless there always is one.
 	decide func() ([]delta.Action, error)
+	always bool
 	// parts gives those that go with what was decided last, which lie in the table durably.
 	parts func() ([]delta.Action, error)
 	// maybe is called when an entry may have been left in the log.
@@ -64,7 +65,7 @@ func (t *Table) attempt(ctx context.Context, h *handle, c change) (int64, bool, 
 	if err != nil {
 		return 0, false, err
 	}
-	if len(actions) == 0 {
+	if len(actions) == 0 && !c.always {
 		return base.Version, true, nil
 	}
 	parts, err := c.parts()

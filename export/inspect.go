@@ -134,14 +134,16 @@ func (v *view) inspect() (*Inspection, error) {
 	return in, nil
 }
 
-// liveFile finds the file that an add names, whose path is a URL relative to the table.
-func (v *view) liveFile(a delta.Add) (LiveFile, error) {
+func (v *view) liveFile(a delta.Add) (LiveFile, error) { return liveFile(v.dir.Path(), a) }
+
+// liveFile finds the file of a table that an add names, whose path is a URL relative to it.
+func liveFile(table string, a delta.Add) (LiveFile, error) {
 	name, err := url.PathUnescape(a.Path)
 	if err != nil || filepath.IsAbs(name) || !filepath.IsLocal(name) || strings.Contains(a.Path, "://") {
 		return LiveFile{}, fmt.Errorf("%w: the log names %q, which is no file in the table", ErrCorrupt, a.Path)
 	}
 	f := LiveFile{
-		Path: storage.Join(v.dir.Path(), name), Size: a.Size, Rows: -1, name: name,
+		Path: storage.Join(table, name), Size: a.Size, Rows: -1, name: name,
 	}
 	if a.Stats == nil {
 		return f, nil

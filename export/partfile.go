@@ -22,7 +22,7 @@ type partFile struct {
 	temp     string
 	name     string
 	file     *disk.File
-	w        *part.Writer
+	w        partWriter
 	finished bool
 	placed   bool
 	placedAt time.Time
@@ -33,23 +33,47 @@ type partFile struct {
 	size     int64
 	modified int64
 	stats    string
+
+	partition map[string]*string // values of the table's partition columns
+}
+
+// partWriter writes the rows of a part, or copies them from others.
+type partWriter interface {
+	Bytes() int64
+	Rows() int64
+	Stats() string
+	Close() error
 }
 
 func (h *handle) newPart(o Options, kind EmbeddingKind) (*partFile, error) {
+	return h.makePart(kind, func(f *disk.File) (partWriter, error) {
+		return part.New(f, part.Options{Kind: kind, RowGroupBytes: o.RowGroupBytes, Metadata: o.Metadata})
+	})
+}
+
+// copyPart starts a part for rows of others that are of one shape.
+func (h *handle) copyPart(o Options, like *part.Source) (*partFile, error) {
+	return h.makePart(EmbeddingAny, func(f *disk.File) (partWriter, error) {
+		return part.NewCopy(f, like, part.Options{RowGroupBytes: o.RowGroupBytes, Metadata: o.Metadata})
+	})
+}
+
+func (h *handle) makePart(kind EmbeddingKind, writer func(*disk.File) (partWriter, error)) (*partFile, error) {
 	s := h.stage()
 	p := &partFile{h: h, stage: s, kind: kind, temp: s.tempName(), name: s.partName()}
 	var err error
 	if p.file, err = s.dir.Create(p.temp); err != nil {
 		return nil, err
 	}
-	p.w, err = part.New(p.file, part.Options{Kind: kind, RowGroupBytes: o.RowGroupBytes, Metadata: o.Metadata})
-	if err != nil {
+	if p.w, err = writer(p.file); err != nil {
 		return nil, errors.Join(err, p.remove())
 	}
 	return p, nil
 }
 
-func (p *partFile) write(rows []Row) error { return p.w.Write(rows) }
+func (p *partFile) write(rows []Row) error { return p.w.(*part.Writer).Write(rows) }
+
+func (p *partFile) copied() *part.Copy { return p.w.(*part.Copy) }
 
 func (p *partFile) bytes() int64 {
 	if p.finished {
@@ -86,6 +110,9 @@ func (p *partFile) complete() error {
 		return err
 	}
 	p.size, p.modified = st.Size, st.ModTime.UnixMilli()
+	if p.kind == EmbeddingAny {
+		return p.checkCopy()
+	}
 	return p.read(func(r *part.Reader) error {
 		if f := r.Footer(); f.Rows != p.rows || f.Kind != p.kind {
 			return fmt.Errorf("%w: the footer tells %d rows of %s, written were %d of %s", part.ErrDamaged, f.Rows, f.Kind,
@@ -93,6 +120,23 @@ func (p *partFile) complete() error {
 		}
 		return nil
 	})
+}
+
+// checkCopy reads the footer of a finished copy back.
+func (p *partFile) checkCopy() error {
+	f, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	s, err := part.OpenSource(f, p.size)
+	if err == nil && s.Rows() != p.rows {
+		err = fmt.Errorf("%w: the footer tells %d rows, copied were %d", part.ErrDamaged, s.Rows(), p.rows)
+	}
+	if err != nil {
+		return fmt.Errorf("read back part %s: %w", p.name, err)
+	}
+	return nil
 }
 
 // read opens the finished part under whichever name it has.
@@ -145,7 +189,7 @@ func (p *partFile) stillThere(now time.Time) error {
 
 func (p *partFile) add() *delta.Add {
 	return &delta.Add{
-		Path: p.name, PartitionValues: map[string]*string{}, Size: p.size, ModificationTime: p.modified,
+		Path: p.name, PartitionValues: partitionOf(p.partition), Size: p.size, ModificationTime: p.modified,
 		DataChange: true, Stats: &p.stats,
 	}
 }

@@ -46,6 +46,8 @@ var (
 	ErrSchema = errors.New("table holds embeddings of another type")
 	// ErrRefused: another tool gave the table features or columns that textmill must not write to.
 	ErrRefused = errors.New("table is not one that textmill may write to")
+	// ErrConflict: another changed what a rewrite is about to change. Nothing was changed; begin again.
+	ErrConflict = errors.New("the table changed meanwhile")
 	// ErrName: a dataset's name is unsafe.
 	ErrName = errors.New("invalid dataset name")
 	// ErrRepeated: the delivery is already in the batch.
@@ -65,6 +67,7 @@ type Options struct {
 	Logger          *slog.Logger      // nil = discard
 	Now             func() time.Time  // nil = time.Now
 	Intercept       disk.Intercept    // stands around each operation on files or objects; nil = none
+	Point           func(name string) // is told when a rewrite has come to a named point; nil = nobody
 	// A key is dropped from the log, at a checkpoint, when it is older than Remember and than the oldest message that is
 	// still in the stream, which Oldest tells. Either being zero, or Oldest failing, keeps every key.
 	Remember time.Duration
@@ -103,6 +106,9 @@ func OpenStore(o Options) (*Store, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Point == nil {
+		o.Point = func(string) {}
 	}
 	s := &Store{o: o, tables: map[string]*Table{}}
 	var err error

@@ -14,31 +14,48 @@ type textBounds struct {
 	min, max string
 	seen     bool
 	unusable bool
+	absent   bool // it is not known how many are null
 	nulls    int64
 }
 
 func (b *textBounds) add(s string) {
-	switch {
-	case s == "":
+	if s == "" {
 		b.nulls++
 		return
+	}
+	bound(b, s)
+}
+
+// bound takes in a text that is not null; it keeps a copy.
+func bound[T string | []byte](b *textBounds, s T) {
+	switch {
 	case b.unusable:
 		return
-	case len(s) > maxBound || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }):
+	case len(s) > maxBound || hasControl(s):
 		b.unusable = true
 		return
 	case !b.seen:
-		b.min, b.max, b.seen = strings.Clone(s), strings.Clone(s), true
-	case s < b.min:
-		b.min = strings.Clone(s)
-	case s > b.max:
-		b.max = strings.Clone(s)
+		b.min, b.max, b.seen = strings.Clone(string(s)), strings.Clone(string(s)), true
+	case string(s) < b.min:
+		b.min = strings.Clone(string(s))
+	case string(s) > b.max:
+		b.max = strings.Clone(string(s))
 	}
+}
+
+func hasControl[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if s[i] < ' ' {
+			return true
+		}
+	}
+	return false
 }
 
 type intBounds struct {
 	min, max int64
 	seen     bool
+	absent   bool // it is not known how many are null
 	nulls    int64
 }
 
@@ -59,6 +76,8 @@ type stats struct {
 	texts [8]textBounds
 	ints  [10]intBounds
 	nulls [4]int64 // text, output, truncated, norm: counted, not bounded
+
+	nullsAbsent [4]bool // it is not known how many are null
 }
 
 var (
@@ -90,13 +109,18 @@ func (s *stats) json() string {
 	type object = map[string]any
 	lo, hi, nulls := object{}, object{}, object{}
 	for i, b := range s.texts {
+		if b.absent {
+			continue
+		}
 		nulls[textColumns[i]] = b.nulls
 		if b.seen && !b.unusable {
 			lo[textColumns[i]], hi[textColumns[i]] = b.min, b.max
 		}
 	}
 	for i, b := range s.ints {
-		nulls[intColumns[i]] = b.nulls
+		if !b.absent {
+			nulls[intColumns[i]] = b.nulls
+		}
 		if !b.seen {
 			continue
 		}
@@ -107,7 +131,9 @@ func (s *stats) json() string {
 		}
 	}
 	for i, n := range s.nulls {
-		nulls[nullColumns[i]] = n
+		if !s.nullsAbsent[i] {
+			nulls[nullColumns[i]] = n
+		}
 	}
 	b, err := json.Marshal(object{"numRecords": s.rows, "minValues": lo, "maxValues": hi, "nullCount": nulls})
 	if err != nil {

@@ -136,18 +136,7 @@ type typed[E float32 | int8 | int16] struct {
 
 func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) []E) (*typed[E], error) {
 	schema := parquet.SchemaOf(new(record[E]))
-	options := []parquet.WriterOption{
-		parquet.NewSchema(schema.Name(), schemaNode{schema}),
-		parquet.CreatedBy("textmill", "1", ""),
-		parquet.DataPageVersion(1),
-		parquet.PageBufferSize(256 << 10),
-		parquet.DataPageStatistics(false),
-		parquet.SkipPageBounds("text"), parquet.SkipPageBounds("output"), parquet.SkipPageBounds("error"),
-		parquet.SkipPageBounds("embedding", "list", "element"), parquet.SkipPageBounds("logprobs", "list", "element"),
-		parquet.SkipPageBounds("input_ids", "list", "element"), parquet.SkipPageBounds("output_ids", "list", "element"),
-		parquet.SkipPageBounds("attributes", "key_value", "key"), parquet.SkipPageBounds("attributes", "key_value", "value"),
-		parquet.SkipPageBounds("norm"),
-	}
+	options := append(writerOptions(), parquet.NewSchema(schema.Name(), schemaNode{schema}))
 	// Floats do not get smaller. Small integers lie in 32 bits each, as Parquet has none smaller, and get four times so.
 	if o.Kind == Float32 {
 		options = append(options, parquet.Compression(&parquet.Uncompressed))
@@ -162,6 +151,21 @@ func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) 
 		return nil, fmt.Errorf("configure the Parquet writer: %w", err)
 	}
 	return &typed[E]{w: parquet.NewGenericWriter[record[E]](out, options...), of: of}, nil
+}
+
+// writerOptions hold for every part, whatever its columns.
+func writerOptions() []parquet.WriterOption {
+	return []parquet.WriterOption{
+		parquet.CreatedBy("textmill", "1", ""),
+		parquet.DataPageVersion(1),
+		parquet.PageBufferSize(256 << 10),
+		parquet.DataPageStatistics(false),
+		parquet.SkipPageBounds("text"), parquet.SkipPageBounds("output"), parquet.SkipPageBounds("error"),
+		parquet.SkipPageBounds("embedding", "list", "element"), parquet.SkipPageBounds("logprobs", "list", "element"),
+		parquet.SkipPageBounds("input_ids", "list", "element"), parquet.SkipPageBounds("output_ids", "list", "element"),
+		parquet.SkipPageBounds("attributes", "key_value", "key"), parquet.SkipPageBounds("attributes", "key_value", "value"),
+		parquet.SkipPageBounds("norm"),
+	}
 }
 
 func (t *typed[E]) write(rows []Row) error {

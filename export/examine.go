@@ -1,0 +1,173 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"textmill/export/delta"
+	"textmill/export/part"
+)
+
+// open hands what an add names to use.
+func (s *swap) open(a delta.Add, use func(*part.Source) error) error {
+	f, err := liveFile(s.h.dir.Path(), a)
+	if err != nil {
+		return err
+	}
+	file, err := s.h.dir.Open(f.name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	st, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	src, err := part.OpenSource(file, st.Size)
+	if err == nil {
+		err = use(src)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return nil
+}
+
+// look finds the rows that are meant in live files, once for each share of the records, and remembers which they are.
+func (s *swap) look(ctx context.Context, paths []string) error {
+	for pass := range s.choose.passes {
+		if err := s.choose.load(pass); err != nil {
+			return err
+		}
+		for i, path := range paths {
+			if err := s.lookInto(ctx, s.live[path]); err != nil {
+				return err
+			}
+			s.tell("look", i+1+int(pass)*len(paths), len(paths)*int(s.choose.passes), 0)
+		}
+	}
+	if !s.rebinds {
+		return nil
+	}
+	for _, path := range paths {
+		if err := s.refuseKept(ctx, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookInto marks the rows of a file that are meant.
+func (s *swap) lookInto(ctx context.Context, a delta.Add) error {
+	if !s.choose.mayHold(a.Stats) {
+		return nil
+	}
+	return s.open(a, func(src *part.Source) error {
+		f := s.touched[a.Path]
+		return src.Labels(ctx, len(s.Take.Attributes) > 0, func(row int64, l *part.Label) error {
+			if !s.choose.means(l) {
+				return nil
+			}
+			if f == nil {
+				f = &touched{add: a, rows: src.Rows(), bits: make([]uint64, src.Rows()/64+1)}
+				s.touched[a.Path] = f
+			}
+			f.mark(row)
+			return nil
+		})
+	})
+}
+
+// refuseKept is ErrSchema where a file keeps rows that do not go with the vectors that the table is to hold.
+func (s *swap) refuseKept(ctx context.Context, path string) error {
+	a, f := s.live[path], s.touched[path]
+	if f != nil && f.taken == f.rows {
+		return nil
+	}
+	otherKind := s.Vectors.Kind() != s.base.kind
+	if f == nil && !otherKind && withoutVectors(a.Stats) {
+		return nil
+	}
+	return s.open(a, func(src *part.Source) error {
+		return src.Labels(ctx, false, func(row int64, l *part.Label) error {
+			if f != nil && f.has(row) || !l.Vector && !otherKind {
+				return nil
+			}
+			return fmt.Errorf("%w: the table holds %s and is to hold %s, but record %q of task %q would stay", ErrSchema,
+				s.base.vectors, s.Vectors, l.RecordID, l.Task)
+		})
+	})
+}
+
+func withoutVectors(stats *string) bool {
+	var s struct {
+		NumRecords *int64
+		NullCount  struct{ Dim *int64 }
+	}
+	return stats != nil && json.Unmarshal([]byte(*stats), &s) == nil && s.NumRecords != nil && s.NullCount.Dim != nil &&
+		*s.NumRecords == *s.NullCount.Dim
+}
+
+// examine takes in the entries after the one seen, up to another: who brought rows that are meant, or changed files
+// that go.
+func (s *swap) examine(ctx context.Context, to int64) error {
+	if id, _ := s.h.identity(); id != s.id {
+		return fmt.Errorf("%w: %s", ErrGone, s.t.path)
+	}
+	for s.seen < to {
+		v := s.seen + 1
+		e, _, err := s.h.log.Read(v)
+		if errors.Is(err, os.ErrNotExist) {
+			return s.conflict(v, "its entry was cleaned away")
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.take(ctx, v, e); err != nil {
+			return err
+		}
+		s.seen = v
+	}
+	return nil
+}
+
+// take takes in one entry.
+func (s *swap) take(ctx context.Context, v int64, e *delta.Entry) error {
+	for _, r := range e.Removes {
+		f := s.touched[r.Path]
+		delete(s.live, r.Path)
+		if f == nil {
+			continue
+		}
+		if s.choose.none() || r.DataChange && !s.Extend {
+			return s.conflict(v, "%s was removed, whose rows are to be rewritten", r.Path)
+		}
+		if f.next != nil {
+			s.drop(f.next)
+		}
+		delete(s.touched, r.Path)
+	}
+	var paths []string
+	for _, a := range e.Adds {
+		s.live[a.Path] = a
+		paths = append(paths, a.Path)
+	}
+	if s.choose.none() && !s.rebinds {
+		return nil
+	}
+	if err := s.look(ctx, paths); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return s.conflict(v, "what it added is gone: %v", err)
+		}
+		return err
+	}
+	for _, a := range e.Adds {
+		if f := s.touched[a.Path]; f != nil && a.DataChange && !s.Extend {
+			return s.conflict(v, "%s brings %d rows of records that are to be rewritten", a.Path, f.taken)
+		}
+	}
+	return nil
+}
