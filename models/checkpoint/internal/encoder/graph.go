@@ -2,71 +2,99 @@ package encoder
 
 import (
 	"fmt"
+	"slices"
 
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
 )
 
+// A layout is how the tokens of a batch lie: what of them goes into the layers, one row a token, and how attention finds
+// the tokens of one text.
+type layout interface {
+	// ids, positions and kinds are vectors over all tokens; positions are rows of the model's table of them.
+	ids() string
+	positions() string
+	kinds() string
+	// spread lays rows out as attention takes them; what a token has lies along axis there.
+	spread(rows string) string
+	axis() int
+	// rotate turns the heads of spread rows by their places in their texts, for layers of that kind.
+	rotate(kind int, x string) string
+	// attend gives a row a token again. near layers see a window.
+	attend(q, k, v string, near bool) string
+	// finish makes the graph's outputs of the last layer's rows.
+	finish(rows string)
+}
+
 // builder holds the values that every layer uses.
 type builder struct {
 	*weights.Graph
-	m      *Model
-	mask   string // [batch, sequence], int32
-	real   string // where in batch × sequence the real tokens are
-	slot   string // for each of batch × sequence, which real token it is; padding takes any
-	threeD string // shape [batch, sequence, −1]
-	window string // what layers that see a window add to attention's scores; "" until one needs it
+	layout
+	m       *Model
+	numbers []onnxgraph.Elem // that the layers compute with
+	bands   map[onnxgraph.Elem]string
+	watched [][]string // values of each layer whose greatest magnitudes are asked for; nil for none
+	at      int        // the layer that is built
 }
 
-// Graph makes the graph. All layers but attention work on the real tokens only, one row each: padding costs nothing
-// there, whichever side it is on.
+func (m *Model) builder(name string, a weights.Arithmetic) *builder {
+	return &builder{Graph: weights.NewGraph(name, a), m: m, bands: map[onnxgraph.Elem]string{},
+		numbers: slices.Repeat([]onnxgraph.Elem{onnxgraph.Float32}, len(m.layers))}
+}
+
+// Graph makes the graph for processors.
 func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
-	b := &builder{Graph: weights.NewGraph("encoder", a), m: m}
-	ids := b.Input("input_ids", onnxgraph.Int64, "batch", "sequence")
-	mask := b.Input("attention_mask", onnxgraph.Int64, "batch", "sequence")
-	b.Output("last_hidden_state", onnxgraph.Float32, "batch", "sequence", m.HiddenSize)
-
-	b.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{ids}),
-		b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
-	b.mask = b.Node(onnxgraph.ONNX("Cast"), []string{mask}, onnxgraph.Int("to", int(onnxgraph.Int32)))
-	flat := b.Reshape(mask, -1)
-	b.real = b.Reshape(b.Node(onnxgraph.ONNX("NonZero"), []string{flat}), -1)
-	b.slot = b.ordinals(flat, 0, 0)
-
-	x := b.embed(ids, mask)
-	if m.family.finalNorm == "" {
-		for i := range m.layers {
-			x = b.layer(i, x)
-		}
-	} else {
-		x = b.stream(x)
-	}
-	x = b.Node(onnxgraph.ONNX("Reshape"), []string{b.gather(x, b.slot), b.threeD})
-	b.NodeTo([]string{"last_hidden_state"}, onnxgraph.ONNX("Identity"), []string{x})
+	b := m.builder("encoder", a)
+	b.layout = newPadded(b)
+	b.finish(b.layers())
 	return b.Graph.Graph
 }
 
-// ordinals numbers the ones of a mask along axis, from first on; zeros get some number in the same range.
-func (b *builder) ordinals(mask string, axis, first int) string {
-	n := b.Node(onnxgraph.ONNX("CumSum"), []string{mask, b.Ints(fmt.Sprint("axis_", axis), int64(axis))})
-	n = b.Node(onnxgraph.ONNX("Max"), []string{n, b.Ints("one", 1)})
-	return b.Node(onnxgraph.ONNX("Add"), []string{n, b.Ints(fmt.Sprint("shift_", first), int64(first-1))})
+// layers are all of the model but what is made of the last one's rows.
+func (b *builder) layers() string {
+	x := b.embed()
+	if b.m.family.finalNorm != "" {
+		return b.stream(x)
+	}
+	for i := range b.m.layers {
+		x = b.layer(i, x)
+	}
+	return x
+}
+
+// enter has what goes into a layer in the numbers that it computes with.
+func (b *builder) enter(i int, values ...*string) {
+	for _, v := range values {
+		if b.numbers[i] != b.Values {
+			*v = b.Cast(*v, b.numbers[i])
+		}
+	}
+	b.Values, b.at = b.numbers[i], i
+	for _, v := range values {
+		b.watch(*v)
+	}
+}
+
+// watch has a value be one of those whose greatest magnitude is asked for.
+func (b *builder) watch(x string) string {
+	if b.watched != nil {
+		b.watched[b.at] = append(b.watched[b.at], x)
+	}
+	return x
 }
 
 func (b *builder) gather(x, rows string) string {
 	return b.Node(onnxgraph.ONNX("Gather"), []string{x, rows})
 }
 
-func (b *builder) embed(ids, mask string) string {
+func (b *builder) embed() string {
 	m := b.m
-	real := func(v string) string { return b.gather(b.Reshape(v, -1), b.real) }
-	x, place := b.Rows(real(ids), m.Embedding), ""
+	x, place := b.Rows(b.ids(), m.Embedding), ""
 	if m.position != nil {
-		place = b.Rows(real(b.ordinals(mask, 1, m.positionOffset)), m.position)
+		place = b.Rows(b.positions(), m.position)
 	}
 	if m.kind != nil {
-		kinds := b.Input("token_type_ids", onnxgraph.Int64, "batch", "sequence")
-		place = b.Node(onnxgraph.ONNX("Add"), []string{place, b.Rows(real(kinds), m.kind)})
+		place = b.Node(onnxgraph.ONNX("Add"), []string{place, b.Rows(b.kinds(), m.kind)})
 	}
 	return b.norm(x, place, nil, m.embeddingNorm)
 }
@@ -75,9 +103,9 @@ func (b *builder) embed(ids, mask string) string {
 func (b *builder) norm(x, added string, bias *onnxgraph.Stored, n norm) string {
 	epsilon := onnxgraph.Float("epsilon", b.m.Epsilon)
 	if added == "" {
-		inputs := []string{x, b.Tensor(*n.weight)}
+		inputs := []string{x, b.Weight(*n.weight)}
 		if n.bias != nil {
-			inputs = append(inputs, b.Tensor(*n.bias))
+			inputs = append(inputs, b.Weight(*n.bias))
 		}
 		return b.Node(onnxgraph.ONNX("LayerNormalization"), inputs, epsilon, onnxgraph.Int("axis", -1))
 	}
@@ -85,12 +113,12 @@ func (b *builder) norm(x, added string, bias *onnxgraph.Stored, n norm) string {
 }
 
 func (b *builder) normInputs(x, added string, bias *onnxgraph.Stored, n norm) []string {
-	inputs := []string{x, added, b.Tensor(*n.weight), "", ""}
+	inputs := []string{x, added, b.Weight(*n.weight), "", ""}
 	if n.bias != nil {
-		inputs[3] = b.Tensor(*n.bias)
+		inputs[3] = b.Weight(*n.bias)
 	}
 	if bias != nil {
-		inputs[4] = b.Tensor(*bias)
+		inputs[4] = b.Weight(*bias)
 		return inputs
 	}
 	return inputs[:4]
@@ -99,8 +127,9 @@ func (b *builder) normInputs(x, added string, bias *onnxgraph.Stored, n norm) []
 // layer is BERT's: it normalizes what attention and MLP give, added to what they took.
 func (b *builder) layer(i int, x string) string {
 	l := &b.m.layers[i]
-	x = b.norm(b.Linear(b.attention(i, x), l.o.Matrix, ""), x, l.o.bias, l.attentionNorm)
-	return b.norm(b.Linear(b.mlp(l, x), l.down.Matrix, ""), x, l.down.bias, l.lastNorm)
+	b.enter(i, &x)
+	x = b.norm(b.times(b.attention(i, x), l.o), x, l.o.bias, l.attentionNorm)
+	return b.norm(b.times(b.mlp(l, x), l.down), x, l.down.bias, l.lastNorm)
 }
 
 // stream runs layers that add to x what attention and MLP make of its norm.
@@ -108,6 +137,7 @@ func (b *builder) stream(x string) string {
 	normed := x
 	for i := range b.m.layers {
 		l := &b.m.layers[i]
+		b.enter(i, &x, &normed)
 		x, normed = b.add(x, b.linear(b.attention(i, normed), l.o), l.lastNorm)
 		next := b.m.finalNorm
 		if i+1 < len(b.m.layers) {
@@ -123,37 +153,35 @@ func (b *builder) add(x, added string, n norm) (sum, normed string) {
 	sum, normed = "sum_of_"+added, "norm_of_"+added
 	b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipLayerNormalization"), b.normInputs(added, x, nil, n),
 		onnxgraph.Float("epsilon", b.m.Epsilon))
-	return sum, normed
+	return b.watch(sum), normed
 }
 
 func (b *builder) linear(x string, l linear) string {
 	if l.bias == nil {
-		return b.Linear(x, l.Matrix, "")
+		return b.times(x, l)
 	}
-	return b.Linear(x, l.Matrix, b.Tensor(*l.bias))
+	return b.watch(b.Linear(x, l.Matrix, b.Weight(*l.bias)))
 }
+
+// times is linear without the bias.
+func (b *builder) times(x string, l linear) string { return b.watch(b.Linear(x, l.Matrix, "")) }
 
 func (b *builder) attention(i int, x string) string {
 	m, l := b.m, &b.m.layers[i]
-	padded := func(v string) string {
-		return b.Node(onnxgraph.ONNX("Reshape"), []string{b.gather(v, b.slot), b.threeD})
-	}
 	var q, k, v string
 	if len(l.qkv) == 1 {
-		parts := b.split(padded(b.linear(x, l.qkv[0])), 2, 3)
+		parts := b.split(b.spread(b.linear(x, l.qkv[0])), b.axis(), 3)
 		q, k, v = parts[0], parts[1], parts[2]
 	} else {
-		q, k, v = padded(b.linear(x, l.qkv[0])), padded(b.linear(x, l.qkv[1])), padded(b.linear(x, l.qkv[2]))
+		q = b.spread(b.linear(x, l.qkv[0]))
+		k = b.spread(b.linear(x, l.qkv[1]))
+		v = b.spread(b.linear(x, l.qkv[2]))
 	}
-	inputs := []string{q, k, v, "", b.mask}
 	if m.rotation.on {
-		inputs[0], inputs[1] = b.rotate(i, q), b.rotate(i, k)
-		if m.rotation.sliding[i] {
-			inputs = append(inputs, b.windowed())
-		}
+		kind := m.rotation.kind(i)
+		q, k = b.rotate(kind, q), b.rotate(kind, k)
 	}
-	a := b.Node(onnxgraph.Contrib("MultiHeadAttention"), inputs, onnxgraph.Int("num_heads", m.Heads))
-	return b.gather(b.Reshape(a, -1, m.HiddenSize), b.real)
+	return b.attend(q, k, v, m.rotation.near(i))
 }
 
 // split cuts a value into n equal parts.
@@ -166,37 +194,39 @@ func (b *builder) split(x string, axis, n int) []string {
 	return parts
 }
 
-// rotate turns each head of [batch, sequence, hidden] by its place in the padded row: only the distance of two tokens
-// counts.
-func (b *builder) rotate(i int, x string) string {
-	kind := b.m.rotation.kind(i)
-	return b.Node(onnxgraph.Contrib("RotaryEmbedding"), []string{x, b.Ints("first_position", 0), b.Tensor(b.m.cos[kind]),
-		b.Tensor(b.m.sin[kind])},
+// turned is RotaryEmbedding of [batch, sequence, hidden].
+func (b *builder) turned(kind int, x, positions string) string {
+	return b.Node(onnxgraph.Contrib("RotaryEmbedding"), []string{x, positions, b.Weight(b.m.cos[kind]),
+		b.Weight(b.m.sin[kind])},
 		onnxgraph.Int("num_heads", b.m.Heads))
 }
 
-// windowed is [1, 1, sequence, sequence]: zero for tokens within reach of each other, so low for others that they get
-// no weight.
-func (b *builder) windowed() string {
-	if b.window != "" {
-		return b.window
+// unseen is what attention's scores get added for what is out of sight: so low that it gets no weight.
+var unseen = map[onnxgraph.Elem]float32{onnxgraph.Float32: -1e9, onnxgraph.Float16: -65504}
+
+// band is [1, 1, sequence, sequence], where sequence is the second dimension of a value: zero for tokens within reach
+// of each other, unseen for others.
+func (b *builder) band(of string) string {
+	if x, ok := b.bands[b.Values]; ok {
+		return x
 	}
-	length := b.Node(onnxgraph.ONNX("Gather"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{"input_ids"}),
+	length := b.Node(onnxgraph.ONNX("Gather"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{of}),
 		b.Scalar("sequence_axis", 1)})
 	place := b.Node(onnxgraph.ONNX("Range"), []string{b.Scalar("from", 0), length, b.Scalar("step", 1)})
 	apart := b.Node(onnxgraph.ONNX("Sub"), []string{b.Reshape(place, 1, 1, -1, 1), b.Reshape(place, 1, 1, 1, -1)})
 	apart = b.Node(onnxgraph.ONNX("Abs"), []string{apart})
 	far := b.Node(onnxgraph.ONNX("Greater"), []string{apart, b.Ints("reach", int64(b.m.rotation.reach))})
-	far = b.Node(onnxgraph.ONNX("Cast"), []string{far}, onnxgraph.Int("to", int(onnxgraph.Float32)))
-	b.window = b.Node(onnxgraph.ONNX("Mul"), []string{far, b.Floats("unseen", -1e9)})
-	return b.window
+	far = b.Cast(far, b.Values)
+	b.bands[b.Values] = b.Node(onnxgraph.ONNX("Mul"), []string{far, b.Number("unseen", unseen[b.Values])})
+	return b.bands[b.Values]
 }
 
 func (b *builder) mlp(l *layer, x string) string {
 	ops := activations[b.m.Activation]
 	if !b.m.family.gated {
-		return b.Node(onnxgraph.Contrib(ops[1]), []string{b.Linear(x, l.up.Matrix, ""), b.Tensor(*l.up.bias)})
+		return b.Node(onnxgraph.Contrib(ops[1]), []string{b.times(x, l.up), b.Weight(*l.up.bias)})
 	}
 	halves := b.split(b.linear(x, l.up), 1, 2)
-	return b.Node(onnxgraph.ONNX("Mul"), []string{b.Node(onnxgraph.Contrib(ops[0]), halves[:1]), halves[1]})
+	gated := b.Node(onnxgraph.ONNX("Mul"), []string{b.Node(onnxgraph.Contrib(ops[0]), halves[:1]), halves[1]})
+	return b.watch(gated)
 }

@@ -29,6 +29,9 @@ func (r rotation) kind(layer int) int {
 	return global
 }
 
+// near tells whether a layer sees a window only.
+func (r rotation) near(layer int) bool { return r.on && r.sliding[layer] }
+
 // modernNames are ModernBERT's words, those of older checkpoints too.
 type modernNames struct {
 	Epsilon       *float64                   `json:"norm_eps"`

@@ -38,14 +38,27 @@ func NewGraph(name string, a Arithmetic) *Graph {
 // Weight is a stored tensor of floats as Values. ONNX Runtime casts one that is stored in another type once, when it
 // loads the graph, so that graphs of several types share one file of weights.
 func (g *Graph) Weight(s onnxgraph.Stored) string {
-	if s.Elem() == g.Values {
-		return g.Tensor(s)
+	return g.convert(g.Tensor(s), s.Elem())
+}
+
+// convert gives a constant of that type as Values.
+func (g *Graph) convert(x string, from onnxgraph.Elem) string {
+	if from == g.Values {
+		return x
 	}
-	key := fmt.Sprint(g.Values, "/", s.Name)
+	key := fmt.Sprint(g.Values, "/", x)
 	if _, ok := g.casts[key]; !ok {
-		g.casts[key] = g.Cast(g.Tensor(s), g.Values)
+		g.casts[key] = g.Cast(x, g.Values)
 	}
 	return g.casts[key]
+}
+
+// Number is a small constant in Values, a vector of one. Equal names mean equal values in one type.
+func (g *Graph) Number(name string, value float32) string {
+	if g.Values != onnxgraph.Float32 {
+		name += fmt.Sprint("_", g.Values)
+	}
+	return g.convert(g.Floats(name, value), onnxgraph.Float32)
 }
 
 // Cast gives a value another type.

@@ -1,0 +1,42 @@
+package encoder
+
+import (
+	"textmill/models/checkpoint/internal/weights"
+	"textmill/models/checkpoint/onnxgraph"
+)
+
+// PeaksOutput is the output of Peaks: the greatest magnitude among the values of each layer, [layers].
+const PeaksOutput = "peaks"
+
+// Peaks makes the graph for processors with an output that tells how large the values inside of it become.
+func (m *Model) Peaks(a weights.Arithmetic) *onnxgraph.Graph {
+	b := m.builder("peaks", a)
+	b.watched = make([][]string, len(m.layers))
+	b.layout = newPadded(b)
+	b.finish(b.layers())
+	var layers []string
+	for _, values := range b.watched {
+		var greatest []string
+		for _, v := range values {
+			v = b.Node(onnxgraph.ONNX("Abs"), []string{b.Reshape(v, -1)})
+			greatest = append(greatest, b.Node(onnxgraph.ONNX("ReduceMax"), []string{v}))
+		}
+		layers = append(layers, b.Node(onnxgraph.ONNX("Max"), greatest))
+	}
+	b.Output(PeaksOutput, onnxgraph.Float32, len(m.layers))
+	b.NodeTo([]string{PeaksOutput}, onnxgraph.ONNX("Concat"), layers, onnxgraph.Int("axis", 0))
+	return b.Graph.Graph
+}
+
+// most is how large values may become in samples for a layer to compute with fp16, whose greatest number is 65,504:
+// other texts may come to more, and what is added to them inside of an operator is not seen.
+const most = 65504.0 / 8
+
+// Wide tells which layers need fp32, by the peaks of samples.
+func Wide(peaks []float32) []bool {
+	wide := make([]bool, len(peaks))
+	for i, p := range peaks {
+		wide[i] = !(p <= most)
+	}
+	return wide
+}
