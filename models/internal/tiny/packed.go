@@ -8,16 +8,16 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// packedOperator is the one of a graph of packed texts that ONNX Runtime has for cards only. It is as long as padded, so
-// that a model can be changed in place.
+// packedOperator is the one of a graph of packed texts that ONNX Runtime has for cards only. It is as long as padded,
+// so that a model can be changed in place.
 const (
 	packedOperator = "PackedMultiHeadAttention"
 	padded         = "PaddedMultiHeadAttention"
 )
 
 // OnProcessor has processors run a graph of packed texts: it gives the operator that they lack a function of operators
-// that they have, which pads, and leaves all else as it is. Text i is what the cumulative lengths say, token j of it what
-// token_offset says; where the two disagree vectors are wrong.
+// that they have, which pads, and leaves all else as it is. Text i is what the cumulative lengths say, token j of it
+// what token_offset says; where the two disagree vectors are wrong.
 func OnProcessor(t testing.TB, path string) {
 	t.Helper()
 	model, err := os.ReadFile(path)
@@ -34,8 +34,8 @@ func OnProcessor(t testing.TB, path string) {
 	}
 }
 
-// paddedFunction is the operator by its documentation: rows go to where token_offset says in batch × sequence, attention
-// there sees of each text as many tokens as it has, and the rows come back.
+// paddedFunction is the operator by its documentation: rows go to where token_offset says in batch × sequence,
+// attention there sees of each text as many tokens as it has, and the rows come back.
 func paddedFunction() (f []byte) {
 	text := func(n protowire.Number, values ...string) {
 		for _, v := range values {
@@ -50,17 +50,26 @@ func paddedFunction() (f []byte) {
 	for domain, version := range map[string]int64{"": 21, "com.microsoft": 1} {
 		f = append(f, bytesField(9, message(textField(1, domain), intField(2, version)))...)
 	}
-	values := func(name string, kind int64, v ...int64) []byte {
-		m := textField(1, name)
-		for _, v := range v {
-			m = append(m, intField(map[int64]protowire.Number{2: 3, 7: 8}[kind], v)...)
-		}
-		return message(m, intField(20, kind))
+	nodes := layoutNodes()
+	for _, v := range []string{"query", "key", "value"} {
+		nodes = append(nodes, node("ScatterND", []string{"blank", "rows", v}, []string{v + "_flat"}),
+			node("Reshape", []string{v + "_flat", "full_shape"}, []string{v + "_padded"}))
 	}
-	ints := func(name string, v ...int64) []byte { return values(name, 7, v...) }
-	one := func(name string, v int64) []byte { return values(name, 2, v) }
+	heads := message(textField(1, "num_heads"), intField(20, 2), textField(21, "num_heads")) // the function's own
+	attention := inner(node("MultiHeadAttention", []string{"query_padded", "key_padded", "value_padded", "", "mask",
+		"attention_bias"}, []string{"attended"}, heads))
+	f = append(f, functionNodes(nodes...)...)
+	f = append(f, bytesField(7, append(attention, textField(7, "com.microsoft")...))...)
+	return append(f, functionNodes(node("Reshape", []string{"attended", "flat_shape"}, []string{"flat"}),
+		node("Gather", []string{"flat", "places"}, []string{"output"}))...)
+}
+
+// layoutNodes are of the function: where tokens go, and which of the places there hold one.
+func layoutNodes() [][]byte {
+	ints := func(name string, v int64) []byte { return message(textField(1, name), intField(8, v), intField(20, 7)) }
+	one := func(name string, v int64) []byte { return message(textField(1, name), intField(3, v), intField(20, 2)) }
 	const elemInt32, elemInt64 = 6, 7
-	nodes := [][]byte{
+	return [][]byte{
 		node("Constant", nil, []string{"zero"}, ints("value_ints", 0)),
 		node("Constant", nil, []string{"one"}, ints("value_ints", 1)),
 		node("Constant", nil, []string{"last"}, ints("value_ints", -1)),
@@ -89,17 +98,6 @@ func paddedFunction() (f []byte) {
 		node("Less", []string{"along", "lengths"}, []string{"within"}),
 		node("Cast", []string{"within"}, []string{"mask"}, one("to", elemInt32)),
 	}
-	for _, v := range []string{"query", "key", "value"} {
-		nodes = append(nodes, node("ScatterND", []string{"blank", "rows", v}, []string{v + "_flat"}),
-			node("Reshape", []string{v + "_flat", "full_shape"}, []string{v + "_padded"}))
-	}
-	heads := message(textField(1, "num_heads"), intField(20, 2), textField(21, "num_heads")) // the function's own
-	attention := inner(node("MultiHeadAttention", []string{"query_padded", "key_padded", "value_padded", "", "mask",
-		"attention_bias"}, []string{"attended"}, heads))
-	f = append(f, functionNodes(nodes...)...)
-	f = append(f, bytesField(7, append(attention, textField(7, "com.microsoft")...))...)
-	return append(f, functionNodes(node("Reshape", []string{"attended", "flat_shape"}, []string{"flat"}),
-		node("Gather", []string{"flat", "places"}, []string{"output"}))...)
 }
 
 // functionNodes are nodes of a graph as those of a function.

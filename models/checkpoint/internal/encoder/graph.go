@@ -8,8 +8,8 @@ import (
 	"textmill/models/checkpoint/onnxgraph"
 )
 
-// A layout is how the tokens of a batch lie: what of them goes into the layers, one row a token, and how attention finds
-// the tokens of one text.
+// A layout is how the tokens of a batch lie: what of them goes into the layers, one row a token, and how attention
+// finds the tokens of one text.
 type layout interface {
 	// ids, positions and kinds are vectors over all tokens; positions are rows of the model's table of them.
 	ids() string
