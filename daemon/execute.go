@@ -203,8 +203,9 @@ func (e *executor) start(ctx context.Context, m *message, c *commit.Committer) (
 	if err := d.Halted(); err != nil {
 		return nil, err
 	}
-	work := e.engine.Work(m.shard, rows.Origin{Job: d.Job, Shard: d.Shard, StreamSequence: d.Message.Sequence,
-		Unwanted: func() bool { return d.Halted() != nil }})
+	created, sequence := d.Published()
+	work := e.engine.Work(m.shard, rows.Origin{Job: d.Job, Shard: d.Shard, StreamSequence: sequence,
+		StreamCreated: created, Unwanted: func() bool { return d.Halted() != nil }})
 	if err := c.Table.Accepts(ctx, work.Vectors()); err != nil {
 		return nil, err
 	}

@@ -87,12 +87,12 @@ func (p *plan) decide() ([]delta.Action, error) {
 		p.result.Errors += d.errors
 	}
 	actions := h.txns.txnsOf(keys, b.t.store.o.Now().UnixMilli())
-	if h.terms.kind == b.kind && !bind {
+	if h.terms.kind == b.kind && !bind && !h.terms.lacks {
 		return actions, nil
 	}
 	m := h.snap.Metadata
-	if h.terms.kind != b.kind {
-		if m.SchemaString, err = part.WithEmbedding(m.SchemaString, b.kind); err != nil {
+	if h.terms.kind != b.kind || h.terms.lacks {
+		if m.SchemaString, err = part.Evolved(m.SchemaString, b.kind); err != nil {
 			return nil, err
 		}
 	}

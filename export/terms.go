@@ -15,6 +15,7 @@ type terms struct {
 	kind    EmbeddingKind // of its embedding column
 	vectors Vectors       // that the log binds the table to
 	files   bool          // it had rows at some time
+	lacks   bool          // columns of ours, which the next commit with rows adds
 	refused error         // why textmill must not write here
 }
 
@@ -48,7 +49,7 @@ func termsOf(path string, s *delta.Snapshot) terms {
 	if err != nil {
 		refuse("%v", err)
 	}
-	t.kind = kind
+	t.kind, t.lacks = kind, part.Lacks(m.SchemaString)
 	if bound, ok := m.Configuration[vectorsKey]; ok {
 		if t.vectors, err = parseVectors(bound); err != nil {
 			refuse("%v", err)

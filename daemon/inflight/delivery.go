@@ -67,6 +67,15 @@ func newDelivery(m *queue.Delivery, shard *jobs.Shard, weights string) *Delivery
 	return d
 }
 
+// Published is where the message was published at first: a retry of a dead letter is no newer than its letter.
+func (d *Delivery) Published() (streamCreated time.Time, sequence uint64) {
+	retry, origin := d.Message.Message().Header.Retry()
+	if retry > 0 && origin.Sequence > 0 && origin.StreamCreated.Year() > 0 {
+		return origin.StreamCreated, origin.Sequence
+	}
+	return d.Message.StreamCreated, d.Message.Sequence
+}
+
 // LetterKey names the delivery's dead letter: another payload under the same name has one of its own.
 func (d *Delivery) LetterKey() string { return fmt.Sprintf("%s@%d", d.Key, d.Key.Version) }
 

@@ -74,6 +74,8 @@ type Row struct {
 	Embedding16    []int16
 	Logprobs       []float32
 	CreatedAt      time.Time
+	ContentSHA256  string    // what the row was made of; see jobs.Contents
+	StreamCreated  time.Time // of the stream that StreamSequence counts in
 }
 
 // ErrRow is the class of rows that the table cannot hold.
@@ -84,7 +86,7 @@ func (r *Row) check(kind Embedding) error {
 	for _, f := range [...]struct{ name, value string }{
 		{"job", r.Job}, {"shard", r.Shard}, {"record_id", r.RecordID}, {"task", r.Task}, {"model", r.Model},
 		{"model_sha256", r.ModelSHA256}, {"text", r.Text.V}, {"error", r.Error}, {"output", r.Output.V},
-		{"finish_reason", r.FinishReason},
+		{"finish_reason", r.FinishReason}, {"content_sha256", r.ContentSHA256},
 	} {
 		if !utf8.ValidString(f.value) {
 			return fmt.Errorf("%w: %s of record %q is not UTF-8", ErrRow, f.name, strings.ToValidUTF8(r.RecordID, "\uFFFD"))
@@ -100,8 +102,10 @@ func (r *Row) check(kind Embedding) error {
 		kind != Int16 {
 		return fmt.Errorf("%w: the embedding of record %q is not %s", ErrRow, r.RecordID, kind)
 	}
-	if us := r.CreatedAt.UnixMicro(); !r.CreatedAt.IsZero() && (us < minMicros || us > maxMicros) {
-		return fmt.Errorf("%w: created_at of record %q is out of range", ErrRow, r.RecordID)
+	for name, at := range map[string]time.Time{"created_at": r.CreatedAt, "stream_created": r.StreamCreated} {
+		if us := at.UnixMicro(); !at.IsZero() && (us < minMicros || us > maxMicros) {
+			return fmt.Errorf("%w: %s of record %q is out of range", ErrRow, name, r.RecordID)
+		}
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"time"
 )
 
 // record is a Row as it lies in Parquet: the order and types of the columns are a contract. The embedding's
@@ -38,7 +37,12 @@ type record[E float32 | int8 | int16] struct {
 	Embedding      []E               `parquet:"embedding,optional,list,plain"`
 	Logprobs       []float32         `parquet:"logprobs,optional,list,plain,zstd"`
 	CreatedAt      *int64            `parquet:"created_at,optional,timestamp(microsecond:utc),plain,zstd"`
+	ContentSHA256  *string           `parquet:"content_sha256,optional,plain,zstd"`
+	StreamCreated  *int64            `parquet:"stream_created,optional,timestamp(microsecond:utc),dict,zstd"`
 }
+
+// younger are the columns that tables and files of before may lack.
+var younger = []string{"content_sha256", "stream_created"}
 
 type deltaField struct {
 	Name     string   `json:"name"`
@@ -80,6 +84,8 @@ func SchemaString(kind Embedding) string {
 	add(array(kind.DeltaType()), "embedding")
 	add(array("float"), "logprobs")
 	add("timestamp", "created_at")
+	add("string", "content_sha256")
+	add("timestamp", "stream_created")
 	b, err := json.Marshal(struct {
 		Type   string       `json:"type"`
 		Fields []deltaField `json:"fields"`
@@ -111,8 +117,17 @@ func KindOf(schemaString string) (Embedding, error) {
 	return kind, fits(want, got)
 }
 
-// WithEmbedding is a schema with another element type of the embedding column, and everything else as it is.
-func WithEmbedding(schemaString string, kind Embedding) (string, error) {
+// Lacks says whether a schema, which KindOf takes, is one of before some column of ours.
+func Lacks(schemaString string) bool {
+	got, err := fieldsOf(schemaString)
+	return err == nil && slices.ContainsFunc(younger, func(name string) bool {
+		return !slices.ContainsFunc(got, named(name))
+	})
+}
+
+// Evolved is a schema with an element type of the embedding column and the columns of ours that it lacked, and
+// everything else as it is.
+func Evolved(schemaString string, kind Embedding) (string, error) {
 	var schema map[string]any
 	if err := json.Unmarshal([]byte(schemaString), &schema); err != nil {
 		return "", fmt.Errorf("schemaString is not JSON: %w", err)
@@ -124,6 +139,15 @@ func WithEmbedding(schemaString string, kind Embedding) (string, error) {
 	for _, f := range fields {
 		if named("embedding")(f) {
 			f["type"] = deltaArray{Type: "array", ElementType: kind.DeltaType()}
+		}
+	}
+	ours, err := fieldsOf(SchemaString(kind))
+	if err != nil {
+		return "", err
+	}
+	for _, f := range ours {
+		if name := f["name"].(string); slices.Contains(younger, name) && !slices.ContainsFunc(fields, named(name)) {
+			fields = append(fields, f)
 		}
 	}
 	schema["fields"] = fields
@@ -155,7 +179,11 @@ func fieldsOf(schemaString string) ([]field, error) {
 // fits leaves each column's metadata aside, in which other tools keep comments, but for what a writer must heed.
 func fits(want, got []field) error {
 	for _, w := range want {
-		i := slices.IndexFunc(got, named(w["name"].(string)))
+		name := w["name"].(string)
+		i := slices.IndexFunc(got, named(name))
+		if i < 0 && slices.Contains(younger, name) {
+			continue
+		}
 		if i < 0 {
 			return fmt.Errorf("it has no column %v", w["name"])
 		}
@@ -197,68 +225,4 @@ func demand(v any) string {
 		}
 	}
 	return ""
-}
-
-func optional(s *string) *string {
-	if *s == "" {
-		return nil
-	}
-	return s
-}
-
-// common fills every column but the embedding. The record points into r.
-func fill[E float32 | int8 | int16](rec *record[E], r *Row, micros *int64) {
-	rec.Job, rec.Shard, rec.RecordID = optional(&r.Job), optional(&r.Shard), optional(&r.RecordID)
-	rec.Task, rec.Model, rec.ModelSHA256 = optional(&r.Task), optional(&r.Model), optional(&r.ModelSHA256)
-	rec.Text, rec.Output = r.Text.ptr(), r.Output.ptr()
-	rec.Error, rec.FinishReason = optional(&r.Error), optional(&r.FinishReason)
-	rec.Attributes, rec.InputIDs, rec.OutputIDs = r.Attributes, r.InputIDs, r.OutputIDs
-	rec.NTokens, rec.NDropped, rec.Dim = r.NTokens.ptr(), r.NDropped.ptr(), r.Dim.ptr()
-	rec.Chunk, rec.ChunkStart, rec.ChunkEnd = r.Chunk.ptr(), r.ChunkStart.ptr(), r.ChunkEnd.ptr()
-	rec.NOutputTokens, rec.StreamSequence, rec.Seed = r.NOutputTokens.ptr(), r.StreamSequence.ptr(), r.Seed.ptr()
-	rec.Truncated, rec.Norm, rec.Logprobs = r.Truncated.ptr(), r.Norm.ptr(), r.Logprobs
-	rec.CreatedAt = nil
-	if !r.CreatedAt.IsZero() {
-		*micros = r.CreatedAt.UnixMicro()
-		rec.CreatedAt = micros
-	}
-}
-
-// row is fill the other way about; the Row shares the record's memory.
-func toRow[E float32 | int8 | int16](rec *record[E]) Row {
-	r := Row{
-		Job: deref(rec.Job), Shard: deref(rec.Shard), RecordID: deref(rec.RecordID), Task: deref(rec.Task),
-		Model: deref(rec.Model), ModelSHA256: deref(rec.ModelSHA256), Text: null(rec.Text), Error: deref(rec.Error),
-		Output: null(rec.Output), FinishReason: deref(rec.FinishReason), Attributes: rec.Attributes,
-		InputIDs: rec.InputIDs, OutputIDs: rec.OutputIDs, NTokens: null(rec.NTokens), NDropped: null(rec.NDropped),
-		Dim: null(rec.Dim), Chunk: null(rec.Chunk), ChunkStart: null(rec.ChunkStart), ChunkEnd: null(rec.ChunkEnd),
-		NOutputTokens: null(rec.NOutputTokens), StreamSequence: null(rec.StreamSequence), Seed: null(rec.Seed),
-		Truncated: null(rec.Truncated), Norm: null(rec.Norm), Logprobs: rec.Logprobs,
-	}
-	if rec.CreatedAt != nil {
-		r.CreatedAt = time.UnixMicro(*rec.CreatedAt).UTC()
-	}
-	switch e := any(rec.Embedding).(type) {
-	case []float32:
-		r.Embedding = e
-	case []int8:
-		r.Embedding8 = e
-	case []int16:
-		r.Embedding16 = e
-	}
-	return r
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func null[T any](p *T) Null[T] {
-	if p == nil {
-		return Null[T]{}
-	}
-	return Null[T]{V: *p, Valid: true}
 }

@@ -131,7 +131,7 @@ type typed[E float32 | int8 | int16] struct {
 	w       *parquet.GenericWriter[record[E]]
 	of      func(*Row) []E
 	records []record[E]
-	micros  []int64
+	micros  [][2]int64
 }
 
 func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) []E) (*typed[E], error) {

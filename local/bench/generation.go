@@ -67,7 +67,7 @@ var warmUp = []jobs.Record{{ID: "w1", Text: "Once upon a time there was a"},
 
 // Generation measures how many tokens a second a model adds to prompts, its templates and tokenizer included.
 func Generation(ctx context.Context, cfg config.Config, o Prompts, log *slog.Logger) (err error) {
-	params, err := local.Params(naming.TaskGenerate, o.Params, jobs.ParseGenerateParams)
+	params, _, err := local.Params(naming.TaskGenerate, o.Params, jobs.ParseGenerateParams)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 
 // Embed embeds texts with a model of the cache, without a queue, in constant memory.
 func Embed(ctx context.Context, cfg config.Config, o Options) (err error) {
-	params, err := local.Params(naming.TaskEmbed, o.Params, jobs.ParseEmbedParams)
+	params, raw, err := local.Params(naming.TaskEmbed, o.Params, jobs.ParseEmbedParams)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,9 @@ func Embed(ctx context.Context, cfg config.Config, o Options) (err error) {
 	run := runner{task: naming.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.Spec.Dim,
 		log: o.Log, quiet: o.Quiet}
 	return run.work(ctx, cfg, o, "embedded", m.Spec,
-		func(from rows.Origin) rows.Work { return m.Engine.Work(&jobs.Shard{Embed: params}, from) },
+		func(from rows.Origin) rows.Work {
+			return m.Engine.Work(&jobs.Shard{Embed: params, RawParams: raw}, from)
+		},
 		func(id string, list []export.Row) local.Answer { return embedAnswer(id, list, params.ChunkSize > 0) })
 }
 

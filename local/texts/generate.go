@@ -16,7 +16,7 @@ import (
 
 // Generate continues prompts with a model of the cache, without a queue, in constant memory.
 func Generate(ctx context.Context, cfg config.Config, o Options) (err error) {
-	params, err := local.Params(naming.TaskGenerate, o.Params, jobs.ParseGenerateParams)
+	params, raw, err := local.Params(naming.TaskGenerate, o.Params, jobs.ParseGenerateParams)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,9 @@ func Generate(ctx context.Context, cfg config.Config, o Options) (err error) {
 	run := runner{task: naming.TaskGenerate, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 4096, log: o.Log,
 		quiet: o.Quiet}
 	return run.work(ctx, cfg, o, "generated", g.Spec(),
-		func(from rows.Origin) rows.Work { return g.Engine.Work(&jobs.Shard{Generate: params}, from) }, generateAnswer)
+		func(from rows.Origin) rows.Work {
+			return g.Engine.Work(&jobs.Shard{Generate: params, RawParams: raw}, from)
+		}, generateAnswer)
 }
 
 // generateAnswer is the answer to one record; several completions are listed in it.

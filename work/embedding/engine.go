@@ -92,6 +92,7 @@ type Engine struct {
 // record is a task on its way through the engine.
 type record struct {
 	task    Task
+	content string // its content_sha256
 	cost    int64
 	waiting int // items not yet in a batch that runs; under window order only workers touch it
 
@@ -171,6 +172,7 @@ func (e *Engine) encodeLoop(running context.Context) {
 			e.drop(r)
 			continue
 		}
+		r.content = r.task.Plan.contents.SHA256(&r.task.Record)
 		items, failure := []*item(nil), lacksText(r.task.Record)
 		if failure == nil {
 			failure = r.task.Plan.failure

@@ -24,6 +24,7 @@ type Plan struct {
 	truncate            string
 	storeText, storeIDs bool
 	about               rows.Origin
+	contents            *jobs.Contents
 	failure             *jobs.RecordError // every record of the plan fails with it
 }
 
@@ -37,10 +38,12 @@ func (p *Plan) vectors() export.Vectors {
 
 // Work is the work of a shard's records.
 func (e *Engine) Work(s *jobs.Shard, o rows.Origin) rows.Work {
-	if s.ParamsErr != nil {
-		return work{e, e.Fail(s.ParamsErr, o)}
+	plan := e.Fail(s.ParamsErr, o)
+	if s.ParamsErr == nil {
+		plan = e.Resolve(s.Embed, o)
 	}
-	return work{e, e.Resolve(s.Embed, o)}
+	plan.contents = jobs.NewContents(e.opts.Spec.SHA256, s.RawParams)
+	return work{e, plan}
 }
 
 type work struct {

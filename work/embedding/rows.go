@@ -14,7 +14,7 @@ import (
 // baseRow is what every row of a record says, whatever became of it.
 func (e *Engine) baseRow(r *record) export.Row {
 	plan := r.task.Plan
-	return rows.New(e.opts.Spec, plan.about, &r.task.Record, plan.storeText)
+	return rows.New(e.opts.Spec, plan.about, &r.task.Record, r.content, plan.storeText)
 }
 
 // errorRow is the one row of a record that failed.

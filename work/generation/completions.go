@@ -19,6 +19,7 @@ import (
 type completions struct {
 	e       *Engine
 	record  *jobs.Record
+	content string // the record's content_sha256
 	origin  rows.Origin
 	params  jobs.GenerateParams
 	prompt  []int32
@@ -87,7 +88,7 @@ func (c *completions) settle(i int, r generate.Result, done func([]export.Row)) 
 
 // row is what the table says of a completion.
 func (c *completions) row(i int, r generate.Result) export.Row {
-	row := rows.New(c.e.o.Spec, c.origin, c.record, c.params.StoreText)
+	row := rows.New(c.e.o.Spec, c.origin, c.record, c.content, c.params.StoreText)
 	row.NTokens, row.NDropped, row.Truncated = export.Some(int32(len(c.prompt))), export.Some(int32(0)),
 		export.Some(false)
 	row.Chunk = export.Some(int32(i))

@@ -62,7 +62,8 @@ func LoadTemplate(spec *models.Spec) (*chat.Template, string, error) {
 
 // Work is the work of a shard's records.
 func (e *Engine) Work(s *jobs.Shard, o rows.Origin) rows.Work {
-	w := work{e: e, params: s.Generate, failure: s.ParamsErr, origin: o}
+	w := work{e: e, params: s.Generate, failure: s.ParamsErr, origin: o,
+		contents: jobs.NewContents(e.o.Spec.SHA256, s.RawParams)}
 	if w.failure == nil {
 		w.failure = e.checkShard(s)
 	}
@@ -79,24 +80,27 @@ func (e *Engine) Stop() { e.o.Generator.Stop() }
 func (e *Engine) Close() {}
 
 type work struct {
-	e       *Engine
-	params  jobs.GenerateParams
-	failure *jobs.RecordError
-	origin  rows.Origin
-	spent   *atomic.Int64 // tokens that the records so far may come to; nil where nothing counts them
+	e        *Engine
+	params   jobs.GenerateParams
+	failure  *jobs.RecordError
+	origin   rows.Origin
+	contents *jobs.Contents
+	spent    *atomic.Int64 // tokens that the records so far may come to; nil where nothing counts them
 }
 
 // Vectors are none.
 func (work) Vectors() export.Vectors { return export.Vectors{} }
 
 func (w work) Do(ctx context.Context, r jobs.Record, done func([]export.Row)) error {
+	content := w.contents.SHA256(&r)
 	job, failure := w.prepare(&r)
 	if failure != nil {
-		row := rows.Failed(rows.New(w.e.o.Spec, w.origin, &r, w.params.StoreText), failure)
+		row := rows.Failed(rows.New(w.e.o.Spec, w.origin, &r, content, w.params.StoreText), failure)
 		row.FinishReason = "error"
 		done([]export.Row{row})
 		return nil
 	}
+	job.content = content
 	return job.run(ctx, done)
 }
 

@@ -17,6 +17,7 @@ import (
 type Origin struct {
 	Job, Shard     string
 	StreamSequence uint64
+	StreamCreated  time.Time // of the stream that StreamSequence counts in
 	// Unwanted, when set, tells that nobody waits for the rows any more: work may end without them.
 	Unwanted func() bool
 }
@@ -34,14 +35,15 @@ type Work interface {
 	Do(ctx context.Context, r jobs.Record, done func([]export.Row)) error
 }
 
-// New is what a row says of its record before anything was computed.
-func New(spec *models.Spec, o Origin, r *jobs.Record, storeText bool) export.Row {
+// New is what a row says of its record, whose content_sha256 is content, before anything was computed.
+func New(spec *models.Spec, o Origin, r *jobs.Record, content string, storeText bool) export.Row {
 	row := export.Row{
 		Job: o.Job, Shard: o.Shard, RecordID: r.ID, Attributes: r.Attributes,
 		Task: spec.Task, Model: spec.Name, ModelSHA256: spec.SHA256, CreatedAt: time.Now(),
+		ContentSHA256: content,
 	}
 	if o.StreamSequence > 0 {
-		row.StreamSequence = export.Some(int64(o.StreamSequence))
+		row.StreamSequence, row.StreamCreated = export.Some(int64(o.StreamSequence)), o.StreamCreated
 	}
 	if storeText && r.Err == nil {
 		row.Text = export.Some(text(r))
