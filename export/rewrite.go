@@ -136,10 +136,7 @@ func (s *swap) putAll(ctx context.Context) error {
 	if s.Put == nil {
 		return nil
 	}
-	kind := s.Vectors.Kind()
-	if kind == EmbeddingAny {
-		kind = s.base.kind
-	}
+	kind := s.kind()
 	if err := s.base.accepts(kind); err != nil && !s.rebinds {
 		return err
 	}
@@ -172,6 +169,14 @@ func (s *swap) putAll(ctx context.Context) error {
 		return fmt.Errorf("write what is put: %w", s.h.blame(err))
 	}
 	return nil
+}
+
+// kind is that of the rows put: the table's where they have no vectors.
+func (s *swap) kind() EmbeddingKind {
+	if kind := s.Vectors.Kind(); kind != EmbeddingAny {
+		return kind
+	}
+	return s.base.kind
 }
 
 // writeTouched writes again what stays of the files that hold rows to be taken.

@@ -202,14 +202,14 @@ func (s *swap) metadata() (*delta.Metadata, error) {
 				return nil, err
 			}
 		}
-		if kind := s.Vectors.Kind(); kind != s.h.terms.kind {
-			var err error
-			if m.SchemaString, err = part.WithEmbedding(m.SchemaString, kind); err != nil {
-				return nil, err
-			}
-		}
 		if bind {
 			properties[vectorsKey] = s.Vectors.Property()
+		}
+	}
+	if kind := s.kind(); s.Put != nil && (kind != s.h.terms.kind || s.h.terms.lacks) {
+		var err error
+		if m.SchemaString, err = part.Evolved(m.SchemaString, kind); err != nil {
+			return nil, err
 		}
 	}
 	if maps.Equal(properties, m.Configuration) && m.SchemaString == s.h.snap.Metadata.SchemaString {
