@@ -15,6 +15,7 @@ const (
 	Int8     = 3
 	Int32    = 6
 	Int64    = 7
+	Bool     = 9
 	Float16  = 10
 	BFloat16 = 16
 	Uint4    = 21

@@ -54,6 +54,13 @@ func Load(library string) error {
 	return nil
 }
 
+// Loaded is the path of the library that Load made the process use, "" before.
+func Loaded() string {
+	environment.Lock()
+	defer environment.Unlock()
+	return environment.library
+}
+
 // Version is that of the loaded library.
 func Version() string { return ort.GetVersion() }
 
@@ -116,7 +123,7 @@ func Run(ctx context.Context, s *Session, inputs, outputs []ort.Value) error {
 		return err
 	}
 	if ctx.Done() == nil {
-		return classify(s.Run(inputs, outputs))
+		return Classify(s.Run(inputs, outputs))
 	}
 	o, err := ort.NewRunOptions()
 	if err != nil {
@@ -130,7 +137,7 @@ func Run(ctx context.Context, s *Session, inputs, outputs []ort.Value) error {
 		// The options must outlive Terminate. A run that finished all the same counts as stopped: its caller is gone.
 		return errors.Join(ctx.Err(), <-terminated)
 	}
-	return classify(err)
+	return Classify(err)
 }
 
 // Destroy frees values.
@@ -144,15 +151,15 @@ func Destroy(values ...ort.Value) (err error) {
 // ErrOutOfMemory is the class of runs that needed more memory than the device has; a smaller batch may fit.
 var ErrOutOfMemory = errors.New("out of memory")
 
-// classify finds the one failure that a caller can do something about. The binding passes on no error codes, and ONNX
+// Classify finds the one failure that a caller can do something about. The binding passes on no error codes, and ONNX
 // Runtime has none for this, so that its message is all there is.
-func classify(err error) error {
+func Classify(err error) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
 	for _, sign := range []string{"Failed to allocate memory", "bad_alloc", "out of memory",
-		"CUBLAS_STATUS_ALLOC_FAILED"} {
+		"CUBLAS_STATUS_ALLOC_FAILED", "Available memory of"} {
 		if strings.Contains(text, sign) {
 			return fmt.Errorf("%w: %w", ErrOutOfMemory, err)
 		}

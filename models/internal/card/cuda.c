@@ -1,0 +1,97 @@
+#define _GNU_SOURCE
+#include "api.h"
+#include <dlfcn.h>
+#include <stdio.h>
+
+// The CUDA runtime's functions, of the library that ONNX Runtime's provider itself uses. Its types are plain integers
+// and pointers here, so that nothing of CUDA is needed to build.
+static struct {
+	int (*set_device)(int);
+	int (*memcpy)(void *, const void *, size_t, int);
+	int (*memcpy_2d)(void *, size_t, const void *, size_t, size_t, size_t, int);
+	int (*synchronize)(void *);
+	int (*host_alloc)(void **, size_t, unsigned);
+	int (*free_host)(void *);
+	int (*mem_get_info)(size_t *, size_t *);
+	const char *(*words)(int);
+	int found;
+} cuda;
+
+enum { whichever_way = 4, any_context = 1 }; // cudaMemcpyDefault, cudaHostAllocPortable
+
+static char *failed(const char *what, int code) {
+	if (code == 0)
+		return NULL;
+	char *text = NULL;
+	// 2 is cudaErrorMemoryAllocation, whose words are the ones that are looked for
+	if (asprintf(&text, "%s: CUDA error %d: %s", what, code, code == 2 ? "out of memory" : cuda.words(code)) < 0)
+		return strdup(what);
+	return text;
+}
+
+char *cuda_find(void) {
+	if (cuda.found)
+		return NULL;
+	static const char *const names[] = {"libcudart.so.13", "libcudart.so.12", "libcudart.so.14", NULL};
+	void *handle = NULL;
+	for (int i = 0; handle == NULL && names[i] != NULL; i++)
+		handle = dlopen(names[i], RTLD_LAZY | RTLD_NOLOAD);
+	if (handle == NULL)
+		return strdup("ONNX Runtime's provider loaded no CUDA runtime (libcudart.so.13)");
+	struct {
+		void **to;
+		const char *name;
+	} all[] = {
+		{(void **)&cuda.set_device, "cudaSetDevice"},
+		{(void **)&cuda.memcpy, "cudaMemcpy"},
+		{(void **)&cuda.memcpy_2d, "cudaMemcpy2D"},
+		{(void **)&cuda.synchronize, "cudaStreamSynchronize"},
+		{(void **)&cuda.host_alloc, "cudaHostAlloc"},
+		{(void **)&cuda.free_host, "cudaFreeHost"},
+		{(void **)&cuda.mem_get_info, "cudaMemGetInfo"},
+		{(void **)&cuda.words, "cudaGetErrorString"},
+	};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		*all[i].to = dlsym(handle, all[i].name);
+		if (*all[i].to == NULL) {
+			char *text = NULL;
+			if (asprintf(&text, "the CUDA runtime has no %s", all[i].name) < 0)
+				return strdup(all[i].name);
+			return text;
+		}
+	}
+	cuda.found = 1;
+	return NULL;
+}
+
+char *cuda_pinned(int device, size_t size, void **out) {
+	int code = cuda.set_device(device);
+	if (code == 0)
+		code = cuda.host_alloc(out, size, any_context);
+	return failed("allocate pinned memory", code);
+}
+
+void cuda_free_pinned(int device, void *p) {
+	if (cuda.set_device(device) == 0)
+		cuda.free_host(p);
+}
+
+// Device and stream are of the thread, so that each call says which. A copy within the card, or out of memory that is
+// not pinned, may come back before it is done: the stream is waited for, since ONNX Runtime's own does not wait for it.
+char *cuda_copy(int device, void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t rows) {
+	int code = cuda.set_device(device);
+	if (code == 0 && rows == 1) // a pitch has a bound
+		code = cuda.memcpy(to, from, width, whichever_way);
+	else if (code == 0)
+		code = cuda.memcpy_2d(to, to_pitch, from, from_pitch, width, rows, whichever_way);
+	if (code == 0)
+		code = cuda.synchronize(NULL);
+	return failed("copy", code);
+}
+
+char *cuda_memory(int device, size_t *free_bytes, size_t *total) {
+	int code = cuda.set_device(device);
+	if (code == 0)
+		code = cuda.mem_get_info(free_bytes, total);
+	return failed("ask for the card's memory", code);
+}
