@@ -24,12 +24,16 @@ func OpenBundle(dir string) (*Spec, error) { return OpenGraph(dir, "") }
 
 // OpenGraph is OpenBundle for a bundle with several ONNX files: graph names the one to run, relative to dir.
 func OpenGraph(dir, graph string) (*Spec, error) {
+	return openDir(dir, func(s *Spec) error { return s.open(graph) })
+}
+
+func openDir(dir string, open func(*Spec) error) (*Spec, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
 	s := &Spec{Name: filepath.Base(dir), Dir: dir, PoolPrompt: true}
-	if err := s.open(graph); err != nil {
+	if err := open(s); err != nil {
 		return nil, fmt.Errorf("open model %s: %w", dir, err)
 	}
 	return s, nil
@@ -40,7 +44,7 @@ func (s *Spec) open(graph string) error {
 	if err != nil {
 		return err
 	}
-	s.Source = record.Source
+	s.Source, s.Cards = record.Source, record.Card
 	if graph == "" {
 		graph = record.Graph
 	}
@@ -58,6 +62,11 @@ func (s *Spec) open(graph string) error {
 	if s.Task == naming.TaskGenerate {
 		if err := s.readDecoder(c); err != nil {
 			return err
+		}
+		if s.Card != nil {
+			if err := s.asCard(); err != nil {
+				return err
+			}
 		}
 	}
 	if s.Task == naming.TaskEmbed {
@@ -105,7 +114,7 @@ func (s *Spec) note(format string, args ...any) {
 // make no vector. Every file that does must have been recorded.
 func (s *Spec) keepOwnFiles(files []File) error {
 	other := map[string]bool{}
-	for _, g := range s.Graphs {
+	for _, g := range append(slices.Clone(s.Graphs), s.forCards...) {
 		if g != s.Graph {
 			other[g] = true
 			for _, e := range s.external(g) {
@@ -114,6 +123,9 @@ func (s *Spec) keepOwnFiles(files []File) error {
 		}
 	}
 	own := append(s.external(s.Graph), s.Graph)
+	if s.Card != nil {
+		own = append(own, s.Card.files()...)
+	}
 	for _, f := range own {
 		delete(other, f)
 	}

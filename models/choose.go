@@ -23,8 +23,13 @@ func (s *Spec) chooseGraph(want string) error {
 			return fmt.Errorf("%w: %w", ErrBundle, err)
 		}
 		for _, e := range entries {
-			if strings.HasSuffix(e.Name(), ".onnx") && !strings.HasPrefix(e.Name(), ".") {
-				s.Graphs = append(s.Graphs, path.Join(dir, e.Name()))
+			name := path.Join(dir, e.Name())
+			switch {
+			case !strings.HasSuffix(name, ".onnx") || strings.HasPrefix(e.Name(), "."):
+			case isCard(name):
+				s.forCards = append(s.forCards, name)
+			default:
+				s.Graphs = append(s.Graphs, name)
 			}
 		}
 	}
@@ -32,6 +37,8 @@ func (s *Spec) chooseGraph(want string) error {
 		return fmt.Errorf("%w: no ONNX file in %s or %s", ErrBundle, s.path("onnx"), s.Dir)
 	}
 	switch {
+	case s.Card != nil:
+		s.Graph = s.Card.File
 	case want != "":
 		i := slices.IndexFunc(s.Graphs, func(g string) bool {
 			return want == g || want == path.Base(g) || want == strings.TrimSuffix(path.Base(g), ".onnx")
@@ -112,7 +119,7 @@ func (s *Spec) readGraph() error {
 		s.BatchDependent = true
 		s.note("%s quantizes activations by the range of the whole batch (DynamicQuantizeLinear): a text's vector depends on its batch-mates", s.Graph)
 	}
-	if s.Task != naming.TaskEmbed {
+	if s.Task != naming.TaskEmbed || s.Card != nil {
 		return nil
 	}
 	if err := s.bindInputs(g.Inputs); err != nil {

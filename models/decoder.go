@@ -65,7 +65,7 @@ type DecoderGraph struct {
 // KVBytes is what one token takes in the KV cache.
 func (d *Decoder) KVBytes() int64 {
 	size := int64(4)
-	if d.CacheType == "float16" {
+	if d.CacheType == "float16" || d.CacheType == "bfloat16" {
 		size = 2
 	}
 	return 2 * size * int64(d.Layers) * int64(d.KVHeads) * int64(d.HeadSize)

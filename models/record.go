@@ -28,6 +28,8 @@ type Record struct {
 	// Graph is the ONNX file to run; "" leaves the choice to OpenBundle.
 	Graph string `json:"graph,omitempty"`
 	Files []File `json:"files"`
+	// Card are the graphs for a card that were made of its weights.
+	Card []CardGraph `json:"card,omitempty"`
 }
 
 // ErrDamaged is the class of bundles whose files are not what was recorded.
@@ -47,6 +49,13 @@ func ReadRecord(dir string) (Record, error) {
 	for _, f := range r.Files {
 		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
 			return Record{}, fmt.Errorf("read %s: file %q lies outside of the bundle", path, f.Path)
+		}
+	}
+	for _, c := range r.Card {
+		for _, file := range c.files() {
+			if !filepath.IsLocal(filepath.FromSlash(file)) || !isCard(file) {
+				return Record{}, fmt.Errorf("read %s: %q is no graph for a card", path, file)
+			}
 		}
 	}
 	return r, nil

@@ -37,6 +37,10 @@ type Spec struct {
 	// Graph is the ONNX file that runs, relative to Dir; Graphs are all there are.
 	Graph  string
 	Graphs []string
+	// Card is set where that is a graph for a card; Cards are all that were made.
+	Card     *CardGraph
+	Cards    []CardGraph
+	forCards []string // the ONNX files that are for cards
 
 	// MaxLength is the most tokens, specials counted, that the model takes.
 	MaxLength int

@@ -31,6 +31,26 @@
 // repeat and leave out positions; a part of a prompt that is not its end needs one position all the same. (8) A row's
 // logits are the same bits alone and in every batch, if a run has at least min_rows tokens, batch × sequence: where
 // that is 2, let an idle slot run along with a row that would be alone.
+//
+// # The graphs of a decoder for a card
+//
+// Layout "card-1" (models.CardLayout): the above with past, present, weights and activations in fp16 or bf16, as
+// models.CardGraph tells, all in memory of the card but for total_sequence_length. Beside logits, which stay fp32:
+//
+//	token                   int64 [logits]            the lowest id of the likeliest; vocab_size where a number is none
+//
+// What a run decodes can be the input_ids of the next: the same memory, seen as [logits, 1]. Only rules (3) and (8)
+// differ: with a past, CUDA takes more than one new token at batch 1 alone, and a row's bits hold at one decode width.
+// Every node has a kernel of CUDA, and no size follows from a value, so that runs can be kept as CUDA graphs; then
+// total_sequence_length is max_length. The other graph, models.CardGraph.Choice, takes what the first left on the
+// card, and runs only where a token is drawn:
+//
+//	logits                  float32 [rows, vocab_size]
+//	temperature             float32 [rows]            above 0
+//	top_logits              float32 [rows, candidates] in falling order, of equals the lowest id first
+//	top_ids                 int32 [rows, candidates]
+//	log_sum                 float32 [rows]            of all logits: a token's log-probability is its logit less this
+//	log_sum_at              float32 [rows]            the same of logits divided by the temperature
 package checkpoint
 
 import (

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 
 	"textmill/ground/places"
 	"textmill/models"
+	"textmill/models/checkpoint/internal/decoder"
 	"textmill/models/internal/onnx"
 )
 
@@ -56,14 +58,27 @@ type slots struct {
 	t       *testing.T
 	d       models.Decoder
 	session *ort.DynamicAdvancedSession
-	caches  [][]float32 // key and value of each layer
-	length  int         // of a slot
-	used    []int       // tokens in each slot
+	caches  [][]byte // key and value of each layer
+	kind    ort.TensorElementDataType
+	size    int     // of a value
+	length  int     // of a slot
+	used    []int   // tokens in each slot
+	chosen  bool    // the graph gives tokens too
+	tokens  []int64 // of the last run
 }
 
 func openSlots(t *testing.T, bundle string, graph, n, length int) *slots {
 	t.Helper()
-	s := &slots{t: t, length: length, used: make([]int, n)}
+	return openSlotsOf(t, bundle, "", graph, n, length)
+}
+
+// openSlotsOf opens the graph in file instead, with caches of 2 bytes a value if its name says fp16.
+func openSlotsOf(t *testing.T, bundle, file string, graph, n, length int) *slots {
+	t.Helper()
+	s := &slots{t: t, length: length, used: make([]int, n), kind: ort.TensorElementDataTypeFloat, size: 4, chosen: file != ""}
+	if strings.Contains(file, "fp16") {
+		s.kind, s.size = ort.TensorElementDataTypeFloat16, 2
+	}
 	data, err := os.ReadFile(filepath.Join(bundle, models.DecoderName))
 	if err != nil {
 		t.Fatal(err)
@@ -76,10 +91,15 @@ func openSlots(t *testing.T, bundle string, graph, n, length int) *slots {
 		for _, part := range []string{"key", "value"} {
 			inputs = append(inputs, fmt.Sprintf("past_key_values.%d.%s", i, part))
 			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
-			s.caches = append(s.caches, make([]float32, n*s.d.KVHeads*length*s.d.HeadSize))
+			s.caches = append(s.caches, make([]byte, n*s.d.KVHeads*length*s.d.HeadSize*s.size))
 		}
 	}
-	s.session = openSession(t, filepath.Join(bundle, filepath.FromSlash(s.d.Graphs[graph].File)), inputs, outputs)
+	if s.chosen {
+		outputs = append(outputs, decoder.Token)
+	} else {
+		file = s.d.Graphs[graph].File
+	}
+	s.session = openSession(t, filepath.Join(bundle, filepath.FromSlash(file)), inputs, outputs)
 	return s
 }
 
@@ -107,15 +127,26 @@ func (s *slots) run(first int, rows [][]int64, all bool) [][]float32 {
 	logits := make([]float32, len(positions)*vocab)
 	inputs := []ort.Value{tensor(s.t, ids, n, int64(width)), tensor(s.t, lens, n), tensor(s.t, []int32{total}, 1), tensor(s.t, positions, int64(len(positions)))}
 	outputs := []ort.Value{tensor(s.t, logits, int64(len(positions)), int64(vocab))}
-	size := s.d.KVHeads * s.length * s.d.HeadSize
+	size := s.d.KVHeads * s.length * s.d.HeadSize * s.size
 	for _, c := range s.caches {
-		view := tensor(s.t, c[first*size:(first+len(rows))*size], n, int64(s.d.KVHeads), int64(s.length), int64(s.d.HeadSize))
+		view, err := ort.NewCustomDataTensor(ort.NewShape(n, int64(s.d.KVHeads), int64(s.length), int64(s.d.HeadSize)),
+			c[first*size:(first+len(rows))*size], s.kind)
+		if err != nil {
+			s.t.Fatal(err)
+		}
 		inputs, outputs = append(inputs, view), append(outputs, view)
+	}
+	if s.tokens = make([]int64, len(positions)); s.chosen {
+		outputs = append(outputs, tensor(s.t, s.tokens, int64(len(positions))))
 	}
 	if err := s.session.Run(inputs, outputs); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, v := range append(inputs, outputs[0]) {
+	own := append(inputs, outputs[0])
+	if s.chosen {
+		own = append(own, outputs[len(outputs)-1])
+	}
+	for _, v := range own {
 		if err := v.Destroy(); err != nil {
 			s.t.Fatal(err)
 		}

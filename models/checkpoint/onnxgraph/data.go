@@ -42,6 +42,19 @@ func (s Stored) As(name string, dims ...int) Stored {
 // Elem is the type of the tensor's elements.
 func (s Stored) Elem() Elem { return s.elem }
 
+// Dims are the tensor's sizes.
+func (s Stored) Dims() []int { return s.dims }
+
+// External is a tensor of length bytes at offset of a data file beside the graphs that use it.
+func External(name string, elem Elem, dims []int, file string, offset, length int64) Stored {
+	return Stored{Name: name, elem: elem, dims: dims, location: file, offset: offset, length: length}
+}
+
+// Inline is a tensor that becomes part of each graph that uses it.
+func Inline(name string, elem Elem, dims []int, raw []byte) Stored {
+	return inline(name, elem, dims, raw)
+}
+
 func inline(name string, elem Elem, dims []int, raw []byte) Stored {
 	return Stored{Name: name, elem: elem, dims: dims, length: int64(len(raw)), raw: raw}
 }
@@ -92,7 +105,7 @@ func (d *Data) Put(name string, elem Elem, dims []int, write func(io.Writer) err
 }
 
 func (d *Data) put(name string, elem Elem, dims []int, write func(io.Writer) error) (Stored, error) {
-	s := Stored{Name: name, elem: elem, dims: dims, length: elem.size()}
+	s := Stored{Name: name, elem: elem, dims: dims, length: elem.Size()}
 	for _, n := range dims {
 		s.length *= int64(n)
 	}

@@ -23,7 +23,8 @@ const (
 	BFloat16 Elem = 16
 )
 
-func (e Elem) size() int64 {
+// Size is what a value takes in bytes.
+func (e Elem) Size() int64 {
 	switch e {
 	case Uint8, Int8:
 		return 1

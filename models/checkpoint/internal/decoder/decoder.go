@@ -59,10 +59,10 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 		return nil, err
 	}
 	shape := []int{c.MaxPositions, c.HeadSize / 2}
-	if m.cos, err = s.Data.Put("cos_cache", onnxgraph.Float32, shape, table.Cosines(ctx)); err != nil {
+	if m.cos, err = s.StoreFloats("cos_cache", shape, table.Cosines(ctx)); err != nil {
 		return nil, err
 	}
-	m.sin, err = s.Data.Put("sin_cache", onnxgraph.Float32, shape, table.Sines(ctx))
+	m.sin, err = s.StoreFloats("sin_cache", shape, table.Sines(ctx))
 	return m, err
 }
 

@@ -29,61 +29,86 @@ type builder struct {
 	sin     string
 	lengths string
 	total   string
+	wide    bool // the stream between layers and its norms are fp32, whatever the layers compute with
 }
 
 // Graph makes the graph. All layers but attention work on rows of tokens, [batch × sequence, hidden].
 func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
 	b := &builder{Graph: weights.NewGraph("decoder", a), m: m}
+	b.Output(Logits, onnxgraph.Float32, "logits", m.VocabSize)
+	last := b.hidden()
+	b.NodeTo([]string{Logits}, onnxgraph.ONNX("Identity"), []string{b.Linear(last, m.head, "")})
+	return b.Graph.Graph
+}
+
+// hidden gives what the head scores: a normed row of the stream for each of the positions that are asked for.
+func (b *builder) hidden() string {
+	m := b.m
 	ids := b.Input(InputIDs, onnxgraph.Int64, "batch", "sequence")
 	b.lengths = b.Input(SeqLens, onnxgraph.Int32, "batch")
 	b.total = b.Input(TotalLength, onnxgraph.Int32, 1)
 	positions := b.Input(LogitsPositions, onnxgraph.Int64, "logits")
 	b.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{ids}),
 		b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
-	b.cos, b.sin = b.Tensor(m.cos), b.Tensor(m.sin)
-	b.Output(Logits, onnxgraph.Float32, "logits", m.VocabSize)
+	b.cos, b.sin = b.Weight(m.cos), b.Weight(m.sin)
 
-	x := b.Rows(b.Reshape(ids, -1), m.Embedding)
-	added := ""
+	x, added := b.stream(b.Rows(b.Reshape(ids, -1), m.Embedding)), ""
 	for i := range m.layers {
 		x, added = b.layer(i, x, added)
 	}
 	rows := func(v string) string { return b.Node(onnxgraph.ONNX("Gather"), []string{v, positions}) }
 	_, last := b.norm(rows(x), rows(added), m.norm)
-	logits := b.Linear(last, m.head, "")
-	b.NodeTo([]string{Logits}, onnxgraph.ONNX("Identity"), []string{logits})
-	return b.Graph.Graph
+	return last
 }
 
 // layer continues the stream x + added, where added is "" before the first layer, and gives it on in the same way.
 func (b *builder) layer(i int, x, added string) (string, string) {
 	l := &b.m.layers[i]
 	x, n := b.norm(x, added, l.attentionNorm)
-	x, n = b.norm(x, b.linear(b.attention(i, n), l.o), l.mlpNorm)
+	x, n = b.norm(x, b.stream(b.linear(b.attention(i, n), l.o)), l.mlpNorm)
 	gate, up := b.linear(n, l.gate), b.linear(n, l.up)
-	gate = b.Node(onnxgraph.Contrib("QuickGelu"), []string{gate}, onnxgraph.Float("alpha", 1)) // that is SiLU
-	return x, b.linear(b.Node(onnxgraph.ONNX("Mul"), []string{gate, up}), l.down)
+	gate = b.Round(b.Node(onnxgraph.Contrib("QuickGelu"), []string{gate}, onnxgraph.Float("alpha", 1))) // that is SiLU
+	return x, b.stream(b.linear(b.Round(b.Node(onnxgraph.ONNX("Mul"), []string{gate, up})), l.down))
 }
 
 func (b *builder) linear(x string, l linear) string {
-	if l.bias == nil {
-		return b.Linear(x, l.Matrix, "")
+	bias := ""
+	if l.bias != nil {
+		bias = b.Weight(*l.bias)
 	}
-	return b.Linear(x, l.Matrix, b.Tensor(*l.bias))
+	return b.Round(b.Linear(x, l.Matrix, bias))
 }
 
-// norm gives x + added and its RMS norm.
-func (b *builder) norm(x, added string, weight onnxgraph.Stored) (sum, normed string) {
-	epsilon := onnxgraph.Float("epsilon", b.m.Epsilon)
-	if added == "" {
-		return x, b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{x, b.Tensor(weight)}, epsilon,
-			onnxgraph.Int("axis", -1))
+// stream gives what is added to the stream as the stream's type.
+func (b *builder) stream(x string) string {
+	if !b.wide || b.Values == onnxgraph.Float32 {
+		return x
 	}
-	normed = "norm_of_" + added
-	sum = "sum_of_" + added
-	b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipSimplifiedLayerNormalization"),
-		[]string{added, x, b.Tensor(weight)}, epsilon)
-	return sum, normed
+	return b.Cast(x, onnxgraph.Float32)
+}
+
+// norm gives x + added and its RMS norm, which is of the type that layers compute with.
+func (b *builder) norm(x, added string, weight onnxgraph.Stored) (sum, normed string) {
+	values, rounded := b.Values, b.Rounded
+	if b.wide {
+		b.Values, b.Rounded = onnxgraph.Float32, 0
+	}
+	epsilon, scale := onnxgraph.Float("epsilon", b.m.Epsilon), b.Weight(weight)
+	if added == "" {
+		sum, normed = x, b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{x, scale}, epsilon,
+			onnxgraph.Int("axis", -1))
+	} else {
+		normed = "norm_of_" + added
+		sum = "sum_of_" + added
+		b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipSimplifiedLayerNormalization"),
+			[]string{added, x, scale}, epsilon)
+		sum = b.Round(sum)
+	}
+	if b.wide && values != onnxgraph.Float32 {
+		normed = b.Cast(normed, values)
+	}
+	b.Values, b.Rounded = values, rounded
+	return sum, b.Round(normed)
 }
 
 func (b *builder) attention(i int, x string) string {
@@ -102,10 +127,10 @@ func (b *builder) attention(i int, x string) string {
 	pastKey, pastValue, key, value := fmt.Sprintf(PastKey, i), fmt.Sprintf(PastValue, i), fmt.Sprintf(PresentKey, i),
 		fmt.Sprintf(PresentValue, i)
 	for _, past := range []string{pastKey, pastValue} {
-		b.Input(past, onnxgraph.Float32, "batch", m.KVHeads, "max_length", m.HeadSize)
+		b.Input(past, b.Values, "batch", m.KVHeads, "max_length", m.HeadSize)
 	}
 	for _, present := range []string{key, value} {
-		b.Output(present, onnxgraph.Float32, "batch", m.KVHeads, "max_length", m.HeadSize)
+		b.Output(present, b.Values, "batch", m.KVHeads, "max_length", m.HeadSize)
 	}
 	inputs[3], inputs[4], inputs[5], inputs[6] = pastKey, pastValue, b.lengths, b.total
 	attrs := []onnxgraph.Attr{onnxgraph.Int("num_heads", m.Heads), onnxgraph.Int("kv_num_heads", m.KVHeads)}
@@ -120,12 +145,12 @@ func (b *builder) attention(i int, x string) string {
 	}
 	out := "attention_" + key
 	b.NodeTo([]string{out, key, value}, onnxgraph.Contrib("GroupQueryAttention"), inputs, attrs...)
-	return b.Reshape(out, -1, m.Heads*m.HeadSize)
+	return b.Round(b.Reshape(out, -1, m.Heads*m.HeadSize))
 }
 
 // headNorm normalizes each head of a value of [tokens, heads × HeadSize].
 func (b *builder) headNorm(x string, weight onnxgraph.Stored) string {
 	heads := b.Reshape(x, -1, b.m.HeadSize)
-	return b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{heads, b.Tensor(weight)},
-		onnxgraph.Float("epsilon", b.m.Epsilon), onnxgraph.Int("axis", -1))
+	return b.Round(b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{heads, b.Weight(weight)},
+		onnxgraph.Float("epsilon", b.m.Epsilon), onnxgraph.Int("axis", -1)))
 }

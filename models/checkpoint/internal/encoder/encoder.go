@@ -104,8 +104,8 @@ func (k *keeper) rotations(ctx context.Context, m *Model) {
 		}
 		table := rotary.Table{Frequencies: rotary.Frequencies(r.theta[kind], size), Positions: m.MaxPositions, Magnitude: 1}
 		shape := []int{m.MaxPositions, size / 2}
-		if m.cos[kind], k.err = k.store.Data.Put(name+"_cos", onnxgraph.Float32, shape, table.Cosines(ctx)); k.err == nil {
-			m.sin[kind], k.err = k.store.Data.Put(name+"_sin", onnxgraph.Float32, shape, table.Sines(ctx))
+		if m.cos[kind], k.err = k.store.StoreFloats(name+"_cos", shape, table.Cosines(ctx)); k.err == nil {
+			m.sin[kind], k.err = k.store.StoreFloats(name+"_sin", shape, table.Sines(ctx))
 		}
 	}
 }

@@ -24,6 +24,9 @@ type Graph struct {
 	Arithmetic Arithmetic
 	// Values is the type of the numbers that nodes added from now on compute with.
 	Values onnxgraph.Elem
+	// Rounded, unless 0, is a type that weights are rounded to, and by Round values: what computing with it comes to
+	// where nothing computes with it.
+	Rounded onnxgraph.Elem
 
 	sums  map[string]string // of an activation's blocks, by its name and the blocks' size
 	casts map[string]string // of weights, by what they are cast to and their names
@@ -41,14 +44,18 @@ func (g *Graph) Weight(s onnxgraph.Stored) string {
 	return g.convert(g.Tensor(s), s.Elem())
 }
 
-// convert gives a constant of that type as Values.
+// convert gives a constant of that type as Values, rounded as they are.
 func (g *Graph) convert(x string, from onnxgraph.Elem) string {
-	if from == g.Values {
+	if from == g.Values && g.Rounded == 0 {
 		return x
 	}
-	key := fmt.Sprint(g.Values, "/", x)
+	key := fmt.Sprint(g.Values, "/", g.Rounded, "/", x)
 	if _, ok := g.casts[key]; !ok {
-		g.casts[key] = g.Cast(x, g.Values)
+		if g.Rounded != 0 {
+			g.casts[key] = g.Round(x)
+		} else {
+			g.casts[key] = g.Cast(x, g.Values)
+		}
 	}
 	return g.casts[key]
 }
@@ -59,6 +66,14 @@ func (g *Graph) Number(name string, value float32) string {
 		name += fmt.Sprint("_", g.Values)
 	}
 	return g.convert(g.Floats(name, value), onnxgraph.Float32)
+}
+
+// Round gives a value as Rounded has it.
+func (g *Graph) Round(x string) string {
+	if g.Rounded == 0 {
+		return x
+	}
+	return g.Cast(g.Cast(x, g.Rounded), g.Values)
 }
 
 // Cast gives a value another type.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"textmill/models/checkpoint/onnxgraph"
@@ -49,12 +50,19 @@ type Store struct {
 	Source    Source
 	Data      *onnxgraph.Data
 	Precision Precision
+	// Existing, if not nil, takes the place of all that is above.
+	Existing Existing
 	// Progress, if not nil, is told how many bytes of the checkpoint were read.
 	Progress func(bytes int64)
 }
 
 // Has tells whether the checkpoint has a tensor.
 func (s *Store) Has(name string) bool {
+	if s.Existing != nil {
+		_, kept := s.Existing[name]
+		_, table := s.Existing[name+".table"]
+		return kept || table
+	}
 	_, ok := s.Source.Find(name)
 	return ok
 }
@@ -92,8 +100,23 @@ func (s *Store) Vector(name string, n int) ([]float32, error) {
 	return ordered, nil
 }
 
+// StoreFloats stores a tensor whose values write gives as fp32, little-endian.
+func (s *Store) StoreFloats(name string, dims []int, write func(io.Writer) error) (onnxgraph.Stored, error) {
+	if s.Existing != nil {
+		return s.Existing.vector(name, dims...)
+	}
+	return s.Data.Put(name, onnxgraph.Float32, dims, write)
+}
+
 // StoreVector stores a tensor of n floats, or several one behind the other, as name.
 func (s *Store) StoreVector(name string, parts []string, sizes ...int) (onnxgraph.Stored, error) {
+	if s.Existing != nil {
+		n := 0
+		for _, size := range sizes {
+			n += size
+		}
+		return s.Existing.vector(name, n)
+	}
 	var all []float32
 	for i, part := range parts {
 		v, err := s.Vector(part, sizes[i])
@@ -136,6 +159,9 @@ func (m *Matrix) LowName() string   { return m.low.Name }
 
 // Alike tells whether tensors of the given names would be stored in one form, so that they can be one matrix.
 func (s *Store) Alike(names ...string) bool {
+	if s.Existing != nil {
+		return !s.Has(names[0]) // they are one matrix already
+	}
 	var first tensor.Form
 	for i, name := range names {
 		p, ok := s.Source.Find(name)
@@ -176,6 +202,12 @@ func (s *Store) Matrix(ctx context.Context, name string, tensors []string, width
 func (s *Store) matrix(ctx context.Context, name string, lookup bool, tensors []string, width int,
 	rows ...int) (*Matrix, error) {
 	m := &Matrix{Name: name, Width: width}
+	if s.Existing != nil {
+		for _, n := range rows {
+			m.Rows += n
+		}
+		return s.Existing.matrix(name, m.Rows, width)
+	}
 	var parts []Part
 	for i, t := range tensors {
 		p, err := s.find(t, rows[i], width)

@@ -1,0 +1,148 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"textmill/ground/flock"
+	"textmill/models"
+	"textmill/models/checkpoint/internal/decoder"
+	"textmill/models/checkpoint/internal/weights"
+	"textmill/models/checkpoint/onnxgraph"
+)
+
+// CardOptions say how the graph for a card of a bundle is made.
+type CardOptions struct {
+	// Precision is models.FP16 or models.BF16; "" takes what is there, else fp16, or bf16 for a model whose values
+	// overflow it.
+	Precision string
+	// Library is libonnxruntime, with which the values of sample texts are measured; "" for the one that is loaded.
+	Library string
+	// Note, if not nil, is told what takes time.
+	Note func(string)
+}
+
+// Candidates is how many of a row's greatest logits leave a card where tokens are drawn. Generation configs ask for a
+// top_k of 64 at most; a top_p is served from the candidates where their part of the sum reaches it, else from the
+// row's full logits. docs/measurements.md says how often that is.
+const Candidates = 256
+
+// cardLock is held while a graph for a card is made.
+const cardLock = ".card.lock"
+
+// Card opens a bundle's graph for a card. Where there is none it is made of the weights that the bundle's graphs for
+// processors keep, once however many processes ask for it, whole or not at all. Bundles that were not imported here
+// have no such graph: ErrUnsupported.
+func Card(ctx context.Context, dir string, o CardOptions) (_ *models.Spec, err error) {
+	spec, err := models.OpenCard(dir, o.Precision)
+	if !errors.Is(err, models.ErrNoCardGraph) {
+		return spec, err
+	}
+	if o.Note == nil {
+		o.Note = func(string) {}
+	}
+	if spec, err = models.OpenBundle(dir); err != nil {
+		return nil, err
+	}
+	lock, err := flock.Wait(ctx, filepath.Join(spec.Dir, cardLock), 0o644,
+		func() { o.Note("another process makes the graph for a card of " + spec.Name) })
+	if err != nil {
+		return nil, fmt.Errorf("make the graph for a card of %s: %w", spec.Name, err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	made, err := models.OpenCard(dir, o.Precision)
+	if !errors.Is(err, models.ErrNoCardGraph) {
+		return made, err
+	}
+	o.Note("making the graph for a card of " + spec.Name)
+	if err := o.make(ctx, spec); err != nil {
+		return nil, fmt.Errorf("make the graph for a card of %s: %w", spec.Name, err)
+	}
+	return models.OpenCard(dir, o.Precision)
+}
+
+// make writes the graph's files, then the record that names them: without that they are nothing.
+func (o CardOptions) make(ctx context.Context, spec *models.Spec) error {
+	m, err := reload(ctx, spec)
+	if err != nil {
+		return err
+	}
+	g, err := o.settle(ctx, spec, m)
+	if err != nil {
+		return err
+	}
+	files, err := m.write(spec.Dir, &g)
+	if err != nil {
+		return err
+	}
+	record, err := models.ReadRecord(spec.Dir)
+	if err != nil {
+		return err
+	}
+	record.Card = append(record.Card, g)
+	for _, name := range files {
+		sum, size, err := models.HashFile(ctx, filepath.Join(spec.Dir, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		record.Files = slices.DeleteFunc(record.Files, func(f models.File) bool { return f.Path == name })
+		record.Files = append(record.Files, models.File{Path: name, SHA256: sum, Size: size})
+	}
+	return models.WriteRecord(spec.Dir, record)
+}
+
+// A built is a model whose graphs can be written again.
+type built struct{ decoder *decoder.Model }
+
+// reload finds the weights of a bundle that was imported.
+func reload(ctx context.Context, spec *models.Spec) (built, error) {
+	config, err := os.ReadFile(filepath.Join(spec.Dir, "config.json"))
+	if err != nil {
+		return built{}, err
+	}
+	if spec.Decoder == nil || spec.Decoder.Layout != models.SlotsLayout {
+		return built{}, fmt.Errorf("%w: its graph was exported elsewhere; import its checkpoint with textmill models import",
+			ErrUnsupported)
+	}
+	have, err := existing(spec)
+	if err != nil {
+		return built{}, err
+	}
+	c, err := decoder.ParseConfig(config)
+	if err != nil {
+		return built{}, err
+	}
+	m, err := decoder.Store(ctx, c, &weights.Store{Existing: have})
+	return built{decoder: m}, err
+}
+
+var elems = map[string]onnxgraph.Elem{models.FP16: onnxgraph.Float16, models.BF16: onnxgraph.BFloat16}
+
+// write writes the graph's files and names them.
+func (m built) write(dir string, g *models.CardGraph) ([]string, error) {
+	g.File = models.CardFile(g.Precision)
+	d := m.decoder
+	g.Choice, g.Candidates = models.ChoiceFile, min(Candidates, d.VocabSize)
+	err := d.CardGraph(decoder.Card{Elem: elems[g.Precision], Wide: g.Wide}).
+		WriteFile(filepath.Join(dir, filepath.FromSlash(g.File)))
+	if err == nil {
+		err = decoder.ChoiceGraph(d.VocabSize, g.Candidates).WriteFile(filepath.Join(dir, filepath.FromSlash(g.Choice)))
+	}
+	return []string{g.File, g.Choice}, err
+}
+
+// settle decides what the graph computes in.
+func (o CardOptions) settle(_ context.Context, _ *models.Spec, _ built) (models.CardGraph, error) {
+	switch o.Precision {
+	case "":
+		return models.CardGraph{Precision: models.FP16, Why: "asked for"}, nil
+	case models.FP16, models.BF16:
+		return models.CardGraph{Precision: o.Precision, Why: "asked for"}, nil
+	}
+	return models.CardGraph{}, fmt.Errorf("%w: precision %q; on a card it is %s or %s", ErrUnsupported, o.Precision,
+		models.FP16, models.BF16)
+}
