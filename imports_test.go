@@ -53,7 +53,7 @@ var downward = map[string][]string{
 	"work/rows":       {"export", "jobs", "models"},
 
 	"models":            {"models/internal/...", "models/sample", "tokenize"},
-	"models/checkpoint": {"models", "models/internal/..."},
+	"models/checkpoint": {"models", "models/compare", "models/internal/..."},
 	"models/compare":    {"models", "models/internal/...", "models/session", "tokenize"},
 	"models/embed":      {"models", "models/internal/...", "models/session"},
 	"models/fetch":      {"models", "models/checkpoint"},

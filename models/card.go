@@ -29,15 +29,17 @@ type CardGraph struct {
 	File string `json:"file"`
 	// Precision is FP16 or BF16.
 	Precision string `json:"precision"`
-	// Wide tells that the stream between layers stays in fp32.
-	Wide bool `json:"wide,omitempty"`
+	// WideStream tells that the stream between layers is fp32, of decoders; WideLayers are the layers that are, of
+	// encoders.
+	WideStream bool  `json:"fp32_stream,omitempty"`
+	WideLayers []int `json:"fp32_layers,omitempty"`
 	// Choice is the ONNX file that takes the Candidates greatest logits of each row, of decoders.
 	Choice     string `json:"choice,omitempty"`
 	Candidates int    `json:"candidates,omitempty"`
-	// Peak is the greatest magnitude of a value that sample texts came to with the graph for processors, and At where.
+	// Peak is the greatest magnitude of a value that sample texts came to with the graph for processors, 0 where that was
+	// not measured.
 	Peak float64 `json:"peak,omitempty"`
-	At   string  `json:"at,omitempty"`
-	// Why says how Precision and Wide were settled.
+	// Why says how the above was settled.
 	Why string `json:"why"`
 }
 

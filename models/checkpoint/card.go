@@ -1,16 +1,18 @@
 package checkpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"textmill/ground/flock"
+	"textmill/ground/regular"
 	"textmill/models"
 	"textmill/models/checkpoint/internal/decoder"
+	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
 )
@@ -20,7 +22,8 @@ type CardOptions struct {
 	// Precision is models.FP16 or models.BF16; "" takes what is there, else fp16, or bf16 for a model whose values
 	// overflow it.
 	Precision string
-	// Library is libonnxruntime, with which the values of sample texts are measured; "" for the one that is loaded.
+	// Library is libonnxruntime, with which the values of sample texts are measured; "" for the one that is loaded, or
+	// for the one under home.
 	Library string
 	// Note, if not nil, is told what takes time.
 	Note func(string)
@@ -95,29 +98,54 @@ func (o CardOptions) make(ctx context.Context, spec *models.Spec) error {
 	return models.WriteRecord(spec.Dir, record)
 }
 
-// A built is a model whose graphs can be written again.
-type built struct{ decoder *decoder.Model }
+// A built is a model whose graphs can be written again: one of the two.
+type built struct {
+	decoder *decoder.Model
+	encoder *encoder.Model
+}
 
 // reload finds the weights of a bundle that was imported.
-func reload(ctx context.Context, spec *models.Spec) (built, error) {
-	config, err := os.ReadFile(filepath.Join(spec.Dir, "config.json"))
-	if err != nil {
-		return built{}, err
+func reload(ctx context.Context, spec *models.Spec) (m built, err error) {
+	if spec.Decoder != nil && spec.Decoder.Layout != models.SlotsLayout {
+		return m, elsewhere(false, nil)
 	}
-	if spec.Decoder == nil || spec.Decoder.Layout != models.SlotsLayout {
-		return built{}, fmt.Errorf("%w: its graph was exported elsewhere; import its checkpoint with textmill models import",
-			ErrUnsupported)
+	config, err := regular.ReadFile(filepath.Join(spec.Dir, "config.json"))
+	if err != nil {
+		return m, err
+	}
+	kind, err := describe(config)
+	if err != nil {
+		return m, err
+	}
+	if spec.Decoder == nil && !encoder.Supports(kind.ModelType) {
+		return m, elsewhere(false, nil)
 	}
 	have, err := existing(spec)
 	if err != nil {
-		return built{}, err
+		return m, err
 	}
-	c, err := decoder.ParseConfig(config)
-	if err != nil {
-		return built{}, err
+	s := &weights.Store{Existing: have}
+	if spec.Decoder != nil {
+		c, err := decoder.ParseConfig(config)
+		if err == nil {
+			m.decoder, err = decoder.Store(ctx, c, s)
+		}
+		return m, elsewhere(true, err)
 	}
-	m, err := decoder.Store(ctx, c, &weights.Store{Existing: have})
-	return built{decoder: m}, err
+	c, err := encoder.ParseConfig(config)
+	if err == nil {
+		m.encoder, err = encoder.Store(ctx, c, s)
+	}
+	return m, elsewhere(true, err)
+}
+
+// elsewhere is the error of a bundle whose weights do not have the names that an import gives them.
+func elsewhere(ours bool, err error) error {
+	if ours && !errors.Is(err, weights.ErrMissing) {
+		return err
+	}
+	return errors.Join(fmt.Errorf("%w: its graph was exported elsewhere; import its checkpoint with textmill models import",
+		ErrUnsupported), err)
 }
 
 var elems = map[string]onnxgraph.Elem{models.FP16: onnxgraph.Float16, models.BF16: onnxgraph.BFloat16}
@@ -125,24 +153,18 @@ var elems = map[string]onnxgraph.Elem{models.FP16: onnxgraph.Float16, models.BF1
 // write writes the graph's files and names them.
 func (m built) write(dir string, g *models.CardGraph) ([]string, error) {
 	g.File = models.CardFile(g.Precision)
+	file := filepath.Join(dir, filepath.FromSlash(g.File))
+	if m.encoder != nil {
+		wide := make([]bool, m.encoder.Layers)
+		for _, layer := range g.WideLayers {
+			wide[layer] = true
+		}
+		c := encoder.Card{Elem: elems[g.Precision], Wide: wide}
+		return []string{g.File}, m.encoder.CardGraph(weights.Floats, c).WriteFile(file)
+	}
 	d := m.decoder
 	g.Choice, g.Candidates = models.ChoiceFile, min(Candidates, d.VocabSize)
-	err := d.CardGraph(decoder.Card{Elem: elems[g.Precision], Wide: g.Wide}).
-		WriteFile(filepath.Join(dir, filepath.FromSlash(g.File)))
-	if err == nil {
-		err = decoder.ChoiceGraph(d.VocabSize, g.Candidates).WriteFile(filepath.Join(dir, filepath.FromSlash(g.Choice)))
-	}
-	return []string{g.File, g.Choice}, err
-}
-
-// settle decides what the graph computes in.
-func (o CardOptions) settle(_ context.Context, _ *models.Spec, _ built) (models.CardGraph, error) {
-	switch o.Precision {
-	case "":
-		return models.CardGraph{Precision: models.FP16, Why: "asked for"}, nil
-	case models.FP16, models.BF16:
-		return models.CardGraph{Precision: o.Precision, Why: "asked for"}, nil
-	}
-	return models.CardGraph{}, fmt.Errorf("%w: precision %q; on a card it is %s or %s", ErrUnsupported, o.Precision,
-		models.FP16, models.BF16)
+	return []string{g.File, g.Choice}, cmp.Or(
+		d.CardGraph(decoder.Card{Elem: elems[g.Precision], Wide: g.WideStream}).WriteFile(file),
+		decoder.ChoiceGraph(d.VocabSize, g.Candidates).WriteFile(filepath.Join(dir, filepath.FromSlash(g.Choice))))
 }

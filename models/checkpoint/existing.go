@@ -38,8 +38,11 @@ func existing(s *models.Spec) (weights.Existing, error) {
 		}
 		for _, t := range g.Tensors {
 			stored, err := storedOf(t, file)
+			if errors.Is(err, errForeign) {
+				continue // none that an import wrote, and what lacks it is told by name
+			}
 			if err != nil {
-				return nil, fmt.Errorf("%w: %s: tensor %s: %w", models.ErrBundle, name, t.Name, err)
+				return nil, fmt.Errorf("%s: tensor %s: %w", name, t.Name, err)
 			}
 			if path.Dir(name) != path.Dir(s.Graph) {
 				return nil, fmt.Errorf("%w: %s and %s lie in two folders", models.ErrBundle, name, s.Graph)
@@ -53,25 +56,28 @@ func existing(s *models.Spec) (weights.Existing, error) {
 // mostInline bounds tensors that are read into memory: those of graphs that were written here have a 64th of it.
 const mostInline = 1 << 20
 
+// errForeign is the class of tensors as an import does not keep them.
+var errForeign = errors.New("no tensor of an import")
+
 func storedOf(t graph.Tensor, file string) (s onnxgraph.Stored, err error) {
 	dims, values := make([]int, len(t.Dims)), int64(1)
 	for i, d := range t.Dims {
 		if d < 1 || d > 1<<31 || values > 1<<40/d {
-			return s, fmt.Errorf("impossible shape %v", t.Dims)
+			return s, fmt.Errorf("%w: shape %v", errForeign, t.Dims)
 		}
 		dims[i], values = int(d), values*d
 	}
 	elem := onnxgraph.Elem(t.Type)
 	switch {
 	case !t.Raw || values*elem.Size() != t.Length:
-		return s, fmt.Errorf("%d bytes for %v values of type %d", t.Length, t.Dims, t.Type)
+		return s, fmt.Errorf("%w: %d bytes for %v values of type %d", errForeign, t.Length, t.Dims, t.Type)
 	case t.File != "":
 		if t.File != filepath.Base(t.File) || strings.HasPrefix(t.File, ".") {
-			return s, fmt.Errorf("it lies in %q", t.File)
+			return s, fmt.Errorf("%w: it lies in %q", errForeign, t.File)
 		}
 		return onnxgraph.External(t.Name, elem, dims, t.File, t.Offset, t.Length), nil
 	case t.Length > mostInline:
-		return s, fmt.Errorf("%d bytes within the graph", t.Length)
+		return s, fmt.Errorf("%w: %d bytes within the graph", errForeign, t.Length)
 	}
 	f, err := regular.Open(file)
 	if err != nil {

@@ -30,6 +30,22 @@ type builder struct {
 	lengths string
 	total   string
 	wide    bool // the stream between layers and its norms are fp32, whatever the layers compute with
+	watched *watched
+}
+
+// inner is a value within a layer, outer one of the stream between them: as the graph's type has it.
+func (b *builder) inner(x string) string {
+	if b.watched != nil {
+		b.watched.inner.add(x)
+	}
+	return b.Round(x)
+}
+
+func (b *builder) outer(x string) string {
+	if b.watched != nil {
+		b.watched.stream.add(x)
+	}
+	return b.Round(x)
 }
 
 // Graph makes the graph. All layers but attention work on rows of tokens, [batch × sequence, hidden].
@@ -52,9 +68,12 @@ func (b *builder) hidden() string {
 		b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
 	b.cos, b.sin = b.Weight(m.cos), b.Weight(m.sin)
 
-	x, added := b.stream(b.Rows(b.Reshape(ids, -1), m.Embedding)), ""
+	x, added := b.stream(b.outer(b.Rows(b.Reshape(ids, -1), m.Embedding))), ""
 	for i := range m.layers {
 		x, added = b.layer(i, x, added)
+		if b.watched != nil {
+			b.watched.next()
+		}
 	}
 	rows := func(v string) string { return b.Node(onnxgraph.ONNX("Gather"), []string{v, positions}) }
 	_, last := b.norm(rows(x), rows(added), m.norm)
@@ -67,8 +86,8 @@ func (b *builder) layer(i int, x, added string) (string, string) {
 	x, n := b.norm(x, added, l.attentionNorm)
 	x, n = b.norm(x, b.stream(b.linear(b.attention(i, n), l.o)), l.mlpNorm)
 	gate, up := b.linear(n, l.gate), b.linear(n, l.up)
-	gate = b.Round(b.Node(onnxgraph.Contrib("QuickGelu"), []string{gate}, onnxgraph.Float("alpha", 1))) // that is SiLU
-	return x, b.stream(b.linear(b.Round(b.Node(onnxgraph.ONNX("Mul"), []string{gate, up})), l.down))
+	gate = b.inner(b.Node(onnxgraph.Contrib("QuickGelu"), []string{gate}, onnxgraph.Float("alpha", 1))) // that is SiLU
+	return x, b.stream(b.linear(b.inner(b.Node(onnxgraph.ONNX("Mul"), []string{gate, up})), l.down))
 }
 
 func (b *builder) linear(x string, l linear) string {
@@ -76,7 +95,7 @@ func (b *builder) linear(x string, l linear) string {
 	if l.bias != nil {
 		bias = b.Weight(*l.bias)
 	}
-	return b.Round(b.Linear(x, l.Matrix, bias))
+	return b.inner(b.Linear(x, l.Matrix, bias))
 }
 
 // stream gives what is added to the stream as the stream's type.
@@ -102,13 +121,13 @@ func (b *builder) norm(x, added string, weight onnxgraph.Stored) (sum, normed st
 		sum = "sum_of_" + added
 		b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipSimplifiedLayerNormalization"),
 			[]string{added, x, scale}, epsilon)
-		sum = b.Round(sum)
+		sum = b.outer(sum)
 	}
 	if b.wide && values != onnxgraph.Float32 {
 		normed = b.Cast(normed, values)
 	}
 	b.Values, b.Rounded = values, rounded
-	return sum, b.Round(normed)
+	return sum, b.inner(normed)
 }
 
 func (b *builder) attention(i int, x string) string {
@@ -145,12 +164,12 @@ func (b *builder) attention(i int, x string) string {
 	}
 	out := "attention_" + key
 	b.NodeTo([]string{out, key, value}, onnxgraph.Contrib("GroupQueryAttention"), inputs, attrs...)
-	return b.Round(b.Reshape(out, -1, m.Heads*m.HeadSize))
+	return b.inner(b.Reshape(out, -1, m.Heads*m.HeadSize))
 }
 
 // headNorm normalizes each head of a value of [tokens, heads × HeadSize].
 func (b *builder) headNorm(x string, weight onnxgraph.Stored) string {
 	heads := b.Reshape(x, -1, b.m.HeadSize)
-	return b.Round(b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{heads, b.Weight(weight)},
+	return b.inner(b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{heads, b.Weight(weight)},
 		onnxgraph.Float("epsilon", b.m.Epsilon), onnxgraph.Int("axis", -1)))
 }
