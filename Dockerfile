@@ -8,16 +8,15 @@ COPY . .
 ARG VERSION=devel
 RUN CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/textmill ./cmd/textmill
 
-# CUDA's libraries, and the build of ONNX Runtime that uses them.
-FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS gpu
+# For NVIDIA's cards. The driver comes from the host, by its container toolkit, and what else is needed by
+# `textmill setup --device cuda`, which has pip fetch it into the volume.
+FROM debian:bookworm-slim AS gpu
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates curl python3-pip \
- && pip install --break-system-packages --no-cache-dir --no-deps --target /opt/onnxruntime onnxruntime-gpu \
- && ln -s /opt/onnxruntime/onnxruntime/capi/libonnxruntime.so.* /opt/onnxruntime/libonnxruntime.so \
+ && apt-get install -y --no-install-recommends ca-certificates curl python3-pip zlib1g \
  && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/textmill textmill
 COPY --from=build /out/textmill /usr/local/bin/textmill
-ENV TEXTMILL_HOME=/var/lib/textmill TEXTMILL_RUNTIME_LIBRARY=/opt/onnxruntime/libonnxruntime.so
+ENV TEXTMILL_HOME=/var/lib/textmill NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER textmill
 VOLUME /var/lib/textmill
 ENTRYPOINT ["textmill"]

@@ -202,6 +202,42 @@ func TestTheUnitsHeaderInstallsWhatTheUnitUses(t *testing.T) {
 	}
 }
 
+// TestTheGPUImageSetsUpAsAnyMachineDoes: one command obtains what cards need, wherever it runs, and nothing in the image
+// points past it.
+func TestTheGPUImageSetsUpAsAnyMachineDoes(t *testing.T) {
+	data, err := os.ReadFile("docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c compose
+	if err := yaml.Unmarshal(data, &c); err != nil {
+		t.Fatal(err)
+	}
+	setup, daemon := c.Services["setup-gpu"], c.Services["textmill-gpu"]
+	if !slices.Equal(setup.Command, []string{"setup", "--device", "cuda"}) || !slices.Equal(setup.Profiles, daemon.Profiles) {
+		t.Errorf("setup-gpu runs %q with the profiles %q", setup.Command, setup.Profiles)
+	}
+	if daemon.DependsOn["setup-gpu"].Condition != "service_completed_successfully" || !slices.Equal(setup.Volumes, c.Services["setup"].Volumes) {
+		t.Errorf("the daemon waits for %v; set up is in %q", daemon.DependsOn, setup.Volumes)
+	}
+	file, err := os.ReadFile("Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stage := regexp.MustCompile(`(?ms)^FROM \S+ AS gpu$(.*?)^FROM `).FindSubmatch(file)
+	if stage == nil {
+		t.Fatal("the Dockerfile has no stage gpu")
+	}
+	for word, want := range map[string]bool{
+		"python3-pip": true, "NVIDIA_DRIVER_CAPABILITIES=compute,utility": true, // which NVML is part of
+		"LD_LIBRARY_PATH": false, "TEXTMILL_RUNTIME_LIBRARY": false, "ln -s": false,
+	} {
+		if strings.Contains(string(stage[1]), word) != want {
+			t.Errorf("%q in the stage gpu: %v, want %v", word, !want, want)
+		}
+	}
+}
+
 // TestRequireNamesWhatIsMissing runs the prerequisite check where nothing is installed.
 func TestRequireNamesWhatIsMissing(t *testing.T) {
 	empty := t.TempDir()

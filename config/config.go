@@ -113,7 +113,8 @@ type Input struct {
 	Roots []string `yaml:"roots" kind:"path"`
 }
 
-// Runtime is ONNX Runtime and the machine it runs on.
+// Runtime is ONNX Runtime and the machine it runs on. No library: what textmill setup puts into the home, the build
+// for cards where a model is to run on one.
 type Runtime struct {
 	Library string   `yaml:"library" kind:"path"`
 	Device  string   `yaml:"device"`
@@ -184,7 +185,7 @@ func Default() Config {
 			FileMode:       0o640,
 		},
 		Input:    Input{Roots: nil},
-		Runtime:  Runtime{Library: places.Library(inHome), Device: "auto", Threads: 0, Memory: 0},
+		Runtime:  Runtime{Library: "", Device: "auto", Threads: 0, Memory: 0},
 		Generate: Generate{Slots: 64, Memory: 4 << 30},
 		Limits: Limits{
 			RecordBytes:     16 << 20,

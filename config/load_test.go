@@ -54,7 +54,7 @@ func TestLoadResolvesHome(t *testing.T) {
 	home := t.TempDir()
 	c := load(t, Options{Env: []string{"TEXTMILL_HOME=" + home}, Set: []string{"nats.embedded.dir=<home>/queue"}})
 	for got, want := range map[string]string{
-		c.Export.URI: "tables", c.NATS.Embedded.Dir: "queue", c.Runtime.Library: "lib/libonnxruntime.so",
+		c.Export.URI: "tables", c.NATS.Embedded.Dir: "queue", c.Export.Scratch: "scratch",
 	} {
 		if got != filepath.Join(home, want) {
 			t.Errorf("%s resolved to %s", want, got)

@@ -11,7 +11,12 @@ func Session(cfg config.Config, name string) session.Options {
 	m := cfg.Models[name]
 	o := session.Options{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device,
 		Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens,
-		RunTimeout: cfg.Limits.RunTimeout}
+		RunTimeout: cfg.Limits.RunTimeout, Beside: []string{cfg.Runtime.Device}}
+	for _, other := range cfg.Models {
+		if other.Device != "" {
+			o.Beside = append(o.Beside, other.Device)
+		}
+	}
 	if m.Device != "" {
 		o.Device = m.Device
 	}

@@ -50,6 +50,11 @@ func Data() (string, bool) {
 // Library is ONNX Runtime as `textmill setup` obtains it.
 func Library(home string) string { return filepath.Join(home, "lib", libraryName(runtime.GOOS)) }
 
+// CUDALibrary is ONNX Runtime's build for cards, with what it needs beside it.
+func CUDALibrary(home string) string {
+	return filepath.Join(home, "lib", "cuda", libraryName(runtime.GOOS))
+}
+
 func libraryName(system string) string {
 	if system == "darwin" {
 		return "libonnxruntime.dylib"

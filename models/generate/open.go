@@ -104,9 +104,11 @@ func (g *Generator) settleSizes(o Options) (err error) {
 	if o.Session, err = o.Session.WithDefaults(); err != nil {
 		return err
 	}
-	switch o.Session.Device {
-	case "", "cpu":
-	case "auto":
+	g.notes = append(g.notes, o.Session.Notes...)
+	switch {
+	case o.Session.Device == "cpu":
+	case o.Session.Auto:
+		o.Session.Device = "cpu"
 		g.notes = append(g.notes, "device auto: generation runs on the processor")
 	default:
 		return fmt.Errorf("model %s on %s: generation runs on the processor only; set device to cpu", g.spec.Name,

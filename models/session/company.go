@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 
 	"textmill/ground/places"
@@ -112,16 +113,21 @@ func (c Company) String() string {
 	return words + prompts + fmt.Sprintf("; %.0f tokens/s in decodes of %d", c.Rate, c.RateRows)
 }
 
-// MachineKey names everything that measurements of a model depend on; the library is loaded.
+// MachineKey names everything that measurements of a model depend on; the library is loaded. device is cpu or cuda:N;
+// of a card it names driver and libraries too.
 func MachineKey(s *models.Spec, device string, threads int) string {
-	return fmt.Sprintf("%.16s %s %s threads=%d onnxruntime=%s %s", s.SHA256, s.Graph, device, threads, onnx.Version(),
-		learned.Processor())
+	return fmt.Sprintf("%.16s %s %s threads=%d onnxruntime=%s %s", s.SHA256, s.Graph, device+fingerprint(device),
+		threads, onnx.Version(), learned.Processor())
 }
 
 // Remembered is what an earlier session measured on the like of this machine; ok is false when none did. It needs the
 // library.
 func Remembered(s *models.Spec, o Options, device string) (c Company, ok bool, err error) {
-	if o, err = o.WithDefaults(); err != nil {
+	o, err = o.WithDefaults()
+	if errors.Is(err, ErrDevice) {
+		return c, false, nil
+	}
+	if err != nil {
 		return c, false, err
 	}
 	if err := onnx.Load(o.Library); err != nil {

@@ -24,10 +24,12 @@ var ErrOutOfMemory = onnx.ErrOutOfMemory
 type Options struct {
 	// Home is where textmill keeps things, "" for places.Home().
 	Home string
-	// Library is libonnxruntime; "" for the one under Home.
+	// Library is libonnxruntime; "" for the one under Home that fits Device and Beside.
 	Library string
-	// Device is cpu, cuda:N or auto ("" is cpu). auto takes CUDA where its provider loads, else the processor.
+	// Device is cpu, cuda:N or auto ("" is cpu). auto takes the first card if it works, else the processor.
 	Device string
+	// Beside are what other models of this process are to run on: it can load only one library.
+	Beside []string
 	// Threads is how many threads compute, 0 for GOMAXPROCS, which follows the cgroup's limit.
 	Threads int
 	// BatchTokens is the padded size that callers should aim batches at; 0 has it learned.
@@ -36,6 +38,11 @@ type Options struct {
 	// never.
 	RunTimeout time.Duration
 	Log        *slog.Logger
+
+	// Auto is filled in by WithDefaults: Device was auto, so that the processor will do where a card does not.
+	Auto bool
+	// Notes are filled in by WithDefaults: what is worth knowing of where the model runs.
+	Notes []string
 }
 
 // Run runs a model once, within RunTimeout.
@@ -52,7 +59,8 @@ func (o Options) Run(ctx context.Context, run func(context.Context) error) error
 	return err
 }
 
-// WithDefaults fills in what is not set.
+// WithDefaults fills in what is not set and settles what auto is: afterwards Device is cpu or cuda:N, and a card has
+// been tried. Its error is ErrDevice where that cannot be had.
 func (o Options) WithDefaults() (Options, error) {
 	if o.Home == "" {
 		home, err := places.Home()
@@ -61,14 +69,11 @@ func (o Options) WithDefaults() (Options, error) {
 		}
 		o.Home = home
 	}
-	if o.Library == "" {
-		o.Library = places.Library(o.Home)
-	}
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return o, nil
+	return o.place()
 }
