@@ -64,13 +64,6 @@ func Loaded() string {
 // Version is that of the loaded library.
 func Version() string { return ort.GetVersion() }
 
-// Loaded is the path of the library that this process uses, "" while it uses none.
-func Loaded() string {
-	environment.Lock()
-	defer environment.Unlock()
-	return environment.library
-}
-
 // A Session is a loaded graph. It is safe for concurrent use.
 type Session = ort.DynamicAdvancedSession
 
