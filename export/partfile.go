@@ -139,6 +139,24 @@ func (p *partFile) checkCopy() error {
 	return nil
 }
 
+// holds makes sure that a finished copy, read back, has the rows of a sum.
+func (p *partFile) holds(ctx context.Context, want part.Sum) error {
+	f, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	s, err := part.OpenSource(f, p.size)
+	has := want.Empty()
+	if err == nil {
+		err = s.Add(ctx, &has)
+	}
+	if err == nil && has != want {
+		err = fmt.Errorf("%w: %s does not hold the rows that were copied into it", part.ErrDamaged, p.name)
+	}
+	return err
+}
+
 // read opens the finished part under whichever name it has.
 func (p *partFile) read(use func(*part.Reader) error) error {
 	f, err := p.open()

@@ -181,6 +181,9 @@ func (s *swap) kind() EmbeddingKind {
 
 // writeTouched writes again what stays of the files that hold rows to be taken.
 func (s *swap) writeTouched(ctx context.Context) error {
+	if s.merges {
+		return nil
+	}
 	paths := slices.Sorted(maps.Keys(s.touched))
 	for i, path := range paths {
 		f := s.touched[path]
@@ -206,9 +209,13 @@ func (s *swap) rewriteFile(ctx context.Context, f *touched) error {
 		if err != nil {
 			return err
 		}
-		err = next.copied().Take(ctx, src, func(row int64) bool { return !f.has(row) })
+		copied := next.copied()
+		err = copied.Take(ctx, src, func(row int64) bool { return !f.has(row) })
 		if err == nil {
 			err = next.finish()
+		}
+		if err == nil {
+			err = next.holds(ctx, copied.Sum())
 		}
 		if err == nil && next.rows != f.rows-f.taken {
 			err = fmt.Errorf("%w: %d of %d rows stay, %d were written", part.ErrDamaged, f.rows-f.taken, f.rows, next.rows)

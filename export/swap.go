@@ -20,6 +20,7 @@ type swap struct {
 	t          *Table
 	h          *handle
 	dataChange bool // the rows are others than before
+	merges     bool // what is put are the rows of the files that go
 	choose     *chooser
 
 	id      string // of the table

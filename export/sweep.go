@@ -95,8 +95,26 @@ func (s *Store) sweepTable(ctx context.Context, root storage.Dir, name string) (
 		return removed, err
 	}
 	defer aux.Close()
+	past, err := s.sweepRemoved(ctx, dir)
+	if removed = append(removed, past...); err != nil {
+		return removed, err
+	}
 	more, err := s.sweepStage(ctx, dir, aux)
 	return append(removed, more...), err
+}
+
+// sweepRemoved removes parts of ours that the table no longer needs and was to keep for a time that is over.
+func (s *Store) sweepRemoved(ctx context.Context, dir storage.Dir) (removed []string, err error) {
+	out, err := vacuum(ctx, dir, s.o.Now(), VacuumOptions{}, ourPart.MatchString)
+	for _, path := range out.Files {
+		_, name := storage.Split(path)
+		removed = append(removed, name)
+	}
+	if errors.Is(err, delta.ErrInterval) {
+		s.o.Logger.WarnContext(ctx, "files that the table no longer needs stay", "path", dir.Path(), "error", err)
+		err = nil
+	}
+	return removed, err
 }
 
 // sweepOld removes parts of ours that the log does not name and that were uploaded before a time.
@@ -247,26 +265,18 @@ func (l *leftovers) remove(ctx context.Context, dir storage.Dir, aux *disk.Dir,
 
 // namedFiles are the parts that the log names, live or removed not long ago: readers of older versions need these too.
 func namedFiles(ctx context.Context, dir storage.Dir) (map[string]bool, error) {
-	log, err := delta.OpenLog(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	n, err := readNamed(ctx, dir)
+	if n == nil || err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	var named map[string]bool
-	_, err = log.Load(ctx, func() delta.Sink {
-		named = map[string]bool{}
-		return delta.Sink{
-			Add:    func(a delta.Add) { named[a.Path] = true },
-			Remove: func(r delta.Remove) { named[r.Path] = true },
-		}
-	})
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+	all := map[string]bool{}
+	for path := range n.live {
+		all[path] = true
 	}
-	return named, err
+	for path := range n.removed {
+		all[path] = true
+	}
+	return all, nil
 }
 
 func isNotDir(err error) bool {

@@ -102,7 +102,10 @@ func Encode(actions []Action) ([]byte, error) {
 
 // foreignInfo reads a commitInfo leniently: other writers put values of any type into it.
 type foreignInfo struct {
-	TxnID json.RawMessage `json:"txnId"`
+	TxnID      json.RawMessage `json:"txnId"`
+	Timestamp  json.RawMessage `json:"timestamp"`
+	Operation  json.RawMessage `json:"operation"`
+	EngineInfo json.RawMessage `json:"engineInfo"`
 }
 
 type line struct {
@@ -119,9 +122,13 @@ type foreignAdd struct {
 	DeletionVector json.RawMessage `json:"deletionVector"`
 }
 
-// Entry is a decoded log entry. Of commitInfo only TxnID is kept.
+// Entry is a decoded log entry. Of commitInfo is kept what is of the types that this writer uses.
 type Entry struct {
-	TxnID    string
+	TxnID     string
+	Timestamp int64 // milliseconds
+	Operation string
+	Engine    string
+
 	Protocol *Protocol
 	Metadata *Metadata
 	Txns     []Txn
@@ -165,6 +172,9 @@ func (e *Entry) decodeLine(text []byte) error {
 	if l.CommitInfo != nil {
 		// Another writer's txnId may be anything; then it is not ours.
 		_ = json.Unmarshal(l.CommitInfo.TxnID, &e.TxnID)
+		_ = json.Unmarshal(l.CommitInfo.Timestamp, &e.Timestamp)
+		_ = json.Unmarshal(l.CommitInfo.Operation, &e.Operation)
+		_ = json.Unmarshal(l.CommitInfo.EngineInfo, &e.Engine)
 	}
 	if l.Protocol != nil {
 		e.Protocol = l.Protocol

@@ -21,8 +21,13 @@ type CheckpointOptions struct {
 	Ours       func(appID string) bool // which txns may be forgotten
 }
 
-// tombstoneAge is how long a removed file is remembered, Delta's default.
-const tombstoneAge = 7 * 24 * time.Hour
+// putter puts actions into a checkpoint, but for those that are past.
+type putter struct {
+	*checkpointWriter
+	o CheckpointOptions
+	// removed: files that were removed before it are no longer remembered.
+	removed int64
+}
 
 // checkpointGroup is how many actions a row group of a checkpoint holds.
 const checkpointGroup = 50_000
@@ -144,12 +149,17 @@ func (l *Log) writeCheckpointFile(ctx context.Context, s *Snapshot, base *checkp
 		ID: m.ID, Name: m.Name, Description: m.Description, Format: checkpointFormat(m.Format), SchemaString: m.SchemaString,
 		PartitionColumns: m.PartitionColumns, CreatedTime: m.CreatedTime, Configuration: m.Configuration,
 	}})
+	keep, err := s.Metadata.Retention()
+	if err != nil {
+		keep = o.Now.Sub(time.UnixMilli(0)) // all of them
+	}
+	into := putter{c, o, o.Now.Add(-keep).UnixMilli()}
 	if base != nil {
-		if err := l.readCheckpoint(ctx, *base, &Snapshot{}, after.copyInto(c, o)); err != nil {
+		if err := l.readCheckpoint(ctx, *base, &Snapshot{}, after.copyInto(into)); err != nil {
 			return written{}, err
 		}
 	}
-	after.addInto(c, o)
+	after.addInto(into)
 	c.flush()
 	if c.err == nil {
 		c.err = c.w.Close()
@@ -167,11 +177,11 @@ func (l *Log) writeCheckpointFile(ctx context.Context, s *Snapshot, base *checkp
 }
 
 // copyInto takes over what the entries since the last checkpoint left alone.
-func (n *newer) copyInto(c *checkpointWriter, o CheckpointOptions) Sink {
+func (n *newer) copyInto(c putter) Sink {
 	return Sink{
 		Txn: func(t Txn) {
 			if _, again := n.txns[t.AppID]; !again {
-				c.putTxn(t, o)
+				c.putTxn(t)
 			}
 		},
 		Add: func(a Add) {
@@ -181,15 +191,15 @@ func (n *newer) copyInto(c *checkpointWriter, o CheckpointOptions) Sink {
 		},
 		Remove: func(r Remove) {
 			if _, again := n.removes[r.Path]; !again {
-				c.putRemove(r, o)
+				c.putRemove(r)
 			}
 		},
 	}
 }
 
-func (n *newer) addInto(c *checkpointWriter, o CheckpointOptions) {
+func (n *newer) addInto(c putter) {
 	for _, t := range n.txns {
-		c.putTxn(t, o)
+		c.putTxn(t)
 	}
 	for _, a := range n.adds {
 		if a != nil {
@@ -198,27 +208,27 @@ func (n *newer) addInto(c *checkpointWriter, o CheckpointOptions) {
 	}
 	for _, r := range n.removes {
 		if r != nil {
-			c.putRemove(*r, o)
+			c.putRemove(*r)
 		}
 	}
 }
 
-func (c *checkpointWriter) putTxn(t Txn, o CheckpointOptions) {
-	if !o.ForgetTxns.IsZero() && o.Ours(t.AppID) && t.LastUpdated != nil && *t.LastUpdated < o.ForgetTxns.UnixMilli() {
+func (c putter) putTxn(t Txn) {
+	if o := c.o; !o.ForgetTxns.IsZero() && o.Ours(t.AppID) && t.LastUpdated != nil && *t.LastUpdated < o.ForgetTxns.UnixMilli() {
 		return
 	}
 	row := checkpointTxn(t)
 	c.put(checkpointRow{Txn: &row})
 }
 
-func (c *checkpointWriter) putAdd(a Add) {
+func (c putter) putAdd(a Add) {
 	row := checkpointAdd(a)
 	row.DataChange = false // a checkpoint changes nothing
 	c.put(checkpointRow{Add: &row})
 }
 
-func (c *checkpointWriter) putRemove(r Remove, o CheckpointOptions) {
-	if r.DeletionTimestamp == nil || *r.DeletionTimestamp < o.Now.Add(-tombstoneAge).UnixMilli() {
+func (c putter) putRemove(r Remove) {
+	if r.DeletionTimestamp == nil || *r.DeletionTimestamp < c.removed {
 		return
 	}
 	row := checkpointRemove(r)

@@ -13,7 +13,6 @@ import (
 	"github.com/parquet-go/parquet-go/encoding"
 	"github.com/parquet-go/parquet-go/format"
 
-	"textmill/export/internal/pages"
 	"textmill/ground/counted"
 )
 
@@ -26,6 +25,8 @@ type Copy struct {
 	stats  stats
 	roles  []role // by leaf
 	notes  map[string]string
+	one    [1]parquet.Row
+	sum    Sum
 	broken error
 }
 
@@ -37,7 +38,7 @@ func NewCopy(w io.Writer, like *Source, o Options) (c *Copy, err error) {
 		o.RowGroupBytes = DefaultRowGroupBytes
 	}
 	schema := like.file.Schema()
-	c = &Copy{out: &counted.Writer{W: w}, limit: o.RowGroupBytes, notes: maps.Clone(o.Metadata)}
+	c = &Copy{out: &counted.Writer{W: w}, limit: o.RowGroupBytes, notes: maps.Clone(o.Metadata), sum: NewSum()}
 	if c.notes == nil {
 		c.notes = map[string]string{}
 	}
@@ -49,6 +50,9 @@ func NewCopy(w io.Writer, like *Source, o Options) (c *Copy, err error) {
 	c.roles = rolesOf(schema, &c.stats)
 	return c, nil
 }
+
+// Sum is that of the rows copied in the order of their parts, so that the part can be held to them once it is written.
+func (c *Copy) Sum() Sum { return c.sum }
 
 // Take copies those rows of a source, which must be of the same shape, that keep wants. After an error the part is
 // lost.
@@ -65,61 +69,23 @@ func (c *Copy) Take(ctx context.Context, s *Source, keep func(row int64) bool) (
 			c.notes[kv.Key] = kv.Value
 		}
 	}
-	if err := pages.CheckAll(s.r, s.file, nil, pages.DefaultMax); err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
 	at := int64(0)
-	for _, g := range s.file.RowGroups() {
-		rows := g.Rows()
-		at, err = c.takeRows(ctx, rows, at, keep)
-		if err = errors.Join(err, rows.Close()); err != nil {
-			return err
+	return s.each(ctx, func(row parquet.Row) error {
+		at++
+		if !keep(at - 1) {
+			return nil
 		}
-	}
-	if at != s.file.NumRows() {
-		return fmt.Errorf("%w: the footer says %d rows, the file has %d", ErrDamaged, s.file.NumRows(), at)
-	}
-	return nil
+		c.sum.add(row)
+		return c.write(row)
+	})
 }
 
-func (c *Copy) takeRows(ctx context.Context, rows parquet.RowReader, at int64, keep func(int64) bool) (int64, error) {
-	buffer := make([]parquet.Row, 64)
-	kept := make([]parquet.Row, 0, len(buffer))
-	for {
-		if err := ctx.Err(); err != nil {
-			return at, err
-		}
-		n, err := rows.ReadRows(buffer)
-		kept = kept[:0]
-		for _, row := range buffer[:n] {
-			if keep(at) {
-				kept = append(kept, row)
-			}
-			at++
-		}
-		if err := c.write(kept); err != nil {
-			return at, err
-		}
-		if errors.Is(err, io.EOF) {
-			return at, nil
-		}
-		if err != nil {
-			return at, fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-	}
-}
-
-func (c *Copy) write(rows []parquet.Row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	for _, row := range rows {
-		c.group += c.count(row)
-	}
-	if _, err := c.w.WriteRows(rows); err != nil {
+func (c *Copy) write(row parquet.Row) error {
+	c.one[0] = row
+	if _, err := c.w.WriteRows(c.one[:]); err != nil {
 		return err
 	}
-	if c.group < c.limit {
+	if c.group += c.count(row); c.group < c.limit {
 		return nil
 	}
 	c.group = 0
@@ -205,21 +171,28 @@ func inMicros(t parquet.Type) bool {
 	return micros
 }
 
+// sizeOf is about how many bytes a row takes before compression.
+func sizeOf(row parquet.Row) (bytes int64) {
+	for i := range row {
+		switch v := &row[i]; v.Kind() {
+		case parquet.ByteArray, parquet.FixedLenByteArray:
+			bytes += 8 + int64(len(v.ByteArray()))
+		case parquet.Float, parquet.Int32:
+			bytes += 4
+		default:
+			bytes += 8
+		}
+	}
+	return bytes
+}
+
 // count takes a row into the statistics and tells about how many bytes it takes.
 func (c *Copy) count(row parquet.Row) int64 {
-	s, bytes := &c.stats, int64(0)
+	s := &c.stats
 	s.rows++
 	for i := range row {
 		v := &row[i]
 		null := v.IsNull()
-		if !null {
-			bytes += 8
-			if k := v.Kind(); k == parquet.ByteArray || k == parquet.FixedLenByteArray {
-				bytes += int64(len(v.ByteArray()))
-			} else if k == parquet.Float || k == parquet.Int32 {
-				bytes -= 4
-			}
-		}
 		switch r := c.roles[v.Column()]; {
 		case r.text >= 0 && null:
 			s.texts[r.text].nulls++
@@ -235,7 +208,7 @@ func (c *Copy) count(row parquet.Row) int64 {
 			s.nulls[r.null]++
 		}
 	}
-	return bytes
+	return sizeOf(row)
 }
 
 // likeOurs is a schema as another wrote it, whose columns are encoded and compressed as ours.
