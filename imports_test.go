@@ -37,7 +37,7 @@ var downward = map[string][]string{
 	"local":         {"jobs"},
 	"local/bench":   {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
 	"local/bundles": {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
-	"local/tables":  {"config", "export", "input", "jobs", "local", "work/rows"},
+	"local/tables":  {"config", "crash", "export", "input", "jobs", "local", "work/rows"},
 	"local/texts":   {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
 	"local/tokens":  {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
 	"local/traces":  {"config", "jobs", "local", "open", "open/bundle", "work/trace"},

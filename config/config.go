@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"textmill/ground/places"
@@ -104,8 +105,28 @@ type Export struct {
 	CommitInterval time.Duration `yaml:"commit_interval"`
 	Remember       time.Duration `yaml:"remember"`
 	MaxOpen        int           `yaml:"max_open"`
+	CompactBetween string        `yaml:"compact_between"`
 	DirMode        FileMode      `yaml:"dir_mode"`
 	FileMode       FileMode      `yaml:"file_mode"`
+}
+
+// CompactWindow is when each day, by local time, a daemon puts small files together: from its beginning, counted from
+// midnight, for so long; 0 is never.
+func (e Export) CompactWindow() (from, length time.Duration, err error) {
+	if e.CompactBetween == "" {
+		return 0, 0, nil
+	}
+	begin, end, ok := strings.Cut(e.CompactBetween, "-")
+	b, errB := time.Parse("15:04", strings.TrimSpace(begin))
+	f, errE := time.Parse("15:04", strings.TrimSpace(end))
+	if !ok || errB != nil || errE != nil || b.Equal(f) {
+		return 0, 0, fmt.Errorf("%q is no time of the day such as 01:00-05:00", e.CompactBetween)
+	}
+	length = f.Sub(b)
+	if length < 0 {
+		length += 24 * time.Hour
+	}
+	return time.Duration(b.Hour())*time.Hour + time.Duration(b.Minute())*time.Minute, length, nil
 }
 
 // Input limits which files a job message may point to. No roots: none.
@@ -181,6 +202,7 @@ func Default() Config {
 			CommitInterval: 5 * time.Second,
 			Remember:       720 * time.Hour,
 			MaxOpen:        64,
+			CompactBetween: "", // never
 			DirMode:        0o750,
 			FileMode:       0o640,
 		},

@@ -59,6 +59,9 @@ func (c *Config) validate(p *problems) {
 	if m := c.Export.FileMode; m&0o600 != 0o600 || m&0o111 != 0 {
 		bad("export.file_mode", "%s: its owner needs to read and write, and nobody to execute, as in 0640", m)
 	}
+	if _, _, err := c.Export.CompactWindow(); err != nil {
+		bad("export.compact_between", "%w", err)
+	}
 	c.validateNumbers(bad)
 	checkDevice(bad, "runtime.device", c.Runtime.Device)
 	for name, m := range c.Models {

@@ -83,8 +83,12 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 	d.committers = commit.New(commit.Options{Store: d.store, MaxOpen: shares.Tables,
 		Interval: cfg.Export.CommitInterval, PartBytes: int64(cfg.Export.PartBytes), EndsJob: d.events.EndsJob,
 		Metrics: d.metrics, Log: log})
+	from, length, err := cfg.Export.CompactWindow()
+	if err != nil {
+		return nil, err
+	}
 	d.keeper = housekeeping.New(housekeeping.Options{Queue: d.queue, Streams: d.streams(), Store: d.store,
-		Metrics: d.metrics, Log: log, Look: func(ctx context.Context) {
+		CompactFrom: from, CompactFor: length, Metrics: d.metrics, Log: log, Look: func(ctx context.Context) {
 			d.committers.LookAgain(ctx)
 			d.letters.LookAgain(ctx)
 		}})

@@ -99,9 +99,9 @@ func boundsOf(a delta.Add) (b bounds) {
 	return b
 }
 
-// groups are files to be put together: small ones of one shape and partition. A file is taken again only with so much
-// beside it that it grows by four fifths, or fills up: so each row is written again a few times in all, however many small
-// files come.
+// groups are files to be put together: small ones of one partition. A file is taken again only with so much beside it
+// that it grows by four fifths, or fills up: so each row is written again a few times in all, however many small files
+// come.
 func (s *swap) groups(target int64) ([][]delta.Add, error) {
 	alike := map[string][]delta.Add{}
 	for _, a := range s.live {
@@ -121,7 +121,8 @@ func (s *swap) groups(target int64) ([][]delta.Add, error) {
 	for _, key := range slices.Sorted(maps.Keys(alike)) {
 		files := alike[key]
 		slices.SortFunc(files, func(a, b delta.Add) int {
-			return cmp.Or(cmp.Compare(boundsOf(a).MinValues.ID, boundsOf(b).MinValues.ID), cmp.Compare(a.Path, b.Path))
+			return cmp.Or(cmp.Compare(boundsOf(a).MinValues.ID, boundsOf(b).MinValues.ID),
+				cmp.Compare(a.Path, b.Path))
 		})
 		var group []delta.Add
 		bytes, rows, most := int64(0), int64(0), int64(0)

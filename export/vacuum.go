@@ -55,6 +55,11 @@ func readNamed(ctx context.Context, dir storage.Dir) (*named, error) {
 	return n, err
 }
 
+// Retain is the property by which a table keeps files for so long that it no longer names.
+func Retain(d time.Duration) map[string]string {
+	return map[string]string{delta.RetentionKey: delta.Interval(d)}
+}
+
 // VacuumOptions say what a vacuum may remove.
 type VacuumOptions struct {
 	Retention *time.Duration // files removed from the table before it ago; nil: as the table's properties say

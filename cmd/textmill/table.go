@@ -17,7 +17,7 @@ import (
 func tableCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "table",
-		Short: "List the tables, look at one, check it and export it",
+		Short: "List the tables, look at one, check it, export it and keep it up",
 		Long: `TABLE is a dataset's name, whose table lies in export.uri, or a directory (./docs), or s3://bucket/prefix/dataset, which
 AWS_ENDPOINT_URL, AWS_REGION and the usual credentials lead to.`,
 		Example: `  textmill table list
@@ -30,6 +30,8 @@ AWS_ENDPOINT_URL, AWS_REGION and the usual credentials lead to.`,
 		tableFilesCommand(s),
 		tableSubcommand(s, "verify", "Read every file of a table and compare it with what the log says", tables.Verify),
 		tableExportCommand(s),
+		tableHistoryCommand(s), tableDeleteCommand(s), tableCompactCommand(s), tableVacuumCommand(s),
+		tableCheckpointCommand(s),
 	)
 	return cmd
 }

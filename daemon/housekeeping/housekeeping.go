@@ -27,8 +27,10 @@ type Options struct {
 	Streams queue.StreamOptions // how streams are made where they are absent
 	Store   *export.Store
 	Look    func(context.Context) // looks again at what was refused
-	Metrics *metrics.Metrics
-	Log     *slog.Logger
+	// CompactFrom is when each day, counted from midnight, small files are put together, for CompactFor; 0 is never.
+	CompactFrom, CompactFor time.Duration
+	Metrics                 *metrics.Metrics
+	Log                     *slog.Logger
 }
 
 // Keeper keeps one daemon's house.
@@ -49,6 +51,9 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer sweep.Stop()
 	defer look.Stop()
 	defer restore.Stop()
+	var compacting sync.WaitGroup
+	defer compacting.Wait()
+	compacting.Go(func() { k.compactDaily(ctx) })
 	k.sweep(ctx)
 	k.lookForUnserved(ctx)
 	for {

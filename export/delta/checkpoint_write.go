@@ -214,7 +214,8 @@ func (n *newer) addInto(c putter) {
 }
 
 func (c putter) putTxn(t Txn) {
-	if o := c.o; !o.ForgetTxns.IsZero() && o.Ours(t.AppID) && t.LastUpdated != nil && *t.LastUpdated < o.ForgetTxns.UnixMilli() {
+	o := c.o
+	if !o.ForgetTxns.IsZero() && o.Ours(t.AppID) && t.LastUpdated != nil && *t.LastUpdated < o.ForgetTxns.UnixMilli() {
 		return
 	}
 	row := checkpointTxn(t)
