@@ -20,7 +20,7 @@ const module = "textmill"
 var downward = map[string][]string{
 	"cmd": {"client", "config", "daemon", "export", "jobs", "local/...", "open/bundle", "tokenize/sugarme"},
 
-	"client": {"config", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "work/resolve"},
+	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "work/resolve"},
 	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "work/rows", "work/trace"},
 
 	"daemon/commit":       {"crash", "daemon/inflight", "daemon/metrics", "export"},
@@ -77,6 +77,7 @@ var downward = map[string][]string{
 	"ground/durable": {},
 	"ground/flock":   {},
 	"ground/naming":  {},
+	"ground/ondisk":  {},
 	"ground/places":  {},
 	"ground/plain":   {},
 	"ground/regular": {},
@@ -99,7 +100,7 @@ var inTests = map[string][]string{
 }
 
 // everyone may import these, which import nothing of ours.
-var everyone = []string{"ground/counted", "ground/durable", "ground/flock", "ground/naming", "ground/places", "ground/plain", "ground/regular"}
+var everyone = []string{"ground/counted", "ground/durable", "ground/flock", "ground/naming", "ground/ondisk", "ground/places", "ground/plain", "ground/regular"}
 
 // only says which folder alone may import a library.
 var only = map[string]string{

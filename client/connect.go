@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/crash"
 	"textmill/export"
 	"textmill/ground/naming"
 	"textmill/jobs"
@@ -60,8 +61,19 @@ func (o *SubmitOptions) Configure(cfg config.Config) {
 	for _, b := range bundles {
 		o.Local = append(o.Local, localModel(b.Name, b))
 	}
-	if onThisMachine(cfg.NATS.URL) && !strings.Contains(cfg.Export.URI, "://") {
-		o.Tables = cfg.Export.URI
+	o.Export = export.Options{
+		URI: cfg.Export.URI, Scratch: cfg.Export.Scratch, Dirs: cfg.Export.DirMode.Perm(),
+		Files: cfg.Export.FileMode.Perm(), PartBytes: int64(cfg.Export.PartBytes),
+		Intercept: crash.Files(), Now: crash.Clock(), Point: crash.Point,
+	}
+	switch bucket := strings.HasPrefix(cfg.Export.URI, "s3://"); {
+	case bucket:
+	case onThisMachine(cfg.NATS.URL):
+		if !strings.Contains(cfg.Export.URI, "://") {
+			o.Tables = cfg.Export.URI
+		}
+	default:
+		o.Unseen = "the queue is on another machine, and export.uri names a directory of this one; run this where the tables are, or keep them in a bucket"
 	}
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -54,6 +55,7 @@ func (c *cutter) msgID(s shard, sum [sha256.Size]byte) string {
 // the same shards: that is what makes a job resumable.
 type cutter struct {
 	task, model, job, dataset string
+	sync                      string // whose staging table the rows go into; "" for the dataset itself
 	params                    map[string]string
 	limits                    jobs.Limits
 	target, most              int  // bytes of a payload: where one is closed, and what the server carries
@@ -127,15 +129,23 @@ func (c *cutter) judge(it *input.Item) {
 // add puts one record into the shard at hand, after closing that where the record does not fit. A record
 // that no message can carry is put in as an error.
 func (c *cutter) add(it *input.Item) error {
-	if it.Dimensions != c.dimensions {
-		if err := c.flush(); err != nil {
-			return err
-		}
-		if err := c.setDimensions(it.Dimensions); err != nil {
-			return fmt.Errorf("line %d: %w", it.Line, err)
-		}
+	if err := c.turnTo(it.Dimensions); err != nil {
+		return fmt.Errorf("line %d: %w", it.Line, err)
 	}
 	c.judge(it)
+	return c.carry(it.Record.Err != nil)
+}
+
+// turnTo closes the shard at hand where it has other dimensions.
+func (c *cutter) turnTo(dimensions int) error {
+	if dimensions == c.dimensions {
+		return nil
+	}
+	return errors.Join(c.flush(), c.setDimensions(dimensions))
+}
+
+// carry puts the record in c.line into the shard at hand, after closing that where it does not fit.
+func (c *cutter) carry(invalid bool) error {
 	if c.open.records > 0 && (len(c.open.payload)+1+len(c.line)+2 > c.target || c.open.records == c.records) {
 		if err := c.flush(); err != nil {
 			return err
@@ -148,7 +158,7 @@ func (c *cutter) add(it *input.Item) error {
 	}
 	c.open.payload = append(c.open.payload, c.line...)
 	c.open.records++
-	if it.Record.Err != nil {
+	if invalid {
 		c.open.errors++
 	}
 	return nil
@@ -168,14 +178,17 @@ func (c *cutter) cannotCarry(rec *jobs.Record, line int64) []byte {
 }
 
 // frame bounds what a payload holds beside its records.
-func (c *cutter) frame() int { return len(c.job) + len(c.dataset) + len(c.paramsJSON) + 100 }
+func (c *cutter) frame() int {
+	return len(c.job) + len(c.dataset) + len(c.paramsJSON) + len(c.sync) + 110
+}
 
 func (c *cutter) begin() {
 	c.open = shard{number: c.number, payload: c.envelope().Open(c.payload[:0])}
 }
 
 func (c *cutter) envelope() *jobs.Envelope {
-	return &jobs.Envelope{Job: c.job, Shard: strconv.Itoa(c.number), Dataset: c.dataset, Params: c.paramsJSON}
+	return &jobs.Envelope{Job: c.job, Shard: strconv.Itoa(c.number), Dataset: c.dataset, Sync: c.sync,
+		Params: c.paramsJSON}
 }
 
 // flush hands out the shard at hand, if it has records.

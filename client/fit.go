@@ -20,7 +20,8 @@ func (s *submission) checkFit(ctx context.Context, params []byte) error {
 		return nil
 	}
 	vectors, err := s.o.Local[at].Check(params)
-	if err != nil || s.o.Tables == "" {
+	s.vectors = vectors
+	if err != nil || s.o.Tables == "" || s.o.Sync {
 		return err
 	}
 	err = export.Fits(ctx, filepath.Join(s.o.Tables, s.o.Dataset), vectors)

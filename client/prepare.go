@@ -46,15 +46,19 @@ func prepare(ctx context.Context, q *queue.Queue, o SubmitOptions) (*submission,
 	if err != nil {
 		return s, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	maxPayload := int64(unknownMaxPayload)
+	s.maxPayload = unknownMaxPayload
 	if q != nil {
-		maxPayload = q.MaxPayload()
+		s.maxPayload = q.MaxPayload()
 	}
 	s.summary = Summary{Task: s.o.Task, Model: s.o.Model, Dataset: s.o.Dataset}
-	if err := s.judgeFirst(maxPayload); err != nil {
+	err = s.judgeFirst(s.maxPayload)
+	if s.o.Sync {
+		return s, s.prepareSync(ctx, q, err)
+	}
+	if err != nil {
 		return s, err
 	}
-	err = s.name(ctx, q, maxPayload, params)
+	err = s.name(ctx, q, s.maxPayload, params)
 	s.summary.Job = s.o.Job
 	return s, err
 }
@@ -79,7 +83,7 @@ func (s *submission) checkOptions() error {
 	}
 	var err error
 	s.maxErrors, err = parseMaxErrors(o.MaxErrors)
-	return errors.Join(append(errs, err, checkFiles(o.Files))...)
+	return errors.Join(append(errs, err, checkFiles(o.Files), o.checkSync())...)
 }
 
 // findModel finds the model where the request does not name it, and the task: that of the model, else of the first

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"textmill/export"
 	"textmill/input"
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -48,6 +49,13 @@ type SubmitOptions struct {
 	// Tables is where this machine's daemons keep their tables, "" where this process cannot see them.
 	Tables string
 
+	// Sync makes the dataset equal to the input: new and changed records are computed, and swapped in with one commit.
+	// DeleteMissing also deletes what is not in the input, DeleteAll even where the input is empty.
+	Sync, DeleteMissing, DeleteAll bool
+	// Export is how the tables are opened for a sync; Unseen says why this process cannot see them.
+	Export export.Options
+	Unseen string
+
 	MaxErrors string // so many error rows may be, a number or a percentage; "" = any, but not all
 	NoWait    bool   // return when all is published
 	DryRun    bool   // count and show problems; publish nothing (the queue may be nil)
@@ -79,7 +87,10 @@ func Submit(ctx context.Context, q *queue.Queue, o SubmitOptions) (Summary, erro
 	if err != nil {
 		return s.summary, errors.Join(err, s.src.close())
 	}
-	if o.DryRun {
+	switch {
+	case o.Sync:
+		return s.sync(ctx, q)
+	case o.DryRun:
 		return s.dryRun(ctx)
 	}
 	if err := q.EnsureStreams(ctx, s.o.Streams); err != nil {
@@ -87,10 +98,15 @@ func Submit(ctx context.Context, q *queue.Queue, o SubmitOptions) (Summary, erro
 	}
 	fmt.Fprintf(o.progress(), "job %s: %s with %s into dataset %s\n", s.o.Job, s.o.Task, s.o.Model, s.o.Dataset)
 	err = s.run(ctx, q)
-	if s.summary.Records > 0 {
-		fmt.Fprintln(o.Stderr, s.summary.line(s.o.NoWait, s.published))
-	}
+	s.tell()
 	return s.summary, errors.Join(err, s.summary.write(s.o))
+}
+
+// tell says in a line what came of the shards.
+func (s *submission) tell() {
+	if s.summary.Records > 0 {
+		fmt.Fprintln(s.o.Stderr, s.summary.line(s.o.NoWait, s.published))
+	}
 }
 
 // submission is one Submit under way.
@@ -105,6 +121,11 @@ type submission struct {
 	summary   Summary
 	progress  *progress
 	published int // shards
+
+	maxPayload int64
+	vectors    export.Vectors      // that the job makes, where that is known
+	syncID     string              // whose staging table the rows go into
+	feed       func(*cutter) error // has the records cut in place of src's
 }
 
 func (s *submission) run(ctx context.Context, q *queue.Queue) (err error) {
@@ -243,51 +264,4 @@ func (s *submission) broken(ctx context.Context, err error) error {
 // interruption is ErrInterrupted, and why.
 func interruption(ctx context.Context) error {
 	return fmt.Errorf("%w (%w)", ErrInterrupted, context.Cause(ctx))
-}
-
-// cut runs all inputs through a cutter.
-func (s *submission) cut(ctx context.Context, maxPayload int64, emit func(*cutter, shard) error) error {
-	c, err := s.cutter(s.o.Job, maxPayload)
-	if err != nil {
-		return err
-	}
-	c.emit = func(one shard) error {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
-		s.summary.count(one)
-		return emit(c, one)
-	}
-	return s.src.each(func(it *input.Item) error {
-		if err := c.add(it); err != nil {
-			return err
-		}
-		if e := it.Record.Err; e != nil {
-			s.summary.problem(s.src.name(), e)
-		}
-		return nil
-	}, c.flush)
-}
-
-func (s *submission) cutter(job string, maxPayload int64) (*cutter, error) {
-	return newCutter(cutter{task: s.o.Task, model: s.o.Model, job: job, dataset: s.o.Dataset, params: s.o.Params,
-		limits: s.o.Limits, anyModel: s.o.Force}, maxPayload)
-}
-
-func (s *submission) dryRun(ctx context.Context) (Summary, error) {
-	err := s.cut(ctx, unknownMaxPayload, func(*cutter, shard) error { return nil })
-	err = errors.Join(err, s.src.close())
-	switch {
-	case ctx.Err() != nil:
-		return s.summary, interruption(ctx)
-	case err != nil:
-		return s.summary, err
-	case s.summary.Records == 0:
-		return s.summary, errNoRecords
-	}
-	err = errors.Join(s.refused, s.summary.writeDryRun(s.o))
-	if err == nil {
-		err = s.maxErrors.check(int64(s.summary.Records), int64(s.summary.Invalid))
-	}
-	return s.summary, err
 }

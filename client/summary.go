@@ -27,6 +27,8 @@ type Summary struct {
 	Invalid  int      `json:"invalid"`
 	Problems []string `json:"problems,omitempty"`
 
+	Sync *SyncSummary `json:"sync,omitempty"` // of a sync; what follows speaks of the records that it published
+
 	Rows      int64 `json:"rows"`          // in the table
 	Committed int64 `json:"committed"`     // of them, since Submit began
 	Already   int64 `json:"already_there"` // of them, before

@@ -42,7 +42,11 @@ type Key struct {
 // JobKey identifies a shard of a job: the same task, model, job, shard and payload are the same delivery, another
 // payload is a conflict.
 func JobKey(task, model, job, shard string, payload []byte) Key {
-	sum := sha256.Sum256(payload)
+	return PayloadKey(task, model, job, shard, sha256.Sum256(payload))
+}
+
+// PayloadKey is JobKey of a payload of which the hash is known.
+func PayloadKey(task, model, job, shard string, sum [sha256.Size]byte) Key {
 	if !utf8.ValidString(shard) {
 		// The log is JSON, which would make different invalid strings one.
 		h := sha256.Sum256([]byte(shard))

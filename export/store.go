@@ -170,7 +170,7 @@ func (s *Store) TablePath(dataset string) string { return storage.Join(s.path, d
 // Dataset is the dataset whose table is at a path; false when that is no table of this store.
 func (s *Store) Dataset(path string) (string, bool) {
 	dir, name := storage.Split(path)
-	return name, dir == s.path && naming.CheckDataset(name) == nil
+	return name, dir == s.path && naming.CheckTable(name) == nil
 }
 
 // Datasets lists the datasets that have a table.
@@ -185,7 +185,7 @@ func (s *Store) Datasets() ([]string, error) {
 // Table returns the table of a dataset, which need not exist yet. All callers share one Table, and what it holds open
 // is given back when each of them has closed it.
 func (s *Store) Table(dataset string) (*Table, error) {
-	if err := naming.CheckDataset(dataset); err != nil {
+	if err := naming.CheckTable(dataset); err != nil {
 		return nil, fmt.Errorf("%w %w", ErrName, err)
 	}
 	s.mu.Lock()

@@ -34,6 +34,9 @@ func (s *Store) Sweep(ctx context.Context) (removed []string, err error) {
 	}
 	var problems error
 	for _, name := range names {
+		if _, _, staging := naming.OfStaging(name); staging {
+			problems = errors.Join(problems, s.sweepStaging(root, name))
+		}
 		if naming.CheckDataset(name) != nil {
 			continue
 		}

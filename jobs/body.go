@@ -15,7 +15,7 @@ import (
 	"textmill/ground/naming"
 )
 
-var allowedKeys = []string{"job", "shard", "shards", "dataset", "records", "input", "params"}
+var allowedKeys = []string{"job", "shard", "shards", "dataset", "records", "input", "params", "sync"}
 
 // bodyReader reads a job message's JSON in one pass; records keep their raw
 // bytes until each is judged for itself, whether they are JSON or not.
@@ -26,6 +26,7 @@ type bodyReader struct {
 	records recordParser
 	seen    map[string]bool
 	params  jsontext.Value
+	sync    string
 }
 
 // body reads a JSON message into s. named says that it gives both job and shard.
@@ -44,6 +45,9 @@ func (s *Shard) body(data []byte, subjectJob string, l Limits) (named bool, err 
 			return false, notJSON("%v", err)
 		}
 		return false, err
+	}
+	if b.sync != "" {
+		s.Dataset = naming.Staging(s.Dataset, b.sync)
 	}
 	s.RawParams = bytes.Clone(b.params)
 	s.parseParams(s.RawParams)
@@ -147,6 +151,14 @@ func (b *bodyReader) field(name string, v jsontext.Value) error {
 		s.Dataset = unquote(v)
 		if err := naming.CheckDataset(s.Dataset); err != nil {
 			return invalidf("dataset: %v", err)
+		}
+	case "sync":
+		if v.Kind() != '"' {
+			return invalidf("sync: want a string, have %s", kindName(v.Kind()))
+		}
+		b.sync = unquote(v)
+		if err := naming.CheckSync(b.sync); err != nil {
+			return invalidf("sync: %v", err)
 		}
 	case "records":
 		return invalidf("records: want an array, have %s", kindName(v.Kind()))

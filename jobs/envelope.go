@@ -12,6 +12,7 @@ type Envelope struct {
 	Shard   string // a number is written as one
 	Shards  int    // 0 = not known yet
 	Dataset string
+	Sync    string // "" = none: the rows go into the dataset at once
 	Params  []byte // JSON object, nil = none
 	Input   *Input // instead of records
 }
@@ -42,6 +43,9 @@ func (e *Envelope) Open(dst []byte) []byte {
 		dst = strconv.AppendInt(append(dst, `,"shards":`...), int64(e.Shards), 10)
 	}
 	dst = appendQuoted(append(dst, `,"dataset":`...), e.Dataset)
+	if e.Sync != "" {
+		dst = appendQuoted(append(dst, `,"sync":`...), e.Sync)
+	}
 	if e.Params != nil {
 		dst = append(append(dst, `,"params":`...), e.Params...)
 	}

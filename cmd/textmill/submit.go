@@ -23,11 +23,18 @@ file has the id FILE:LINE and the attributes file and line; of a stream, the num
 It waits for the verdict on each shard and ends with one line: rows, of them errors, texts cut and tokens dropped, shards
 dead and why. Exit 0: every record is a row and at least one is no error row. Exit 1: a shard is dead, cancelled or
 unanswered, all rows are errors, or more than --max-errors. Where none of the first 200 records can be used, nothing is
-published. Ctrl-C ends the waiting, not the job, with exit 130.`,
+published. Ctrl-C ends the waiting, not the job, with exit 130.
+
+With --sync the dataset becomes equal to the FILEs, whose records must all have ids: their content, the params and the
+model's files are compared with the table (content_sha256), records that are new, changed or error rows are computed, and one
+commit swaps their rows in; readers see the dataset as it was or as it is to be. Nothing is deleted without
+--delete-missing. Run it again after a crash: it goes on. Where others change the same records meanwhile, it fails and can be
+repeated. With another --model the whole dataset is computed anew and switches in one commit.`,
 		Example: `  textmill submit --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
   textmill submit --model all-MiniLM-L6-v2 --dataset reviews --text-column body --id-column key --max-errors 1% reviews.csv
   textmill submit --model SmolLM2-135M-Instruct --dataset answers --param max_new_tokens=64 prompts.jsonl
   zcat texts.gz | textmill submit --model all-MiniLM-L6-v2 --dataset notes --format text --job notes-1 -
+  textmill submit --sync --delete-missing --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
   textmill submit --dataset batch requests.jsonl    # OpenAI-batch requests name their model`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,6 +42,7 @@ published. Ctrl-C ends the waiting, not the job, with exit 130.`,
 			o.Terminal, o.Quiet = onTerminal(), s.mute
 			submit := func(ctx context.Context, cfg config.Config, q *client.Queue) error {
 				o.Configure(cfg)
+				o.Export.Version, o.Export.Metadata = version, map[string]string{"textmill.version": version}
 				_, err := client.Submit(ctx, q, o)
 				return err
 			}
@@ -48,6 +56,14 @@ published. Ctrl-C ends the waiting, not the job, with exit 130.`,
 			return submit(cmd.Context(), cfg, nil)
 		},
 	}
+	submitFlags(cmd, &o)
+	natsFlag(cmd)
+	jsonFlag(cmd, &o.JSON)
+	return cmd
+}
+
+// submitFlags are those that say what is submitted, and how.
+func submitFlags(cmd *cobra.Command, o *client.SubmitOptions) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.Task, "task", "", "embed or generate; default: the model's")
 	flags.StringVarP(&o.Model, "model", "m", "", "`NAME` of a model that a daemon serves")
@@ -58,10 +74,10 @@ published. Ctrl-C ends the waiting, not the job, with exit 130.`,
 	flags.StringVar(&o.Input.TextColumn, "text-column", "", "`NAME` of the column or key that holds the text; default: text")
 	flags.StringVar(&o.Input.IDColumn, "id-column", "", "`NAME` of the column or key that holds the id; default: id")
 	flags.StringVar(&o.MaxErrors, "max-errors", "", "fail where more rows are errors, `N` of them or N%; default: only where all are")
+	flags.BoolVar(&o.Sync, "sync", false, "make the dataset equal to the input: compute what is new or changed, and swap it in with one commit")
+	flags.BoolVar(&o.DeleteMissing, "delete-missing", false, "with --sync: delete records that are not in the input")
+	flags.BoolVar(&o.DeleteAll, "delete-all", false, "with --sync --delete-missing: also where the input is empty")
 	flags.BoolVar(&o.NoWait, "no-wait", false, "end when everything is published")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "count records and show problems, with the exit code that they would bring; publish nothing")
 	flags.BoolVar(&o.Force, "force", false, "publish for a model that neither a daemon nor the cache knows, and records that cannot be used")
-	natsFlag(cmd)
-	jsonFlag(cmd, &o.JSON)
-	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/models/generate"
 	"textmill/work/embedding"
 )
@@ -117,6 +118,7 @@ func (m *Metrics) LettersFull(now bool) {
 // Committed counts a commit that took so long.
 func (m *Metrics) Committed(dataset string, r export.Result, took time.Duration) {
 	m.commitTime.Observe(took.Seconds())
+	dataset = naming.DatasetOf(dataset)
 	m.commits.WithLabelValues(dataset, "committed").Inc()
 	m.rows.WithLabelValues(dataset, "false").Add(float64(r.Rows - r.Errors))
 	m.rows.WithLabelValues(dataset, "true").Add(float64(r.Errors))
@@ -125,7 +127,7 @@ func (m *Metrics) Committed(dataset string, r export.Result, took time.Duration)
 // CommitFailed counts one that failed after so long.
 func (m *Metrics) CommitFailed(dataset string, took time.Duration) {
 	m.commitTime.Observe(took.Seconds())
-	m.commits.WithLabelValues(dataset, "failed").Inc()
+	m.commits.WithLabelValues(naming.DatasetOf(dataset), "failed").Inc()
 }
 
 // Observe is told of a model's batches.

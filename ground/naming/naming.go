@@ -51,6 +51,49 @@ func CheckDataset(s string) error {
 	return nil
 }
 
+// stagingPrefix begins the names of tables that gather what a sync brings, which nobody lists as datasets.
+const stagingPrefix = ".sync-"
+
+// syncBytes is how long the id of a sync is, in hex.
+const syncBytes = 16
+
+// Staging is the name of the table that gathers what a sync brings into a dataset.
+func Staging(dataset, sync string) string { return stagingPrefix + dataset + "-" + sync }
+
+// OfStaging takes such a name apart.
+func OfStaging(table string) (dataset, sync string, ok bool) {
+	rest, ok := strings.CutPrefix(table, stagingPrefix)
+	i := len(rest) - syncBytes - 1
+	if !ok || i < 1 || rest[i] != '-' || CheckDataset(rest[:i]) != nil || CheckSync(rest[i+1:]) != nil {
+		return "", "", false
+	}
+	return rest[:i], rest[i+1:], true
+}
+
+// CheckSync says what is wrong with the id of a sync.
+func CheckSync(s string) error {
+	if len(s) != syncBytes || strings.Trim(s, "0123456789abcdef") != "" {
+		return fmt.Errorf("%.64q is not %d hexadecimal digits", s, syncBytes)
+	}
+	return nil
+}
+
+// CheckTable says what is wrong with the name of a table, a dataset's or one that gathers what a sync brings.
+func CheckTable(s string) error {
+	if _, _, staging := OfStaging(s); staging {
+		return nil
+	}
+	return CheckDataset(s)
+}
+
+// DatasetOf is the dataset whose rows a table has, or is to have.
+func DatasetOf(table string) string {
+	if dataset, _, staging := OfStaging(table); staging {
+		return dataset
+	}
+	return table
+}
+
 // CheckShard says what is wrong with a shard's name; the slash separates the number of a retry.
 func CheckShard(s string) error {
 	printable := func(r rune) bool { return unicode.IsPrint(r) }

@@ -1,0 +1,107 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"textmill/export/parquetin"
+	"textmill/export/part"
+	"textmill/export/storage"
+)
+
+// Held is what a row says of its record.
+type Held struct {
+	ID         string
+	Content    string // content_sha256; "" in rows of older versions
+	Job, Shard string // that brought the row
+	Failed     bool   // it is an error row
+}
+
+// Holding is what a table is, at one version; -1 where there is none.
+type Holding struct {
+	Version    int64
+	Generation string // the last sync that was committed to it
+	Vectors    Vectors
+}
+
+var heldColumns = []string{"record_id", "task", "content_sha256", "error", "job", "shard"}
+
+// Holds calls each for every row of a task in the table at a path or URI that has a record, in no order. Only the
+// columns that it needs are read. A table that does not exist holds nothing.
+func Holds(ctx context.Context, uri, task string, each func(Held) error) (Holding, error) {
+	v, err := openView(ctx, uri)
+	if errors.Is(err, os.ErrNotExist) {
+		return Holding{Version: -1}, nil
+	}
+	if err != nil {
+		return Holding{}, err
+	}
+	defer v.close()
+	in, err := v.inspect()
+	if err != nil {
+		return Holding{}, err
+	}
+	for _, f := range in.Files {
+		if err := v.held(ctx, f, task, each); err != nil {
+			return Holding{}, fmt.Errorf("read the records of %s: %w", v.dir.Path(), err)
+		}
+	}
+	return v.holding(), nil
+}
+
+func (v *view) holding() Holding {
+	return Holding{v.snap.Version, v.snap.Metadata.Configuration[GenerationKey], termsOf(v.dir.Path(), v.snap).vectors}
+}
+
+func (v *view) held(ctx context.Context, f LiveFile, task string, each func(Held) error) error {
+	return v.read(f, func(file storage.File, _ *part.Reader) error {
+		st, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		in, err := parquetin.Open(file, st.Size, 1<<30)
+		if err != nil {
+			return err
+		}
+		at, columns := map[string]int{}, []string{}
+		for _, name := range heldColumns {
+			if slices.ContainsFunc(in.Columns(), func(c parquetin.Column) bool { return c.Name == name }) {
+				at[name] = len(columns)
+				columns = append(columns, name)
+			}
+		}
+		return in.Read(ctx, nil, columns, func(row []parquetin.Value) error {
+			text := func(name string) string {
+				if i, ok := at[name]; ok {
+					return row[i].Text
+				}
+				return ""
+			}
+			h := Held{ID: text("record_id"), Content: text("content_sha256"), Job: text("job"), Shard: text("shard"),
+				Failed: text("error") != ""}
+			if h.ID == "" || text("task") != task {
+				return nil
+			}
+			return each(h)
+		})
+	})
+}
+
+// Generation is what the table at a path or URI is.
+func Generation(ctx context.Context, uri string) (Holding, error) {
+	v, err := openView(ctx, uri)
+	if errors.Is(err, os.ErrNotExist) {
+		return Holding{Version: -1}, nil
+	}
+	if err != nil {
+		return Holding{}, err
+	}
+	defer v.close()
+	return v.holding(), nil
+}
+
+// NewGeneration names a sync that has no staging table.
+func NewGeneration() string { return newID() }
