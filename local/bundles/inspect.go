@@ -121,7 +121,7 @@ func Inspect(cfg config.Config, name string, out io.Writer, asJSON bool) error {
 	}
 	for _, m := range a.Measured {
 		if m.Graph == s.Graph && m.Company != nil {
-			a.BatchDependent = !m.Runs.Holds()
+			a.BatchDependent = !m.Holds()
 		}
 	}
 	if asJSON {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"textmill/ground/naming"
 	"textmill/models"
@@ -35,15 +36,21 @@ type Vector = []float32
 // An Embedder turns rows into vectors with one loaded model.
 type Embedder struct {
 	spec    *models.Spec
-	session *onnx.Session
-	slots   chan *slot
+	session *onnx.Session // nil where deck is not
+	deck    *deck
+	slots   chan batcher
 	tuning  tuning
 	device  string
 	threads int
-	budget  int
+	budget  atomic.Int64
 	company session.Company
 	notes   []string
 	o       session.Options // it was opened with
+}
+
+// A batcher has the memory of one batch at a time, and runs it.
+type batcher interface {
+	embed(ctx context.Context, e *Embedder, rows []Row) ([]Vector, error)
 }
 
 // ErrRow is the class of rows that this model cannot embed as they are.
@@ -68,7 +75,8 @@ func Open(ctx context.Context, spec *models.Spec, o session.Options) (*Embedder,
 	if err := onnx.Load(o.Library); err != nil {
 		return nil, err
 	}
-	e := &Embedder{spec: spec, threads: o.Threads, budget: o.BatchTokens, o: o}
+	e := &Embedder{spec: spec, threads: o.Threads, o: o}
+	e.budget.Store(int64(o.BatchTokens))
 	if err := e.open(o); err != nil {
 		return nil, err
 	}
@@ -83,6 +91,13 @@ func Open(ctx context.Context, spec *models.Spec, o session.Options) (*Embedder,
 
 func (e *Embedder) open(o session.Options) error {
 	e.notes = o.Notes
+	packed, err := isPacked(e.spec.GraphPath())
+	if err != nil {
+		return fmt.Errorf("%w: %w", models.ErrBundle, err)
+	}
+	if packed {
+		return e.openCard(o.Device)
+	}
 	if device, card := strings.CutPrefix(o.Device, "cuda:"); card {
 		err := e.start(tuning{intra: 1, workers: 2}, device)
 		if err == nil {
@@ -114,7 +129,7 @@ func (e *Embedder) start(t tuning, device string) error {
 		return err
 	}
 	e.session, e.tuning = session, t
-	e.slots = make(chan *slot, t.workers)
+	e.slots = make(chan batcher, t.workers)
 	for range t.workers {
 		e.slots <- new(slot)
 	}
@@ -123,6 +138,24 @@ func (e *Embedder) start(t tuning, device string) error {
 	}
 	if _, err := e.measured(context.Background(), sampleRows(1, 1)); err != nil { // loads the rest of CUDA
 		return errors.Join(err, e.Close())
+	}
+	return nil
+}
+
+// openCard loads the graph for a card, on the processor too.
+func (e *Embedder) openCard(device string) (err error) {
+	e.device = device
+	e.tuning = tuning{intra: 1, workers: cardSlots}
+	e.slots = make(chan batcher, e.tuning.workers)
+	if e.deck, err = openDeck(e.spec, e.device, e.tuning.intra); err != nil {
+		return fmt.Errorf("open model %s on %s: %w", e.spec.Name, e.device, err)
+	}
+	for range e.tuning.workers {
+		s, err := e.deck.slot()
+		if err != nil {
+			return errors.Join(err, e.deck.close())
+		}
+		e.slots <- s
 	}
 	return nil
 }
@@ -139,8 +172,12 @@ func (e *Embedder) measured(ctx context.Context, rows []Row) (vectors []Vector, 
 // Workers is how many calls of Embed run at a time; more wait.
 func (e *Embedder) Workers() int { return e.tuning.workers }
 
-// BatchTokens is the padded size, rows times the longest, that runs fastest here.
-func (e *Embedder) BatchTokens() int { return e.budget }
+// BatchTokens is the padded size, rows times the longest, that runs fastest here; it becomes less where a card runs out
+// of memory.
+func (e *Embedder) BatchTokens() int { return int(e.budget.Load()) }
+
+// Packed tells that padding costs nothing: the size of a batch is the number of its tokens.
+func (e *Embedder) Packed() bool { return e.deck != nil }
 
 // session.Company is what other texts of a batch do to a text's bits here.
 func (e *Embedder) Company() session.Company { return e.company }
@@ -156,6 +193,9 @@ func (e *Embedder) Close() error {
 	for range e.tuning.workers {
 		<-e.slots
 	}
+	if e.deck != nil {
+		return e.deck.close()
+	}
 	if e.session == nil {
 		return nil
 	}
@@ -164,7 +204,7 @@ func (e *Embedder) Close() error {
 	return err
 }
 
-// Embed runs rows as one batch, padded to the longest, and returns a Vector for each in the same order, nil where
+// Embed runs rows as one batch, padded to the longest or packed, and returns a Vector for each in the same order, nil where
 // ErrNaN applies. It is safe for concurrent use. When ctx ends, the run is stopped and ctx's error returned.
 func (e *Embedder) Embed(ctx context.Context, rows []Row) ([]Vector, error) {
 	if len(rows) == 0 {

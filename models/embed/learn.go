@@ -17,6 +17,17 @@ import (
 // budgets are the batch sizes, in padded tokens, that learning tries from small to large.
 var budgets = []int{256, 512, 1024, 2048, 4096, 8192}
 
+// cardBudgets are those of a card, which needs many tokens to be busy.
+var cardBudgets = []int{2048, 4096, 8192, 16384, mostTokens}
+
+// tries are the batch sizes that are measured.
+func (e *Embedder) tries() []int {
+	if e.deck == nil {
+		return budgets
+	}
+	return cardBudgets
+}
+
 // A Rate is how fast one batch size runs.
 type Rate struct {
 	BatchTokens     int
@@ -29,8 +40,11 @@ const learning = 2500 * time.Millisecond
 // settleBudget takes the batch size from the options, from an earlier start on the like of this machine, or from a
 // short measurement.
 func (e *Embedder) settleBudget(ctx context.Context, o session.Options) error {
-	if o.BatchTokens > 0 {
-		e.budget = o.BatchTokens
+	if n := o.BatchTokens; n > 0 {
+		if e.deck != nil {
+			n = min(n, mostTokens)
+		}
+		e.budget.Store(int64(n))
 		return nil
 	}
 	book := places.BatchTokens(o.Home)
@@ -39,17 +53,18 @@ func (e *Embedder) settleBudget(ctx context.Context, o session.Options) error {
 	if err != nil {
 		return err
 	}
-	if e.budget = known[key]; e.budget > 0 {
+	if n := known[key]; n > 0 {
+		e.budget.Store(int64(n))
 		return nil
 	}
 	rates, err := e.measure(ctx, learning)
 	if err != nil {
 		return fmt.Errorf("learn the batch size of %s: %w", e.spec.Name, err)
 	}
-	e.budget = best(rates)
+	e.budget.Store(int64(best(rates)))
 	o.Log.InfoContext(ctx, "batch size learned", "model", e.spec.Name, "device", e.device, "threads", e.threads,
-		"batch_tokens", e.budget)
-	if err := learned.Write(book, key, e.budget); err != nil {
+		"batch_tokens", e.BatchTokens())
+	if err := learned.Write(book, key, e.BatchTokens()); err != nil {
 		o.Log.WarnContext(ctx, "batch size cannot be kept, it will be learned again", "error", err)
 	}
 	return nil
@@ -74,8 +89,8 @@ func best(rates []Rate) int {
 func (e *Embedder) measure(ctx context.Context, limit time.Duration) ([]Rate, error) {
 	var rates []Rate
 	top, slow, start := 0.0, 0, time.Now()
-	for _, budget := range budgets {
-		rate, err := e.rate(ctx, budget, limit/time.Duration(len(budgets)))
+	for _, budget := range e.tries() {
+		rate, err := e.rate(ctx, budget, limit/time.Duration(len(e.tries())))
 		if err != nil {
 			if errors.Is(err, session.ErrOutOfMemory) && len(rates) > 0 {
 				break

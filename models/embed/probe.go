@@ -27,22 +27,32 @@ func (e *Embedder) settleCompany(ctx context.Context, o session.Options) error {
 	if !ok {
 		o.Log.InfoContext(ctx, "runs of the model are probed, once on the like of this machine", "model", e.spec.Name)
 		begun := time.Now()
-		if known, err = e.probe(ctx); err != nil {
+		if known, err = e.probeAny(ctx); err != nil {
 			return fmt.Errorf("probe what company does to vectors of %s: %w", e.spec.Name, err)
 		}
-		o.Log.InfoContext(ctx, "batches were probed", "model", e.spec.Name, "bits_hold", known.Runs.String(), "took",
+		o.Log.InfoContext(ctx, "batches were probed", "model", e.spec.Name, "bits_hold", known.String(), "took",
 			time.Since(begun))
 		if err := session.Remember(e.spec, o, e.device, known); err != nil {
 			o.Log.WarnContext(ctx, "what was probed cannot be kept, it will be probed again", "error", err)
 		}
 	}
 	e.company = known
+	if e.deck != nil {
+		e.deck.longest.Store(int64(max(known.Longest, shortest)))
+	}
 	return nil
+}
+
+func (e *Embedder) probeAny(ctx context.Context) (session.Company, error) {
+	if e.deck != nil {
+		return e.probeCard(ctx)
+	}
+	return e.probe(ctx)
 }
 
 // Dependence says why a text's vector depends on its batch, "" if it does not.
 func (e *Embedder) Dependence() string {
-	if e.company.Runs.Holds() {
+	if e.company.Holds() {
 		return ""
 	}
 	return fmt.Sprintf("a text's vector depends on its batch, by up to %.2g of the greatest value: %s", e.company.Apart,

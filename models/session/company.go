@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"textmill/ground/places"
 	"textmill/models"
@@ -84,6 +85,11 @@ func FindShape(same map[int]bool) Shape {
 type Company struct {
 	// Runs counts the tokens of an embedding run, or the texts that a decode gives one more token.
 	Runs Shape `json:"runs"`
+	// Sizes take the place of Runs on a card, in order: the numbers of tokens that runs may have for each row to come to
+	// the same bits.
+	Sizes []int `json:"sizes,omitempty"`
+	// Longest is what the longest text of such a run has to be taken for at least.
+	Longest int `json:"longest,omitempty"`
 	// Prefill counts the tokens of a run that takes a part of a prompt.
 	Prefill Shape `json:"prefill,omitzero"`
 	// Apart is by how much a value was off where no Shape was found, in parts of the greatest one.
@@ -93,10 +99,27 @@ type Company struct {
 	RateRows int     `json:"rate_rows,omitempty"`
 }
 
+// Holds tells whether a row's bits can be had to depend on itself alone.
+func (c Company) Holds() bool { return c.Runs.Holds() || len(c.Sizes) > 0 }
+
+// Fit is the fewest tokens, n or more, that a run may have.
+func (c Company) Fit(n int) int {
+	if len(c.Sizes) == 0 {
+		return c.Runs.Fit(n)
+	}
+	if i, _ := slices.BinarySearch(c.Sizes, n); i < len(c.Sizes) {
+		return c.Sizes[i]
+	}
+	return n
+}
+
 // String says it in words, for a person.
 func (c Company) String() string {
 	words := "the same bits in every batch"
-	if !c.Runs.Holds() {
+	if len(c.Sizes) > 0 {
+		words += fmt.Sprintf(", in runs of %d sizes from %d to %d tokens", len(c.Sizes), c.Sizes[0],
+			c.Sizes[len(c.Sizes)-1])
+	} else if !c.Runs.Holds() {
 		words = fmt.Sprintf("BITS DEPEND ON THE BATCH, values by up to %.2g of the greatest", c.Apart)
 	} else if c.Runs != Any {
 		words += ", " + c.Runs.String()
