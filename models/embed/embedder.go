@@ -19,6 +19,7 @@ import (
 type tuning struct {
 	intra   int // threads of one run
 	workers int // runs at a time
+	ahead   int // further calls that wait for one of them
 }
 
 // A Row is one text as the model takes it, special tokens included.
@@ -145,7 +146,7 @@ func (e *Embedder) start(t tuning, device string) error {
 // openCard loads the graph for a card, on the processor too.
 func (e *Embedder) openCard(device string) (err error) {
 	e.device = device
-	e.tuning = tuning{intra: 1, workers: cardSlots}
+	e.tuning = tuning{intra: 1, workers: cardSlots, ahead: max(1, e.threads/4)}
 	e.slots = make(chan batcher, e.tuning.workers)
 	if e.deck, err = openDeck(e.spec, e.device, e.tuning.intra); err != nil {
 		return fmt.Errorf("open model %s on %s: %w", e.spec.Name, e.device, err)
@@ -169,8 +170,9 @@ func (e *Embedder) measured(ctx context.Context, rows []Row) (vectors []Vector, 
 	return vectors, err
 }
 
-// Workers is how many calls of Embed run at a time; more wait.
-func (e *Embedder) Workers() int { return e.tuning.workers }
+// Workers is how many calls of Embed keep the model busy: those that run at a time, and for a card some whose callers
+// still work on what came back.
+func (e *Embedder) Workers() int { return e.tuning.workers + e.tuning.ahead }
 
 // BatchTokens is the padded size, rows times the longest, that runs fastest here; it becomes less where a card runs out
 // of memory.
