@@ -1,9 +1,12 @@
 package checkpoint_test
 
 import (
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -31,11 +34,20 @@ var packedInputs = []string{models.PackedIDs, models.PackedPositions, models.Pac
 
 func openCard(t *testing.T, name string, hidden int, p weights.Precision, c encoder.Card) cardGraph {
 	t.Helper()
+	return openCardOf(t, filepath.Join("testdata", "tiny", name), name, hidden, p, c)
+}
+
+func openCardOf(t *testing.T, source, name string, hidden int, p weights.Precision, c encoder.Card) cardGraph {
+	t.Helper()
 	dir := t.TempDir()
-	if err := checkpoint.WriteCard(t.Context(), filepath.Join("testdata", "tiny", name), dir, p, c); err != nil {
+	if err := checkpoint.WriteCard(t.Context(), source, dir, p, c); err != nil {
 		t.Fatal(err)
 	}
-	graph := filepath.Join(dir, "card.onnx")
+	return openCardFile(t, filepath.Join(dir, "card.onnx"), name, hidden)
+}
+
+func openCardFile(t *testing.T, graph, name string, hidden int) cardGraph {
+	t.Helper()
 	tiny.OnProcessor(t, graph)
 	g := cardGraph{t: t, types: name == "bert" || name == "xlm-roberta", hidden: hidden}
 	inputs := packedInputs
@@ -230,5 +242,75 @@ func TestCardsGraphComputesWhatTheProcessorsDoes(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A layer whose values overflow fp16 is found with sample texts and computes in fp32; without that its texts are lost.
+func TestLayersThatOverflowHalfPrecisionStayWide(t *testing.T) {
+	for name, tensor := range map[string]string{"bert": "encoder.layer.1.intermediate.dense.weight",
+		"modernbert": "layers.2.mlp.Wi.weight"} {
+		t.Run(name, func(t *testing.T) {
+			source := filepath.Join(t.TempDir(), name)
+			if err := os.CopyFS(source, os.DirFS(filepath.Join("testdata", "tiny", name))); err != nil {
+				t.Fatal(err)
+			}
+			scale(t, filepath.Join(source, "model.safetensors"), tensor, 16)
+			r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := loadLibrary(); err != nil {
+				t.Fatal(err)
+			}
+			spec, err := checkpoint.Card(t.Context(), r.Dir, checkpoint.CardOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := spec.Card; len(c.WideLayers) == 0 || slices.Contains(c.WideLayers, 0) || !(c.Peak > 8192) || c.Why == "" {
+				t.Errorf("the graph for a card is %+v", c)
+			}
+			text := []int64{5, 9, 23, 42, 7}
+			want := openCardOf(t, source, name, spec.Dim, weights.FP32, encoder.Card{Elem: onnxgraph.Float32}).run([][]int64{text}, 0, 8)[0]
+			narrow := openCardOf(t, source, name, spec.Dim, weights.FP32, encoder.Card{Elem: onnxgraph.Float16}).run([][]int64{text}, 0, 8)[0]
+			if k := cosine(narrow.mean, want.mean); k > 0.99 {
+				t.Errorf("fp16 throughout comes to cosine %v: nothing overflows", k)
+			}
+			got := openCardFile(t, spec.GraphPath(), name, spec.Dim).run([][]int64{text}, 0, 8)[0]
+			for j, v := range want.vectors() {
+				if k := cosine(got.vectors()[j], v); !(k > 0.9999) {
+					t.Errorf("vector %d: cosine %v", j, k)
+				}
+			}
+		})
+	}
+}
+
+// scale multiplies a tensor of bf16 in a file of safetensors by a power of two.
+func scale(t *testing.T, path, name string, power uint16) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := binary.LittleEndian.Uint64(data)
+	var header map[string]json.RawMessage
+	if err := json.Unmarshal(data[8:8+size], &header); err != nil {
+		t.Fatal(err)
+	}
+	var at struct {
+		Type    string `json:"dtype"`
+		Offsets []int  `json:"data_offsets"`
+	}
+	if err := json.Unmarshal(header[name], &at); err != nil || at.Type != "BF16" {
+		t.Fatalf("%s: %+v, %v", name, at, err)
+	}
+	values := data[8+size:][at.Offsets[0]:at.Offsets[1]]
+	for i := 0; i < len(values); i += 2 {
+		if v := binary.LittleEndian.Uint16(values[i:]); v&0x7f80 != 0 {
+			binary.LittleEndian.PutUint16(values[i:], v+power<<7)
+		}
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"textmill/models/checkpoint/onnxgraph"
 )
 
-// WriteCard writes the graph for a card of an encoder's checkpoint, and the one of its peaks, into dir.
+// WriteCard writes the graph for a card of an encoder's checkpoint into dir.
 func WriteCard(ctx context.Context, source, dir string, p weights.Precision, c encoder.Card) (err error) {
 	src, err := openDirectory(source)
 	if err != nil {
@@ -33,6 +33,5 @@ func WriteCard(ctx context.Context, source, dir string, p weights.Precision, c e
 	if p != weights.FP32 {
 		a = weights.Integers
 	}
-	return errors.Join(m.CardGraph(a, c).WriteFile(filepath.Join(dir, "card.onnx")),
-		m.Peaks(a).WriteFile(filepath.Join(dir, "peaks.onnx")))
+	return m.CardGraph(a, c).WriteFile(filepath.Join(dir, "card.onnx"))
 }

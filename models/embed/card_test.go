@@ -26,7 +26,7 @@ func onCard(t *testing.T, name string) (plain, packed *Embedder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := checkpoint.Card(t.Context(), r.Dir, checkpoint.CardOptions{Precision: models.FP16})
+	spec, err := checkpoint.Card(t.Context(), r.Dir, checkpoint.CardOptions{Library: places.Library(testHome(t))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -174,8 +174,8 @@ func (e *Embedder) measured(ctx context.Context, rows []Row) (vectors []Vector, 
 // still work on what came back.
 func (e *Embedder) Workers() int { return e.tuning.workers + e.tuning.ahead }
 
-// BatchTokens is the padded size, rows times the longest, that runs fastest here; it becomes less where a card runs out
-// of memory.
+// BatchTokens is the padded size, rows times the longest, that runs fastest here; it becomes less where a card runs
+// out of memory.
 func (e *Embedder) BatchTokens() int { return int(e.budget.Load()) }
 
 // Packed tells that padding costs nothing: the size of a batch is the number of its tokens.
@@ -206,8 +206,8 @@ func (e *Embedder) Close() error {
 	return err
 }
 
-// Embed runs rows as one batch, padded to the longest or packed, and returns a Vector for each in the same order, nil where
-// ErrNaN applies. It is safe for concurrent use. When ctx ends, the run is stopped and ctx's error returned.
+// Embed runs rows as one batch, padded to the longest or packed, and returns a Vector for each in the same order, nil
+// where ErrNaN applies. It is safe for concurrent use. When ctx ends, the run is stopped and ctx's error returned.
 func (e *Embedder) Embed(ctx context.Context, rows []Row) ([]Vector, error) {
 	if len(rows) == 0 {
 		return nil, nil

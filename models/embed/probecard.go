@@ -28,7 +28,8 @@ func cardSizes(most int) []int {
 }
 
 // probeCard finds the sizes of runs in which texts come to the same bits: of all that come to the bits of one size as
-// many as there are. Where texts that are taken for short ones come to other bits, all are taken for the model's longest.
+// many as there are. Where texts that are taken for short ones come to other bits, all are taken for the model's
+// longest.
 func (e *Embedder) probeCard(ctx context.Context) (session.Company, error) {
 	most := powerOfTwo(max(e.spec.MaxLength, shortest))
 	sizes := cardSizes(max(most, e.mostSize()))
