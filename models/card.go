@@ -29,8 +29,8 @@ type CardGraph struct {
 	File string `json:"file"`
 	// Precision is FP16 or BF16.
 	Precision string `json:"precision"`
-	// WideStream tells that the stream between layers is fp32, of decoders; WideLayers are the layers that are, of
-	// encoders.
+	// WideStream tells that the stream between layers is fp32, of decoders. WideLayers are the layers that compute with
+	// fp32, of decoders only their MLPs.
 	WideStream bool  `json:"fp32_stream,omitempty"`
 	WideLayers []int `json:"fp32_layers,omitempty"`
 	// Choice is the ONNX file that takes the Candidates greatest logits of each row, of decoders.

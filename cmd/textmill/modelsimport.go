@@ -26,10 +26,17 @@ by: textmill models inspect NAME. Texts of a GGUF file begin and end as llama.cp
   q8     matrices in blocks of 32 with 8 bits, rounded here
   q4     matrices in blocks of 32 with 4 bits, rounded here: the smallest; the tokens' table keeps 8
   as-is  the exact values of a GGUF file's own blocks; other checkpoints as floats
+  fp16, bf16
+         as fp32, and a graph for a card beside it that computes in that type
 Blocks of a GGUF file that are already as small as q8 or q4 asks for keep their exact values. What rounding costs is printed
-by: textmill models verify NAME --against BUNDLE`,
+by: textmill models verify NAME --against BUNDLE
+
+--device cuda makes a graph for a card beside that for processors, which share their weights, and chooses its type: sample texts
+run on the processor, and where values are too large for fp16 the graph computes there in fp32, or wholly in bf16, and says so.
+Without it the first session on a card does the same, once. No card is needed here; none was there to run the graphs on.`,
 		Example: `  textmill models import ./all-MiniLM-L6-v2 --name minilm
   textmill models import ~/Qwen3-0.6B --precision q8
+  textmill models import ~/Qwen3-0.6B --device cuda
   textmill models import SmolLM2-135M-Instruct.Q4_1.gguf --precision as-is`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,7 +49,8 @@ by: textmill models verify NAME --against BUNDLE`,
 		},
 	}
 	cmd.Flags().StringVar(&o.Name, "name", "", "`NAME` of the model; default: derived from SRC")
-	cmd.Flags().StringVar(&o.Precision, "precision", "fp32", "precision `P` of the weights: fp32, q8, q4 or as-is")
+	cmd.Flags().StringVar(&o.Precision, "precision", "fp32", "precision `P`: fp32, q8, q4 or as-is; fp16 or bf16 for a card")
+	cmd.Flags().StringVar(&o.Device, "device", "", "cuda: make the graph for a card too")
 	jsonFlag(cmd, &o.JSON)
 	return cmd
 }

@@ -1,16 +1,19 @@
 package bundles
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"textmill/config"
 	"textmill/ground/places"
 	"textmill/ground/plain"
 	"textmill/local"
+	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/open/bundle"
 )
@@ -19,7 +22,8 @@ import (
 type ImportOptions struct {
 	Source    string // a GGUF file, or a Hugging Face directory with safetensors
 	Name      string // empty: derived from Source
-	Precision string // fp32, q8, q4 or as-is; empty: fp32
+	Precision string // fp32, q8, q4 or as-is; empty: fp32; fp16 and bf16: fp32, and that for a card
+	Device    string // cuda: make the graph for a card too; empty or cpu: only with fp16 and bf16
 	Out       io.Writer
 	Progress  io.Writer
 	JSON      bool
@@ -27,11 +31,9 @@ type ImportOptions struct {
 
 // Import turns a checkpoint into a model bundle in the cache.
 func Import(ctx context.Context, cfg config.Config, o ImportOptions) error {
-	switch o.Precision {
-	case "", checkpoint.FP32, checkpoint.Q8, checkpoint.Q4, checkpoint.AsIs:
-	default:
-		return fmt.Errorf("%w: precision %q is none of %s, %s, %s, %s", local.ErrUsage, o.Precision,
-			checkpoint.FP32, checkpoint.Q8, checkpoint.Q4, checkpoint.AsIs)
+	card, err := o.card(cfg)
+	if err != nil {
+		return err
 	}
 	dir := places.Models(cfg.Home)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -39,7 +41,7 @@ func Import(ctx context.Context, cfg config.Config, o ImportOptions) error {
 	}
 	begun, last := time.Now(), time.Now()
 	got, err := checkpoint.Import(ctx, checkpoint.Options{Source: o.Source, Dir: dir, Name: o.Name,
-		Precision: o.Precision,
+		Precision: o.Precision, Card: card,
 		Progress: func(done, total int64) {
 			if time.Since(last) > progressEvery {
 				last = time.Now()
@@ -59,10 +61,34 @@ func Import(ctx context.Context, cfg config.Config, o ImportOptions) error {
 	for _, note := range s.Notes {
 		fmt.Fprintf(o.Progress, "%s: %s\n", got.Name, note)
 	}
+	for _, c := range s.Cards {
+		fmt.Fprintf(o.Progress, "%s: %s\n", got.Name, cardLine(c))
+	}
 	if o.JSON {
 		return plain.JSON(o.Out, answerOf(s))
 	}
 	_, err = fmt.Fprintf(o.Out, "%s: %s, to %s, imported in %.1f s, model_sha256 %s\n",
 		got.Name, got.Architecture, got.Task, time.Since(begun).Seconds(), s.SHA256)
 	return err
+}
+
+// card says how a graph for a card is made, nil for not at all, and leaves the weights' own precision.
+func (o *ImportOptions) card(cfg config.Config) (*checkpoint.CardOptions, error) {
+	c := &checkpoint.CardOptions{Library: cmp.Or(cfg.Runtime.Library, places.Library(cfg.Home))}
+	device := o.Device == "cuda" || strings.HasPrefix(o.Device, "cuda:")
+	switch o.Precision {
+	case "", checkpoint.FP32, checkpoint.Q8, checkpoint.Q4, checkpoint.AsIs:
+	case models.FP16, models.BF16:
+		c.Precision, o.Precision, device = o.Precision, checkpoint.FP32, true
+	default:
+		return nil, fmt.Errorf("%w: precision %q is none of %s, %s, %s, %s, %s, %s", local.ErrUsage, o.Precision,
+			checkpoint.FP32, checkpoint.Q8, checkpoint.Q4, checkpoint.AsIs, models.FP16, models.BF16)
+	}
+	if o.Device != "" && o.Device != "cpu" && !device {
+		return nil, fmt.Errorf("%w: device %q is none of cpu, cuda", local.ErrUsage, o.Device)
+	}
+	if !device {
+		return nil, nil //nolint:nilnil // no graph for a card is no mistake
+	}
+	return c, nil
 }

@@ -35,6 +35,7 @@ type modelAnswer struct {
 	BatchDependent bool          `json:"batch_dependent"`
 	Sets           string        `json:"instruction_sets"`
 	Measured       []measured    `json:"measured,omitempty"`
+	Cards          []graphAnswer `json:"card,omitempty"`
 	Notes          []string      `json:"notes,omitempty"`
 	Bytes          int64         `json:"bytes"`
 	Files          []models.File `json:"files"`
@@ -80,6 +81,7 @@ func answerOf(s *models.Spec) modelAnswer {
 	for _, f := range s.Files {
 		a.Bytes += f.Size
 	}
+	a.Cards = cardsOf(s, &a)
 	d := s.Decoder
 	if d == nil {
 		a.embedModel = &embedModel{
@@ -141,6 +143,9 @@ func Inspect(cfg config.Config, name string, out io.Writer, asJSON bool) error {
 	lines = append(lines, [2]any{"batch_dependent", a.BatchDependent}, [2]any{"processor", a.Sets})
 	for _, m := range a.Measured {
 		lines = append(lines, [2]any{"measured", m})
+	}
+	for _, c := range a.Cards {
+		lines = append(lines, [2]any{"card", fmt.Sprintf("%s, model_sha256 %s", cardLine(c.CardGraph), c.SHA256)})
 	}
 	for _, line := range lines {
 		err = errors.Join(err, plain.Row(w, line[0], line[1]))

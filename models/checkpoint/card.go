@@ -22,8 +22,8 @@ type CardOptions struct {
 	// Precision is models.FP16 or models.BF16; "" takes what is there, else fp16, or bf16 for a model whose values
 	// overflow it.
 	Precision string
-	// Library is libonnxruntime, with which the values of sample texts are measured; "" for the one that is loaded, or
-	// for the one under home.
+	// Library is libonnxruntime, with which the values of sample texts are measured where none is loaded yet; "" for the
+	// one under home.
 	Library string
 	// Note, if not nil, is told what takes time.
 	Note func(string)
@@ -154,17 +154,18 @@ var elems = map[string]onnxgraph.Elem{models.FP16: onnxgraph.Float16, models.BF1
 func (m built) write(dir string, g *models.CardGraph) ([]string, error) {
 	g.File = models.CardFile(g.Precision)
 	file := filepath.Join(dir, filepath.FromSlash(g.File))
+	var wide []bool
+	for _, layer := range g.WideLayers {
+		wide = append(wide, make([]bool, max(0, layer+1-len(wide)))...)
+		wide[layer] = true
+	}
 	if m.encoder != nil {
-		wide := make([]bool, m.encoder.Layers)
-		for _, layer := range g.WideLayers {
-			wide[layer] = true
-		}
 		c := encoder.Card{Elem: elems[g.Precision], Wide: wide}
 		return []string{g.File}, m.encoder.CardGraph(weights.Floats, c).WriteFile(file)
 	}
 	d := m.decoder
 	g.Choice, g.Candidates = models.ChoiceFile, min(Candidates, d.VocabSize)
 	return []string{g.File, g.Choice}, cmp.Or(
-		d.CardGraph(decoder.Card{Elem: elems[g.Precision], Wide: g.WideStream}).WriteFile(file),
+		d.CardGraph(decoder.Card{Elem: elems[g.Precision], Wide: g.WideStream, MLPs: wide}).WriteFile(file),
 		decoder.ChoiceGraph(d.VocabSize, g.Candidates).WriteFile(filepath.Join(dir, filepath.FromSlash(g.Choice))))
 }

@@ -24,6 +24,7 @@ func TestCardsDecodersComputeWhatTheProcessorsDoes(t *testing.T) {
 		{"onnx/fp32wide.onnx", decoder.Card{Elem: onnxgraph.Float32, Wide: true}, 1e-6},
 		{"onnx/fp16.onnx", decoder.Card{Elem: onnxgraph.Float16}, 16 / 2048.0},
 		{"onnx/fp16wide.onnx", decoder.Card{Elem: onnxgraph.Float16, Wide: true}, 16 / 2048.0},
+		{"onnx/fp16islands.onnx", decoder.Card{Elem: onnxgraph.Float16, MLPs: []bool{false, true}}, 16 / 2048.0},
 		{"onnx/rounded.onnx", decoder.Card{Elem: onnxgraph.Float16, Rounded: true}, 16 / 2048.0},
 		{"onnx/bf16.onnx", decoder.Card{Elem: onnxgraph.BFloat16, Rounded: true}, 16 / 256.0},
 		{"onnx/bf16wide.onnx", decoder.Card{Elem: onnxgraph.BFloat16, Rounded: true, Wide: true}, 16 / 256.0},

@@ -131,8 +131,8 @@ func enlarge(t *testing.T, dir, name string, factor float32) {
 	}
 }
 
-// What overflows fp16 in samples is found when the graph is made: a stream that does is left in fp32, and a layer that
-// does makes it bf16, or for an encoder is left in fp32 itself.
+// What overflows fp16 in samples is found when the graph is made: a stream, an MLP or an encoder's layer that does is left
+// in fp32, and what lies beside a decoder's attention makes all bf16.
 func TestValuesThatOverflowAreFoundInSamples(t *testing.T) {
 	for _, c := range []struct {
 		model, tensor   string
@@ -143,9 +143,10 @@ func TestValuesThatOverflowAreFoundInSamples(t *testing.T) {
 	}{
 		{"mistral", "model.norm.weight", 1, "", models.FP16, false, nil},
 		{"mistral", "model.embed_tokens.weight", 1e5, "", models.FP16, true, nil},
-		{"mistral", "model.layers.1.mlp.down_proj.weight", 1e6, "", models.BF16, false, nil},
-		{"mistral", "model.layers.1.mlp.down_proj.weight", 1e6, models.FP16, "", false, nil},
-		{"mistral", "model.layers.1.mlp.down_proj.weight", 1e6, models.BF16, models.BF16, false, nil},
+		{"mistral", "model.layers.1.mlp.down_proj.weight", 1e6, "", models.FP16, true, []int{1}},
+		{"mistral", "model.layers.1.self_attn.o_proj.weight", 1e6, "", models.BF16, false, nil},
+		{"mistral", "model.layers.1.self_attn.o_proj.weight", 1e6, models.FP16, "", false, nil},
+		{"mistral", "model.layers.1.self_attn.o_proj.weight", 1e6, models.BF16, models.BF16, false, nil},
 		{"bert", "encoder.layer.1.intermediate.dense.weight", 1e6, "", models.FP16, false, []int{1}},
 		{"bert", "encoder.layer.1.intermediate.dense.weight", 1, models.BF16, "", false, nil},
 	} {

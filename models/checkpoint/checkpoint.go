@@ -88,6 +88,8 @@ type Options struct {
 	Precision string
 	// Origin is where the checkpoint came from, for the bundle's record; "" is Source's own name.
 	Origin string
+	// Card, if not nil, has a graph for a card made too.
+	Card *CardOptions
 	// Replace has a bundle of that name give way. Without it Import refuses to make another.
 	Replace bool
 	// Progress, if not nil, is told now and then how many of the checkpoint's bytes are done.

@@ -86,7 +86,7 @@ func TestEveryNodeOfADecoderForCardsHasAKernelOfCUDA(t *testing.T) {
 	for _, name := range decoders {
 		for _, precision := range []string{checkpoint.FP32, checkpoint.Q8, checkpoint.Q4} {
 			dir := importTiny(t, name, precision).Dir
-			for _, c := range []decoder.Card{{Elem: onnxgraph.Float16}, {Elem: onnxgraph.Float16, Wide: true}, {Elem: onnxgraph.BFloat16}, {Elem: onnxgraph.BFloat16, Wide: true}} {
+			for _, c := range []decoder.Card{{Elem: onnxgraph.Float16}, {Elem: onnxgraph.Float16, Wide: true}, {Elem: onnxgraph.Float16, MLPs: []bool{true}}, {Elem: onnxgraph.BFloat16}, {Elem: onnxgraph.BFloat16, Wide: true}} {
 				if err := checkpoint.WriteDecoderCard(t.Context(), dir, "onnx/card.onnx", c); err != nil {
 					t.Fatal(err)
 				}

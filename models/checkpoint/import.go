@@ -113,8 +113,15 @@ func (o Options) build(ctx context.Context, src source, p weights.Precision) (r 
 		Files: r.Files}); err != nil {
 		return r, err
 	}
-	if _, err := models.OpenBundle(s.dir); err != nil {
+	spec, err := models.OpenBundle(s.dir)
+	if err != nil {
 		return r, err
+	}
+	if o.Card != nil {
+		spec.Name = o.Name
+		if err := o.Card.make(ctx, spec); err != nil {
+			return r, fmt.Errorf("make the graph for a card: %w", err)
+		}
 	}
 	return r, s.publish(target)
 }

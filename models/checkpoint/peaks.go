@@ -27,7 +27,7 @@ func (m built) peaks(spec *models.Spec) (g *onnxgraph.Graph, inputs, outputs []s
 	for i := range m.decoder.Layers {
 		inputs = append(inputs, fmt.Sprintf(decoder.PastKey, i), fmt.Sprintf(decoder.PastValue, i))
 	}
-	return m.decoder.Peaks(), inputs, []string{decoder.StreamPeaks, decoder.InnerPeaks}
+	return m.decoder.Peaks(), inputs, []string{decoder.StreamPeaks, decoder.MLPPeaks, decoder.OtherPeaks}
 }
 
 // feeds are the values of one text for a graph of peaks.

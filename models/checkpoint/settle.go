@@ -11,7 +11,6 @@ import (
 
 	"textmill/ground/places"
 	"textmill/models"
-	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/compare"
 	"textmill/models/internal/onnx"
 )
@@ -35,37 +34,47 @@ func (o CardOptions) settle(ctx context.Context, spec *models.Spec, m built) (g 
 	if err != nil {
 		return g, fmt.Errorf("measure the values of sample texts: %w", err)
 	}
-	g = models.CardGraph{Precision: models.FP16, Peak: float64(max(slices.Max(p[0]), slices.Max(p[len(p)-1])))}
-	samples := fmt.Sprintf("values of samples are up to %.4g (fp16 is safe to %.4g)", g.Peak, most)
+	g = models.CardGraph{Precision: models.FP16}
+	for _, peaks := range p {
+		g.Peak = max(g.Peak, float64(slices.Max(peaks)))
+	}
+	g.Why = fmt.Sprintf("values of samples are up to %.4g (fp16 is safe to %.4g): fp16", g.Peak, most)
 	if m.encoder != nil {
-		for i, wide := range encoder.Wide(p[0]) {
-			if wide {
-				g.WideLayers = append(g.WideLayers, i)
-			}
-		}
-		if g.Why = samples + ": fp16"; len(g.WideLayers) > 0 {
+		if g.WideLayers = over(p[0]); len(g.WideLayers) > 0 {
 			g.Why += fmt.Sprintf(", layers %v in fp32", g.WideLayers)
 		}
 		return g, nil
 	}
-	inner := slices.Max(p[1])
-	switch g.WideStream = slices.Max(p[0]) > most; {
-	case !(inner <= most) && o.Precision == models.FP16:
-		return g, fmt.Errorf("%w: values within layers are up to %.4g in samples, which fp16 does not hold safely (%.4g); "+
-			"ask for bf16", ErrUnsupported, inner, most)
-	case !(inner <= most):
-		g.Precision, g.WideStream, g.Why = models.BF16, false, samples+", also within layers: bf16"
-	case g.WideStream:
-		g.Why = fmt.Sprintf("%s, within layers up to %.4g: fp16, the stream between layers in fp32", samples, inner)
-	default:
-		g.Why = samples + ": fp16"
+	g.WideLayers, g.WideStream = over(p[1]), len(over(p[0]))+len(over(p[1])) > 0
+	if g.WideStream {
+		g.Why += ", the stream between layers in fp32"
+	}
+	if len(g.WideLayers) > 0 {
+		g.Why += fmt.Sprintf(", also the MLPs of layers %v", g.WideLayers)
+	}
+	if other := over(p[2]); len(other) > 0 {
+		why := fmt.Sprintf("values of samples are up to %.4g beside attention (fp16 is safe to %.4g)", slices.Max(p[2]), most)
+		if o.Precision == models.FP16 {
+			return g, fmt.Errorf("%w: %s; ask for bf16", ErrUnsupported, why)
+		}
+		return models.CardGraph{Precision: models.BF16, Peak: g.Peak, Why: why + ": bf16"}, nil
 	}
 	return g, nil
 }
 
+// over are the layers whose values may overflow fp16, also those that are no numbers.
+func over(peaks []float32) (layers []int) {
+	for i, p := range peaks {
+		if !(p <= most) {
+			layers = append(layers, i)
+		}
+	}
+	return layers
+}
+
 // load makes the library known to the process, if none is yet.
 func (o CardOptions) load() error {
-	library := cmp.Or(o.Library, onnx.Loaded())
+	library := cmp.Or(onnx.Loaded(), o.Library)
 	if library == "" {
 		home, err := places.Home()
 		if err != nil {

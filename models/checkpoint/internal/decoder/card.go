@@ -1,7 +1,7 @@
 package decoder
 
 import (
-	"fmt"
+	"slices"
 
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
@@ -24,6 +24,9 @@ type Card struct {
 	Elem onnxgraph.Elem
 	// Wide keeps the stream between layers and its norms in fp32, for models whose stream overflows Elem.
 	Wide bool
+	// MLPs tells of which layers the MLP computes with fp32, for those whose values overflow Elem. The stream is wide
+	// then.
+	MLPs []bool
 	// Rounded computes in fp32 and rounds weights and values to Elem, for processors, which have no kernels for BFloat16.
 	// Keys are rounded before they are rotated, not after.
 	Rounded bool
@@ -32,7 +35,8 @@ type Card struct {
 // CardGraph makes the graph for a card, which see package checkpoint: the processor's, with fp32 logits of a head that
 // computes with Elem, and with the choice of the likeliest token. Its weights are those that Store stored.
 func (m *Model) CardGraph(c Card) *onnxgraph.Graph {
-	b := &builder{Graph: weights.NewGraph("decoder", weights.Floats), m: m, wide: c.Wide}
+	b := &builder{Graph: weights.NewGraph("decoder", weights.Floats), m: m, mlps: c.MLPs}
+	b.wide = c.Wide || slices.Contains(c.MLPs, true)
 	b.Values = c.Elem
 	if c.Rounded {
 		b.Values, b.Rounded = onnxgraph.Float32, c.Elem
@@ -94,16 +98,4 @@ func ChoiceGraph(vocab, k int) *onnxgraph.Graph {
 	t := b.Reshape(temperature, -1, 1)
 	sum(LogSumAt, b.Node(onnxgraph.ONNX("Div"), []string{below, t}), b.Node(onnxgraph.ONNX("Div"), []string{top, t}))
 	return b.Graph
-}
-
-// String names what a graph computes with, as files and people call it.
-func (c Card) String() string {
-	name := map[onnxgraph.Elem]string{onnxgraph.Float16: "fp16", onnxgraph.BFloat16: "bf16", onnxgraph.Float32: "fp32"}[c.Elem]
-	if c.Wide {
-		name += " with an fp32 stream"
-	}
-	if c.Rounded {
-		return fmt.Sprint(name, ", rounded to in fp32")
-	}
-	return name
 }

@@ -29,14 +29,15 @@ type builder struct {
 	sin     string
 	lengths string
 	total   string
-	wide    bool // the stream between layers and its norms are fp32, whatever the layers compute with
+	wide    bool   // the stream between layers and its norms are fp32, whatever the layers compute with
+	mlps    []bool // those that compute with fp32
 	watched *watched
 }
 
 // inner is a value within a layer, outer one of the stream between them: as the graph's type has it.
 func (b *builder) inner(x string) string {
 	if b.watched != nil {
-		b.watched.inner.add(x)
+		b.watched.inner().add(x)
 	}
 	return b.Round(x)
 }
@@ -84,10 +85,20 @@ func (b *builder) hidden() string {
 func (b *builder) layer(i int, x, added string) (string, string) {
 	l := &b.m.layers[i]
 	x, n := b.norm(x, added, l.attentionNorm)
-	x, n = b.norm(x, b.stream(b.linear(b.attention(i, n), l.o)), l.mlpNorm)
+	added = b.stream(b.linear(b.attention(i, n), l.o))
+	values, rounded := b.Values, b.Rounded
+	if i < len(b.mlps) && b.mlps[i] {
+		b.Values, b.Rounded = onnxgraph.Float32, 0
+	}
+	if b.watched != nil {
+		b.watched.inMLP = true
+	}
+	x, n = b.norm(x, added, l.mlpNorm)
 	gate, up := b.linear(n, l.gate), b.linear(n, l.up)
 	gate = b.inner(b.Node(onnxgraph.Contrib("QuickGelu"), []string{gate}, onnxgraph.Float("alpha", 1))) // that is SiLU
-	return x, b.stream(b.linear(b.inner(b.Node(onnxgraph.ONNX("Mul"), []string{gate, up})), l.down))
+	added = b.stream(b.linear(b.inner(b.Node(onnxgraph.ONNX("Mul"), []string{gate, up})), l.down))
+	b.Values, b.Rounded = values, rounded
+	return x, added
 }
 
 func (b *builder) linear(x string, l linear) string {

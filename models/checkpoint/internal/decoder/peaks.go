@@ -5,17 +5,30 @@ import (
 	"textmill/models/checkpoint/onnxgraph"
 )
 
-// The outputs of Peaks: the greatest magnitude among the values of the stream, and of those within layers, of each
-// layer and of what follows the last one, [layers + 1].
+// The outputs of Peaks: the greatest magnitude among the values of the stream, of those of MLPs and of all others, of
+// each layer and of what follows the last one, [layers + 1].
 const (
 	StreamPeaks = "stream_peaks"
-	InnerPeaks  = "inner_peaks"
+	MLPPeaks    = "mlp_peaks"
+	OtherPeaks  = "other_peaks"
 )
 
 // watched are the values whose magnitudes are sought.
-type watched struct{ stream, inner byLayer }
+type watched struct {
+	stream, mlp, other byLayer
+	inMLP              bool
+}
 
-func (w *watched) next() { w.stream, w.inner = append(w.stream, nil), append(w.inner, nil) }
+func (w *watched) next() {
+	w.stream, w.mlp, w.other, w.inMLP = append(w.stream, nil), append(w.mlp, nil), append(w.other, nil), false
+}
+
+func (w *watched) inner() byLayer {
+	if w.inMLP {
+		return w.mlp
+	}
+	return w.other
+}
 
 // byLayer are names of values, those of each layer together.
 type byLayer [][]string
@@ -29,7 +42,8 @@ func (m *Model) Peaks() *onnxgraph.Graph {
 	hidden := b.hidden()
 	b.inner(b.Linear(hidden, m.head, ""))
 	b.peaks(StreamPeaks, b.watched.stream)
-	b.peaks(InnerPeaks, b.watched.inner)
+	b.peaks(MLPPeaks, b.watched.mlp)
+	b.peaks(OtherPeaks, b.watched.other)
 	return b.Graph.Graph
 }
 
@@ -41,7 +55,11 @@ func (b *builder) peaks(name string, layers byLayer) {
 			v = b.Node(onnxgraph.ONNX("Abs"), []string{b.Reshape(v, -1)})
 			greatest = append(greatest, b.Node(onnxgraph.ONNX("ReduceMax"), []string{v}))
 		}
-		all = append(all, b.Node(onnxgraph.ONNX("Max"), greatest))
+		if len(greatest) == 0 { // no MLP follows the last layer
+			all = append(all, b.Floats("no_peak", 0))
+			continue
+		}
+		all = append(all, b.Reshape(b.Node(onnxgraph.ONNX("Max"), greatest), 1))
 	}
 	b.Output(name, onnxgraph.Float32, len(layers))
 	b.NodeTo([]string{name}, onnxgraph.ONNX("Concat"), all, onnxgraph.Int("axis", 0))
