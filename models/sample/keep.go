@@ -23,14 +23,21 @@ func (s *Sampler) keep(scratch *Scratch, scores []float32, top int32) {
 	case !high && k > 0 && k < len(scores):
 		least = scratch.kth(scores, k)
 	}
-	limitsMass := s.params.TopP > 0 && s.params.TopP < 1
-	scratch.collect(scores, least, s.temp, best, s.unlikely(scores[top], !limitsMass && !high))
-	if high {
+	scratch.collect(scores, least, s.temp, best, s.unlikely(scores[top]))
+	s.filter(scratch)
+}
+
+// limitsMass tells whether top_p keeps less than all.
+func (s *Sampler) limitsMass() bool { return s.params.TopP > 0 && s.params.TopP < 1 }
+
+// filter leaves of scratch.kept what the filters allow that come after the highest scores were collected.
+func (s *Sampler) filter(scratch *Scratch) {
+	if s.params.TopH > 0 {
 		scratch.topH(s.params.TopH)
-		scratch.topK(k)
+		scratch.topK(s.params.TopK)
 	}
-	if limitsMass {
-		scratch.topP(s.topP, len(scores))
+	if s.limitsMass() {
+		scratch.topP(s.topP, s.vocab)
 	}
 	if s.params.MinP > 0 {
 		scratch.atLeast(float32(s.params.MinP) * scratch.highest())
@@ -48,8 +55,8 @@ func (s *Sampler) keep(scratch *Scratch, scores []float32, top int32) {
 
 // unlikely is a score before temperature below which min_p surely keeps nothing, where no filter before it needs to
 // know of such tokens.
-func (s *Sampler) unlikely(best float32, first bool) float32 {
-	if !first || s.params.MinP <= 0 {
+func (s *Sampler) unlikely(best float32) float32 {
+	if s.limitsMass() || s.params.TopH > 0 || s.params.MinP <= 0 {
 		return negInf
 	}
 	return best + float32((math.Log(s.params.MinP)-0.01)*s.params.Temperature) - float32(math.Abs(float64(best))*1e-5)
@@ -60,7 +67,7 @@ func (s *Scratch) collect(scores []float32, least, temp, best, unlikely float32)
 	kept := slices.Grow(s.kept[:0], len(scores))[:len(scores)]
 	bound := least / temp
 	// Scores a little lower may be equal once divided, so the quick test is a little lower too.
-	quick := max(least-float32(math.Abs(float64(least))*1e-6)-1e-30, unlikely)
+	quick := quickBound(least, unlikely)
 	n := 0
 	for id, v := range scores {
 		if v < quick {
@@ -73,6 +80,11 @@ func (s *Scratch) collect(scores []float32, least, temp, best, unlikely float32)
 	}
 	s.kept = kept[:n]
 	s.measure()
+}
+
+// quickBound is a score before temperature below which nothing is kept that must score as least does.
+func quickBound(least, unlikely float32) float32 {
+	return max(least-float32(math.Abs(float64(least))*1e-6)-1e-30, unlikely)
 }
 
 // measure sums the weights of what is kept, in order of id.

@@ -136,6 +136,12 @@ func (s *Sampler) Next(scratch *Scratch, logits []float32) (Choice, error) {
 		c.Logprob = logprob(logits[id], lse)
 		c.Top = scratch.best(logits, s.params.TopLogprobs, lse)
 	}
+	s.count(id)
+	return c, nil
+}
+
+// count takes a step with the token that was picked.
+func (s *Sampler) count(id int32) {
 	s.made++
 	if s.seen.index != nil {
 		s.seen.add(id, s.vocab, 1)
@@ -143,7 +149,6 @@ func (s *Sampler) Next(scratch *Scratch, logits []float32) (Choice, error) {
 	if s.context != nil {
 		s.context = append(s.context, id)
 	}
-	return c, nil
 }
 
 func (s *Sampler) pick(scratch *Scratch, logits []float32) (int32, error) {

@@ -9,15 +9,16 @@ import (
 // Scratch is the memory that picking a token needs. One serves any number of
 // sequences, one after the other.
 type Scratch struct {
-	scores []float32   // altered logits
-	kept   []candidate // in order of id
-	total  float64     // of their weights
-	order  []candidate // a copy to be reordered
-	heap   []float32
-	places []placed // as torch.sort has them, where ties ask for it
-	ties   []int32
-	top    []Candidate
-	random rand.ChaCha8
+	scores  []float32   // altered logits
+	kept    []candidate // in order of id
+	total   float64     // of their weights
+	order   []candidate // a copy to be reordered
+	leaders []candidate // of a Best, whose weights are not set
+	heap    []float32
+	places  []placed // as torch.sort has them, where ties ask for it
+	ties    []int32
+	top     []Candidate
+	random  rand.ChaCha8
 }
 
 // candidate is a kept token.
