@@ -100,8 +100,8 @@ func (g *Generator) enter(s *sequence) {
 // hold has a slot begin with the first n tokens of its sequence's prompt, which another one holds, or the same.
 func (g *Generator) hold(slot, from, n int) {
 	s := g.slots[slot]
-	if n > 0 {
-		g.run.move(slot, from, n)
+	if n > 0 && g.run.move(slot, from, n) != nil {
+		n = 0 // it is computed
 	}
 	s.used, g.kept[slot] = n, append(g.kept[slot][:0], s.Prompt[:n]...)
 }
@@ -127,6 +127,9 @@ func (g *Generator) common(prompt, held []int32) int {
 	n := 0
 	for g.shares && n < len(prompt)-1 && n < len(held) && prompt[n] == held[n] {
 		n++
+	}
+	if g.card { // what a run computes has the same bits only behind the same cuts
+		n -= n % g.o.chunk
 	}
 	return n
 }

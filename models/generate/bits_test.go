@@ -73,10 +73,11 @@ func checkCuts(t *testing.T, g *Generator, ids []int32, cuts []int) {
 	prefill := func(slot, from int, ids []int32) (logits []float32) {
 		for from < len(ids) {
 			n := min(len(ids)-from, chunkTokens)
-			var err error
-			if logits, err = g.run.prefill(t.Context(), slot, from, ids[from:from+n]); err != nil {
+			last, err := g.run.prefill(t.Context(), slot, from, ids[from:from+n], false)
+			if err != nil {
 				t.Fatal(err)
 			}
+			logits = last.logits
 			from += n
 		}
 		return logits
@@ -131,15 +132,18 @@ func checkCompany(t *testing.T, g *Generator, r *rand.Rand) {
 	rows := make([]row, g.o.Slots)
 	for i := range rows {
 		ids := someIDs(r, 2+i%7, g.spec.Decoder.VocabSize)
-		if _, err := g.run.prefill(t.Context(), i, 0, ids); err != nil {
+		if _, err := g.run.prefill(t.Context(), i, 0, ids, false); err != nil {
 			t.Fatal(err)
 		}
 		rows[i] = row{used: len(ids), id: ids[0]}
 	}
-	decode := func(first, n int) [][]float32 {
-		logits, err := g.run.decode(t.Context(), first, rows[first:first+n])
+	decode := func(first, n int) (logits [][]float32) {
+		all, err := g.run.decode(t.Context(), first, rows[first:first+n])
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, one := range all {
+			logits = append(logits, one.logits)
 		}
 		return logits
 	}

@@ -12,6 +12,11 @@ import (
 // settleCompany finds how runs must look for a text's bits not to depend on its company: from an earlier session on
 // the like of this machine, or by a probe.
 func (g *Generator) settleCompany(ctx context.Context) error {
+	run, varies := g.run.(probed)
+	if !varies { // a decode always takes all slots
+		g.company.Runs, g.shares = session.Shape{Least: g.o.Slots, Multiple: g.o.Slots}, true
+		return nil
+	}
 	known, ok, err := session.Remembered(g.spec, g.o.Session, "cpu")
 	if err != nil {
 		return err
@@ -20,7 +25,7 @@ func (g *Generator) settleCompany(ctx context.Context) error {
 		g.o.Session.Log.InfoContext(ctx, "runs of the model are probed, once on the like of this machine", "model",
 			g.spec.Name)
 		begun := time.Now()
-		if known, err = g.probe(ctx); err != nil {
+		if known, err = g.probe(ctx, run); err != nil {
 			return fmt.Errorf("probe what company does to texts of %s: %w", g.spec.Name, err)
 		}
 		g.o.Session.Log.InfoContext(ctx, "runs were probed", "model", g.spec.Name, "decode_bits_hold", known.Runs.String(),
@@ -31,7 +36,7 @@ func (g *Generator) settleCompany(ctx context.Context) error {
 	}
 	g.company = known
 	g.noteFaster()
-	g.shares = known.Prefill.Holds() && g.run.fill(known.Prefill)
+	g.shares = known.Prefill.Holds() && run.fill(known.Prefill)
 	if !g.shares {
 		g.notes = append(g.notes, "prompts that begin alike are each computed whole: how a prompt is cut changes its bits here")
 	}

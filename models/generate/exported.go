@@ -107,23 +107,23 @@ func (e *exported) fill(s session.Shape) bool {
 // lastOnly tells that the graph scores no position but a run's last.
 func (e *exported) lastOnly() bool { return e.out.Dims[1] == 1 }
 
-func (e *exported) prefill(ctx context.Context, slot, used int, ids []int32) ([]float32, error) {
+func (e *exported) prefill(ctx context.Context, slot, used int, ids []int32, _ bool) (scored, error) {
 	out := e.logits[:e.d.VocabSize]
 	filled := ids
 	for n := e.prompts.Fit(len(ids)); len(filled) < n; { // what comes later changes nothing before it
 		filled = append(filled[:len(filled):len(filled)], ids[0])
 	}
-	return out, e.one(ctx, slot, used, filled, len(ids)-1, out)
+	return scored{logits: out}, e.one(ctx, slot, used, filled, len(ids)-1, out)
 }
 
-func (e *exported) decode(ctx context.Context, first int, rows []row) ([][]float32, error) {
-	out := make([][]float32, len(rows))
+func (e *exported) decode(ctx context.Context, first int, rows []row) ([]scored, error) {
+	out := make([]scored, len(rows))
 	for i, r := range rows {
-		out[i] = e.logits[i*e.d.VocabSize : (i+1)*e.d.VocabSize]
+		out[i].logits = e.logits[i*e.d.VocabSize : (i+1)*e.d.VocabSize]
 		if r.idle {
 			continue
 		}
-		if err := e.one(ctx, first+i, r.used, []int32{r.id}, 0, out[i]); err != nil {
+		if err := e.one(ctx, first+i, r.used, []int32{r.id}, 0, out[i].logits); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +153,9 @@ func (e *exported) one(ctx context.Context, slot, used int, ids []int32, scored 
 	s := &e.slots[slot]
 	if held := len(s.past[0]) / (e.d.KVHeads * e.d.HeadSize * e.bytes); held > used {
 		// of an ended text, of what filled up a run, or of a run that failed beside this one and is repeated
-		e.move(slot, slot, used)
+		if err := e.move(slot, slot, used); err != nil {
+			return err
+		}
 	}
 	for i := range s.past {
 		past, err := e.tensor(&s.past[i], used)
@@ -232,7 +234,7 @@ func (e *exported) feed(name string, used int, ids []int32) (ort.Value, error) {
 	return line(n, func(i int) int64 { return int64(ids[i]) })
 }
 
-func (e *exported) move(to, from, used int) {
+func (e *exported) move(to, from, used int) error {
 	for i, memory := range e.slots[from].past {
 		line, held := e.d.HeadSize*e.bytes, len(memory)/(e.d.KVHeads*e.d.HeadSize*e.bytes)
 		fresh := make([]byte, 0, e.d.KVHeads*used*line)
@@ -241,6 +243,7 @@ func (e *exported) move(to, from, used int) {
 		}
 		e.slots[to].past[i] = fresh
 	}
+	return nil
 }
 
 func (e *exported) same(a, b, from, to int) bool {
@@ -258,11 +261,10 @@ func (e *exported) same(a, b, from, to int) bool {
 }
 
 func (e *exported) release(slot, kept int) error {
-	e.move(slot, slot, kept)
 	for i := range e.slots[slot].present {
 		e.slots[slot].present[i] = nil
 	}
-	return nil
+	return e.move(slot, slot, kept)
 }
 
 func (e *exported) close() error { return e.session.Destroy() }

@@ -72,8 +72,11 @@ func TestFailures(t *testing.T) {
 			binary.LittleEndian.PutUint16(data[8+int(n)+at:], uint16(math.Float32bits(3e38)>>16))
 		}
 	})
-	if err := outcome(t, open(t, huge, generate.Options{})); !errors.Is(err, generate.ErrNaN) {
-		t.Errorf("logits that overflow: %v", err)
+	for name, g := range map[string]*generate.Generator{"processor": open(t, huge, generate.Options{}),
+		"device": open(t, huge, generate.OnDevice(generate.Options{}, 0))} {
+		if err := outcome(t, g); !errors.Is(err, generate.ErrNaN) {
+			t.Errorf("logits that overflow on a %s: %v", name, err)
+		}
 	}
 }
 
@@ -94,13 +97,21 @@ func TestNoRunTakesLongerThanItMay(t *testing.T) {
 	if err := outcome(t, open(t, spec, generate.Options{Session: usual})); err != nil {
 		t.Errorf("with time: %v", err)
 	}
-	if err := outcome(t, open(t, spec, generate.Options{Session: short})); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a text without time: %v", err)
+	for name, o := range map[string]generate.Options{"processor": {Session: short}, "device": generate.OnDevice(generate.Options{Session: short}, 0)} {
+		if err := outcome(t, open(t, spec, o)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a text without time on a %s: %v", name, err)
+		}
 	}
 }
 
 func TestStopAndClose(t *testing.T) {
-	g := open(t, tiny(t, "llama", nil), generate.Options{Slots: 2})
+	o := generate.Options{Slots: 2}
+	t.Run("processor", func(t *testing.T) { stopAndClose(t, o) })
+	t.Run("device", func(t *testing.T) { stopAndClose(t, generate.OnDevice(o, 0)) })
+}
+
+func stopAndClose(t *testing.T, o generate.Options) {
+	g := open(t, tiny(t, "llama", nil), o)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var stopped, finished int

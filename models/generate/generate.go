@@ -52,6 +52,9 @@ type Options struct {
 	MaxLength int
 	// Observe, when set, is told of every model run.
 	Observe func(RunStats)
+
+	bound bool // a graph for processors runs as one for cards does
+	chunk int  // of a prompt, 0 for chunkTokens
 }
 
 // Defaults of Options.
@@ -123,6 +126,7 @@ type Generator struct {
 
 	company session.Company // what it does to bits
 	shares  bool            // a prompt may begin with what another one left
+	card    bool            // the cache lies in memory of a device, and every decode takes all slots
 
 	turns   *turns
 	stopped <-chan struct{} // closed by stop
@@ -149,7 +153,7 @@ func (g *Generator) Slots() int { return g.o.Slots }
 func (g *Generator) Notes() []string { return g.notes }
 
 // Device is where the model runs.
-func (g *Generator) Device() string { return "cpu" }
+func (g *Generator) Device() string { return g.o.Session.Device }
 
 // Threads is how many threads compute.
 func (g *Generator) Threads() int { return g.o.Session.Threads }

@@ -2,7 +2,6 @@ package generate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,7 +10,8 @@ import (
 )
 
 const (
-	// chunkTokens is how much of a prompt one run takes: a multiple of all that a Shape asks for.
+	// chunkTokens is how much of a prompt one run takes: a multiple of all that a Shape asks for. On a card prompts are
+	// cut there and nowhere else.
 	chunkTokens = 256
 	// turnTokens is how many tokens of prompts run between two steps of the texts that are being made.
 	turnTokens = 512
@@ -73,27 +73,30 @@ func (g *Generator) prefillChunk(ctx context.Context, slot int, s *sequence) int
 		s.begun = true
 		g.share(slot)
 	}
-	part := s.Prompt[s.used:min(len(s.Prompt), s.used+chunkTokens)]
-	var logits []float32
+	part := s.Prompt[s.used:min(len(s.Prompt), s.used+g.o.chunk)]
+	var next scored
+	ends := s.used+len(part) == len(s.Prompt)
 	err := g.timed(ctx, RunStats{Rows: 1, Tokens: len(part), Padded: len(part)}, func(ctx context.Context) (err error) {
-		logits, err = g.run.prefill(ctx, slot, s.used, part)
+		next, err = g.run.prefill(ctx, slot, s.used, part, ends && s.candidates())
 		return err
 	})
 	if err != nil {
-		g.leave(ctx, slot, err)
+		if !g.shrink(ctx, err) {
+			g.leave(ctx, slot, err)
+		}
 		return len(part)
 	}
 	s.used += len(part)
 	g.kept[slot] = append(g.kept[slot], part...)
 	if s.prefilled() {
-		g.settle(ctx, slot, s, g.scratch[0], logits)
+		g.settle(ctx, slot, s, g.scratch[0], &next)
 	}
 	return len(part)
 }
 
 // settle chooses a sequence's next token, and ends the sequence with its last one.
-func (g *Generator) settle(ctx context.Context, slot int, s *sequence, scratch *sample.Scratch, logits []float32) {
-	ended, err := s.choose(scratch, logits)
+func (g *Generator) settle(ctx context.Context, slot int, s *sequence, scratch *sample.Scratch, next *scored) {
+	ended, err := s.choose(scratch, next)
 	if err != nil {
 		err = fmt.Errorf("token %d: %w", len(s.out.IDs), err)
 	}
@@ -102,61 +105,10 @@ func (g *Generator) settle(ctx context.Context, slot int, s *sequence, scratch *
 	}
 }
 
-// leave ends the sequence of a slot.
-func (g *Generator) leave(ctx context.Context, slot int, err error) {
-	s := g.slots[slot]
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = ErrStopped
-	}
-	err = errors.Join(err, g.vacate(slot))
-	g.turns.leave(s)
-	s.conclude(err)
-}
-
-// putBack has the text of a slot wait again. When it enters another it is made again from the start: run by run as
-// before, so that its bits are the same, but with the tokens that were chosen.
-func (g *Generator) putBack(slot int) {
-	s := g.slots[slot]
-	_ = g.vacate(slot) // an error is the system's refusal to take memory back
-	g.turns.putBack(s)
-	s.used, s.begun = 0, false
-}
-
-// vacate frees a slot, which keeps the start of what it holds.
-func (g *Generator) vacate(slot int) error {
-	s := g.slots[slot]
-	g.slots[slot] = nil
-	g.live--
-	g.held -= s.need()
-	kept := min(len(g.kept[slot]), keptTokens, g.length-2) // an idle row needs a place behind it
-	g.kept[slot] = g.kept[slot][:kept]
-	if s.used > keptTokens {
-		return g.run.release(slot, kept)
-	}
-	return nil
-}
-
-func (g *Generator) dropUnwanted(ctx context.Context) {
-	for i, s := range g.slots {
-		if s != nil && s.unwanted() {
-			g.leave(ctx, i, ErrStopped)
-		}
-	}
-}
-
-// abandon ends everything that runs.
-func (g *Generator) abandon(ctx context.Context) {
-	for i, s := range g.slots {
-		if s != nil {
-			g.leave(ctx, i, ErrStopped)
-		}
-	}
-}
-
 // compact moves the last sequence into a hole when nothing waits to fill it: a run takes the first slots, up to the
 // last one in use.
 func (g *Generator) compact() {
-	if s := g.turns.next(); s != nil && !s.Later {
+	if s := g.turns.next(); g.card || s != nil && !s.Later {
 		return
 	}
 	for last := len(g.slots) - 1; last >= g.live; last-- {
@@ -168,7 +120,9 @@ func (g *Generator) compact() {
 		for g.slots[hole] != nil {
 			hole++
 		}
-		g.run.move(hole, last, s.used)
+		if err := g.run.move(hole, last, s.used); err != nil {
+			return
+		}
 		g.slots[hole], g.slots[last] = s, nil
 		g.kept[hole], g.kept[last] = g.kept[last], g.kept[hole][:0]
 		if s.used > keptTokens { // an error is the system's refusal to take memory back
@@ -195,7 +149,7 @@ func (g *Generator) step(ctx context.Context) {
 		if s := g.slots[i]; s != nil {
 			r.used = s.used
 			if s.prefilled() {
-				r.id, r.idle = s.next, false
+				r.id, r.idle, r.candidates = s.next, false, s.candidates()
 			}
 		}
 		g.rows = append(g.rows, r)
@@ -218,19 +172,20 @@ func (g *Generator) decode(ctx context.Context, first, end int) {
 	if rows == 0 {
 		return
 	}
-	var logits [][]float32
+	var next []scored
 	err := g.timed(ctx, RunStats{Rows: rows, Tokens: rows, Padded: end - first, New: fresh},
 		func(ctx context.Context) (err error) {
-			logits, err = g.run.decode(ctx, first, g.rows[first:end])
+			next, err = g.run.decode(ctx, first, g.rows[first:end])
 			return err
 		})
 	shape := g.company.Runs
 	half := shape.Fit((end - first) / 2)
 	switch {
 	case err == nil:
-		g.choose(ctx, first, logits)
+		g.choose(ctx, first, next)
 	case ctx.Err() != nil:
 		g.abandon(ctx)
+	case g.shrink(ctx, err):
 	case end-first > 1 && half < end-first && shape.Fit(end-first-half) == end-first-half:
 		g.decode(ctx, first, first+half)
 		g.decode(ctx, first+half, end)
@@ -243,23 +198,23 @@ func (g *Generator) decode(ctx context.Context, first, end int) {
 	}
 }
 
-// choose takes the next token of each text from its logits, on as many goroutines as there are threads.
-func (g *Generator) choose(ctx context.Context, first int, logits [][]float32) {
+// choose takes the next token of each text from its scores, on as many goroutines as there are threads.
+func (g *Generator) choose(ctx context.Context, first int, next []scored) {
 	type chosen struct {
 		ended bool
 		err   error
 	}
-	results := make([]chosen, len(logits))
+	results := make([]chosen, len(next))
 	var wg sync.WaitGroup
 	for w, scratch := range g.scratch {
 		wg.Go(func() {
-			for i := w; i < len(logits); i += len(g.scratch) {
+			for i := w; i < len(next); i += len(g.scratch) {
 				if g.rows[first+i].idle {
 					continue
 				}
 				s := g.slots[first+i]
 				s.used++
-				results[i].ended, results[i].err = s.choose(scratch, logits[i])
+				results[i].ended, results[i].err = s.choose(scratch, &next[i])
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"textmill/ground/naming"
 	"textmill/models"
 	"textmill/models/internal/onnx"
+	"textmill/models/session"
 )
 
 // Open checks the bundle's files against their recorded hashes and loads the model. Where texts would depend on their
@@ -26,12 +27,17 @@ func Open(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 			return nil, err
 		}
 	}
+	g.start()
+	return g, nil
+}
+
+// start has it run.
+func (g *Generator) start() {
 	g.turns = g.newTurns()
 	running, stop := context.WithCancelCause(context.Background())
 	g.stopped, g.stop = running.Done(), stop
 	g.begin()
 	go g.serve(running)
-	return g, nil
 }
 
 // load makes a generator that does not run yet.
@@ -47,8 +53,10 @@ func load(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 		return nil, err
 	}
 	var err error
-	switch spec.Decoder.Layout {
-	case models.SlotsLayout:
+	switch {
+	case g.card:
+		g.run, err = openBound(ctx, spec, g.o)
+	case spec.Decoder.Layout == models.SlotsLayout:
 		g.run, err = openSlotted(spec, g.o)
 	default:
 		g.run, err = openExported(spec, g.o)
@@ -96,6 +104,9 @@ func (g *Generator) settleShapes(ctx context.Context) error {
 		beyond = max(g.company.Prefill.Most()-1, 0)
 	}
 	g.length = min(g.length, max(g.spec.Decoder.MaxPositions-beyond, 2))
+	if g.card {
+		return g.reserveCard(ctx)
+	}
 	return g.run.reserve(g.o.Slots, g.length+beyond)
 }
 
@@ -105,14 +116,8 @@ func (g *Generator) settleSizes(o Options) (err error) {
 		return err
 	}
 	g.notes = append(g.notes, o.Session.Notes...)
-	switch {
-	case o.Session.Device == "cpu":
-	case o.Session.Auto:
-		o.Session.Device = "cpu"
-		g.notes = append(g.notes, "device auto: generation runs on the processor")
-	default:
-		return fmt.Errorf("model %s on %s: generation runs on the processor only; set device to cpu", g.spec.Name,
-			o.Session.Device)
+	if g.card, err = g.settleDevice(&o.Session, o.bound); err != nil {
+		return err
 	}
 	if o.Slots <= 0 {
 		o.Slots = DefaultSlots
@@ -120,25 +125,80 @@ func (g *Generator) settleSizes(o Options) (err error) {
 	if o.Memory <= 0 {
 		o.Memory = DefaultMemory
 	}
-	o.Slots = max(o.Slots, 2)
-	d := g.spec.Decoder
-	g.length = max(d.MaxPositions, 2)
+	if o.chunk <= 0 {
+		o.chunk = chunkTokens
+	}
+	g.length = max(g.spec.Decoder.MaxPositions, 2)
 	if o.MaxLength > 0 {
 		g.length = min(g.length, o.MaxLength)
 	}
-	total := o.Memory / d.KVBytes()
+	if g.card {
+		err = g.fitCard(&o)
+	} else {
+		err = g.fitProcessor(&o)
+	}
+	if err != nil {
+		return err
+	}
+	if d := g.spec.Decoder; g.length < d.MaxPositions {
+		g.notes = append(g.notes, fmt.Sprintf("prompt and text together are at most %d tokens here; the model has %d positions", g.length, d.MaxPositions))
+	}
+	g.o = o
+	return nil
+}
+
+// settleDevice tells whether the cache will lie in memory of a device, with a graph that was made for that.
+func (g *Generator) settleDevice(o *session.Options, bound bool) (card bool, err error) {
+	forCard := g.spec.Decoder.Layout == models.CardLayout
+	switch {
+	case forCard || o.Device == "cpu":
+	case o.Auto:
+		o.Device = "cpu"
+		g.notes = append(g.notes, "device auto: generation runs on the processor, for which "+g.spec.Graph+" is")
+	default:
+		return false, fmt.Errorf("model %s on %s: %s is a graph for processors; textmill models import --device cuda makes one for cards",
+			g.spec.Name, o.Device, g.spec.Graph)
+	}
+	return forCard || bound, nil
+}
+
+// fitProcessor settles slots and tokens of a cache that takes memory as texts grow.
+func (g *Generator) fitProcessor(o *Options) error {
+	o.Slots = max(o.Slots, 2)
+	bytes := g.spec.Decoder.KVBytes()
+	total := o.Memory / bytes
 	for o.Slots > 2 && total < int64(2*o.Slots*keptTokens) {
 		o.Slots /= 2
 	}
 	if total -= int64(o.Slots * keptTokens); total < keptTokens {
 		return fmt.Errorf("model %s: %d MiB of memory hold only %d tokens of KV cache; give it at least %d MiB",
-			g.spec.Name, o.Memory>>20, o.Memory/d.KVBytes(), (3*int64(keptTokens)*d.KVBytes()>>20)+1)
+			g.spec.Name, o.Memory>>20, o.Memory/bytes, (3*int64(keptTokens)*bytes>>20)+1)
 	}
 	g.tokens = int(min(total, int64(o.Slots)*int64(g.length)))
 	g.length = min(g.length, g.tokens)
-	if g.length < d.MaxPositions {
-		g.notes = append(g.notes, fmt.Sprintf("prompt and text together are at most %d tokens here; the model has %d positions", g.length, d.MaxPositions))
+	return nil
+}
+
+// leastLength is how long texts may be at least before a card's cache has fewer slots.
+const leastLength = 512
+
+// fitCard settles slots and tokens of a cache that is taken whole, as many tokens for each slot.
+func (g *Generator) fitCard(o *Options) error {
+	bytes := g.spec.Decoder.KVBytes()
+	total, asked := int(min(o.Memory/bytes, 1<<40)), o.Slots
+	least := min(g.length, leastLength)
+	for o.Slots > 1 && total/o.Slots < least {
+		o.Slots /= 2
 	}
-	g.o = o
+	if total/o.Slots < least {
+		return fmt.Errorf("model %s: %d MiB of memory hold only %d tokens of KV cache; give it at least %d MiB",
+			g.spec.Name, o.Memory>>20, total, (int64(least)*bytes>>20)+1)
+	}
+	if o.Slots < asked {
+		g.notes = append(g.notes, fmt.Sprintf("decodes are %d wide, not %d: %d MiB of memory hold %d tokens of KV cache", o.Slots,
+			asked, o.Memory>>20, total))
+	}
+	g.length = min(g.length, total/o.Slots)
+	g.tokens = o.Slots * g.length
 	return nil
 }

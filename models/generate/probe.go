@@ -23,13 +23,13 @@ var (
 	probePrefills = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 20, 24, 31, 32, 33, 40, 64, 65, 129, 130}
 )
 
-func (g *Generator) probe(ctx context.Context) (c session.Company, err error) {
-	p := prober{o: g.o.Session, run: g.run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)),
+func (g *Generator) probe(ctx context.Context, run probed) (c session.Company, err error) {
+	p := prober{o: g.o.Session, run: run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)),
 		length: min(g.length, probePrompt+1), prompts: map[int]bool{}}
-	if err := g.run.reserve(probeRows, p.length); err != nil {
+	if err := run.reserve(probeRows, p.length); err != nil {
 		return c, err
 	}
-	if s, ok := g.run.(*slotted); ok {
+	if s, ok := run.(*slotted); ok {
 		if err := p.decodes(ctx, s); err != nil {
 			return c, err
 		}
@@ -55,7 +55,7 @@ func (g *Generator) probe(ctx context.Context) (c session.Company, err error) {
 // A prober runs a graph in many shapes on slots of its own and finds which ones come to the same bits.
 type prober struct {
 	o      session.Options
-	run    runner
+	run    probed
 	d      *models.Decoder
 	r      *rand.Rand
 	length int // of a slot
@@ -86,8 +86,11 @@ func (p *prober) decodes(ctx context.Context, s *slotted) error {
 		s.cache.draw(p.r, i, rows[i].used)
 	}
 	decode := func(first, n int) (logits [][]float32, err error) {
-		err = p.o.Run(ctx, func(ctx context.Context) (err error) {
-			logits, err = s.decode(ctx, first, rows[first:first+n])
+		err = p.o.Run(ctx, func(ctx context.Context) error {
+			all, err := s.decode(ctx, first, rows[first:first+n])
+			for _, one := range all {
+				logits = append(logits, one.logits)
+			}
 			return err
 		})
 		return logits, err
@@ -166,8 +169,11 @@ func (p *prober) prefills(ctx context.Context) error {
 }
 
 func (p *prober) prefill(ctx context.Context, slot, from int, ids []int32) (logits []float32, err error) {
-	err = p.o.Run(ctx, func(ctx context.Context) (err error) {
-		logits, err = p.run.prefill(ctx, slot, from, ids)
+	err = p.o.Run(ctx, func(ctx context.Context) error {
+		last, err := p.run.prefill(ctx, slot, from, ids, false)
+		if err == nil {
+			logits, err = last.all()
+		}
 		return err
 	})
 	return logits, err
@@ -175,7 +181,9 @@ func (p *prober) prefill(ctx context.Context, slot, from int, ids []int32) (logi
 
 // part runs a part of the prompt behind what came before, and tells whether it came to the same bits as in the whole.
 func (p *prober) part(ctx context.Context, from, to int) (bool, error) {
-	p.run.move(cut, whole, from)
+	if err := p.run.move(cut, whole, from); err != nil {
+		return false, err
+	}
 	logits, err := p.prefill(ctx, cut, from, p.prompt[from:to])
 	if err != nil {
 		return false, err

@@ -53,7 +53,7 @@ func BenchmarkRun(b *testing.B) {
 					ids[i] = int32(1000 + i)
 				}
 				for b.Loop() {
-					if _, err := run.prefill(b.Context(), 0, 0, ids); err != nil {
+					if _, err := run.prefill(b.Context(), 0, 0, ids, false); err != nil {
 						b.Fatal(err)
 					}
 				}

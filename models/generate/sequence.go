@@ -60,19 +60,38 @@ func (s *sequence) made(used int) int32 {
 	return -1
 }
 
-// choose takes the next token from logits. It reports whether the text has ended.
-func (s *sequence) choose(scratch *sample.Scratch, logits []float32) (ended bool, err error) {
+// candidates tells whether the next token can be picked from a few.
+func (s *sequence) candidates() bool { return s.sampler.Needs() == sample.NeedsBest }
+
+// pick takes the next token, and tells of others that it could have been.
+func (s *sequence) pick(scratch *sample.Scratch, next *scored, step *Step) (c sample.Choice, err error) {
+	explain := s.Step != nil && s.Explain > 0
+	if next.logits == nil && !explain {
+		var picked bool
+		if c, picked, err = s.sampler.NextOf(scratch, &next.best); picked || err != nil {
+			return c, err
+		}
+	}
+	logits, err := next.all()
+	if err != nil {
+		return c, err
+	}
+	if explain {
+		if step.Candidates, step.Kept, err = s.sampler.Trace(scratch, logits, s.Explain); err != nil {
+			return c, err
+		}
+	}
+	return s.sampler.Next(scratch, logits)
+}
+
+// choose takes the next token from what a run scored. It reports whether the text has ended.
+func (s *sequence) choose(scratch *sample.Scratch, next *scored) (ended bool, err error) {
 	if id := s.made(s.used); id >= 0 {
 		s.next = id
 		return false, nil
 	}
 	var step Step
-	if s.Step != nil && s.Explain > 0 {
-		if step.Candidates, step.Kept, err = s.sampler.Trace(scratch, logits, s.Explain); err != nil {
-			return true, err
-		}
-	}
-	choice, err := s.sampler.Next(scratch, logits)
+	choice, err := s.pick(scratch, next, &step)
 	if err != nil {
 		return true, err
 	}

@@ -9,35 +9,58 @@ import (
 
 	"textmill/models"
 	"textmill/models/internal/onnx"
+	"textmill/models/sample"
 	"textmill/models/session"
 )
 
-// A runner computes logits for tokens that follow what its slots hold.
+// A runner scores tokens that follow what its slots hold: it knows where the KV cache lies, and how a run is made.
 type runner interface {
-	// prefill puts part of a prompt into a slot that holds used tokens, and gives the logits of its last token. They are
-	// valid until the next call.
-	prefill(ctx context.Context, slot, used int, ids []int32) ([]float32, error)
-	// decode puts one token into each of the slots from first on and gives the logits of each, valid until the next call.
-	decode(ctx context.Context, first int, rows []row) ([][]float32, error)
+	// prefill puts part of a prompt into a slot that holds used tokens, and scores what may follow its last token. The
+	// scores are valid until the next call; candidates says whether they are to hold any.
+	prefill(ctx context.Context, slot, used int, ids []int32, candidates bool) (scored, error)
+	// decode puts one token into each of the slots from first on and gives the scores of each, valid until the next call.
+	decode(ctx context.Context, first int, rows []row) ([]scored, error)
 	// move puts a slot's first used tokens into another, or into the same one without the rest.
-	move(to, from, used int)
+	move(to, from, used int) error
 	// release gives back the memory of what a slot holds beyond its first tokens.
 	release(slot, kept int) error
 	// reserve gives the slots room for so many tokens each. What they held is lost.
 	reserve(slots, length int) error
+	close() error
+}
+
+// A probed runner's runs may have any size; which of them come to the same bits is found by a probe.
+type probed interface {
+	runner
 	// fill has runs of prefill filled up to a Shape; false means that this graph's cannot be.
 	fill(s session.Shape) bool
 	// same tells whether two slots hold the same bits for a range of tokens.
 	same(a, b, from, to int) bool
-	close() error
 }
 
 // A row is what a slot adds in a decode: one token behind the used ones that it holds. The logits of an idle row mean
 // nothing, and the used tokens of its slot are left as they are.
 type row struct {
-	used int
-	id   int32
-	idle bool
+	used       int
+	id         int32
+	idle       bool
+	candidates bool // are asked for
+}
+
+// scored is what a run says of the token that comes next: all logits, or what a device chose among them, which keeps
+// them.
+type scored struct {
+	logits []float32 // nil where they are elsewhere
+	best   sample.Best
+	fetch  func() ([]float32, error)
+}
+
+// all gives every logit.
+func (s *scored) all() (_ []float32, err error) {
+	if s.logits == nil {
+		s.logits, err = s.fetch()
+	}
+	return s.logits, err
 }
 
 // slotted runs graphs of textmill's own layout, which package checkpoint specifies.
@@ -101,7 +124,7 @@ func (s *slotted) fill(shape session.Shape) bool {
 
 func (s *slotted) same(a, b, from, to int) bool { return s.cache.same(a, b, from, to) }
 
-func (s *slotted) prefill(ctx context.Context, slot, used int, ids []int32) ([]float32, error) {
+func (s *slotted) prefill(ctx context.Context, slot, used int, ids []int32, _ bool) (scored, error) {
 	s.ids = s.ids[:0]
 	for _, id := range ids {
 		s.ids = append(s.ids, int64(id))
@@ -112,12 +135,12 @@ func (s *slotted) prefill(ctx context.Context, slot, used int, ids []int32) ([]f
 	}
 	s.lens = append(s.lens[:0], int32(used+len(s.ids)-1))
 	if err := s.run(ctx, slot, 1, len(s.ids), []int64{int64(len(ids) - 1)}); err != nil {
-		return nil, err
+		return scored{}, err
 	}
-	return s.logits[:s.d.VocabSize], nil
+	return scored{logits: s.logits[:s.d.VocabSize]}, nil
 }
 
-func (s *slotted) decode(ctx context.Context, first int, rows []row) ([][]float32, error) {
+func (s *slotted) decode(ctx context.Context, first int, rows []row) ([]scored, error) {
 	s.ids, s.lens = s.ids[:0], s.lens[:0]
 	positions := make([]int64, len(rows))
 	for i, r := range rows {
@@ -128,9 +151,9 @@ func (s *slotted) decode(ctx context.Context, first int, rows []row) ([][]float3
 	if err := s.run(ctx, first, len(rows), 1, positions); err != nil {
 		return nil, err
 	}
-	out := make([][]float32, len(rows))
+	out := make([]scored, len(rows))
 	for i := range out {
-		out[i] = s.logits[i*s.d.VocabSize : (i+1)*s.d.VocabSize]
+		out[i].logits = s.logits[i*s.d.VocabSize : (i+1)*s.d.VocabSize]
 	}
 	return out, nil
 }
@@ -189,10 +212,11 @@ func (s *slotted) view(first, n int) ([]ort.Value, error) {
 	return values, nil
 }
 
-func (s *slotted) move(to, from, used int) {
+func (s *slotted) move(to, from, used int) error {
 	if to != from {
 		s.cache.copy(to, from, used)
 	}
+	return nil
 }
 
 func (s *slotted) release(slot, kept int) error { return s.cache.release(slot, kept) }

@@ -221,7 +221,13 @@ func TestCommonStartsRunOnce(t *testing.T) {
 }
 
 func TestUnwantedTextsEndAtOnce(t *testing.T) {
-	g := open(t, tiny(t, "llama", nil), generate.Options{Slots: 2})
+	o := generate.Options{Slots: 2}
+	t.Run("processor", func(t *testing.T) { unwanted(t, o) })
+	t.Run("device", func(t *testing.T) { unwanted(t, generate.OnDevice(o, 0)) })
+}
+
+func unwanted(t *testing.T, o generate.Options) {
+	g := open(t, tiny(t, "llama", nil), o)
 	var wg sync.WaitGroup
 	results := make([]generate.Result, 2)
 	steps := 0

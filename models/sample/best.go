@@ -11,8 +11,8 @@ type Best struct {
 	// Token is the likeliest one, of equals the one with the lowest id; the size of the vocabulary where the logits are
 	// no numbers.
 	Token int32
-	// IDs and Logits are the highest ones, in any order, and LogSum is the logarithm of the sum of the exponentials of all
-	// logits. They may be missing.
+	// IDs and Logits are the highest ones, in any order, and LogSum is the logarithm of the sum of the exponentials of
+	// all logits. They may be missing.
 	IDs    []int32
 	Logits []float32
 	LogSum float32
@@ -119,7 +119,8 @@ func (s *Sampler) keepBest(scratch *Scratch, b *Best) bool {
 	return true
 }
 
-// score tells the log-probabilities that are asked for; false where others than the candidates may be among the highest.
+// score tells the log-probabilities that are asked for; false where others than the candidates may be among the
+// highest.
 func (s *Sampler) score(scratch *Scratch, b *Best, c *Choice) bool {
 	if !s.params.Logprobs && s.params.TopLogprobs == 0 {
 		return true

@@ -40,6 +40,7 @@ char *cuda_find(void);
 char *cuda_pinned(int device, size_t size, void **out);
 void cuda_free_pinned(int device, void *p);
 char *cuda_copy(int device, void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t rows);
+char *cuda_clear(int device, void *p, size_t size);
 char *cuda_memory(int device, size_t *free_bytes, size_t *total);
 
 #endif

@@ -49,7 +49,8 @@ func (s *Session) Bind() (*Binding, error) {
 // reads on the host as it was when it was captured.
 func (b *Binding) In(name string, t *Tensor) error { return b.bind(name, t, b.inputs, true) }
 
-// Out has runs write an output to t, which may be an input's memory where the operator allows that.
+// Out has runs write an output to t, which may be an input's memory where the operator allows that. Either may be
+// memory of another session on the same device, which must stay open.
 func (b *Binding) Out(name string, t *Tensor) error { return b.bind(name, t, b.outputs, false) }
 
 func (b *Binding) bind(name string, t *Tensor, among map[string]*Tensor, input bool) error {
@@ -68,8 +69,8 @@ func (b *Binding) bind(name string, t *Tensor, among map[string]*Tensor, input b
 }
 
 func (b *Binding) attach(name string, t *Tensor, input bool) error {
-	b.s.mu.Lock()
-	defer b.s.mu.Unlock()
+	t.m.s.mu.Lock()
+	defer t.m.s.mu.Unlock()
 	if b.b == nil || !t.lives() {
 		return ErrClosed
 	}
@@ -121,9 +122,9 @@ func (b *Binding) Run(ctx context.Context, graphID int) error {
 func (b *Binding) ready(graphID int) error {
 	for _, bound := range []map[string]*Tensor{b.inputs, b.outputs} {
 		for name, t := range bound {
-			b.s.mu.Lock()
+			t.m.s.mu.Lock()
 			lives := b.b != nil && t.lives()
-			b.s.mu.Unlock()
+			t.m.s.mu.Unlock()
 			if !lives {
 				return fmt.Errorf("the memory bound to %s: %w", name, ErrClosed)
 			}

@@ -9,6 +9,7 @@ static struct {
 	int (*set_device)(int);
 	int (*memcpy)(void *, const void *, size_t, int);
 	int (*memcpy_2d)(void *, size_t, const void *, size_t, size_t, size_t, int);
+	int (*memset)(void *, int, size_t);
 	int (*synchronize)(void *);
 	int (*host_alloc)(void **, size_t, unsigned);
 	int (*free_host)(void *);
@@ -45,6 +46,7 @@ char *cuda_find(void) {
 		{(void **)&cuda.set_device, "cudaSetDevice"},
 		{(void **)&cuda.memcpy, "cudaMemcpy"},
 		{(void **)&cuda.memcpy_2d, "cudaMemcpy2D"},
+		{(void **)&cuda.memset, "cudaMemset"},
 		{(void **)&cuda.synchronize, "cudaStreamSynchronize"},
 		{(void **)&cuda.host_alloc, "cudaHostAlloc"},
 		{(void **)&cuda.free_host, "cudaFreeHost"},
@@ -87,6 +89,15 @@ char *cuda_copy(int device, void *to, size_t to_pitch, const void *from, size_t 
 	if (code == 0)
 		code = cuda.synchronize(NULL);
 	return failed("copy", code);
+}
+
+char *cuda_clear(int device, void *p, size_t size) {
+	int code = cuda.set_device(device);
+	if (code == 0)
+		code = cuda.memset(p, 0, size);
+	if (code == 0)
+		code = cuda.synchronize(NULL);
+	return failed("clear memory", code);
 }
 
 char *cuda_memory(int device, size_t *free_bytes, size_t *total) {

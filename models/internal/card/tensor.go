@@ -48,7 +48,7 @@ type Tensor struct {
 	view  bool
 }
 
-// Device makes a tensor in the device's memory. What it holds at first is not said.
+// Device makes a tensor in the device's memory. It is zero at first.
 func (s *Session) Device(kind Kind, shape ...int64) (*Tensor, error) {
 	return s.tensor(false, kind, shape)
 }
@@ -73,6 +73,7 @@ func (s *Session) tensor(host bool, kind Kind, shape []int64) (*Tensor, error) {
 	defer s.mu.Unlock()
 	m := &memory{s: s, size: size, host: host, values: map[*C.OrtValue]struct{}{}}
 	if err := m.allocate(); err != nil {
+		m.free()
 		return nil, fmt.Errorf("allocate %d bytes on %s for %v: %w", size, s.o.Device, shape, err)
 	}
 	s.memories[m] = struct{}{}
@@ -119,6 +120,10 @@ func (m *memory) allocate() error {
 		return err
 	}
 	m.s.held += m.size
+	if m.s.device >= 0 {
+		return failure(C.cuda_clear(C.int(m.s.device), m.p, n))
+	}
+	C.memset(m.p, 0, n)
 	return nil
 }
 
