@@ -33,14 +33,27 @@ func (t *Table) writeCheckpoint(ctx context.Context, h *handle) (int64, error) {
 		t.log.WarnContext(ctx, "no key is forgotten: the oldest message is unknown", "error", err)
 	}
 	s := h.stage()
-	version, err := h.log.WriteCheckpoint(ctx, delta.CheckpointOptions{
+	version, actions, err := h.log.WriteCheckpoint(ctx, delta.CheckpointOptions{
 		TempDir: s.dir, TempName: s.tempName(), Now: t.store.o.Now(), ForgetTxns: forget,
 		Ours: func(appID string) bool { return strings.HasPrefix(appID, "textmill/") },
 	})
 	if err != nil {
 		return 0, fmt.Errorf("checkpoint %s: %w", t.path, err)
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.snap.Checkpoint < version {
+		h.snap.Checkpoint, h.snap.Actions = version, actions
+	}
 	return version, nil
+}
+
+// checkpointDue says whether a commit is to be followed by a checkpoint. One costs as much as it holds, so a large one
+// is written less often, and a commit costs the same whatever the table has become; but no reader reads many entries.
+func (h *handle) checkpointDue(version, every int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return every > 0 && version-max(0, h.snap.Checkpoint) >= max(every, min(5*every, h.snap.Actions/500))
 }
 
 // checkpoint is the background form: a checkpoint only saves time, so that its failure is told and nothing else.

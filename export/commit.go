@@ -82,7 +82,7 @@ func (t *Table) attempt(ctx context.Context, h *handle, c change) (int64, bool, 
 		t.log.WarnContext(ctx, "read back the log", "version", version, "error", err)
 	}
 	h.committed(version)
-	if n := t.store.o.CheckpointEvery; n > 0 && version%n == 0 {
+	if h.checkpointDue(version, t.store.o.CheckpointEvery) {
 		t.work.Go(func() { t.checkpoint(context.WithoutCancel(ctx), h) })
 	}
 	return version, true, nil

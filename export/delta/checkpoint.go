@@ -105,6 +105,7 @@ func (l *Log) CheckCheckpoint(ctx context.Context, version int64) error {
 }
 
 func (s *Snapshot) applyRow(r *checkpointRow, sink Sink) {
+	s.Actions++
 	switch {
 	case r.Txn != nil:
 		if sink.Txn != nil {

@@ -52,8 +52,8 @@ func (l *Log) pointTo(data []byte, o CheckpointOptions) error {
 	return l.dir.Sync()
 }
 
-// LastCheckpoint reads _last_checkpoint; os.ErrNotExist when there is none, ErrCorrupt when it cannot be read. Nothing
-// depends on it: a listing of the directory says more.
+// LastCheckpoint reads _last_checkpoint; os.ErrNotExist when there is none, ErrCorrupt when it cannot be read. A
+// listing of the directory says more, and costs more.
 func (l *Log) LastCheckpoint() (int64, error) {
 	f, err := l.dir.Open(lastCheckpoint)
 	if err != nil {

@@ -39,12 +39,12 @@ type newer struct {
 	removes map[string]*Remove
 }
 
-// WriteCheckpoint writes a checkpoint of the newest version and points _last_checkpoint to it. Memory is bounded by
-// what happened since the last checkpoint: older actions are copied from it one by one.
-func (l *Log) WriteCheckpoint(ctx context.Context, o CheckpointOptions) (int64, error) {
+// WriteCheckpoint writes a checkpoint of the newest version, of so many actions, and points _last_checkpoint to it.
+// Memory is bounded by what happened since the last checkpoint: older actions are copied from it one by one.
+func (l *Log) WriteCheckpoint(ctx context.Context, o CheckpointOptions) (version, actions int64, err error) {
 	list, err := l.List()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	s := &Snapshot{Version: -1, Checkpoint: -1}
 	var base *checkpointFiles
@@ -54,25 +54,26 @@ func (l *Log) WriteCheckpoint(ctx context.Context, o CheckpointOptions) (int64, 
 			base = &list.checkpoints[i]
 			s.Version, s.Checkpoint, s.witness = base.version, base.version, base.names[0]
 			s.Protocol, s.Metadata = try.Protocol, try.Metadata
+			s.Actions = try.Actions
 		} else if ctx.Err() != nil {
-			return 0, ctx.Err()
+			return 0, 0, ctx.Err()
 		}
 	}
 	after := newer{txns: map[string]Txn{}, adds: map[string]*Add{}, removes: map[string]*Remove{}}
 	if s, err = l.tail(ctx, s, after.sink(), list); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if base != nil && s.Version == base.version {
-		return s.Version, nil
+		return s.Version, s.Actions, nil
 	}
 	size, err := l.writeCheckpointFile(ctx, s, base, after, o)
 	if err != nil {
-		return 0, errors.Join(err, ignoreAbsent(o.TempDir.Unlink(o.TempName)))
+		return 0, 0, errors.Join(err, ignoreAbsent(o.TempDir.Unlink(o.TempName)))
 	}
 	if err := l.placeCheckpoint(s.Version, size, o); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return s.Version, nil
+	return s.Version, size.actions, nil
 }
 
 func ignoreAbsent(err error) error {

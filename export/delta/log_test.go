@@ -56,7 +56,7 @@ func (f *fixture) put(t testing.TB, actions ...Action) {
 
 func (f *fixture) checkpoint(t testing.TB, forget time.Time) {
 	t.Helper()
-	_, err := f.log.WriteCheckpoint(t.Context(), CheckpointOptions{TempDir: f.temp, TempName: fmt.Sprintf("c%d", f.next),
+	_, _, err := f.log.WriteCheckpoint(t.Context(), CheckpointOptions{TempDir: f.temp, TempName: fmt.Sprintf("c%d", f.next),
 		Now: time.UnixMilli(1_000_000_000_000), ForgetTxns: forget, Ours: func(id string) bool { return id[0] == 't' }})
 	if err != nil {
 		t.Fatal(err)

@@ -60,12 +60,13 @@ type cell struct {
 	copied  bool     // what is in it was copied out of it
 	keepers []*keeper
 
-	wants  map[string]*want // by record
-	waves  int
-	making sync.Mutex // held by who makes messages, where several do
-	recent []message  // published since the stream was last seen empty
-	all    []message  // ever published, of waves
-	places map[string]bool
+	wants   map[string]*want // by record
+	waves   int
+	settled int        // waves of which every record is where it belongs
+	making  sync.Mutex // held by who makes messages, where several do
+	recent  []message  // published since the stream was last seen empty
+	all     []message  // ever published, of waves
+	places  map[string]bool
 
 	mu  sync.Mutex
 	res Results
@@ -239,7 +240,7 @@ func (c *cell) empty(ctx context.Context) error {
 	for {
 		n, err := c.pub.waiting(ctx)
 		if err == nil && n == 0 {
-			c.recent = nil
+			c.recent, c.settled = nil, c.waves
 			return nil
 		}
 		if err == nil && n < last {

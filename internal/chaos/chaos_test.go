@@ -71,6 +71,8 @@ func TestEachRecordOnce(t *testing.T) {
 		{Name: "table", Daemons: 2, Kinds: []string{remakeTable, optimized, cleaned, kill}, Jumps: true},
 		{Name: "models", Daemons: 2, Kinds: []string{rerun, crash, freezeAll}, Armed: true, Twin: true},
 		{Name: "places", Daemons: 1, Kinds: []string{loseRoot, manyDatasets}, Files: 192, NoDead: true},
+		{Name: "upkeep", Daemons: 2, Kinds: []string{rewritten, reworked}},
+		{Name: "upkeep-bucket", Daemons: 2, Kinds: []string{rewritten, lateCommit}, Armed: true, Bucket: true},
 		{Name: "bucket", Daemons: 2, Kinds: []string{kill, freeze, refuseBucket, loseCommit, lateCommit}, Bucket: true},
 		{Name: "poison", Daemons: 2, Kinds: []string{quiet, freezeAll}, Poison: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},

@@ -71,8 +71,14 @@ func (c *cell) judge(id string, w *want) {
 	if w.rerun {
 		dead++
 	}
+	if w.deleted {
+		rows = 0
+	}
 	c.res.Dead += w.dead
 	switch {
+	case w.deleted && w.rows > 0:
+		c.res.Doubled++
+		c.problem("record %s was deleted and is in %d rows", id, w.rows)
 	case w.rows+w.dead < rows+dead:
 		c.res.Lost++
 		c.problem("record %s is lost: it is in %d rows and %d dead letters", id, w.rows, w.dead)
@@ -113,6 +119,9 @@ func (c *cell) checkTable(ctx context.Context, place string) error {
 		c.problem("%s: delta-rs cannot read it: %v", place, err)
 	} else if n != rows {
 		c.problem("%s: delta-rs reads %d rows, textmill %d", place, n, rows)
+	}
+	if n, err = c.camp.deltars.ask(ctx, "digest", path); err != nil || n != c.digest(place) {
+		c.problem("%s: delta-rs reads other ids and texts than were published (%v)", place, err)
 	}
 	cmd := exec.CommandContext(ctx, c.camp.Binary, "table", "verify", path)
 	cmd.Env = append(os.Environ(), "TEXTMILL_HOME="+c.camp.Home)

@@ -52,6 +52,9 @@ func (c *cell) inject(ctx context.Context, kind string) error {
 		return c.crash(ctx)
 	case optimized, checkpointed, cleaned:
 		return c.maintain(ctx, kind)
+	case rewritten, reworked:
+		c.struck(kind)
+		return c.keepUp(ctx, kind)
 	}
 	if slices.Contains(bucketFaults, kind) {
 		return c.breakBucket(ctx, kind)

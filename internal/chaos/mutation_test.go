@@ -51,6 +51,16 @@ var mutations = []mutation{
 		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{freeze}, NoDead: true},
 	},
 	{
+		name: "deleted rows that a compaction moved meanwhile stay", doubled: true,
+		edits: []edit{
+			{"export/examine.go", "	var paths []string\n	for _, a := range e.Adds {\n		s.live[a.Path] = a\n		paths = append(paths, a.Path)\n	}\n",
+				"	var paths []string\n	for _, a := range e.Adds {\n		s.live[a.Path] = a\n	}\n"},
+			{"export/swap.go", "		s.t.store.o.Point(\"rewrite-placed\")\n", "		if !s.merges {\n			time.Sleep(700 * time.Millisecond)\n		}\n"},
+			{"export/swap.go", "	\"sync/atomic\"\n", "	\"sync/atomic\"\n	\"time\"\n"},
+		},
+		spec: Spec{Name: "mistake", Daemons: 1, Kinds: []string{rewritten}, NoDead: true},
+	},
+	{
 		name:    "an entry whose put was not answered is taken for one that is not there",
 		problem: "file does not exist",
 		edits:   []edit{{"export/storage/object.go", "		return fmt.Errorf(\"%w: %w\", ErrUncertain, err)\n", "		return err\n"}},
@@ -91,18 +101,26 @@ func root(t *testing.T) string {
 // overlay writes the mistaken files, and what tells the compiler of them.
 func overlay(t *testing.T, dir string, m mutation) string {
 	t.Helper()
-	replaced := map[string]string{}
-	for i, e := range m.edits {
+	mistaken := map[string]string{}
+	for _, e := range m.edits {
 		right := filepath.Join(root(t), e.file)
-		source, err := os.ReadFile(right)
-		if err != nil {
-			t.Fatal(err)
+		source, again := mistaken[right]
+		if !again {
+			data, err := os.ReadFile(right)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source = string(data)
 		}
-		if n := strings.Count(string(source), e.old); n != 1 {
+		if n := strings.Count(source, e.old); n != 1 {
 			t.Fatalf("%s has the lines to mistake %d times", e.file, n)
 		}
-		replaced[right] = filepath.Join(dir, fmt.Sprintf("mistake%d.go", i))
-		if err := os.WriteFile(replaced[right], []byte(strings.Replace(string(source), e.old, e.new, 1)), 0o644); err != nil {
+		mistaken[right] = strings.Replace(source, e.old, e.new, 1)
+	}
+	replaced := map[string]string{}
+	for right, source := range mistaken {
+		replaced[right] = filepath.Join(dir, fmt.Sprintf("mistake%d.go", len(replaced)))
+		if err := os.WriteFile(replaced[right], []byte(source), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

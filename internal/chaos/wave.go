@@ -35,6 +35,8 @@ type want struct {
 	class   string // of the error, where failed
 	dataset string
 	rerun   bool // its shard was published again with other params: it is in a dead letter too
+	chosen  bool // to be deleted
+	deleted bool // its row was taken out of the table
 	rows    int
 	dead    int
 }
