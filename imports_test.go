@@ -34,13 +34,14 @@ var downward = map[string][]string{
 	"daemon/turns":        {"jobs/queue"},
 	"daemon/web":          {"jobs", "work/trace"},
 
-	"local":         {"jobs"},
-	"local/bench":   {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
-	"local/bundles": {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
-	"local/tables":  {"config", "crash", "export", "input", "jobs", "local", "work/rows"},
-	"local/texts":   {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
-	"local/tokens":  {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
-	"local/traces":  {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
+	"local":           {"jobs"},
+	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
+	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
+	"local/tables":    {"config", "crash", "export", "input", "jobs", "local", "work/rows"},
+	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
+	"local/tokens":    {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
+	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
+	"local/warehouse": {"export", "local"},
 
 	"open":        {"config", "jobs", "models", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},
 	"open/bundle": {"config", "models"},
@@ -83,10 +84,11 @@ var downward = map[string][]string{
 	"ground/regular": {},
 
 	// What looks at the whole from outside.
-	".":              {},
-	"internal":       {},
-	"internal/chaos": {"export", "export/storage", "internal/avx2/processor", "internal/s3", "jobs", "jobs/queue", "models", "models/checkpoint", "models/checkpoint/onnxgraph", "models/session"},
-	"test":           {}, // runs the binary, as its users do
+	".":                  {},
+	"internal":           {},
+	"internal/maketable": {"export"},
+	"internal/chaos":     {"export", "export/storage", "internal/avx2/processor", "internal/s3", "jobs", "jobs/queue", "models", "models/checkpoint", "models/checkpoint/onnxgraph", "models/session"},
+	"test":               {}, // runs the binary, as its users do
 }
 
 // inTests are the packages that only the tests of a top-level folder import, beside those of their own folder.
@@ -110,6 +112,7 @@ var only = map[string]string{
 	"github.com/spf13/cobra":              "cmd",
 	"github.com/prometheus/client_golang": "daemon",
 	"github.com/minio/":                   "export",
+	"github.com/jackc/":                   "local",
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.

@@ -170,7 +170,7 @@ func (e *Entry) decodeLine(text []byte) error {
 		return err
 	}
 	if l.CommitInfo != nil {
-		// Another writer's txnId may be anything; then it is not ours.
+		// Another writer's may be anything; then they say nothing.
 		_ = json.Unmarshal(l.CommitInfo.TxnID, &e.TxnID)
 		_ = json.Unmarshal(l.CommitInfo.Timestamp, &e.Timestamp)
 		_ = json.Unmarshal(l.CommitInfo.Operation, &e.Operation)

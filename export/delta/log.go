@@ -135,6 +135,18 @@ func (l *Listing) Gaps() []int64 {
 	return gaps
 }
 
+// Newest is the newest version that has an entry or a checkpoint, -1 where none has.
+func (l *Listing) Newest() int64 {
+	newest := int64(-1)
+	if n := len(l.Entries); n > 0 {
+		newest = l.Entries[n-1]
+	}
+	if n := len(l.checkpoints); n > 0 {
+		newest = max(newest, l.checkpoints[n-1].version)
+	}
+	return newest
+}
+
 // Checkpoints lists the versions of the complete checkpoints, ascending.
 func (l *Listing) Checkpoints() []int64 {
 	var out []int64

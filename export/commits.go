@@ -1,0 +1,112 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"textmill/export/delta"
+)
+
+// Commit is what one entry of a table's log did.
+type Commit struct {
+	Version    int64
+	TableID    string
+	Operation  string    // what its writer calls it; "" where it says nothing
+	Time       time.Time // as its writer says; zero where it says nothing
+	Rearranged bool      // rows only moved between files
+	Added      []LiveFile
+	Removed    []LiveFile // Rows are -1
+}
+
+// Commits reads the entries of one table's log, one at a time.
+type Commits struct {
+	view *view
+}
+
+// OpenCommits opens the log of the table at a path or URI; os.ErrNotExist where there is none yet.
+func OpenCommits(ctx context.Context, uri string) (*Commits, error) {
+	v, err := openView(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	return &Commits{view: v}, nil
+}
+
+// Close gives the handles back.
+func (c *Commits) Close() { c.view.close() }
+
+// Path and TableID are of the table; Newest was its version when the log was opened.
+func (c *Commits) Path() string    { return c.view.dir.Path() }
+func (c *Commits) TableID() string { return c.view.snap.Metadata.ID }
+func (c *Commits) Newest() int64   { return c.view.snap.Version }
+
+// Read gives the commit of a version; nil where it is not there yet. ErrForgotten: it was cleaned away. ErrGone: the
+// table was deleted or made anew since the log was opened.
+func (c *Commits) Read(version int64) (*Commit, error) {
+	e, st, err := c.view.log.Read(version)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, c.absent(version)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &Commit{Version: version, TableID: c.TableID(), Operation: e.Operation, Time: st.ModTime.UTC(),
+		Rearranged: len(e.Adds)+len(e.Removes) > 0}
+	if e.Timestamp > 0 {
+		out.Time = time.UnixMilli(e.Timestamp).UTC()
+	}
+	for _, a := range e.Adds {
+		out.Rearranged = out.Rearranged && !a.DataChange
+		f, err := c.view.liveFile(a)
+		if err != nil {
+			return nil, err
+		}
+		out.Added = append(out.Added, f)
+	}
+	for _, r := range e.Removes {
+		out.Rearranged = out.Rearranged && !r.DataChange
+		f, err := c.view.liveFile(delta.Add{Path: r.Path})
+		if err != nil {
+			return nil, err
+		}
+		out.Removed = append(out.Removed, f)
+	}
+	return out, nil
+}
+
+// absent tells why there is no entry of a version.
+func (c *Commits) absent(version int64) error {
+	current, err := c.view.log.Dir().Current()
+	if err != nil {
+		return err
+	}
+	if !current {
+		return fmt.Errorf("%w: %s", ErrGone, c.Path())
+	}
+	list, err := c.view.log.List()
+	if err != nil {
+		return fmt.Errorf("list the log of %s: %w", c.Path(), err)
+	}
+	if list.Newest() < version {
+		return nil
+	}
+	return fmt.Errorf("%w: %s has no log entry %d any more", ErrForgotten, c.Path(), version)
+}
+
+// ErrorRows is how many of a file's rows are errors, -1 where the log does not tell.
+func (f *LiveFile) ErrorRows() int64 {
+	var s struct {
+		NumRecords *int64
+		NullCount  struct {
+			Error *int64 `json:"error"`
+		}
+	}
+	if json.Unmarshal([]byte(f.stats), &s) != nil || s.NumRecords == nil || s.NullCount.Error == nil {
+		return -1
+	}
+	return *s.NumRecords - *s.NullCount.Error
+}

@@ -1,0 +1,166 @@
+package warehouse
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"textmill/export"
+	"textmill/local"
+)
+
+// table is what a recipe is told of the table that it loads.
+type table struct {
+	Name    outside // in the engine
+	Path    outside
+	ID      outside
+	Version int64
+	Since   int64     // -1: all of it
+	Files   []outside // whose rows are to be loaded
+	Gone    []outside // whose rows are to be taken back where no other file has them
+	Rows    int64     // of Files
+	Columns []column
+	Vectors outside // what they are, for people
+	Length  int     // of each vector; 0 where they have no length, or there are none
+	Errors  bool    // whether rows that are errors are loaded too
+
+	changes *export.Changes
+}
+
+// column is one of the table's.
+type column struct {
+	Name   outside
+	delta  string // its type as Delta writes it: string, array<integer>, map<string,string>
+	vector bool   // vectors of one length
+}
+
+// Key are the columns that tell one row without an error from every other.
+func (*table) Key() []string {
+	return []string{"task", "model_sha256", "job", "shard", "record_id", "chunk"}
+}
+
+// Index is the name of the index over the vectors; PostgreSQL cuts names after 63 bytes.
+func (t *table) Index() outside {
+	name := t.Name.text
+	if len(name) > 50 {
+		name = name[:40] + keyOf(&export.Row{Task: name})[:10]
+	}
+	return outside{strings.ToValidUTF8(name, "") + "_embedding"}
+}
+
+// New is the name of the table while all of it is being loaded.
+func (t *table) New() outside { return outside{t.Name.text + "_textmill_new"} }
+
+// Structure is of the table's files as ClickHouse is told of it: those of before a column came lack it.
+func (t *table) Structure() (outside, error) {
+	r, err := Find("clickhouse")
+	if err != nil {
+		return outside{}, err
+	}
+	var parts []string
+	for _, c := range t.Columns {
+		kind, err := r.typeOf(t, c)
+		if err != nil {
+			continue
+		}
+		name, err := tickedIdentifier(c.Name)
+		if err != nil {
+			return outside{}, err
+		}
+		parts = append(parts, name+" "+kind)
+	}
+	return outside{strings.Join(parts, ", ")}, nil
+}
+
+// All tells whether all of the table is loaded.
+func (t *table) All() bool { return t.Since < 0 }
+
+// Vector tells whether it is a vector of one length.
+func (c column) Vector() bool { return c.vector }
+
+// open looks at a table once, and says what has to be loaded of it.
+func open(c *export.Changes, name string, withErrors bool) (*table, error) {
+	t := &table{
+		Name: outside{name}, Path: outside{c.Path}, ID: outside{c.ID}, Version: c.Version, Since: c.Since, Errors: withErrors,
+		Vectors: outside{c.Vectors.String()}, changes: c,
+	}
+	if c.Mixed != "" {
+		t.Vectors = outside{c.Mixed}
+	}
+	if !c.Vectors.PerToken {
+		t.Length = c.Vectors.Dim
+		if p := c.Vectors.Precision; p == "binary" || p == "ubinary" {
+			t.Length = 0 // bits: what engines make of them is not alike
+		}
+	}
+	for _, f := range c.Added {
+		t.Files = append(t.Files, outside{f.Path})
+		t.Rows += max(f.Rows, 0)
+	}
+	for _, f := range c.Removed {
+		t.Gone = append(t.Gone, outside{f.Path})
+	}
+	return t, t.describe(c.Schema)
+}
+
+// describe reads the columns out of Delta's schema.
+func (t *table) describe(schema string) error {
+	var s struct {
+		Fields []struct {
+			Name string          `json:"name"`
+			Type json.RawMessage `json:"type"`
+		} `json:"fields"`
+	}
+	if err := json.Unmarshal([]byte(schema), &s); err != nil {
+		return fmt.Errorf("schema of %s: %w", t.Path.text, err)
+	}
+	for _, f := range s.Fields {
+		c := column{Name: outside{f.Name}, delta: typeName(f.Type)}
+		c.vector = f.Name == "embedding" && t.Length > 0
+		if f.Name == "embedding" && t.changes.Vectors == (export.Vectors{}) && t.changes.Mixed == "" {
+			continue // there are none, and an engine would have to be told of what length
+		}
+		t.Columns = append(t.Columns, c)
+	}
+	return nil
+}
+
+// typeName is a type in one line, "struct" for what no recipe loads.
+func typeName(raw json.RawMessage) string {
+	var simple string
+	if json.Unmarshal(raw, &simple) == nil {
+		return simple
+	}
+	var nested struct {
+		Type    string          `json:"type"`
+		Element json.RawMessage `json:"elementType"`
+		Key     json.RawMessage `json:"keyType"`
+		Value   json.RawMessage `json:"valueType"`
+	}
+	if json.Unmarshal(raw, &nested) != nil {
+		return "struct"
+	}
+	switch nested.Type {
+	case "array":
+		return "array<" + typeName(nested.Element) + ">"
+	case "map":
+		return "map<" + typeName(nested.Key) + "," + typeName(nested.Value) + ">"
+	}
+	return "struct"
+}
+
+// checkName refuses what engines would cut in silence.
+func checkName(name string) error {
+	if name == "" || len(name) > 63 {
+		return fmt.Errorf("%w: a table's name in an engine has 1 to 63 bytes, %q has %d; give another with --name",
+			local.ErrUsage, name, len(name))
+	}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return fmt.Errorf("%w: the name %q holds a control character; give another with --name", local.ErrUsage, name)
+	}
+	return nil
+}
+
+// defaultName is the last part of a table's path.
+func defaultName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

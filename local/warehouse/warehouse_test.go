@@ -1,0 +1,236 @@
+package warehouse
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"textmill/export"
+	"textmill/local"
+)
+
+// hostile end literals, comments and lines where they are not quoted.
+var hostile = []string{`it's`, `a"b`, "tick`", `back\slash`, "new\nline", `'; DROP TABLE x; --`, `{{.Path}}`, "ü日本😀\u202e", "\x1b[31m", `$x %s`}
+
+func made(t *testing.T, name string) string {
+	t.Helper()
+	store, err := export.OpenStore(export.Options{URI: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	table, err := store.Table(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := export.Vectors{Precision: "float32", Dim: 2}
+	b, err := table.Begin(t.Context(), v.Kind())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Bind(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	rows := []export.Row{
+		{Job: "j", Shard: "0", RecordID: "a\tb\\", Task: "embed", Text: export.Some("x\x00\n\\.\r"), Embedding: []float32{0.5, -1}, CreatedAt: time.Unix(1, 5000),
+			Attributes: map[string]string{"k\x00": `"<v>"`}},
+		{Job: "j", Shard: "0", RecordID: "bad", Task: "embed", Error: "no"},
+	}
+	if err := b.Add(export.JobKey("embed", "m", "j", "0", []byte("x")), rows); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return table.Path()
+}
+
+func printed(t *testing.T, o Options) string {
+	t.Helper()
+	var out bytes.Buffer
+	o.Out, o.About = &out, io.Discard
+	if err := Load(t.Context(), o); err != nil {
+		t.Fatalf("%s: %v", o.Engine, err)
+	}
+	return out.String()
+}
+
+func TestRecipesSayWhatTheyAre(t *testing.T) {
+	path := made(t, "docs")
+	for _, r := range Recipes() {
+		_, runs := runners[r.Runs]
+		if r.Title == "" || r.Page == "" || r.Needs == "" || r.Runs != "" && r.Runs != "pgx" && !runs || r.Checked != (r.Runs != "") {
+			t.Errorf("recipe of %s: %+v", r.Engine, r)
+		}
+		text := printed(t, Options{Table: path, Engine: r.Engine})
+		if strings.Contains(text, "Not run here") == r.Checked {
+			t.Errorf("recipe of %s is run by the tests: %t, and says otherwise", r.Engine, r.Checked)
+		}
+		if since := printed(t, Options{Table: path, Engine: r.Engine, Since: "1"}); since == text {
+			t.Errorf("recipe of %s is the same for what changed", r.Engine)
+		}
+	}
+}
+
+// No name ends the literal, the comment or the line that it stands in; what cannot be quoted is refused.
+func TestRecipesQuoteNames(t *testing.T) {
+	path := made(t, "docs")
+	for _, name := range hostile {
+		for _, r := range Recipes() {
+			var out bytes.Buffer
+			err := Load(t.Context(), Options{Table: path, Engine: r.Engine, Name: name, Out: &out, About: io.Discard})
+			if err != nil && !errors.Is(err, local.ErrUsage) {
+				t.Errorf("%s, %q: %v", r.Engine, name, err)
+			}
+			rest := out.String()
+			for _, quote := range []func(outside) (string, error){sqlText, identifier, backslashText, tickedIdentifier, pythonText, jsonText} {
+				for _, text := range []string{name, name + "_embedding", name + "_textmill_new"} {
+					quoted, _ := quote(outside{text})
+					if quoted != "" {
+						rest = strings.ReplaceAll(rest, quoted, "")
+					}
+				}
+			}
+			for line := range strings.Lines(rest) {
+				said := strings.HasPrefix(line, "--") || strings.HasPrefix(line, "#")
+				if strings.Contains(line, name) && !said {
+					t.Errorf("%s: %q stands bare in %q", r.Engine, name, line)
+				}
+			}
+		}
+	}
+	bareRecipe := &Recipe{Engine: "x", text: "CREATE TABLE {{.Name}}"}
+	if err := bareRecipe.write(io.Discard, &table{Name: outside{"docs"}}, nil); !errors.Is(err, errBare) {
+		t.Errorf("a recipe that quotes nothing: %v", err)
+	}
+	if err := Load(t.Context(), Options{Table: path, Engine: "pgvector", Name: strings.Repeat("x", 64), Out: io.Discard, About: io.Discard}); !errors.Is(err, local.ErrUsage) {
+		t.Errorf("a name that PostgreSQL would cut: %v", err)
+	}
+}
+
+func TestLiterals(t *testing.T) {
+	for _, c := range []struct {
+		quote func(outside) (string, error)
+		text  string
+		want  string
+	}{
+		{sqlText, `it's \ "x"`, `'it''s \ "x"'`},
+		{identifier, `a"b'c`, `"a""b'c"`},
+		{backslashText, "it's \\ \n", `'it\'s \\ \n'`},
+		{tickedIdentifier, "docs-1", "`docs-1`"},
+		{pythonText, "a\"b\\c\nü😀\u202e{x}", `"a\"b\\c\u000a\u00fc\U0001f600\u202e{x}"`},
+		{jsonText, "a\"b", `"a\"b"`},
+	} {
+		if got, err := c.quote(outside{c.text}); got != c.want || err != nil {
+			t.Errorf("%q becomes %s, %v; want %s", c.text, got, err, c.want)
+		}
+		if _, err := c.quote(outside{"a\x00"}); !errors.Is(err, local.ErrUsage) {
+			t.Errorf("a zero byte: %v", err)
+		}
+	}
+	if _, err := tickedIdentifier(outside{"a`b"}); !errors.Is(err, local.ErrUsage) {
+		t.Errorf("a backtick: %v", err)
+	}
+	if _, err := withoutPatterns(outside{"/a/{b}"}); !errors.Is(err, local.ErrUsage) {
+		t.Errorf("a pattern: %v", err)
+	}
+	if got := bracketed(outside{"/a[b]*?"}).text; got != "/a[[]b][*][?]" {
+		t.Errorf("brackets: %s", got)
+	}
+}
+
+// The rows that stand in a script are lines of COPY's text form, whatever is in them.
+func TestScriptHoldsRows(t *testing.T) {
+	path := made(t, "docs")
+	text := printed(t, Options{Table: path, Engine: "pgvector", Errors: true})
+	_, rows, _ := strings.Cut(text, "FROM STDIN;\n")
+	rows, _, _ = strings.Cut(rows, "\\.\n")
+	lines := strings.Split(strings.TrimSuffix(rows, "\n"), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("rows: %q", lines)
+	}
+	fields := strings.Split(lines[0], "\t")
+	for _, want := range []string{`a\tb\\`, "x\uFFFD\\n\\\\.\\r", `{"k` + "\uFFFD" + `":"\\"<v>\\""}`, "[0.5,-1]", "1970-01-01 00:00:01.000005+00", `\N`} {
+		if !slices.Contains(fields, want) {
+			t.Errorf("no field %q in %q", want, fields)
+		}
+	}
+	if text = printed(t, Options{Table: path, Engine: "pgvector"}); strings.Contains(text, "\tbad\t") {
+		t.Error("an error row is loaded unasked")
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	path := made(t, "docs")
+	for want, o := range map[string]Options{
+		"did you mean pgvector":  {Engine: "pgvectr"},
+		"cannot reach":           {Engine: "snowflake", Run: "x"},
+		"--since":                {Engine: "duckdb", Since: "-3"},
+		"knows what was loaded":  {Engine: "duckdb", Since: SinceLast},
+		"takes \"/":              {Engine: "clickhouse"},
+		"not yet at 7; was it m": {Engine: "duckdb", Since: "7"},
+	} {
+		o.Table, o.Out, o.About = path, io.Discard, io.Discard
+		if o.Engine == "clickhouse" {
+			store := t.TempDir() + "/{a}"
+			o.Table = madeIn(t, store)
+		}
+		if err := Load(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v; want %q", o, err, want)
+		}
+	}
+}
+
+func madeIn(t *testing.T, dir string) string {
+	t.Helper()
+	store, err := export.OpenStore(export.Options{URI: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	table, err := store.Table("docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := table.Begin(t.Context(), export.EmbeddingFloat32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Add(export.JobKey("embed", "m", "j", "0", []byte("x")), []export.Row{{RecordID: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return table.Path()
+}
+
+// A literal ends where it should, whatever is in it.
+func FuzzLiterals(f *testing.F) {
+	for _, name := range hostile {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if s, err := sqlText(outside{text}); err == nil && strings.ReplaceAll(s[1:len(s)-1], "''", "'") != text || strings.Count(s, "'")%2 != 0 {
+			t.Errorf("SQL: %q", s)
+		}
+		for _, quote := range []func(outside) (string, error){backslashText, pythonText} {
+			s, err := quote(outside{text})
+			if err != nil {
+				continue
+			}
+			for i := 1; i < len(s); i++ {
+				switch {
+				case s[i] == '\\':
+					i++
+				case s[i] == '\n' || s[i] == s[0] && i < len(s)-1:
+					t.Errorf("%q ends within", s)
+				}
+			}
+		}
+	})
+}
