@@ -27,10 +27,15 @@ govulncheck  := $(tools)/govulncheck-v1.9.0
 # The version a build reports: the tag, or the commit after it; a tree without git says devel.
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
+# The engines that tables are loaded into, apart from the readers of the tests.
+engines := .cache/engines
+engines_venv := $(engines)/venv/.requirements-$(shell cksum < test/engines/requirements.txt | tr -d ' ')
+engines_jars := $(engines)/jars/.of-$(shell cksum < test/engines/spark.xml | tr -d ' ')
+
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test docs test-avx2 race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom vuln require
+.PHONY: help build setup demo test test-engines docs test-avx2 race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom vuln require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +55,10 @@ test: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test, the on
 	$(GO) test -timeout 18m ./...
 	@echo 'the same bits in every batch, by kind of processor:'
 	@$(GO) test -v -run '^TestProcessors$$' ./models/generate | sed -n 's/^ *[a-z_]*\.go:[0-9]*:/ /p'
+
+test-engines: build $(engines_venv) $(engines_jars) ## every recipe of `textmill table load` against its engine: make test-engines ARGS="duckdb pgvector"
+	$(GO) build -o $(engines)/maketable ./internal/maketable
+	$(engines)/venv/bin/python test/engines/run.py $(bin) $(engines)/maketable $(engines)/jars $(ARGS)
 
 docs: require ## what docs/reference takes from the code: commands, keys, params, metrics, pages, columns
 	TEXTMILL_TEST_UPDATE_DOCS=1 $(GO) test -count=1 -run '^TestReference' ./cmd/textmill ./config ./daemon/... ./export/part
@@ -124,6 +133,19 @@ $(stamp): test/requirements.txt
 	$(PYTHON) -m venv $(venv)
 	$(venv)/bin/python -m pip install --quiet --disable-pip-version-check -r test/requirements.txt
 	@rm -f $(venv)/.requirements-*
+	@touch $@
+
+$(engines_venv): test/engines/requirements.txt
+	@deploy/require python
+	$(PYTHON) -m venv $(engines)/venv
+	$(engines)/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir -r test/engines/requirements.txt
+	@rm -f $(engines)/venv/.requirements-*
+	@touch $@
+
+$(engines_jars): test/engines/spark.xml
+	@deploy/require maven
+	rm -rf $(engines)/jars
+	mvn --batch-mode --quiet -f test/engines/spark.xml dependency:copy-dependencies -DincludeGroupIds=io.delta,io.unitycatalog -DoutputDirectory=$(abspath $(engines)/jars)
 	@touch $@
 
 $(templates): $(stamp) $(addprefix tokenize/chat/testdata/,templates.py environment.py golden.py)

@@ -29,7 +29,7 @@ func removeLine(name string, change bool) string {
 	return fmt.Sprintf(`{"remove":{"path":%q,"dataChange":%t}}`, name, change)
 }
 
-func namesOf(files []LiveFile) []string {
+func fileNames(files []LiveFile) []string {
 	var all []string
 	for _, f := range files {
 		all = append(all, f.name)
@@ -46,7 +46,7 @@ func TestChangesSince(t *testing.T) {
 	if err != nil || len(c.Added) != 3 || c.Version != 3 {
 		t.Fatalf("from nothing: %+v, %v", c, err)
 	}
-	files := namesOf(c.Added)
+	files := fileNames(c.Added)
 	byVersion := func(v int64) string {
 		log, err := OpenCommits(t.Context(), table)
 		if err != nil {
@@ -70,7 +70,7 @@ func TestChangesSince(t *testing.T) {
 		}
 	}
 	foreignEntry(t, table, 4, removeLine(first, false), removeLine(second, false), addLine("b.parquet", false)) // compaction
-	foreignEntry(t, table, 5, removeLine("b.parquet", true), addLine("c.parquet", true))                    // a rewrite
+	foreignEntry(t, table, 5, removeLine("b.parquet", true), addLine("c.parquet", true))                        // a rewrite
 	for _, want := range []struct {
 		since          int64
 		added, removed []string
@@ -84,8 +84,8 @@ func TestChangesSince(t *testing.T) {
 		c, err := ChangesSince(t.Context(), table, want.since)
 		slices.Sort(want.added)
 		slices.Sort(want.removed)
-		if err != nil || !slices.Equal(namesOf(c.Added), want.added) || !slices.Equal(namesOf(c.Removed), want.removed) {
-			t.Errorf("since %d: %v and %v, %v; want %v and %v", want.since, namesOf(c.Added), namesOf(c.Removed), err, want.added, want.removed)
+		if err != nil || !slices.Equal(fileNames(c.Added), want.added) || !slices.Equal(fileNames(c.Removed), want.removed) {
+			t.Errorf("since %d: %v and %v, %v; want %v and %v", want.since, fileNames(c.Added), fileNames(c.Removed), err, want.added, want.removed)
 		}
 	}
 	if _, err := ChangesSince(t.Context(), table, 6); !errors.Is(err, ErrForgotten) {

@@ -11,8 +11,8 @@ import (
 	"textmill/export/delta"
 )
 
-// Commit is what one entry of a table's log did.
-type Commit struct {
+// LogCommit is what one entry of a table's log did.
+type LogCommit struct {
 	Version    int64
 	TableID    string
 	Operation  string    // what its writer calls it; "" where it says nothing
@@ -46,7 +46,7 @@ func (c *Commits) Newest() int64   { return c.view.snap.Version }
 
 // Read gives the commit of a version; nil where it is not there yet. ErrForgotten: it was cleaned away. ErrGone: the
 // table was deleted or made anew since the log was opened.
-func (c *Commits) Read(version int64) (*Commit, error) {
+func (c *Commits) Read(version int64) (*LogCommit, error) {
 	e, st, err := c.view.log.Read(version)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, c.absent(version)
@@ -54,7 +54,7 @@ func (c *Commits) Read(version int64) (*Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Commit{Version: version, TableID: c.TableID(), Operation: e.Operation, Time: st.ModTime.UTC(),
+	out := &LogCommit{Version: version, TableID: c.TableID(), Operation: e.Operation, Time: st.ModTime.UTC(),
 		Rearranged: len(e.Adds)+len(e.Removes) > 0}
 	if e.Timestamp > 0 {
 		out.Time = time.UnixMilli(e.Timestamp).UTC()

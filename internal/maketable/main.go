@@ -106,9 +106,11 @@ func row(source *rand.Rand, o options, shard string, i int) export.Row {
 		id = "h" + hostile[i][:min(len(hostile[i]), 200)]
 		attributes["hostile"] = hostile[i]
 	}
-	r := export.Row{Job: o.tag, Shard: shard, RecordID: id, Task: "embed", Model: "made", ModelSHA256: strings.Repeat("0a", 32),
-		Text: export.Some(text), Attributes: attributes, InputIDs: []int32{101, int32(i), 102}, NTokens: export.Some[int32](3),
-		NDropped: export.Some[int32](0), Dim: export.Some(int32(o.dim)), Truncated: export.Some(false), Norm: export.Some(1.0),
+	r := export.Row{
+		Job: o.tag, Shard: shard, RecordID: id, Task: "embed", Model: "made", ModelSHA256: strings.Repeat("0a", 32),
+		Text: export.Some(text), Attributes: attributes, InputIDs: []int32{101, int32(i), 102},
+		NTokens: export.Some[int32](3), NDropped: export.Some[int32](0), Dim: export.Some(int32(o.dim)),
+		Truncated: export.Some(false), Norm: export.Some(1.0),
 		CreatedAt: time.UnixMicro(1700000000000000 + int64(i)).UTC()}
 	vector := make([]float32, o.dim)
 	sum := 0.0

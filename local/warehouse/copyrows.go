@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"textmill/export"
 )
@@ -16,6 +17,7 @@ type rowCopier struct {
 	loaded int64 // rows
 	zeros  int64 // rows that held a zero character
 	zeroID string
+	took   time.Duration // until the rows were the table's, without the index
 }
 
 // columns are the columns of t that rows have and recipe r has a type for, row_key first.
@@ -70,6 +72,9 @@ func (c *rowCopier) count(r *export.Row) {
 
 // tell says what was not loaded as it is.
 func (c *rowCopier) tell(about io.Writer) {
+	if c.took > 0 {
+		fmt.Fprintf(about, "%d rows were copied and committed in %.1f s, before the index\n", c.loaded, c.took.Seconds())
+	}
 	if c.zeros > 0 {
 		fmt.Fprintf(about, "%d rows hold a zero character, the first is record %q: it is loaded as U+FFFD\n", c.zeros, c.zeroID)
 	}

@@ -8,9 +8,9 @@ import (
 	"textmill/export"
 )
 
-// keyOf is the one column by which a loaded row is found again, as the recipes compute it too: SHA-256 over the columns
-// of Key, and for an error row, of which several may be of one record, its error and text; each as its length in bytes,
-// a colon and itself, what is null being empty.
+// keyOf is the one column by which a loaded row is found again, as the recipes compute it too: SHA-256 over the
+// columns of Key, and for an error row, of which several may be of one record, its error and text; each as its length
+// in bytes, a colon and itself, what is null being empty.
 func keyOf(r *export.Row) string {
 	chunk := ""
 	if r.Chunk.Valid {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -43,7 +44,7 @@ func (r *Recipe) print(ctx context.Context, out io.Writer, c *rowCopier) error {
 			err = c.write(ctx, out, form, columns, gone)
 		}
 		return "\\.\n", err
-	})
+	}, func() (string, error) { return "", nil })
 }
 
 // runPostgres has the server at a URL do what the recipe says, the rows in COPY's binary form, and writes the answer
@@ -54,7 +55,7 @@ func (r *Recipe) runPostgres(ctx context.Context, url string, out io.Writer, c *
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	columns := r.columns(c.t)
+	columns, begun := r.columns(c.t), time.Now()
 	var said bytes.Buffer // statements that were not sent yet
 	send := func(answer io.Writer) error {
 		defer said.Reset()
@@ -75,6 +76,10 @@ func (r *Recipe) runPostgres(ctx context.Context, url string, out io.Writer, c *
 		return "", copyInto(ctx, conn.PgConn(), head+" WITH (FORMAT binary)", func(to io.Writer) error {
 			return c.write(ctx, to, &copyBinary{}, columns, gone)
 		})
+	}, func() (string, error) {
+		err := send(io.Discard)
+		c.took = time.Since(begun)
+		return "", err
 	})
 	if err == nil {
 		err = send(out)

@@ -96,8 +96,10 @@ func read(engine string) (*Recipe, error) {
 // errBare says that a recipe would put something from outside into a program as it is.
 var errBare = errors.New("a value is not quoted")
 
-// write puts the recipe for a table, filled in, to out. copyRows puts rows where the recipe copies them.
-func (r *Recipe) write(out io.Writer, t *table, copyRows func(name string, gone bool) (string, error)) error {
+// write puts the recipe for a table, filled in, to out. copyRows puts rows where the
+// recipe copies them, and sent is called where they are the table's.
+func (r *Recipe) write(out io.Writer, t *table, copyRows func(name string, gone bool) (string, error),
+	sent func() (string, error)) error {
 	functions := template.FuncMap{
 		"sql": sqlText, "csql": backslashText, "ident": identifier, "tick": tickedIdentifier, "py": pythonText,
 		"json": jsonText, "comment": comment, "glob": bracketed, "plain": withoutPatterns, "base": base,
@@ -105,6 +107,7 @@ func (r *Recipe) write(out io.Writer, t *table, copyRows func(name string, gone 
 		"has":   func(c column) bool { _, err := r.typeOf(t, c); return err == nil },
 		"typed": func(all []column) []column { return r.typed(t, all) },
 		"copy":  copyRows,
+		"sent":  sent,
 		"short": shortName,
 	}
 	parsed, err := template.New(r.Engine).Funcs(functions).Option("missingkey=error").Parse(r.text)

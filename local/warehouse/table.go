@@ -82,7 +82,8 @@ func (c column) Vector() bool { return c.vector }
 // open looks at a table once, and says what has to be loaded of it.
 func open(c *export.Changes, name string, withErrors bool) (*table, error) {
 	t := &table{
-		Name: outside{name}, Path: outside{c.Path}, ID: outside{c.ID}, Version: c.Version, Since: c.Since, Errors: withErrors,
+		Name: outside{name}, Path: outside{c.Path}, ID: outside{c.ID}, Version: c.Version, Since: c.Since,
+		Errors:  withErrors,
 		Vectors: outside{c.Vectors.String()}, changes: c,
 	}
 	if c.Mixed != "" {

@@ -104,7 +104,7 @@ func TestRecipesQuoteNames(t *testing.T) {
 		}
 	}
 	bareRecipe := &Recipe{Engine: "x", text: "CREATE TABLE {{.Name}}"}
-	if err := bareRecipe.write(io.Discard, &table{Name: outside{"docs"}}, nil); !errors.Is(err, errBare) {
+	if err := bareRecipe.write(io.Discard, &table{Name: outside{"docs"}}, nil, nil); !errors.Is(err, errBare) {
 		t.Errorf("a recipe that quotes nothing: %v", err)
 	}
 	if err := Load(t.Context(), Options{Table: path, Engine: "pgvector", Name: strings.Repeat("x", 64), Out: io.Discard, About: io.Discard}); !errors.Is(err, local.ErrUsage) {
