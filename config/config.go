@@ -164,14 +164,15 @@ type Limits struct {
 
 // Model overrides what holds for every model. Zero values mean: as in Runtime, or as the bundle's own files say.
 type Model struct {
-	Path            string `yaml:"path" kind:"path"`
-	Device          string `yaml:"device"`
-	Threads         int    `yaml:"threads"`
-	BatchTokens     int    `yaml:"batch_tokens"`
-	TokenizerEngine string `yaml:"tokenizer_engine"`
-	ONNXFile        string `yaml:"onnx_file"`
-	Slots           int    `yaml:"slots"`
-	MaxLength       int    `yaml:"max_length"`
+	Path            string   `yaml:"path" kind:"path"`
+	Device          string   `yaml:"device"`
+	DeviceMemory    ByteSize `yaml:"device_memory"`
+	Threads         int      `yaml:"threads"`
+	BatchTokens     int      `yaml:"batch_tokens"`
+	TokenizerEngine string   `yaml:"tokenizer_engine"`
+	ONNXFile        string   `yaml:"onnx_file"`
+	Slots           int      `yaml:"slots"`
+	MaxLength       int      `yaml:"max_length"`
 }
 
 // What makes a model's tokens: textmill itself, or for embedding models the library sugarme/tokenizer in a process of

@@ -126,6 +126,7 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 	for name, m := range c.Models {
 		notNegative["models."+name+".threads"] = int64(m.Threads)
 		notNegative["models."+name+".batch_tokens"] = int64(m.BatchTokens)
+		notNegative["models."+name+".device_memory"] = int64(m.DeviceMemory)
 		notNegative["models."+name+".slots"] = int64(m.Slots)
 		notNegative["models."+name+".max_length"] = int64(m.MaxLength)
 	}

@@ -10,7 +10,7 @@ import (
 func Session(cfg config.Config, name string) session.Options {
 	m := cfg.Models[name]
 	o := session.Options{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device,
-		Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens,
+		Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens, DeviceMemory: int64(m.DeviceMemory),
 		RunTimeout: cfg.Limits.RunTimeout, Beside: []string{cfg.Runtime.Device}}
 	for _, other := range cfg.Models {
 		if other.Device != "" {

@@ -32,6 +32,8 @@ type Options struct {
 	Beside []string
 	// Threads is how many threads compute, 0 for GOMAXPROCS, which follows the cgroup's limit.
 	Threads int
+	// DeviceMemory bounds what the model takes of a card, in bytes; 0: what it wants, if the card has it.
+	DeviceMemory int64
 	// BatchTokens is the padded size that callers should aim batches at; 0 has it learned.
 	BatchTokens int
 	// RunTimeout ends a run of a model that takes longer, also one by which it is measured when it is opened; 0 means
