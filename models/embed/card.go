@@ -16,6 +16,7 @@ import (
 // A deck is a graph of packed texts that is loaded on a card, or on the processor by the same way.
 type deck struct {
 	session *card.Session
+	share   session.Share // of the card's memory
 	inputs  []string
 	// turns bounds the runs under way; who has none lays its batch out meanwhile.
 	turns chan struct{}
@@ -40,13 +41,32 @@ const (
 	cardSlots = cardRuns + 1
 )
 
+const (
+	// leastWork is what small batches take of a card beside the weights.
+	leastWork = 256 << 20
+	// bytesOfWork is about what a run takes for a token, by each value of its vector: queries, keys, values and an MLP of
+	// four times the width in fp16, and as much again for what the arena keeps of other shapes.
+	bytesOfWork = 32
+)
+
 // openDeck loads the graph for a card that the spec was opened with.
-func openDeck(spec *models.Spec, device string, threads int) (*deck, error) {
-	s, err := card.Open(card.Options{Graph: spec.GraphPath(), Device: device, Threads: threads})
+func openDeck(spec *models.Spec, o session.Options, threads int) (*deck, error) {
+	weights, err := session.WeightBytes(spec.GraphPath())
 	if err != nil {
 		return nil, err
 	}
-	d := &deck{session: s, turns: make(chan struct{}, cardRuns), run: func(ctx context.Context, b *card.Binding) error {
+	share, err := o.Claim(spec.Name, session.Demand{Weights: weights, Least: leastWork,
+		Wanted: max(leastWork, cardRuns*mostTokens*int64(spec.Dim)*bytesOfWork)})
+	if err != nil {
+		return nil, err
+	}
+	s, err := card.Open(card.Options{Graph: spec.GraphPath(), Device: o.Device, Threads: threads,
+		MemoryLimit: share.Bytes})
+	if err != nil {
+		share.Release()
+		return nil, err
+	}
+	d := &deck{session: s, share: share, turns: make(chan struct{}, cardRuns), run: func(ctx context.Context, b *card.Binding) error {
 		return b.Run(ctx, card.Eager)
 	}}
 	d.longest.Store(shortest)
@@ -253,6 +273,7 @@ func (e *Embedder) shrink(tokens int) {
 
 // closeDeck is Close of a session on a card.
 func (d *deck) close() error {
+	d.share.Release()
 	if err := d.session.Close(); err != nil {
 		return fmt.Errorf("close the session: %w", err)
 	}

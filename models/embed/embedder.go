@@ -148,7 +148,7 @@ func (e *Embedder) openCard(device string) (err error) {
 	e.device = device
 	e.tuning = tuning{intra: 1, workers: cardSlots, ahead: max(1, e.threads/4)}
 	e.slots = make(chan batcher, e.tuning.workers)
-	if e.deck, err = openDeck(e.spec, e.device, e.tuning.intra); err != nil {
+	if e.deck, err = openDeck(e.spec, e.o, e.tuning.intra); err != nil {
 		return fmt.Errorf("open model %s on %s: %w", e.spec.Name, e.device, err)
 	}
 	for range e.tuning.workers {
