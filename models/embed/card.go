@@ -66,9 +66,10 @@ func openDeck(spec *models.Spec, o session.Options, threads int) (*deck, error) 
 		share.Release()
 		return nil, err
 	}
-	d := &deck{session: s, share: share, turns: make(chan struct{}, cardRuns), run: func(ctx context.Context, b *card.Binding) error {
+	d := &deck{session: s, share: share, turns: make(chan struct{}, cardRuns)}
+	d.run = func(ctx context.Context, b *card.Binding) error {
 		return b.Run(ctx, card.Eager)
-	}}
+	}
 	d.longest.Store(shortest)
 	for _, in := range s.Inputs() {
 		d.inputs = append(d.inputs, in.Name)

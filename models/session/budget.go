@@ -45,7 +45,7 @@ var budgets struct {
 }
 
 // Claim promises a model what it is to have of the card that it runs on: DeviceMemory if that is set, else what it
-// wants, or what is left if that is less and does for the smallest work. Its error is ErrOutOfMemory, with the figures.
+// wants, or what is left if that is less and does for the smallest work. Its error is ErrOutOfMemory, with figures.
 // Device was settled by WithDefaults. The promise holds until Release.
 func (o Options) Claim(model string, d Demand) (Share, error) {
 	n, err := parseDevice(o.Device)
