@@ -43,7 +43,7 @@ var downward = map[string][]string{
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
 	"local/warehouse": {"export", "local"},
 
-	"open":        {"config", "jobs", "models", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},
+	"open":        {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},
 	"open/bundle": {"config", "models"},
 	"open/dial":   {"config", "jobs/queue"},
 

@@ -9,6 +9,7 @@ import (
 
 	"textmill/config"
 	"textmill/models"
+	"textmill/models/checkpoint"
 	"textmill/models/generate"
 	"textmill/tokenize"
 	"textmill/work/generation"
@@ -43,19 +44,55 @@ func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, log *
 	}
 	o := Session(cfg, spec.Name)
 	o.Log = log
-	g, err := generate.Open(ctx, spec, generate.Options{
+	g, notes, err := onDevice(ctx, spec, generate.Options{
 		Session: o, Tokenizer: tok, Observe: observe,
 		Slots: cmp.Or(m.Slots, cfg.Generate.Slots), Memory: int64(cfg.Generate.Memory), MaxLength: m.MaxLength,
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := &Generator{Generator: g, Tokenizer: tok,
+	out := &Generator{Generator: g, Tokenizer: tok, notes: notes,
 		Engine: generation.New(generation.Options{Spec: g.Spec(), Generator: g, Tokenizer: tok, Template: template,
 			Limits: &generation.Limits{MaxNewTokens: l.MaxNewTokens, N: l.N, TopLogprobs: l.TopLogprobs, Stop: l.Stop,
 				TokensPerShard: int64(l.TokensPerShard)}})}
 	if note != "" {
-		out.notes = []string{note}
+		out.notes = append(out.notes, note)
 	}
 	return out, nil
+}
+
+// onDevice opens the graph that is for where the model is to run: for a card one is made once. Where auto leads to a
+// card on which that fails, the model runs on the processor, and the notes say why.
+func onDevice(ctx context.Context, spec *models.Spec, o generate.Options) (*generate.Generator, []string, error) {
+	var err error
+	if o.Session, err = o.Session.WithDefaults(); err != nil {
+		return nil, nil, err
+	}
+	if o.Session.Device == "cpu" {
+		g, err := generate.Open(ctx, spec, o)
+		return g, nil, err
+	}
+	g, err := onCard(ctx, spec, o)
+	switch {
+	case err == nil:
+		return g, nil, nil
+	case !o.Session.Auto || ctx.Err() != nil:
+		return nil, nil, fmt.Errorf("open model %s on %s: %w", spec.Name, o.Session.Device, err)
+	}
+	notes := []string{fmt.Sprintf("device auto: runs on cpu, since on the card it did not: %v", err)}
+	o.Session.Device = "cpu"
+	g, err = generate.Open(ctx, spec, o)
+	return g, notes, err
+}
+
+func onCard(ctx context.Context, spec *models.Spec, o generate.Options) (*generate.Generator, error) {
+	made, err := checkpoint.Card(ctx, spec.Dir, checkpoint.CardOptions{Library: o.Session.Library,
+		Note: func(what string) {
+			o.Session.Log.InfoContext(ctx, "a card needs a graph of its own, once", "model", spec.Name, "reason", what)
+		}})
+	if err != nil {
+		return nil, err
+	}
+	made.Name = spec.Name
+	return generate.Open(ctx, made, o)
 }
