@@ -194,6 +194,7 @@ func (d *Daemon) openEmbedder(ctx context.Context, spec *models.Spec) (loadedMod
 	if err != nil {
 		return loadedModel{}, err
 	}
+	spec = e.Spec // on a card the graph for cards
 	d.onClose("model "+spec.Name, e.Close)
 	return loadedModel{
 		spec: spec, engine: e.Engine,

@@ -36,7 +36,7 @@ func Embedding(ctx context.Context, cfg config.Config, spec *models.Spec, o Embe
 		return nil, err
 	}
 	o.Session.Log = o.Log
-	model, err := embed.Open(ctx, spec, o.Session)
+	spec, model, err := openEmbedder(ctx, cfg, spec, o)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,27 @@ func Embedding(ctx context.Context, cfg config.Config, spec *models.Spec, o Embe
 		RunTimeout: cfg.Limits.RunTimeout, Observe: o.Observe,
 	})
 	return &Embedder{Embedder: model, Spec: spec, Engine: engine, Tokenizer: tok, end: end}, nil
+}
+
+// openEmbedder opens the graph for the device; where auto chose a card and the model does not run there, the processor
+// will do.
+func openEmbedder(ctx context.Context, cfg config.Config, spec *models.Spec,
+	o EmbedderOptions) (*models.Spec, *embed.Embedder, error) {
+	there, err := forDevice(ctx, cfg, spec, &o.Session, o.Log)
+	if err == nil {
+		var model *embed.Embedder
+		if model, err = embed.Open(ctx, there, o.Session); err == nil {
+			return there, model, nil
+		}
+	}
+	if !o.Session.Auto || o.Session.Device == "cpu" || ctx.Err() != nil {
+		return nil, nil, err
+	}
+	o.Log.WarnContext(ctx, "device auto: the model runs on the processor, since on the card it did not", "model", spec.Name,
+		"device", o.Session.Device, "error", err)
+	o.Session.Device = "cpu"
+	model, err := embed.Open(ctx, spec, o.Session)
+	return spec, model, err
 }
 
 // Close gives back what the model holds. Its engine has been closed before.

@@ -32,6 +32,7 @@ func EmbeddingNamed(
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
+	spec = e.Spec
 	for _, note := range spec.Notes {
 		log.DebugContext(ctx, "model", "model", name, "note", note)
 	}

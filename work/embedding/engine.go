@@ -19,11 +19,13 @@ import (
 	"textmill/tokenize"
 )
 
-// embedder runs one padded batch. Calls may overlap, up to Workers of them.
+// embedder runs one batch. Calls may overlap, up to Workers of them. BatchTokens may become less meanwhile; it counts
+// padding unless texts are Packed.
 type embedder interface {
 	Embed(ctx context.Context, rows []embed.Row) ([]embed.Vector, error)
 	Workers() int
 	BatchTokens() int
+	Packed() bool
 }
 
 // A Tokenizer turns text into what the model runs. An error of AppendBody is the record's, and with a class of its own
@@ -113,7 +115,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		opts:     o,
 		tok:      o.Tokenizer,
-		window:   newWindow(o.Embedder.BatchTokens()),
+		window:   newWindow(o.Embedder.BatchTokens, o.Embedder.Packed()),
 		capacity: int64(o.WindowTokens) * bytesPerToken,
 		in:       make(chan *record, 256),
 	}

@@ -71,6 +71,7 @@ func (f *flaky) Embed(ctx context.Context, rows []embed.Row) ([]embed.Vector, er
 
 func (*flaky) Workers() int     { return 2 }
 func (*flaky) BatchTokens() int { return 64 }
+func (*flaky) Packed() bool     { return false }
 
 var testSpec = &models.Spec{Name: "m", Task: naming.TaskEmbed, MaxLength: 8, Dim: 2, Pooling: "mean", Normalize: true,
 	SHA256: "abc", Prompts: map[string]string{"query": "find: "}}

@@ -83,7 +83,11 @@ func (e *Engine) run(ctx context.Context, batch []*item) ([]embed.Vector, error)
 		return nil, err
 	}
 	if e.opts.Observe != nil {
-		e.opts.Observe(BatchStats{Tokens: tokens, PaddedTokens: longest * len(batch), Took: time.Since(begun)})
+		padded := longest * len(batch)
+		if e.opts.Embedder.Packed() {
+			padded = tokens
+		}
+		e.opts.Observe(BatchStats{Tokens: tokens, PaddedTokens: padded, Took: time.Since(begun)})
 	}
 	return vectors, nil
 }

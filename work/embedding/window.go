@@ -10,17 +10,19 @@ import (
 // of one batch have nearly one length; while those batches run, the next
 // window gathers. Under light load a batch is simply whatever is there.
 type window struct {
-	budget int // padded tokens in one batch
+	budget func() int // tokens in one batch, padding counted unless packed
+	packed bool
 
 	mu      sync.Mutex
 	arrived sync.Cond
 	pool    []*item   // gathered, not yet cut
+	cutting bool      // somebody cuts what had gathered
 	batches [][]*item // cut, shortest first: taken from the end
 	closed  bool
 }
 
-func newWindow(budget int) *window {
-	w := &window{budget: budget}
+func newWindow(budget func() int, packed bool) *window {
+	w := &window{budget: budget, packed: packed}
 	w.arrived.L = &w.mu
 	return w
 }
@@ -46,16 +48,14 @@ func (w *window) take() ([]*item, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.batches) == 0 {
-		if len(w.pool) > 0 {
-			w.batches = plan(w.pool, w.budget)
-			w.pool = nil
-			w.arrived.Broadcast()
-			break
-		}
-		if w.closed {
+		switch {
+		case len(w.pool) > 0 && !w.cutting:
+			w.cut()
+		case w.closed && !w.cutting:
 			return nil, false
+		default:
+			w.arrived.Wait()
 		}
-		w.arrived.Wait()
 	}
 	last := len(w.batches) - 1
 	b := w.batches[last]
@@ -64,19 +64,71 @@ func (w *window) take() ([]*item, bool) {
 	return b, true
 }
 
-// plan sorts items by length and cuts them into batches whose padded size,
-// longest × count, stays within budget. An item longer than budget gets a
-// batch of its own. Batches come shortest first.
-func plan(items []*item, budget int) [][]*item {
-	slices.SortStableFunc(items, func(a, b *item) int { return len(a.ids) - len(b.ids) })
+// cut makes batches of what has gathered, while more gathers: on a card that
+// is tens of thousands of items at a time. It needs w.mu, and has it again
+// when it comes back.
+func (w *window) cut() {
+	pool := w.pool
+	w.pool, w.cutting = nil, true
+	w.mu.Unlock()
+	batches := plan(pool, w.budget(), w.packed)
+	w.mu.Lock()
+	w.batches, w.cutting = batches, false
+	w.arrived.Broadcast()
+}
+
+// plan sorts items by length and cuts them into batches whose size stays
+// within budget: longest × count, or where they are packed the sum of their
+// lengths. An item longer than budget gets a batch of its own. Batches come
+// shortest first.
+func plan(items []*item, budget int, packed bool) [][]*item {
+	sortByLength(items)
 	var batches [][]*item
 	// From the longest down, so that the one batch that is not full is the
 	// cheapest one.
 	for end := len(items); end > 0; {
 		count := min(max(budget/max(len(items[end-1].ids), 1), 1), end)
+		if packed {
+			count = fitting(items[:end], budget)
+		}
 		batches = append(batches, items[end-count:end:end])
 		end -= count
 	}
 	slices.Reverse(batches)
 	return batches
+}
+
+// fitting is how many items from the end on have budget tokens, one at least.
+func fitting(items []*item, budget int) int {
+	n, tokens := 0, 0
+	for n < len(items) {
+		tokens += len(items[len(items)-1-n].ids)
+		if tokens > budget && n > 0 {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// sortByLength keeps the order of items of one length. Lengths are few, so
+// that they are counted instead of compared.
+func sortByLength(items []*item) {
+	longest := 0
+	for _, it := range items {
+		longest = max(longest, len(it.ids))
+	}
+	next := make([]int, longest+2)
+	for _, it := range items {
+		next[len(it.ids)+1]++
+	}
+	for n := range longest + 1 {
+		next[n+1] += next[n]
+	}
+	sorted := make([]*item, len(items))
+	for _, it := range items {
+		sorted[next[len(it.ids)]] = it
+		next[len(it.ids)]++
+	}
+	copy(items, sorted)
 }

@@ -2,6 +2,8 @@ package embedding
 
 import (
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 )
 
@@ -24,7 +26,7 @@ func TestPlanKeepsEveryItemWithinBudget(t *testing.T) {
 		items := itemsOf(lengths...)
 		seen := map[*item]bool{}
 		last := 0
-		for _, b := range plan(items, budget) {
+		for _, b := range plan(items, budget, false) {
 			longest := len(b[len(b)-1].ids)
 			if len(b) > 1 && longest*len(b) > budget {
 				t.Fatalf("a batch of %d × %d tokens exceeds the budget %d", len(b), longest, budget)
@@ -53,7 +55,7 @@ func TestPlanPadsLittleOnRaggedText(t *testing.T) {
 		lengths = append(lengths, 3+int(r.ExpFloat64()*30))
 	}
 	tokens, padded := 0, 0
-	for _, b := range plan(itemsOf(lengths...), 1024) {
+	for _, b := range plan(itemsOf(lengths...), 1024, false) {
 		for _, it := range b {
 			tokens += len(it.ids)
 		}
@@ -65,7 +67,7 @@ func TestPlanPadsLittleOnRaggedText(t *testing.T) {
 }
 
 func TestWindowDrainsAfterClose(t *testing.T) {
-	w := newWindow(10)
+	w := newWindow(func() int { return 10 }, false)
 	w.add(itemsOf(4, 2, 9)...)
 	w.close()
 	n := 0
@@ -78,5 +80,112 @@ func TestWindowDrainsAfterClose(t *testing.T) {
 	}
 	if n != 3 {
 		t.Errorf("%d items came out, want 3", n)
+	}
+}
+
+// Where padding costs nothing a batch holds as many tokens as it may, whatever their texts' lengths are.
+func TestPackedBatchesAreFull(t *testing.T) {
+	const budget = 512
+	r := rand.New(rand.NewPCG(5, 6))
+	lengths := make([]int, 3000)
+	for i := range lengths {
+		lengths[i] = 1 + r.IntN(100)
+	}
+	lengths[7] = 2 * budget // a batch of its own
+	batches, items := plan(itemsOf(lengths...), budget, true), 0
+	for i, b := range batches {
+		tokens := 0
+		for _, it := range b {
+			tokens += len(it.ids)
+		}
+		if tokens > budget && len(b) > 1 || tokens <= budget-100 && i > 0 {
+			t.Errorf("batch %d of %d: %d tokens in %d texts", i, len(batches), tokens, len(b))
+		}
+		items += len(b)
+	}
+	if items != len(lengths) {
+		t.Errorf("%d of %d items are in batches", items, len(lengths))
+	}
+}
+
+func TestItemsOfOneLengthKeepTheirOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	lengths := make([]int, 1000)
+	for i := range lengths {
+		lengths[i] = r.IntN(20)
+	}
+	items := itemsOf(lengths...)
+	want := slices.Clone(items)
+	slices.SortStableFunc(want, func(a, b *item) int { return len(a.ids) - len(b.ids) })
+	if sortByLength(items); !slices.Equal(items, want) {
+		t.Error("they are in another order than a stable sort has them")
+	}
+	sortByLength(nil)
+}
+
+// Whoever adds does not wait for whoever cuts, and each item comes out once however many take.
+func TestWindowIsSharedByMany(t *testing.T) {
+	const adders, takers, each = 4, 4, 2000
+	w := newWindow(func() int { return 64 }, true)
+	var adding, taking sync.WaitGroup
+	var mu sync.Mutex
+	seen := map[*item]int{}
+	for range takers {
+		taking.Go(func() {
+			for b, ok := w.take(); ok; b, ok = w.take() {
+				mu.Lock()
+				for _, it := range b {
+					seen[it]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for range adders {
+		adding.Go(func() {
+			for i := range each {
+				w.add(itemsOf(1 + i%30)...)
+			}
+		})
+	}
+	adding.Wait()
+	w.close()
+	taking.Wait()
+	if len(seen) != adders*each {
+		t.Errorf("%d items came out, want %d", len(seen), adders*each)
+	}
+	for _, n := range seen {
+		if n != 1 {
+			t.Fatal("an item came out twice")
+		}
+	}
+}
+
+// Batches are cut by the budget of the moment.
+func TestWindowFollowsTheBudget(t *testing.T) {
+	budget := 40
+	w := newWindow(func() int { return budget }, true)
+	w.add(itemsOf(slices.Repeat([]int{10}, 8)...)...)
+	if b, _ := w.take(); len(b) != 4 {
+		t.Errorf("%d items of 10 tokens in a batch of 40", len(b))
+	}
+	w.take()
+	budget = 20
+	w.add(itemsOf(slices.Repeat([]int{10}, 8)...)...)
+	if b, _ := w.take(); len(b) != 2 {
+		t.Errorf("%d items of 10 tokens in a batch of 20", len(b))
+	}
+}
+
+func BenchmarkPlan(b *testing.B) {
+	r := rand.New(rand.NewPCG(3, 4))
+	lengths := make([]int, 100_000)
+	for i := range lengths {
+		lengths[i] = 3 + min(int(r.ExpFloat64()*30), 500)
+	}
+	items := itemsOf(lengths...)
+	for b.Loop() {
+		r.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+		plan(items, 32768, true)
 	}
 }
