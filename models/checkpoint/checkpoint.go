@@ -7,6 +7,8 @@
 // last_hidden_state: float32 [batch, sequence, hidden]. Rows may be padded on either side; vectors of padding mean
 // nothing.
 //
+// On a card it is another graph, of packed texts: see models.PackedIDs and what follows it.
+//
 // # The graph of a decoder
 //
 // Layout "slots-1" (models.SlotsLayout), which decoder.json in the bundle names together with all sizes (see
