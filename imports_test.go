@@ -54,7 +54,7 @@ var downward = map[string][]string{
 	"work/rows":       {"export", "jobs", "models"},
 
 	"models":            {"models/internal/...", "models/sample", "tokenize"},
-	"models/checkpoint": {"models", "models/compare", "models/internal/..."},
+	"models/checkpoint": {"models", "models/internal/...", "tokenize"},
 	"models/compare":    {"models", "models/internal/...", "models/session", "tokenize"},
 	"models/embed":      {"models", "models/internal/...", "models/session"},
 	"models/fetch":      {"models", "models/checkpoint"},
@@ -97,7 +97,6 @@ var inTests = map[string][]string{
 	"client": {"jobs/embedded"},
 	"daemon": {"export/disk", "jobs", "jobs/queue", "models/checkpoint"},
 	"local":  {"export/part"},
-	"models": {"tokenize"},
 	"work":   {"input", "models/checkpoint", "models/fetch", "models/session"},
 }
 

@@ -71,10 +71,16 @@ to generate with also how fast it is.
 Of a model to generate with that was imported, the graphs with 8-bit activations are run beside the most exact one over a
 fixed set of texts: the divergence (KL) of the next token's distribution, the error of the logits, and how often both find
 the same token the likeliest are printed. --against does it with another model of the cache, or with the checkpoint itself
-imported as fp32, so that weights rounded at import can be judged too.`,
+imported as fp32, so that weights rounded at import can be judged too.
+
+--device runs the graph for a card there, and makes it if there is none yet: cuda:0 and so on, or cpu, where what a processor
+lacks is computed with the same numbers another way. Sample texts give its drift from the processor's graph: the worst cosine of
+vectors; of models to generate with the divergence, the error of the logits, and how often the greedy token is the same. It fails
+where a cosine is below 0.9999, or the mean divergence above 0.001 (bf16: 0.05). Not run on a card.`,
 		Example: `  textmill models verify all-MiniLM-L6-v2
   textmill models verify smol-q4 --against SmolLM2-135M-Instruct
-  textmill models verify smol-q4 --against SmolLM2-135M-Instruct.Q4_1.gguf --json`,
+  textmill models verify smol-q4 --against SmolLM2-135M-Instruct.Q4_1.gguf --json
+  textmill models verify --device cuda:0 --against cpu all-MiniLM-L6-v2`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: completeMany(s, completeModels),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -87,7 +93,8 @@ imported as fp32, so that weights rounded at import can be judged too.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.Against, "against", "",
-		"`MODEL` of the cache, or GGUF file or directory, to compare logits with")
+		"`MODEL` of the cache, or GGUF file or directory, to compare logits with; with --device only cpu")
+	cmd.Flags().StringVar(&o.Device, "device", "", "`DEVICE` to run graphs for a card on: cuda:N, or cpu")
 	jsonFlag(cmd, &o.JSON)
 	return cmd
 }

@@ -24,7 +24,9 @@ import (
 type VerifyOptions struct {
 	Names []string // empty: all
 	// Against is what the logits of a model to generate with are compared to: a model of the cache, or a checkpoint.
-	Against  string
+	Against string
+	// Device, unless empty, is where graphs for a card are compared with the processor's: cpu or cuda:N.
+	Device   string
 	Out      io.Writer
 	Progress io.Writer
 	JSON     bool
@@ -40,7 +42,11 @@ type compared struct {
 // Verify reads all files of the named models, or of all, and compares them with the hashes that were recorded. For
 // models to generate with that have less exact graphs it measures what that costs.
 func Verify(ctx context.Context, cfg config.Config, o VerifyOptions) error {
-	if o.Against != "" && len(o.Names) != 1 {
+	drifts, err := o.device()
+	if err != nil {
+		return err
+	}
+	if o.Against != "" && !drifts && len(o.Names) != 1 {
 		return fmt.Errorf("%w: --against needs the name of one model", local.ErrUsage)
 	}
 	var specs []*models.Spec
@@ -56,8 +62,12 @@ func Verify(ctx context.Context, cfg config.Config, o VerifyOptions) error {
 		}
 		specs = append(specs, s)
 	}
+	verify := o.verify
+	if drifts {
+		verify = o.drift
+	}
 	for _, s := range specs {
-		if err := o.verify(ctx, cfg, s); err != nil {
+		if err := verify(ctx, cfg, s); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -154,18 +156,68 @@ var elems = map[string]onnxgraph.Elem{models.FP16: onnxgraph.Float16, models.BF1
 func (m built) write(dir string, g *models.CardGraph) ([]string, error) {
 	g.File = models.CardFile(g.Precision)
 	file := filepath.Join(dir, filepath.FromSlash(g.File))
-	var wide []bool
-	for _, layer := range g.WideLayers {
-		wide = append(wide, make([]bool, max(0, layer+1-len(wide)))...)
-		wide[layer] = true
-	}
 	if m.encoder != nil {
-		c := encoder.Card{Elem: elems[g.Precision], Wide: wide}
-		return []string{g.File}, m.encoder.CardGraph(weights.Floats, c).WriteFile(file)
+		return []string{g.File}, m.encoder.CardGraph(weights.Floats, encoderCard(g)).WriteFile(file)
 	}
 	d := m.decoder
 	g.Choice, g.Candidates = models.ChoiceFile, min(Candidates, d.VocabSize)
 	return []string{g.File, g.Choice}, cmp.Or(
-		d.CardGraph(decoder.Card{Elem: elems[g.Precision], Wide: g.WideStream, MLPs: wide}).WriteFile(file),
+		d.CardGraph(decoderCard(g)).WriteFile(file),
 		decoder.ChoiceGraph(d.VocabSize, g.Candidates).WriteFile(filepath.Join(dir, filepath.FromSlash(g.Choice))))
+}
+
+func encoderCard(g *models.CardGraph) encoder.Card {
+	return encoder.Card{Elem: elems[g.Precision], Wide: wideOf(g)}
+}
+
+func decoderCard(g *models.CardGraph) decoder.Card {
+	return decoder.Card{Elem: elems[g.Precision], Wide: g.WideStream, MLPs: wideOf(g)}
+}
+
+// wideOf tells of each layer, up to the last one that does, whether it computes with fp32.
+func wideOf(g *models.CardGraph) (wide []bool) {
+	for _, layer := range g.WideLayers {
+		wide = append(wide, make([]bool, max(0, layer+1-len(wide)))...)
+		wide[layer] = true
+	}
+	return wide
+}
+
+// OnProcessor gives what processors run in the place of a graph for a card that they cannot run: an encoder's on
+// padded rows, and a decoder's in bf16 as fp32 that is rounded to it. The one for a card itself, where they can. end
+// removes what was made.
+func OnProcessor(ctx context.Context, card *models.Spec) (_ *models.Spec, end func() error, err error) {
+	end = func() error { return nil }
+	if card.Card.Precision == models.FP16 && card.Decoder != nil {
+		return card, end, nil
+	}
+	spec, err := models.OpenBundle(card.Dir)
+	if err != nil {
+		return nil, end, err
+	}
+	m, err := reload(ctx, spec)
+	if err != nil {
+		return nil, end, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(card.GraphPath()), ".card-*.onnx")
+	if err != nil {
+		return nil, end, err
+	}
+	end = func() error { return os.Remove(f.Name()) }
+	var g *onnxgraph.Graph
+	as := *spec
+	if m.encoder != nil {
+		g = m.encoder.PaddedCardGraph(weights.Floats, encoderCard(card.Card))
+	} else {
+		c := decoderCard(card.Card)
+		c.Rounded = true
+		g, as = m.decoder.CardGraph(c), *card
+		d := *card.Decoder
+		d.CacheType, as.Decoder = "float32", &d
+	}
+	if err := errors.Join(f.Close(), g.WriteFile(f.Name())); err != nil {
+		return nil, end, errors.Join(err, end())
+	}
+	as.Graph = path.Join(path.Dir(card.Graph), filepath.Base(f.Name()))
+	return &as, end, nil
 }

@@ -11,8 +11,9 @@ import (
 
 	"textmill/ground/places"
 	"textmill/models"
-	"textmill/models/compare"
 	"textmill/models/internal/onnx"
+	"textmill/models/internal/samples"
+	"textmill/tokenize"
 )
 
 // most is how large values of samples may be for fp16, whose greatest number is 65,504: other texts may come to more.
@@ -91,18 +92,23 @@ func (m built) samples(spec *models.Spec) ([][]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	samples, err := compare.Texts(t, min(spec.MaxLength, 512))
+	var all [][]int32
+	for _, text := range samples.Texts {
+		e, err := t.Encode(text, tokenize.Options{})
+		if err != nil {
+			return nil, err
+		}
+		if len(e.IDs) > 0 {
+			all = append(all, e.IDs[:min(len(e.IDs), spec.MaxLength)])
+		}
+	}
 	vocab := 0
 	if m.encoder != nil {
 		vocab = m.encoder.VocabSize
 	} else {
 		vocab = m.decoder.VocabSize
 	}
-	row := make([]int32, min(spec.MaxLength, 256))
-	for i := range row {
-		row[i] = int32(i * vocab / len(row))
-	}
-	return append(samples, row), err
+	return append(all, samples.Spread(vocab, min(spec.MaxLength, 256))), nil
 }
 
 // peaksName is a graph that is there while it runs.
@@ -113,7 +119,7 @@ func (o CardOptions) peaks(ctx context.Context, spec *models.Spec, m built) (_ [
 	if err := o.load(); err != nil {
 		return nil, err
 	}
-	samples, err := m.samples(spec)
+	texts, err := m.samples(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +135,7 @@ func (o CardOptions) peaks(ctx context.Context, spec *models.Spec, m built) (_ [
 	}
 	defer func() { err = errors.Join(err, s.Destroy()) }()
 	greatest := make([][]float32, len(outputs))
-	for _, ids := range samples {
+	for _, ids := range texts {
 		if err := m.measure(ctx, s, spec, ids, greatest); err != nil {
 			return nil, err
 		}

@@ -22,6 +22,7 @@ var ErrGraph = errors.New("cannot compare the graph")
 type Scorer struct {
 	d       *models.Decoder
 	session *onnx.Session
+	card    *onCard // in the place of session
 }
 
 // Open loads one of the graphs of a bundle that textmill made; file is relative to the bundle.
@@ -49,14 +50,22 @@ func Open(spec *models.Spec, file string, o session.Options) (*Scorer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: load %s: %w", ErrGraph, file, err)
 	}
-	return &Scorer{d, s}, nil
+	return &Scorer{d: d, session: s}, nil
 }
 
 // Close frees the graph.
-func (s *Scorer) Close() error { return s.session.Destroy() }
+func (s *Scorer) Close() error {
+	if s.card != nil {
+		return s.card.session.Close()
+	}
+	return s.session.Destroy()
+}
 
 // Score gives the logits behind each token, [len(ids), vocab_size].
 func (s *Scorer) Score(ctx context.Context, ids []int32) (logits []float32, err error) {
+	if s.card != nil {
+		return s.card.score(ctx, s.d, ids)
+	}
 	n := int64(len(ids))
 	wide, positions := make([]int64, n), make([]int64, n)
 	for i, id := range ids {

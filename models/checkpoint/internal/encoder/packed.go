@@ -24,15 +24,30 @@ type Card struct {
 // CardGraph makes the graph for a card; see package models for what goes in and comes out.
 func (m *Model) CardGraph(a weights.Arithmetic, c Card) *onnxgraph.Graph {
 	b := m.builder("packed", a)
+	b.take(c)
+	b.layout = newPacked(b)
+	b.finish(b.layers())
+	return b.Graph.Graph
+}
+
+// PaddedCardGraph makes the graph for processors in the numbers of the one for a card, whose attention they lack: what
+// those numbers cost can be measured there.
+func (m *Model) PaddedCardGraph(a weights.Arithmetic, c Card) *onnxgraph.Graph {
+	b := m.builder("padded", a)
+	b.take(c)
+	b.layout = newPadded(b)
+	b.finish(b.layers())
+	return b.Graph.Graph
+}
+
+// take has the layers compute with what a card says.
+func (b *builder) take(c Card) {
 	for i := range b.numbers {
 		if i >= len(c.Wide) || !c.Wide[i] {
 			b.numbers[i] = c.Elem
 		}
 	}
 	b.Values = b.numbers[0]
-	b.layout = newPacked(b)
-	b.finish(b.layers())
-	return b.Graph.Graph
 }
 
 func newPacked(b *builder) *packed {

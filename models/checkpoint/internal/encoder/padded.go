@@ -70,5 +70,8 @@ func (p *padded) attend(q, k, v string, near bool) string {
 }
 
 func (p *padded) finish(rows string) {
-	p.NodeTo([]string{"last_hidden_state"}, onnxgraph.ONNX("Identity"), []string{p.spread(rows)})
+	if rows = p.spread(rows); p.Values != onnxgraph.Float32 {
+		rows = p.Cast(rows, onnxgraph.Float32)
+	}
+	p.NodeTo([]string{"last_hidden_state"}, onnxgraph.ONNX("Identity"), []string{rows})
 }
