@@ -18,7 +18,7 @@ const module = "textmill"
 // downward says which packages of ours each room of the tree may import, and no more than it does: a room is a package with
 // those below it, but for those that are rooms themselves. What is in its own room it always may. "x/..." is x and all below it.
 var downward = map[string][]string{
-	"cmd": {"client", "config", "daemon", "export", "jobs", "local/...", "open/bundle", "tokenize/sugarme"},
+	"cmd": {"client", "config", "daemon", "jobs", "local/...", "open/bundle", "search", "tokenize/sugarme"},
 
 	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "work/resolve"},
 	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "work/rows", "work/trace"},
@@ -37,6 +37,7 @@ var downward = map[string][]string{
 	"local":           {"jobs"},
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
 	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
+	"local/questions": {"config", "export", "export/scan", "jobs", "local", "models", "models/vector", "open", "open/bundle", "search", "work/rows"},
 	"local/tables":    {"config", "crash", "export", "input", "jobs", "local", "work/rows"},
 	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
 	"local/tokens":    {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
@@ -46,6 +47,8 @@ var downward = map[string][]string{
 	"open":        {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},
 	"open/bundle": {"config", "models"},
 	"open/dial":   {"config", "jobs/queue"},
+
+	"search": {"export", "export/parquetin", "export/scan", "models/vector"},
 
 	"work/trace":      {"jobs", "models", "models/embed", "models/generate", "models/vector", "tokenize", "work/embedding", "work/generation", "work/rows"},
 	"work/embedding":  {"crash", "export", "jobs", "models", "models/embed", "models/session", "models/vector", "tokenize", "work/resolve", "work/rows"},
@@ -112,6 +115,7 @@ var only = map[string]string{
 	"github.com/prometheus/client_golang": "daemon",
 	"github.com/minio/":                   "export",
 	"github.com/jackc/":                   "local",
+	"github.com/viterin/vek":              "search",
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.

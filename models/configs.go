@@ -70,6 +70,7 @@ type sentenceConfig struct {
 type promptConfig struct {
 	Prompts           map[string]string `json:"prompts"`
 	DefaultPromptName *string           `json:"default_prompt_name"`
+	Similarity        *string           `json:"similarity_fn_name"`
 }
 
 // tokenizerConfig is tokenizer_config.json.

@@ -100,6 +100,9 @@ func (s *Spec) readPooling(path string, c *configs) error {
 func (s *Spec) resolve(c *configs) error {
 	s.Lowercase = c.sentence.DoLowerCase
 	s.Prompts = c.prompts.Prompts
+	if c.prompts.Similarity != nil {
+		s.Similarity = *c.prompts.Similarity
+	}
 	if name := c.prompts.DefaultPromptName; name != nil {
 		if _, ok := s.Prompts[*name]; !ok {
 			return fmt.Errorf("%w: config_sentence_transformers.json: default_prompt_name is %q, which prompts does not have",

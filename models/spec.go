@@ -56,6 +56,9 @@ type Spec struct {
 
 	Prompts       map[string]string
 	DefaultPrompt string // name of the prompt to use when none is asked for
+	// Similarity is how the model's vectors are meant to be compared, in sentence-transformers' words: cosine, dot,
+	// euclidean, manhattan; "" when its files do not say.
+	Similarity string
 	// PoolPrompt is false for models whose pooling leaves the prompt's tokens out.
 	PoolPrompt bool
 

@@ -55,6 +55,7 @@ func rootCommand() *cobra.Command {
 		setupCommand(&s), demoCommand(&s), daemonCommand(&s),
 		submitCommand(&s), statusCommand(&s), watchCommand(&s), cancelCommand(&s), deadCommand(&s),
 		embedCommand(&s), generateCommand(&s), tokenizeCommand(&s), traceCommand(&s), modelsCommand(&s), tableCommand(&s),
+		searchCommand(&s),
 		versionCommand(), childCommand(),
 	)
 	addCompletion(root, &s)

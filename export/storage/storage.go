@@ -129,6 +129,8 @@ type Dir interface {
 	Names(after string) ([]string, error)
 	Stat(name string) (disk.Stat, error)
 	Open(name string) (File, error)
+	// OpenRanges is Open for who reads little of a file: of an object only what is read is fetched, nothing before.
+	OpenRanges(name string) (File, error)
 	// Link makes a staged file appear as name if nothing has that name, else os.ErrExist. Where the error is ErrUncertain
 	// the name may still appear later.
 	Link(stage *disk.Dir, temp, name string) error

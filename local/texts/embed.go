@@ -4,8 +4,6 @@ package texts
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"strconv"
 
 	"textmill/config"
@@ -83,28 +81,4 @@ func appendEmbedding(b []byte, r *export.Row) []byte {
 	b = strconv.AppendInt(append(b, `,"n_tokens":`...), int64(r.NTokens.V), 10)
 	b = strconv.AppendBool(append(b, `,"truncated":`...), r.Truncated.V)
 	return strconv.AppendInt(append(b, `,"n_dropped":`...), int64(r.NDropped.V), 10)
-}
-
-// Vectors embeds a few texts with the model's own params.
-func Vectors(ctx context.Context, cfg config.Config, name string, texts []string,
-	log *slog.Logger) (vectors [][]float32, err error) {
-	m, err := open.EmbeddingNamed(ctx, cfg, name, true, log)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, m.End()) }()
-	params, err := jobs.ParseEmbedParams(nil)
-	if err != nil {
-		return nil, err
-	}
-	run := runner{task: naming.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.Spec.Dim, log: log}
-	err = run.run(ctx, local.Texts{Args: texts}, m.Engine.Work(&jobs.Shard{Embed: params}, rows.Origin{}),
-		func(r jobs.Record, rows []export.Row) error {
-			if rows[0].Error != "" {
-				return fmt.Errorf("embed %q: %s", r.Text, rows[0].Error)
-			}
-			vectors = append(vectors, rows[0].Embedding)
-			return nil
-		}, func() error { return nil })
-	return vectors, err
 }

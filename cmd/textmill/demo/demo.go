@@ -17,7 +17,6 @@ import (
 	"textmill/daemon"
 	"textmill/ground/places"
 	"textmill/jobs"
-	"textmill/local/texts"
 	"textmill/open/bundle"
 )
 
@@ -26,7 +25,7 @@ const (
 	dataset = "go-docs"
 )
 
-var questions = []string{
+var asked = []string{
 	"read a file line by line",
 	"wait until several goroutines have finished",
 	"are two strings equal if case is ignored",
@@ -64,18 +63,14 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 	table := filepath.Join(cfg.Export.URI, dataset)
 	fmt.Fprintf(o.Stdout, "%d comments embedded with %s and committed in %.1f s (%.0f a second, from queue to table)\nTable: %s\n",
 		done.rows, model, done.took.Seconds(), float64(done.rows)/done.took.Seconds(), table)
-	vectors, err := texts.Vectors(ctx, cfg, model, questions, o.Log)
+	answers, err := ask(ctx, cfg, table, o)
 	if err != nil {
 		return err
 	}
-	answers, err := ask(ctx, table, vectors)
-	if err != nil {
-		return err
-	}
-	for i, q := range questions {
+	for i, q := range asked {
 		fmt.Fprintf(o.Stdout, "\n%q\n", q)
 		for _, m := range answers[i] {
-			fmt.Fprintf(o.Stdout, "  %.3f  %-28s %s\n", m.similarity, m.id, firstSentence(m.text))
+			fmt.Fprintf(o.Stdout, "  %.3f  %-28s %s\n", m.Score, m.RecordID, firstSentence(m.Text.V))
 		}
 	}
 	if err := explain(ctx, cfg, answers, o); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"textmill/config"
 	"textmill/local/texts"
+	"textmill/search"
 )
 
 // writer is the model that answers in words.
@@ -17,17 +18,17 @@ const writer = "SmolLM2-135M-Instruct"
 const mostDocs = 600
 
 // explain has each question's best match explained in a sentence, which is written as it comes.
-func explain(ctx context.Context, cfg config.Config, answers [][]match, o Options) error {
+func explain(ctx context.Context, cfg config.Config, answers [][]search.Hit, o Options) error {
 	var prompts, ids []string
 	for _, matches := range answers {
 		if len(matches) == 0 {
 			continue
 		}
 		best := matches[0]
-		docs := []rune(strings.Join(strings.Fields(best.text), " "))
+		docs := []rune(strings.Join(strings.Fields(best.Text.V), " "))
 		prompts = append(prompts, fmt.Sprintf("Documentation of Go's %s: %s\n\nIn one sentence, what is %s for?",
-			best.id, string(docs[:min(len(docs), mostDocs)]), best.id))
-		ids = append(ids, best.id)
+			best.RecordID, string(docs[:min(len(docs), mostDocs)]), best.RecordID))
+		ids = append(ids, best.RecordID)
 	}
 	fmt.Fprintf(o.Stdout, "\n%s in one sentence each:\n", writer)
 	begun := -1
