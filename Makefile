@@ -35,7 +35,7 @@ engines_jars := $(engines)/jars/.of-$(shell cksum < test/engines/spark.xml | tr 
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test test-engines docs test-avx2 race lint conformance bench bench-tokenize bench-generate soak chaos fuzz sbom vuln require
+.PHONY: help build setup demo test test-engines docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search soak chaos fuzz sbom vuln require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ bench-tokenize: setup $(stamp) ## tokens per second and time to load against Hug
 
 bench-generate: setup $(peers) ## tokens per second against transformers, onnxruntime-genai and llama.cpp: make bench-generate ARGS="--pairs 3"
 	$(peers_venv)/bin/python bench/generate/compare.py $(ARGS)
+
+bench-search: build ## one question to a million vectors, warm, and cold beside dd: make bench-search ARGS="--precision int8"
+	$(PYTHON) bench/search.py $(ARGS)
 
 soak: setup $(stamp) ## an hour of everything at once: memory, descriptors and goroutines must stay flat: make soak ARGS="--minutes 60"
 	$(venv)/bin/python bench/soak.py $(ARGS)

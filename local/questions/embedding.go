@@ -74,7 +74,7 @@ func newEmbedding(m *open.Embedder, dim int, o Options) (*embedding, error) {
 				strings.Join(own, ", "))
 		}
 	}
-	params, err := local.Params(naming.TaskEmbed, o.Params, jobs.ParseEmbedParams)
+	params, _, err := local.Params(naming.TaskEmbed, o.Params, jobs.ParseEmbedParams)
 	if err != nil {
 		return nil, err
 	}
