@@ -34,16 +34,18 @@ type bound struct {
 	caches        []*card.Tensor // [slots, kv_heads, length, head_size], in the order of names
 	names         [][2]string    // of past and present
 	decodes       *card.Binding
+	short         shorts
 	prompts       []*card.Binding // by slot, nil before its first prompt
 	in            feeds
 	out           gives
 	runs          int // of decodes, since memory was reserved
-	graph         int // the CUDA graph that decodes are
+	graph         int // the CUDA graph that decodes are, and the one before it that runs of short prompts are
 	eager         bool
 }
 
 func openBound(ctx context.Context, spec *models.Spec, o Options) (_ *bound, err error) {
-	b := &bound{d: spec.Decoder, chunk: (o.chunk + padding - 1) / padding * padding, log: o.Session.Log}
+	b := &bound{d: spec.Decoder, log: o.Session.Log, short: shorts{tokens: o.chunk / shortParts},
+		chunk: (o.chunk + padding - 1) / padding * padding}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
@@ -108,7 +110,7 @@ func (b *bound) reserve(slots, length int) (err error) {
 		}
 	}()
 	b.slots, b.length, b.runs = slots, length, 0
-	b.graph++ // what was captured is over other memory
+	b.graph += 2 // what was captured is over other memory
 	for range b.names {
 		t, err := b.session.Device(b.kind(), int64(slots), int64(b.d.KVHeads), int64(length), int64(b.d.HeadSize))
 		if err != nil {
@@ -119,7 +121,10 @@ func (b *bound) reserve(slots, length int) (err error) {
 	if err := b.in.make(b.session, slots, length, min(b.chunk, length)); err != nil {
 		return err
 	}
-	if err := b.out.make(b, slots); err != nil {
+	if err := b.out.make(b, max(slots, shortRows)); err != nil {
+		return err
+	}
+	if err := b.short.make(b); err != nil {
 		return err
 	}
 	b.prompts = make([]*card.Binding, slots)
@@ -156,7 +161,7 @@ func (b *bound) free() (err error) {
 			err = errors.Join(err, binding.Close())
 		}
 	}
-	err = errors.Join(err, b.in.close(), b.out.close())
+	err = errors.Join(err, b.short.close(), b.in.close(), b.out.close())
 	for _, t := range b.caches {
 		err = errors.Join(err, t.Close())
 	}
@@ -202,14 +207,24 @@ func (b *bound) decode(ctx context.Context, _ int, rows []row) ([]scored, error)
 	if err := b.in.tokens(rows); err != nil {
 		return nil, err
 	}
-	id := card.Eager
-	if b.runs++; b.runs > eagerRuns && !b.eager {
-		id = b.graph
-	}
-	if err := b.decodes.Run(ctx, id); err != nil {
+	if err := b.run(ctx, b.decodes, &b.runs, b.graph); err != nil {
 		return nil, err
 	}
 	return b.scores(ctx, len(rows), candidates)
+}
+
+// run runs a binding whose shapes and memory never change, as a CUDA graph after some runs.
+func (b *bound) run(ctx context.Context, binding *card.Binding, runs *int, id int) error {
+	if *runs++; *runs <= eagerRuns || b.eager {
+		id = card.Eager
+	}
+	err := binding.Run(ctx, id)
+	if err == nil || id == card.Eager || ctx.Err() != nil || errors.Is(err, card.ErrOutOfMemory) {
+		return err
+	}
+	b.eager = true // a run writes only what it would write again
+	b.log.WarnContext(ctx, "a CUDA graph failed, the model runs without them, which is slower", "error", err)
+	return binding.Run(ctx, card.Eager)
 }
 
 // scores tells of the first rows of what the last run gave.
@@ -242,14 +257,12 @@ func (b *bound) move(to, from, used int) error {
 	}
 	line := int64(b.length * b.d.HeadSize) // of a slot's head
 	per := int64(b.d.KVHeads) * line
+	parts := make([]card.Part, 0, len(b.caches))
 	for _, t := range b.caches {
-		err := card.CopyRows(t, t, card.Rows{To: int64(to) * per, From: int64(from) * per, Width: int64(used * b.d.HeadSize),
-			Stride: line, N: int64(b.d.KVHeads)})
-		if err != nil {
-			return err
-		}
+		parts = append(parts, card.Part{Dst: t, Src: t, Rows: card.Rows{To: int64(to) * per, From: int64(from) * per,
+			Width: int64(used * b.d.HeadSize), Stride: line, N: int64(b.d.KVHeads)}})
 	}
-	return nil
+	return card.CopyAll(parts...)
 }
 
 // release keeps everything: the memory is the cache's as long as it is.

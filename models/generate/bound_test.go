@@ -38,7 +38,11 @@ func devices(t *testing.T, name string, slots, chunk int) map[string]*generate.G
 // way: a card has no such rest. At one width a text comes to the same bits alone, among others, in another order and behind others' prompts that begin alike.
 func TestOnADeviceTextsDoNotDependOnCompany(t *testing.T) {
 	for _, name := range []string{"llama", "mistral", "qwen3"} {
-		for precision, g := range devices(t, name, 8, 8) {
+		ways := devices(t, name, 8, 8) // two tokens are a brief prompt, sixteen with the longer parts
+		for precision, g := range devices(t, name, 8, 64) {
+			ways[precision+" in longer parts"] = g
+		}
+		for precision, g := range ways {
 			t.Run(name+" "+precision, func(t *testing.T) {
 				if g.Dependence() != "" || g.Slots() != 8 || g.Device() != "cpu" {
 					t.Errorf("%q, %d slots on %s", g.Dependence(), g.Slots(), g.Device())

@@ -12,13 +12,13 @@ import (
 // gives are the outputs of runs but for the caches, a row for each token that is scored. Logits stay on the device,
 // but for rows that are asked for.
 type gives struct {
-	vocab, k          int
-	logits            mirror        // [slots, vocab]
-	token             mirror        // [slots]
-	top, ids, sum     mirror        // of the choice: [slots, k] twice, and [slots]
-	temperature       mirror        // of the choice, which nobody's text goes by
-	choice            *card.Session // nil without a choice
-	everyone, onlyOne *card.Binding // of the choice: over all rows, over the first one
+	vocab, k      int
+	logits        mirror                // [slots, vocab]
+	token         mirror                // [slots]
+	top, ids, sum mirror                // of the choice: [slots, k] twice, and [slots]
+	temperature   mirror                // of the choice, which nobody's text goes by
+	choice        *card.Session         // nil without a choice
+	choices       map[int]*card.Binding // over so many of the first rows
 }
 
 func (g *gives) make(b *bound, slots int) (err error) {
@@ -44,14 +44,8 @@ func (g *gives) make(b *bound, slots int) (err error) {
 	for i := range g.temperature.host.Floats() {
 		g.temperature.host.Floats()[i] = 1
 	}
-	if err := g.temperature.put(slots); err != nil {
-		return err
-	}
-	if g.everyone, err = g.bindChoice(rows); err != nil {
-		return err
-	}
-	g.onlyOne, err = g.bindChoice(1)
-	return err
+	g.choices = map[int]*card.Binding{}
+	return g.temperature.put(slots)
 }
 
 // bindChoice has the choice take the first rows.
@@ -101,9 +95,13 @@ func (g *gives) read(ctx context.Context, n int, candidates bool) error {
 	if err := g.token.get(n); err != nil || !candidates {
 		return err
 	}
-	b := g.everyone
-	if n == 1 {
-		b = g.onlyOne
+	b := g.choices[n]
+	if b == nil {
+		var err error
+		if b, err = g.bindChoice(int64(n)); err != nil {
+			return err
+		}
+		g.choices[n] = b
 	}
 	if err := b.Run(ctx, card.Eager); err != nil {
 		return err
@@ -132,10 +130,8 @@ func (g *gives) fetch(row, n int) ([]float32, error) {
 }
 
 func (g *gives) close() (err error) {
-	for _, b := range []*card.Binding{g.everyone, g.onlyOne} {
-		if b != nil {
-			err = errors.Join(err, b.Close())
-		}
+	for _, b := range g.choices {
+		err = errors.Join(err, b.Close())
 	}
 	for _, m := range []*mirror{&g.logits, &g.token, &g.top, &g.ids, &g.sum, &g.temperature} {
 		err = errors.Join(err, m.close())

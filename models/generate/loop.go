@@ -53,19 +53,29 @@ func (g *Generator) serve(ctx context.Context) {
 // their arrival.
 func (g *Generator) prefill(ctx context.Context) {
 	for budget := turnTokens; budget > 0; {
-		slot := -1
-		for i, s := range g.slots {
-			if s != nil && !s.prefilled() && (slot < 0 || s.sooner(g.slots[slot])) {
-				slot = i
-			}
-		}
+		slot := g.soonest(func(int, *sequence) bool { return true })
 		if slot < 0 {
 			return
 		}
 		g.parts++
 		g.slots[slot].job.ran = g.parts
+		if run, can := g.run.(briefer); can && run.brief(len(g.slots[slot].Prompt)) {
+			budget -= g.prefillBrief(ctx, run, slot)
+			continue
+		}
 		budget -= g.prefillChunk(ctx, slot, g.slots[slot])
 	}
+}
+
+// soonest is the slot whose prompt is run next, of those with one that may be; negative where none is.
+func (g *Generator) soonest(may func(slot int, s *sequence) bool) int {
+	slot := -1
+	for i, s := range g.slots {
+		if s != nil && !s.prefilled() && may(i, s) && (slot < 0 || s.sooner(g.slots[slot])) {
+			slot = i
+		}
+	}
+	return slot
 }
 
 func (g *Generator) prefillChunk(ctx context.Context, slot int, s *sequence) int {

@@ -139,3 +139,9 @@ char *card_terminate(OrtRunOptions *o) { return words(ort->RunOptionsSetTerminat
 void card_free_run_options(OrtRunOptions *o) { ort->ReleaseRunOptions(o); }
 
 char *card_run(OrtSession *s, const OrtRunOptions *o, OrtIoBinding *b) { return words(ort->RunWithBinding(s, o, b)); }
+
+void card_copy_all(const card_copy *c, size_t n) {
+	for (; n > 0; n--, c++)
+		for (size_t i = 0; i < c->rows; i++)
+			memcpy((char *)c->to + i * c->to_pitch, (const char *)c->from + i * c->from_pitch, c->width);
+}

@@ -30,6 +30,15 @@ char *card_bind_input(OrtIoBinding *b, const char *name, const OrtValue *v);
 char *card_bind_output(OrtIoBinding *b, const char *name, const OrtValue *v);
 void card_free_binding(OrtIoBinding *b);
 
+// A part of a copy: rows of width bytes, each a pitch from the one before.
+typedef struct {
+	void *to;
+	const void *from;
+	size_t to_pitch, from_pitch, width, rows;
+} card_copy;
+
+void card_copy_all(const card_copy *c, size_t n); // on the processor
+
 char *card_run_options(const char *graph_id, OrtRunOptions **out);
 char *card_terminate(OrtRunOptions *o);
 void card_free_run_options(OrtRunOptions *o);
@@ -39,7 +48,7 @@ char *card_run(OrtSession *s, const OrtRunOptions *o, OrtIoBinding *b);
 char *cuda_find(void);
 char *cuda_pinned(int device, size_t size, void **out);
 void cuda_free_pinned(int device, void *p);
-char *cuda_copy(int device, void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t rows);
+char *cuda_copy_all(int device, const card_copy *c, size_t n);
 char *cuda_clear(int device, void *p, size_t size);
 char *cuda_memory(int device, size_t *free_bytes, size_t *total);
 

@@ -205,6 +205,13 @@ func TestRowsAreCopied(t *testing.T) {
 	if want := []int32{0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9}; !slices.Equal(back.Int32s(), want) {
 		t.Errorf("%v, want %v", back.Int32s(), want)
 	}
+	narrow := tensor(s.Device(graph.Int32, 4))
+	must(t, CopyAll(Part{Dst: narrow, Src: card, Rows: Rows{From: 1, Width: 1, Stride: 1, N: 3}, FromStride: 4},
+		Part{Dst: narrow, Src: card, Rows: Rows{To: 3, From: 8, Width: 1, Stride: 1, N: 1}}, Part{Dst: back, Src: card, Rows: Rows{}}))
+	must(t, CopyRows(back, narrow, Rows{Width: 4, Stride: 4, N: 1}))
+	if want := []int32{1, 5, 9, 8}; !slices.Equal(back.Int32s()[:4], want) {
+		t.Errorf("%v, want %v", back.Int32s()[:4], want)
+	}
 	for _, r := range []Rows{{To: 11, Width: 2, Stride: 2, N: 1}, {Width: 4, Stride: 2, N: 1}, {From: 5, Width: 4, Stride: 4, N: 2}, {To: -1, Width: 1, Stride: 1, N: 1}} {
 		if err := CopyRows(card, card, r); err == nil {
 			t.Errorf("%+v were copied", r)

@@ -29,41 +29,70 @@ func (r Rows) end(begin int64) int64 {
 }
 
 // CopyRows copies parts of a tensor into another, which may be the same where they do not overlap.
-func CopyRows(dst, src *Tensor, r Rows) error {
-	size := src.kind.size()
+func CopyRows(dst, src *Tensor, r Rows) error { return CopyAll(Part{Dst: dst, Src: src, Rows: r}) }
+
+// A Part is what CopyAll copies. FromStride is how far the source's rows are apart, 0 for Stride.
+type Part struct {
+	Dst, Src *Tensor
+	Rows
+	FromStride int64
+}
+
+func (p *Part) check() error {
+	if p.FromStride == 0 {
+		p.FromStride = p.Stride
+	}
+	from := p.Rows
+	from.Stride = p.FromStride
+	size := p.Src.kind.size()
 	switch {
-	case dst.kind != src.kind:
-		return fmt.Errorf("copy elements of ONNX's type %d into those of type %d", src.kind, dst.kind)
-	case min(r.To, r.From, r.Width, r.N) < 0, r.Stride < r.Width, r.end(r.To)*size > dst.Size(),
-		r.end(r.From)*size > src.Size():
-		return fmt.Errorf("copy rows %+v of a tensor of %v into one of %v: they do not lie within", r, src.shape, dst.shape)
-	case r.Width == 0 || r.N == 0:
+	case p.Dst.kind != p.Src.kind:
+		return fmt.Errorf("copy elements of ONNX's type %d into those of type %d", p.Src.kind, p.Dst.kind)
+	case min(p.To, p.From, p.Width, p.N) < 0, min(p.Stride, p.FromStride) < p.Width, p.end(p.To)*size > p.Dst.Size(),
+		from.end(p.From)*size > p.Src.Size():
+		return fmt.Errorf("copy rows %+v of a tensor of %v into one of %v: they do not lie within", p.Rows, p.Src.shape,
+			p.Dst.shape)
+	}
+	p.Dst.m.s.mu.Lock()
+	defer p.Dst.m.s.mu.Unlock()
+	if !p.Dst.lives() || !p.Src.lives() {
+		return fmt.Errorf("copy a tensor of %v: %w", p.Src.shape, ErrClosed)
+	}
+	return nil
+}
+
+// CopyAll copies parts of tensors of one session, all of which it waits for once.
+func CopyAll(parts ...Part) error {
+	if len(parts) == 0 {
 		return nil
 	}
-	s := dst.m.s
+	s := parts[0].Dst.m.s
 	done, err := s.use()
 	if err != nil {
 		return err
 	}
 	defer done()
-	s.mu.Lock()
-	lives := dst.lives() && src.lives()
-	s.mu.Unlock()
-	if !lives {
-		return fmt.Errorf("copy a tensor of %v: %w", src.shape, ErrClosed)
-	}
-	to, from := unsafe.Add(dst.m.p, dst.at+r.To*size), unsafe.Add(src.m.p, src.at+r.From*size)
-	if s.device >= 0 {
-		pitch := C.size_t(r.Stride * size)
-		err := failure(C.cuda_copy(C.int(s.device), to, pitch, from, pitch, C.size_t(r.Width*size), C.size_t(r.N)))
-		if err != nil {
-			return fmt.Errorf("copy %d bytes on %s: %w", r.Width*r.N*size, s.o.Device, err)
+	all := make([]C.card_copy, 0, len(parts))
+	for _, p := range parts {
+		if err := p.check(); err != nil {
+			return err
 		}
+		size := p.Src.kind.size()
+		if p.Width > 0 && p.N > 0 {
+			all = append(all, C.card_copy{to: unsafe.Add(p.Dst.m.p, p.Dst.at+p.To*size),
+				from: unsafe.Add(p.Src.m.p, p.Src.at+p.From*size), to_pitch: C.size_t(p.Stride * size),
+				from_pitch: C.size_t(p.FromStride * size), width: C.size_t(p.Width * size), rows: C.size_t(p.N)})
+		}
+	}
+	if len(all) == 0 {
 		return nil
 	}
-	for i := range r.N {
-		at := i * r.Stride * size
-		C.memcpy(unsafe.Add(to, at), unsafe.Add(from, at), C.size_t(r.Width*size))
+	if s.device < 0 {
+		C.card_copy_all(&all[0], C.size_t(len(all)))
+		return nil
+	}
+	if err := failure(C.cuda_copy_all(C.int(s.device), &all[0], C.size_t(len(all)))); err != nil {
+		return fmt.Errorf("copy %d parts of tensors on %s: %w", len(all), s.o.Device, err)
 	}
 	return nil
 }

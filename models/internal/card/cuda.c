@@ -7,8 +7,8 @@
 // and pointers here, so that nothing of CUDA is needed to build.
 static struct {
 	int (*set_device)(int);
-	int (*memcpy)(void *, const void *, size_t, int);
-	int (*memcpy_2d)(void *, size_t, const void *, size_t, size_t, size_t, int);
+	int (*memcpy)(void *, const void *, size_t, int, void *);
+	int (*memcpy_2d)(void *, size_t, const void *, size_t, size_t, size_t, int, void *);
 	int (*memset)(void *, int, size_t);
 	int (*synchronize)(void *);
 	int (*host_alloc)(void **, size_t, unsigned);
@@ -44,8 +44,8 @@ char *cuda_find(void) {
 		const char *name;
 	} all[] = {
 		{(void **)&cuda.set_device, "cudaSetDevice"},
-		{(void **)&cuda.memcpy, "cudaMemcpy"},
-		{(void **)&cuda.memcpy_2d, "cudaMemcpy2D"},
+		{(void **)&cuda.memcpy, "cudaMemcpyAsync"},
+		{(void **)&cuda.memcpy_2d, "cudaMemcpy2DAsync"},
 		{(void **)&cuda.memset, "cudaMemset"},
 		{(void **)&cuda.synchronize, "cudaStreamSynchronize"},
 		{(void **)&cuda.host_alloc, "cudaHostAlloc"},
@@ -78,17 +78,18 @@ void cuda_free_pinned(int device, void *p) {
 		cuda.free_host(p);
 }
 
-// Device and stream are of the thread, so that each call says which. A copy within the card, or out of memory that is
-// not pinned, may come back before it is done: the stream is waited for, since ONNX Runtime's own does not wait for it.
-char *cuda_copy(int device, void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t rows) {
+// Device and stream are of the thread, so that each call says which. Copies come back before they are done: the stream
+// is waited for, since ONNX Runtime's own does not wait for it.
+char *cuda_copy_all(int device, const card_copy *c, size_t n) {
 	int code = cuda.set_device(device);
-	if (code == 0 && rows == 1) // a pitch has a bound
-		code = cuda.memcpy(to, from, width, whichever_way);
-	else if (code == 0)
-		code = cuda.memcpy_2d(to, to_pitch, from, from_pitch, width, rows, whichever_way);
-	if (code == 0)
-		code = cuda.synchronize(NULL);
-	return failed("copy", code);
+	for (; code == 0 && n > 0; n--, c++) {
+		if (c->rows == 1) // a pitch has a bound
+			code = cuda.memcpy(c->to, c->from, c->width, whichever_way, NULL);
+		else
+			code = cuda.memcpy_2d(c->to, c->to_pitch, c->from, c->from_pitch, c->width, c->rows, whichever_way, NULL);
+	}
+	int waited = cuda.synchronize(NULL);
+	return failed("copy", code != 0 ? code : waited);
 }
 
 char *cuda_clear(int device, void *p, size_t size) {
