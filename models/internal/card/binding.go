@@ -61,6 +61,7 @@ func (b *Binding) bind(name string, t *Tensor, among map[string]*Tensor, input b
 	defer done()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.s.hold(false)()
 	if err := b.attach(name, t, input); err != nil {
 		return fmt.Errorf("bind %v to %s of %s: %w", t.shape, name, b.s.o.Graph, err)
 	}
@@ -101,6 +102,7 @@ func (b *Binding) Run(ctx context.Context, graphID int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	defer b.s.hold(b.s.captures(graphID))()
 	if err := b.ready(graphID); err != nil {
 		return fmt.Errorf("run %s: %w", b.s.o.Graph, err)
 	}

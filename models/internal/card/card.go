@@ -62,8 +62,9 @@ type Session struct {
 	memories map[*memory]struct{}
 	bindings map[*Binding]struct{}
 
-	turn  sync.Mutex // of runs, where they take turns
-	first sync.Once  // run, which loads more of CUDA
+	turn     sync.Mutex   // of runs, where they take turns
+	captured map[int]bool // CUDA graphs, by their IDs
+	first    sync.Once    // run, which loads more of CUDA
 }
 
 // failure makes an error of a text of C's, which it frees.
@@ -79,7 +80,8 @@ var loading sync.Mutex
 
 // Open loads a graph; onnx.Load was called before.
 func Open(o Options) (_ *Session, err error) {
-	s := &Session{o: o, device: -1, memories: map[*memory]struct{}{}, bindings: map[*Binding]struct{}{}}
+	s := &Session{o: o, device: -1, memories: map[*memory]struct{}{}, bindings: map[*Binding]struct{}{},
+		captured: map[int]bool{}}
 	if o.Device != "cpu" {
 		if s.device, err = number(o.Device); err != nil {
 			return nil, err
@@ -115,6 +117,7 @@ func number(device string) (int, error) {
 }
 
 func (s *Session) load() error {
+	defer s.hold(false)()
 	o := C.card_open_options{graph: C.CString(s.o.Graph), device: C.int(s.device), threads: C.int(max(s.o.Threads, 1))}
 	defer C.free(unsafe.Pointer(o.graph))
 	if s.o.Threads > 1 && s.device < 0 {
@@ -186,6 +189,7 @@ func (s *Session) Memory() (free, total int64, err error) {
 	if s.device < 0 {
 		return 0, 0, nil
 	}
+	defer s.hold(false)()
 	var f, t C.size_t
 	err = failure(C.cuda_memory(C.int(s.device), &f, &t))
 	return int64(f), int64(t), err
@@ -206,6 +210,7 @@ func (s *Session) use() (done func(), err error) {
 func (s *Session) Close() error {
 	s.open.Lock()
 	defer s.open.Unlock()
+	defer s.hold(false)()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for b := range s.bindings {

@@ -91,6 +91,7 @@ func CopyAll(parts ...Part) error {
 		C.card_copy_all(&all[0], C.size_t(len(all)))
 		return nil
 	}
+	defer s.hold(false)()
 	if err := failure(C.cuda_copy_all(C.int(s.device), &all[0], C.size_t(len(all)))); err != nil {
 		return fmt.Errorf("copy %d parts of tensors on %s: %w", len(all), s.o.Device, err)
 	}

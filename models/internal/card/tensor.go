@@ -69,6 +69,7 @@ func (s *Session) tensor(host bool, kind Kind, shape []int64) (*Tensor, error) {
 		return nil, err
 	}
 	defer done()
+	defer s.hold(false)()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := &memory{s: s, size: size, host: host, values: map[*C.OrtValue]struct{}{}}
@@ -217,6 +218,7 @@ func (t *Tensor) Close() error {
 		t.m.s.open.Lock()
 		defer t.m.s.open.Unlock()
 	}
+	defer t.m.s.hold(false)()
 	t.m.s.mu.Lock()
 	defer t.m.s.mu.Unlock()
 	if !t.view {
