@@ -42,6 +42,7 @@ var downward = map[string][]string{
 	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
 	"local/tokens":    {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
+	"local/following": {"crash", "export", "jobs"},
 	"local/warehouse": {"export", "local"},
 
 	"open":        {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},

@@ -110,3 +110,12 @@ func (f *LiveFile) ErrorRows() int64 {
 	}
 	return *s.NumRecords - *s.NullCount.Error
 }
+
+// Rows and ErrorRows are those of the files that a commit added, as far as its log entry tells.
+func (c *LogCommit) Rows() (rows, errorRows int64) {
+	for i := range c.Added {
+		rows += max(c.Added[i].Rows, 0)
+		errorRows += max(c.Added[i].ErrorRows(), 0)
+	}
+	return rows, errorRows
+}

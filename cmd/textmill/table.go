@@ -32,7 +32,7 @@ AWS_ENDPOINT_URL, AWS_REGION and the usual credentials lead to.`,
 		tableExportCommand(s),
 		tableHistoryCommand(s), tableDeleteCommand(s), tableCompactCommand(s), tableVacuumCommand(s),
 		tableCheckpointCommand(s),
-		tableLoadCommand(s),
+		tableLoadCommand(s), tableFollowCommand(s),
 	)
 	return cmd
 }
