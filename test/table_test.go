@@ -35,7 +35,7 @@ func TestTableCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(call{}.ok(t, "table", "info", "--json", dir).stdout), &info); err != nil {
 		t.Fatal(err)
 	}
-	if info.Version != 2 || info.Rows != 4 || info.Files != 2 || len(info.Schema.Fields) != 27 {
+	if info.Version != 2 || info.Rows != 4 || info.Files != 2 || len(info.Schema.Fields) != 29 {
 		t.Errorf("table info: %+v", info)
 	}
 	if text := (call{}).ok(t, "table", "info", dir).stdout; !strings.Contains(text, "embedding list<float>") {
@@ -74,5 +74,25 @@ func TestTableCommands(t *testing.T) {
 	}
 	if r := (call{}).run(t, "table", "verify", dir); r.code != 1 || !strings.Contains(r.stdout, filepath.Base(files[0])) {
 		t.Errorf("a missing file: exit %d\n%s", r.code, r.stdout)
+	}
+}
+
+// TestFollowSurvivesKill kills textmill with SIGKILL out of the command that it runs: that version's command runs again, and
+// all versions have run in the end, in their order.
+func TestFollowSurvivesKill(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "notes")
+	c := call{home: newHome(t), env: quick, stdin: `{"id":"a","text":"one"}` + "\n"}
+	c.ok(t, "embed", "--model", model, "--out", dir)
+	c.ok(t, "embed", "--model", model, "--out", dir)
+	did := filepath.Join(t.TempDir(), "did")
+	follow := []string{"table", "follow", "--once", "--exec", `echo "$TEXTMILL_COMMIT_VERSION" >> ` + did +
+		`; if [ $TEXTMILL_COMMIT_VERSION = 1 ] && [ $(wc -l < ` + did + `) = 2 ]; then kill -9 $PPID; fi`, dir}
+	if r := c.run(t, follow...); r.code == 0 {
+		t.Fatal("it was not killed")
+	}
+	c.ok(t, follow...)
+	got, err := os.ReadFile(did)
+	if err != nil || string(got) != "0\n1\n1\n2\n" {
+		t.Errorf("the command ran for %q, %v", got, err)
 	}
 }
