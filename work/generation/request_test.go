@@ -118,12 +118,22 @@ func TestTextsAreTransformers(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(source, "tokenizer.json"), tokenizer, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	t.Run("processor", func(t *testing.T) { textsAreTransformers(t, source, cases, models.OpenBundle) })
+	// With the graph for a card, in fp16, over memory that is bound, as a card has it, here on the processor.
+	t.Run("device", func(t *testing.T) {
+		textsAreTransformers(t, source, cases, func(dir string) (*models.Spec, error) {
+			return checkpoint.Card(t.Context(), dir, checkpoint.CardOptions{Precision: models.FP16})
+		})
+	})
+}
+
+func textsAreTransformers(t *testing.T, source string, cases []asked, bundle func(dir string) (*models.Spec, error)) {
 	var g *generate.Generator
 	var file string
 	for _, c := range cases {
 		if file != string(c.File) {
 			file = string(c.File)
-			g = openTiny(t, source, c.File)
+			g = openTiny(t, source, c.File, bundle)
 		}
 		done := make(chan generate.Result, 1)
 		if err := g.Do(t.Context(), generate.Request{Prompt: c.Prompt, Params: c.params(t, 64), Done: func(r generate.Result) { done <- r }}); err != nil {
@@ -142,7 +152,7 @@ func TestTextsAreTransformers(t *testing.T) {
 	}
 }
 
-func openTiny(t *testing.T, source string, config []byte) *generate.Generator {
+func openTiny(t *testing.T, source string, config []byte, bundle func(dir string) (*models.Spec, error)) *generate.Generator {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(source, models.GenerationName), config, 0o644); err != nil {
 		t.Fatal(err)
@@ -151,7 +161,7 @@ func openTiny(t *testing.T, source string, config []byte) *generate.Generator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := models.OpenBundle(got.Dir)
+	spec, err := bundle(got.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
