@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -197,6 +198,17 @@ func checkZstd(body *io.SectionReader, size int64) error {
 		if h.FrameContentSize > uint64(size) {
 			return tooLong(size)
 		}
+		if !h.Skippable && alone(src[h.HeaderSize:], h.HasCheckSum) {
+			return nil
+		}
+	}
+	if size <= usual {
+		d := decoders.Get().(*zstd.Decoder)
+		defer decoders.Put(d)
+		if err := d.Reset(bytes.NewReader(src)); err != nil {
+			return err
+		}
+		return checkStream(d, size)
 	}
 	d, err := zstd.NewReader(bytes.NewReader(src), zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderMaxMemory(uint64(size)+1<<20))
@@ -206,6 +218,36 @@ func checkZstd(body *io.SectionReader, size int64) error {
 	defer d.Close()
 	return checkStream(d, size)
 }
+
+// alone tells whether the blocks of a frame are all that there is.
+func alone(blocks []byte, checksum bool) bool {
+	const header, repeated, reserved = 3, 1, 3
+	for len(blocks) >= header {
+		h := int(blocks[0]) | int(blocks[1])<<8 | int(blocks[2])<<16
+		last, kind, size := h&1 == 1, h>>1&3, h>>3
+		if kind == repeated {
+			size = 1
+		}
+		if kind == reserved || size > len(blocks)-header {
+			return false
+		}
+		if blocks = blocks[header+size:]; last {
+			return len(blocks) == 0 && !checksum || len(blocks) == 4 && checksum
+		}
+	}
+	return false
+}
+
+// usual is up to which size pages are expanded by a decoder that is kept: to make one takes longer than such a page.
+const usual = 4 << 20
+
+var decoders = sync.Pool{New: func() any {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(usual+1<<20))
+	if err != nil {
+		panic(err) // these options are valid
+	}
+	return d
+}}
 
 func checkStream(r io.Reader, size int64) error {
 	n, err := io.Copy(io.Discard, io.LimitReader(r, size+1))

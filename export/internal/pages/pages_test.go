@@ -2,10 +2,12 @@ package pages
 
 import (
 	"bytes"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 )
 
@@ -60,5 +62,34 @@ func TestHeadersAreNotBelieved(t *testing.T) {
 	}
 	if made := after.TotalAlloc - before.TotalAlloc; made > 1<<20 {
 		t.Errorf("it took %d bytes to refuse", made)
+	}
+}
+
+// A frame that states its size is taken at its word only where it is all that the page has: the decoder holds it to it.
+func TestFramesAreHeldToTheirSize(t *testing.T) {
+	for _, checksum := range []bool{true, false} {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(checksum))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := bytes.Repeat([]byte("some text. "), 60_000)
+		one := e.EncodeAll(text, nil)
+		two := e.EncodeAll(text, bytes.Clone(one))
+		check := func(src []byte, size int) error {
+			return checkZstd(io.NewSectionReader(bytes.NewReader(src), 0, int64(len(src))), int64(size))
+		}
+		if err := check(one, len(text)); err != nil {
+			t.Errorf("one frame: %v", err)
+		}
+		for what, err := range map[string]error{
+			"a byte too many": check(one, len(text)-1), "two frames": check(two, len(text)), "cut off": check(one[:len(one)-6], len(text)),
+		} {
+			if err == nil {
+				t.Errorf("%s is taken", what)
+			}
+		}
+		if err := check(two, 2*len(text)); err != nil {
+			t.Errorf("two frames in their size: %v", err)
+		}
 	}
 }
