@@ -95,7 +95,7 @@ func unpackLine(item []byte) (invalid bool, dimensions int, line []byte, err err
 }
 
 // sortMemory is what the input and the table each are sorted in; what is more goes to the disk.
-const sortMemory = 32 << 20
+const sortMemory = 16 << 20
 
 // compare finds out what the dataset's table lacks of the input, in constant memory: both are sorted by the records'
 // ids and joined.

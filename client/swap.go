@@ -29,6 +29,9 @@ func (s *submission) apply(ctx context.Context, q *queue.Queue, c *difference) (
 	if c.lines.Len() == 0 {
 		return s.swap(ctx, store, nil, c)
 	}
+	if err := s.signCut(c); err != nil {
+		return err
+	}
 	staging, err := store.Stage(s.o.Dataset, hex.EncodeToString(c.hash.Sum(nil)), c.from.Generation)
 	if err != nil {
 		return err
@@ -45,6 +48,16 @@ func (s *submission) apply(ctx context.Context, q *queue.Queue, c *difference) (
 	}
 	crash.Point("sync-swapped")
 	return staging.Remove()
+}
+
+// signCut has the sync gone on with only where it cuts the same shards, which are known by their payloads.
+func (s *submission) signCut(c *difference) error {
+	cut, err := s.cutter(syncJob(s.o.Dataset, noSync), s.maxPayload)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.hash, "cut %d %d %d\n", cut.records, cut.target, cut.most)
+	return err
 }
 
 // renewing says now and then that somebody waits for a staging table, until the function that it gives is called.
@@ -130,7 +143,7 @@ func (s *submission) swap(ctx context.Context, store *export.Store, st *export.S
 	}
 	done, err := t.Rewrite(ctx, r)
 	if err == nil {
-		c.Version = done.Version
+		c.Version, s.generation = done.Version, r.Properties[export.GenerationKey]
 		return nil
 	}
 	if !errors.Is(err, export.ErrConflict) {
@@ -146,7 +159,7 @@ func (s *submission) conflict(ctx context.Context, st *export.Staging, c *differ
 	case err != nil:
 		return errors.Join(why, err)
 	case st != nil && now.Generation == st.ID:
-		c.Version = now.Version
+		c.Version, s.generation = now.Version, now.Generation
 		return nil
 	case st != nil && now.Generation != c.from.Generation: // never to be taken up again
 		err = st.Remove()

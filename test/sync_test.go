@@ -186,3 +186,33 @@ func TestSyncRefusesWhatIsNoIdentity(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+// TestRetryErrorsReplacesErrorRows has rows that failed for a reason that is gone computed again, and names what a row does
+// not hold.
+func TestRetryErrorsReplacesErrorRows(t *testing.T) {
+	home := newHome(t)
+	d := startDaemon(t, home, "TEXTMILL_LIMITS_RUN_TIMEOUT=1us")
+	c := d.client()
+	c.stdin = `{"id":"a","text":"one"}` + "\n" + `{"id":"b","text":"two","lang":"en"}` + "\n" + `{"id":"none"}` + "\n"
+	if r := c.run(t, "submit", "--model", model, "--dataset", "docs", "--param", "normalize=false", "-"); r.code != 1 {
+		t.Fatalf("with runs that end at once: exit %d\n%s", r.code, r.stderr)
+	}
+	d.kill()
+	d = startDaemon(t, home)
+	left := d.client().run(t, "table", "retry-errors", "docs")
+	if left.code != 1 || !strings.Contains(left.stderr, "record b (timeout") || !strings.Contains(left.stderr, "other params") ||
+		!strings.Contains(left.stderr, "record none (invalid_record") || !strings.Contains(left.stderr, "not in the row") {
+		t.Errorf("with other params: exit %d\n%s%s", left.code, left.stdout, left.stderr)
+	}
+	for _, want := range []string{"2 errors tried again", "no error row that can be tried again"} {
+		r := d.client().run(t, "table", "retry-errors", "docs", "--param", "normalize=false")
+		if r.code != 1 || !strings.Contains(r.stdout+r.stderr, want) || !strings.Contains(r.stderr, "record none (") {
+			t.Errorf("exit %d, want %q\n%s%s", r.code, want, r.stdout, r.stderr)
+		}
+	}
+	got := rows(t, d.table("docs"))
+	if len(got) != 3 || got["a"].Error != "" || got["b"].Error != "" || got["none"].Error == "" || got["b"].Attributes["lang"] != "en" {
+		t.Errorf("the table holds %+v", got)
+	}
+	call{}.ok(t, "table", "verify", d.table("docs"))
+}

@@ -32,7 +32,9 @@ AWS_ENDPOINT_URL, AWS_REGION and the usual credentials lead to.`,
 		tableExportCommand(s),
 		tableHistoryCommand(s), tableDeleteCommand(s), tableCompactCommand(s), tableVacuumCommand(s),
 		tableCheckpointCommand(s),
-		tableLoadCommand(s), tableFollowCommand(s),
+		tableLoadCommand(s),
+		tableFollowCommand(s),
+		tableRetryErrorsCommand(s),
 	)
 	return cmd
 }

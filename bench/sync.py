@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""The second day of a corpus: a first load by `submit --sync`, then 5 % of its
+records changed, 1 % new and 1 % gone, then nothing changed. Prints times, and
+the publisher's peak memory; checks by delta-rs each row's text, vector and
+content_sha256, which it computes itself. The second day may take 10 % of the
+first load's time; where nothing changed, 50,000 records/s are wanted (--check)."""
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import deltalake
+
+import daemon
+
+
+def sync(d, path):
+    begun = time.monotonic()
+    process = subprocess.Popen([daemon.BINARY, "submit", "--quiet", "--json", "--sync", "--delete-missing", "--model", daemon.MODEL, "--dataset", "corpus", path],
+                               env={**d.env, "TEXTMILL_NATS_URL": d.nats}, stdout=subprocess.PIPE, text=True)
+    out = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"submit --sync ended with {os.waitstatus_to_exitcode(status)}")
+    return time.monotonic() - begun, json.loads(out)["sync"], usage.ru_maxrss / 1024
+
+
+def content(sha256, text):
+    record = json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(f"textmill content 1\n{sha256}\n{{}}\n{record}".encode()).hexdigest()
+
+
+def check(d, texts, sha256):
+    seen = set()
+    table = deltalake.DeltaTable(d.dir.name + "/tables/corpus").to_pyarrow_table(columns=["record_id", "text", "content_sha256", "dim", "error"])
+    for row in table.to_pylist():
+        text = texts.get(row["record_id"])
+        if row["record_id"] in seen or row["text"] != text or row["dim"] != 384 or row["error"] is not None or row["content_sha256"] != content(sha256, text):
+            raise SystemExit(f"a wrong row: {row}, want the text {text!r}")
+        seen.add(row["record_id"])
+    if len(seen) != len(texts):
+        raise SystemExit(f"{len(seen)} records are in the table, {len(texts)} in the corpus")
+
+
+def write(path, texts):
+    path.write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in texts.items()))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--texts", type=int, default=20_000)
+    p.add_argument("--check", action="store_true", help="fail where it is slower than it should be")
+    a = p.parse_args()
+    with daemon.Daemon(a.texts, TEXTMILL_EXPORT_COMMIT_INTERVAL="1s") as d:
+        inspected = subprocess.run([daemon.BINARY, "models", "inspect", daemon.MODEL, "--json"], capture_output=True, text=True, check=True)
+        sha256 = json.loads(inspected.stdout)["model_sha256"]
+        path = pathlib.Path(d.texts)
+        texts = {r["id"]: r["text"] for r in map(json.loads, path.read_text().splitlines())}
+        first, counts, memory = sync(d, path)
+        print(f"first load: {len(texts)} records in {first:.1f} s, {len(texts) / first:.0f}/s, publisher {memory:.0f} MiB {counts}", flush=True)
+        check(d, texts, sha256)
+        ids = list(texts)
+        for i in ids[::20]:
+            texts[i] += " This is new."
+        for i in ids[7::100]:
+            del texts[i]
+        for i in range(len(ids) // 100):
+            texts[f"new{i}"] = f"A new text, number {i}, that nobody has seen before."
+        write(path, texts)
+        second, counts, memory = sync(d, path)
+        print(f"second day: {second:.1f} s, {100 * second / first:.1f} % of the first load, publisher {memory:.0f} MiB {counts}", flush=True)
+        check(d, texts, sha256)
+        third, counts, memory = sync(d, path)
+        print(f"nothing changed: {third:.2f} s, {len(texts) / third:.0f} records/s with the start of the process and a second for daemons to answer, publisher {memory:.0f} MiB {counts}")
+        if counts["unchanged"] != len(texts):
+            raise SystemExit("something was taken for changed")
+        if a.check and (second > first / 10 or len(texts) / third < 50_000):
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
