@@ -153,5 +153,8 @@ func (c *SyncSummary) line(dry bool) string {
 	if left := c.Missing - c.Deleted; left > 0 {
 		line += fmt.Sprintf("; %d are not in the input and stay (--delete-missing deletes them)", left)
 	}
+	if c.Version < 0 {
+		return line + "; there is no table yet"
+	}
 	return fmt.Sprintf("%s; version %d", line, c.Version)
 }
