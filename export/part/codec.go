@@ -14,10 +14,12 @@ import (
 const window = 256 << 10
 
 // sharedEncoder compresses pages for every writer of the process. parquet-go's own codec holds 16 MB per encoder for a
-// window that no page fills, loses them at each garbage collection and makes them again.
+// window that no page fills, loses them at each garbage collection and makes them again. One goroutine writes all rows
+// of a dataset, and compressing was a third of its work: the fastest level takes half as long for parts that are 1 %
+// larger with vectors of floats, and 5 % with those of bytes.
 var sharedEncoder = sync.OnceValues(func() (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil, zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false),
-		zstd.WithZeroFrames(true))
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window),
+		zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
 })
 
 // smallWindow is Zstandard with one.
