@@ -81,6 +81,8 @@ func FuzzReadRecord(f *testing.F) {
 	f.Add([]byte(`{"name":"m","source":"s","graph":"onnx/model.onnx","files":[{"path":"config.json","sha256":"00","size":2},{"path":"onnx/model.onnx","size":3}]}`))
 	f.Add([]byte(`{"files":[{"path":"../x"},{"path":"/etc/passwd"},{"path":""}]}`))
 	f.Add([]byte(`{"files":[{"path":"a","size":-1}]`))
+	f.Add([]byte(`{"files":[],"card":[{"file":"onnx/card_fp16.onnx","precision":"fp16","choice":"onnx/card_choice.onnx","fp32_layers":[3,-1],"why":"x"}]}`))
+	f.Add([]byte(`{"card":[{"file":"../card_fp16.onnx"},{"file":"onnx/model.onnx","choice":"/x"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		tiny.WriteFile(t, filepath.Join(dir, RecordName), data)
@@ -91,6 +93,13 @@ func FuzzReadRecord(f *testing.F) {
 		for _, file := range r.Files {
 			if !filepath.IsLocal(filepath.FromSlash(file.Path)) {
 				t.Errorf("file %q lies outside of the bundle", file.Path)
+			}
+		}
+		for _, c := range r.Card {
+			for _, file := range c.files() {
+				if !filepath.IsLocal(filepath.FromSlash(file)) || !isCard(file) {
+					t.Errorf("%q is no graph for a card of the bundle", file)
+				}
 			}
 		}
 		if err := WriteRecord(dir, r); err != nil {

@@ -31,9 +31,9 @@ type CardOptions struct {
 	Note func(string)
 }
 
-// Candidates is how many of a row's greatest logits leave a card where tokens are drawn. Generation configs ask for a
-// top_k of 64 at most; a top_p is served from the candidates where their part of the sum reaches it, else from the
-// row's full logits. docs/measurements.md says how often that is.
+// Candidates is how many of a row's greatest logits leave a card where tokens are drawn. Generation configs ask for
+// a top_k of 64 at most, and nearly every min_p keeps fewer. docs/measurements.md says how often they would hold a
+// top_p, for which a row's full logits are fetched now.
 const Candidates = 256
 
 // cardLock is held while a graph for a card is made.
@@ -174,9 +174,15 @@ func decoderCard(g *models.CardGraph) decoder.Card {
 	return decoder.Card{Elem: elems[g.Precision], Wide: g.WideStream, MLPs: wideOf(g)}
 }
 
+// mostLayers is more than any model has.
+const mostLayers = 1 << 12
+
 // wideOf tells of each layer, up to the last one that does, whether it computes with fp32.
 func wideOf(g *models.CardGraph) (wide []bool) {
 	for _, layer := range g.WideLayers {
+		if layer < 0 || layer > mostLayers {
+			continue // no layer of any model
+		}
 		wide = append(wide, make([]bool, max(0, layer+1-len(wide)))...)
 		wide[layer] = true
 	}
