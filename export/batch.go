@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"textmill/export/part"
 )
 
 // Batch gathers the rows of whole deliveries for one commit. Its methods are safe for concurrent use, except that
@@ -19,22 +21,25 @@ type Batch struct {
 	mu     sync.Mutex
 	keys   map[string]*delivery
 	order  []*delivery
-	shared *partFile // of small deliveries, one after the other
-	broken error     // why the batch can only be aborted
+	shared [sorts]*partFile // of small deliveries, one after the other
+	broken error            // why the batch can only be aborted
 	ended  bool
 }
 
 var errNoKey = errors.New("delivery has no key")
 
-// delivery is one key's rows: a range of the shared part, or parts of its own.
+// delivery is one key's rows: a range of each shared part, or parts of its own.
 type delivery struct {
-	key      Key
-	from, to int64
-	errors   int64
-	vectors  bool // some row has one
-	spool    *Spool
-	dropped  bool // its rows were taken out of the shared part: whatever the log says later, they are not there
+	key     Key
+	spans   [sorts]span
+	errors  int64
+	vectors bool // some row has one
+	spool   *Spool
+	dropped bool // its rows were taken out of a shared part: whatever the log says later, they are not there
 }
+
+// span is a range of a part's rows.
+type span struct{ from, to int64 }
 
 // Begin starts a batch of rows whose embeddings are of a kind, making the table where it is absent. ErrSchema when the
 // table holds another kind, ErrRefused when textmill must not write to it. Bind says what its vectors are.
@@ -68,25 +73,35 @@ func (b *Batch) Add(k Key, rows []Row) error {
 	if err != nil {
 		return err
 	}
-	if len(rows) > 0 && b.shared == nil {
-		if b.shared, err = b.h.newPart(b.t.store.o, b.kind); err != nil {
-			b.drop(d)
-			return b.fail(err)
-		}
+	if err := part.CheckRows(rows, b.kind); err != nil {
+		b.drop(d)
+		return err
 	}
-	if len(rows) > 0 {
-		d.from = b.shared.w.Rows()
-		if err := b.shared.write(rows); err != nil {
+	for sort, some := range apart(rows) {
+		if err := b.share(d, sort, some); err != nil {
 			b.drop(d)
-			if errors.Is(err, ErrRow) {
-				return err
-			}
 			return b.fail(err)
 		}
-		d.to = b.shared.w.Rows()
 	}
 	d.errors, d.vectors = countErrors(rows), haveVectors(rows)
 	return nil
+}
+
+// share writes rows of one sort to the part that small deliveries share.
+func (b *Batch) share(d *delivery, sort int, rows []Row) (err error) {
+	if len(rows) == 0 {
+		return nil
+	}
+	if b.shared[sort] == nil {
+		if b.shared[sort], err = b.h.newPart(b.t.store.o, b.kind); err != nil {
+			return err
+		}
+	}
+	p := b.shared[sort]
+	d.spans[sort].from = p.w.Rows()
+	err = p.write(rows)
+	d.spans[sort].to = p.w.Rows()
+	return err
 }
 
 func haveVectors(rows []Row) bool {
@@ -180,8 +195,10 @@ func (b *Batch) Bytes() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var n int64
-	if b.shared != nil {
-		n = b.shared.bytes()
+	for _, p := range b.shared {
+		if p != nil {
+			n += p.bytes()
+		}
 	}
 	for _, d := range b.order {
 		if d.spool != nil {

@@ -32,7 +32,7 @@ func (b *Batch) Commit(ctx context.Context) (Result, error) {
 	return plan.result, nil
 }
 
-// ready finishes the shared part.
+// ready finishes the shared parts.
 func (b *Batch) ready() error {
 	if b.ended {
 		return errors.New("batch is committed or aborted")
@@ -40,8 +40,11 @@ func (b *Batch) ready() error {
 	if b.broken != nil {
 		return b.broken
 	}
-	if b.shared != nil {
-		if err := b.shared.finish(); err != nil {
+	for _, p := range b.shared {
+		if p == nil {
+			continue
+		}
+		if err := p.finish(); err != nil {
 			return b.fail(err)
 		}
 	}
@@ -156,8 +159,10 @@ func (p *plan) place(ctx context.Context) error {
 // parts names those of what is kept, once they are in their place.
 func (p *plan) parts() ([]delta.Action, error) {
 	b := p.b
-	if b.holdsOthers(p.keep) {
-		return nil, errUnplaced
+	for sort := range b.shared {
+		if b.holdsOthers(sort, p.keep) {
+			return nil, errUnplaced
+		}
 	}
 	now := b.now()
 	var adds []delta.Action
@@ -184,8 +189,10 @@ func (b *Batch) now() time.Time { return b.t.store.o.Now().Round(0) }
 // files are the finished parts that hold deliveries' rows.
 func (b *Batch) files(keep []*delivery) []*partFile {
 	var all []*partFile
-	if b.shared != nil {
-		all = append(all, b.shared)
+	for _, p := range b.shared {
+		if p != nil {
+			all = append(all, p)
+		}
 	}
 	for _, d := range keep {
 		if d.spool != nil {
@@ -215,28 +222,41 @@ func (b *Batch) sync(keep []*delivery) error {
 	return nil
 }
 
-// holdsOthers says whether the shared part has rows of a delivery that is not kept.
-func (b *Batch) holdsOthers(keep []*delivery) bool {
-	if b.shared == nil {
+// holdsOthers says whether a shared part has rows of a delivery that is not kept.
+func (b *Batch) holdsOthers(sort int, keep []*delivery) bool {
+	if b.shared[sort] == nil {
 		return false
 	}
 	var want int64
 	for _, d := range keep {
-		want += d.to - d.from
+		want += d.spans[sort].to - d.spans[sort].from
 	}
-	return want != b.shared.rows
+	return want != b.shared[sort].rows
 }
 
-// narrow writes the shared part again under a new name when it holds rows of a delivery that is not kept.
+// narrow writes shared parts again under a new name that hold rows of a delivery that is not kept.
 func (b *Batch) narrow(ctx context.Context, keep []*delivery) error {
-	if !b.holdsOthers(keep) {
-		return nil
+	for sort := range b.shared {
+		if !b.holdsOthers(sort, keep) {
+			continue
+		}
+		if err := b.narrowOne(ctx, sort, keep); err != nil {
+			return err
+		}
 	}
-	next, err := b.shared.without(ctx, b.t.store.o, keep)
+	return nil
+}
+
+func (b *Batch) narrowOne(ctx context.Context, sort int, keep []*delivery) error {
+	var spans []span
+	for _, d := range keep {
+		spans = append(spans, d.spans[sort])
+	}
+	next, err := b.shared[sort].without(ctx, b.t.store.o, spans)
 	if err != nil {
 		return err
 	}
-	if err := b.shared.remove(); err != nil {
+	if err := b.shared[sort].remove(); err != nil {
 		b.t.log.WarnContext(ctx, "a part stays until the next sweep", "error", err)
 	}
 	var at int64
@@ -244,11 +264,11 @@ func (b *Batch) narrow(ctx context.Context, keep []*delivery) error {
 		d.dropped = d.spool == nil
 	}
 	for _, d := range keep {
-		n := d.to - d.from
-		d.from, d.to, d.dropped = at, at+n, false
+		n := d.spans[sort].to - d.spans[sort].from
+		d.spans[sort], d.dropped = span{at, at + n}, false
 		at += n
 	}
-	b.shared = next
+	b.shared[sort] = next
 	return nil
 }
 
@@ -263,8 +283,16 @@ func (b *Batch) discard(keep []*delivery) {
 			d.spool.remove()
 		}
 	}
-	if len(keep) == 0 && b.shared != nil {
-		b.warn(b.shared.remove())
+	if len(keep) == 0 {
+		b.removeShared()
+	}
+}
+
+func (b *Batch) removeShared() {
+	for _, p := range b.shared {
+		if p != nil {
+			b.warn(p.remove())
+		}
 	}
 }
 
@@ -282,9 +310,7 @@ func (b *Batch) Abort() {
 		return
 	}
 	b.ended = true
-	if b.shared != nil {
-		b.warn(b.shared.remove())
-	}
+	b.removeShared()
 	for _, d := range b.order {
 		if d.spool != nil {
 			d.spool.remove()

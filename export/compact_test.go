@@ -43,11 +43,11 @@ func TestACompactionSortsAndKeepsEachRow(t *testing.T) {
 		putRows(t, tab, shard, rows)
 	}
 	before := sound(t, tab)
-	if done, err := tab.Compact(t.Context(), CompactOptions{DryRun: true}); err != nil || done.Removed != 4 || done.Rows != 120 {
+	if done, err := tab.Compact(t.Context(), CompactOptions{DryRun: true}); err != nil || done.Removed != 8 || done.Rows != 120 {
 		t.Errorf("a dry run says %+v, %v", done, err)
 	}
 	done := compact(t, tab)
-	if done.Removed != 4 || done.Added != 2 || done.Rows != 120 || done.Commits != 1 {
+	if done.Removed != 8 || done.Added != 2 || done.Rows != 120 || done.Commits != 2 {
 		t.Errorf("%+v", done)
 	}
 	if after := sound(t, tab); !slices.Equal(after, before) {

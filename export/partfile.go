@@ -228,8 +228,8 @@ func (p *partFile) remove() error {
 	return err
 }
 
-// without writes a new, finished part of the kept deliveries' rows.
-func (p *partFile) without(ctx context.Context, o Options, keep []*delivery) (*partFile, error) {
+// without writes a new, finished part of the rows that are kept, whose spans ascend.
+func (p *partFile) without(ctx context.Context, o Options, keep []span) (*partFile, error) {
 	next, err := p.h.newPart(o, p.kind)
 	if err != nil {
 		return nil, err

@@ -140,31 +140,12 @@ func (s *swap) putAll(ctx context.Context) error {
 	if err := s.base.accepts(kind); err != nil && !s.rebinds {
 		return err
 	}
-	var cur *partFile
-	err := s.Put(ctx, func(rows []Row) error {
-		if len(rows) == 0 {
-			return nil
-		}
-		if cur == nil {
-			var err error
-			if cur, err = s.h.newPart(s.t.store.o, kind); err != nil {
-				return err
-			}
-			s.put = append(s.put, cur)
-		}
-		if err := cur.write(rows); err != nil {
-			return err
-		}
-		if cur.bytes() < s.t.store.o.PartBytes {
-			return nil
-		}
-		full := cur
-		cur = nil
-		return full.finish()
-	})
-	if err == nil && cur != nil {
-		err = cur.finish()
+	w := parter{h: s.h, o: s.t.store.o, kind: kind}
+	err := s.Put(ctx, w.write)
+	if err == nil {
+		err = w.finish()
 	}
+	s.put = append(s.put, w.parts...)
 	if err != nil {
 		return fmt.Errorf("write what is put: %w", s.h.blame(err))
 	}

@@ -10,12 +10,9 @@ import (
 // Spool takes the rows of one big delivery as they come, into parts of its own, and is then given to a batch. It is
 // used by one goroutine at a time.
 type Spool struct {
-	t      *Table
-	h      *handle
-	kind   EmbeddingKind
-	key    Key
-	cur    *partFile
-	parts  []*partFile
+	t   *Table
+	key Key
+	parter
 	rows   int64
 	errors int64
 	broken error
@@ -34,7 +31,7 @@ func (t *Table) Spool(ctx context.Context, k Key, kind EmbeddingKind) (*Spool, e
 	if err != nil {
 		return nil, err
 	}
-	return &Spool{t: t, h: h, kind: kind, key: k}, nil
+	return &Spool{t: t, key: k, parter: parter{h: h, o: t.store.o, kind: kind}}, nil
 }
 
 // Append writes further rows. ErrRow leaves the spool as it was; after any other error it can only be aborted.
@@ -47,14 +44,7 @@ func (s *Spool) Append(rows []Row) error {
 	case len(rows) == 0:
 		return nil
 	}
-	if s.cur == nil {
-		p, err := s.h.newPart(s.t.store.o, s.kind)
-		if err != nil {
-			return s.fail(err)
-		}
-		s.cur, s.parts = p, append(s.parts, p)
-	}
-	if err := s.cur.write(rows); err != nil {
+	if err := s.write(rows); err != nil {
 		if errors.Is(err, ErrRow) {
 			return err
 		}
@@ -63,21 +53,17 @@ func (s *Spool) Append(rows []Row) error {
 	s.rows += int64(len(rows))
 	s.errors += countErrors(rows)
 	s.vectors = s.vectors || haveVectors(rows)
-	if s.cur.bytes() >= s.t.store.o.PartBytes {
-		return s.finish()
-	}
 	return nil
 }
 
-// finish completes the open part.
-func (s *Spool) finish() error {
-	if s.broken != nil || s.cur == nil {
+// complete completes the open parts.
+func (s *Spool) complete() error {
+	if s.broken != nil {
 		return s.broken
 	}
-	if err := s.cur.finish(); err != nil {
+	if err := s.finish(); err != nil {
 		return s.fail(err)
 	}
-	s.cur = nil
 	return nil
 }
 
@@ -119,7 +105,7 @@ func (b *Batch) AddSpool(s *Spool) error {
 	if s.taken {
 		return errors.New("spool belongs to a batch")
 	}
-	if err := s.finish(); err != nil {
+	if err := s.complete(); err != nil {
 		return err
 	}
 	b.mu.Lock()

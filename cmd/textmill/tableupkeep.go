@@ -145,7 +145,7 @@ func tableCheckpointCommand(s *settings) *cobra.Command {
 		Use:   "checkpoint TABLE",
 		Short: "Write a checkpoint of a table's log",
 		Long: `Writes what all entries of the log come to into one file, so that readers need not read every entry. Daemons do it after each
-20 commits.`,
+20 commits, less often where it is large.`,
 		Example: `  textmill table checkpoint docs`,
 	}, func(cmd *cobra.Command, u tables.Upkeep) error { return tables.Checkpoint(cmd.Context(), u) })
 }

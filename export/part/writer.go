@@ -70,15 +70,23 @@ func New(w io.Writer, o Options) (*Writer, error) {
 	return pw, err
 }
 
+// CheckRows is ErrRow where a row does not fit a part of this kind.
+func CheckRows(rows []Row, kind Embedding) error {
+	for i := range rows {
+		if err := rows[i].check(kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Write appends rows. After an error the part is lost: only the file's removal makes sense.
 func (w *Writer) Write(rows []Row) error {
 	if w.broken != nil {
 		return w.broken
 	}
-	for i := range rows {
-		if err := rows[i].check(w.kind); err != nil {
-			return err
-		}
+	if err := CheckRows(rows, w.kind); err != nil {
+		return err
 	}
 	for len(rows) > 0 {
 		n, bytes := 0, int64(0)
