@@ -106,6 +106,7 @@ type Export struct {
 	Remember       time.Duration `yaml:"remember"`
 	MaxOpen        int           `yaml:"max_open"`
 	CompactBetween string        `yaml:"compact_between"`
+	PartitionBy    []string      `yaml:"partition_by"`
 	DirMode        FileMode      `yaml:"dir_mode"`
 	FileMode       FileMode      `yaml:"file_mode"`
 }
@@ -204,6 +205,7 @@ func Default() Config {
 			Remember:       720 * time.Hour,
 			MaxOpen:        64,
 			CompactBetween: "", // never
+			PartitionBy:    nil,
 			DirMode:        0o750,
 			FileMode:       0o640,
 		},

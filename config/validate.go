@@ -59,9 +59,7 @@ func (c *Config) validate(p *problems) {
 	if m := c.Export.FileMode; m&0o600 != 0o600 || m&0o111 != 0 {
 		bad("export.file_mode", "%s: its owner needs to read and write, and nobody to execute, as in 0640", m)
 	}
-	if _, _, err := c.Export.CompactWindow(); err != nil {
-		bad("export.compact_between", "%w", err)
-	}
+	c.validateUpkeep(bad)
 	c.validateNumbers(bad)
 	checkDevice(bad, "runtime.device", c.Runtime.Device)
 	for name, m := range c.Models {
@@ -83,6 +81,18 @@ func (c *Config) validate(p *problems) {
 		}
 		return strings.Compare(a.Path, b.Path)
 	})
+}
+
+func (c *Config) validateUpkeep(bad func(string, string, ...any)) {
+	if _, _, err := c.Export.CompactWindow(); err != nil {
+		bad("export.compact_between", "%w", err)
+	}
+	for i, entry := range c.Export.PartitionBy {
+		name, by, ok := strings.Cut(entry, "=")
+		if err := naming.CheckDataset(name); !ok || by == "" || err != nil {
+			bad(fmt.Sprintf("export.partition_by[%d]", i), "%q is not DATASET=COLUMN,COLUMN, such as docs=task,model", entry)
+		}
+	}
 }
 
 func localFile(name string) bool {

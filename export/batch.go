@@ -21,8 +21,9 @@ type Batch struct {
 	mu     sync.Mutex
 	keys   map[string]*delivery
 	order  []*delivery
-	shared [sorts]*partFile // of small deliveries, one after the other
-	broken error            // why the batch can only be aborted
+	shared map[string]*partFile // of small deliveries, one after the other, by group
+	by     Partitioning
+	broken error // why the batch can only be aborted
 	ended  bool
 }
 
@@ -31,7 +32,7 @@ var errNoKey = errors.New("delivery has no key")
 // delivery is one key's rows: a range of each shared part, or parts of its own.
 type delivery struct {
 	key     Key
-	spans   [sorts]span
+	spans   map[string]span // by group
 	errors  int64
 	vectors bool // some row has one
 	spool   *Spool
@@ -48,7 +49,8 @@ func (t *Table) Begin(ctx context.Context, kind EmbeddingKind) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Batch{t: t, h: h, kind: kind, keys: map[string]*delivery{}}, nil
+	return &Batch{t: t, h: h, kind: kind, keys: map[string]*delivery{}, shared: map[string]*partFile{},
+		by: h.partitioning()}, nil
 }
 
 func (t *Table) begin(ctx context.Context, kind EmbeddingKind) (*handle, EmbeddingKind, error) {
@@ -77,30 +79,32 @@ func (b *Batch) Add(k Key, rows []Row) error {
 		b.drop(d)
 		return err
 	}
-	for sort, some := range apart(rows) {
-		if err := b.share(d, sort, some); err != nil {
-			b.drop(d)
-			return b.fail(err)
-		}
+	groups, err := b.by.apart(rows)
+	for _, g := range groups {
+		err = errors.Join(err, b.share(d, g))
+	}
+	if err != nil {
+		b.drop(d)
+		return b.fail(err)
 	}
 	d.errors, d.vectors = countErrors(rows), haveVectors(rows)
 	return nil
 }
 
-// share writes rows of one sort to the part that small deliveries share.
-func (b *Batch) share(d *delivery, sort int, rows []Row) (err error) {
-	if len(rows) == 0 {
-		return nil
-	}
-	if b.shared[sort] == nil {
-		if b.shared[sort], err = b.h.newPart(b.t.store.o, b.kind); err != nil {
+// share writes a group's rows to the part of the group that small deliveries share.
+func (b *Batch) share(d *delivery, g group) error {
+	p := b.shared[g.key]
+	if p == nil {
+		var err error
+		if p, err = b.h.newPart(b.t.store.o, b.kind); err != nil {
 			return err
 		}
+		p.partition = g.partition
+		b.shared[g.key] = p
 	}
-	p := b.shared[sort]
-	d.spans[sort].from = p.w.Rows()
-	err = p.write(rows)
-	d.spans[sort].to = p.w.Rows()
+	from := p.w.Rows()
+	err := p.write(g.rows)
+	d.spans[g.key] = span{from, p.w.Rows()}
 	return err
 }
 
@@ -169,7 +173,7 @@ func (b *Batch) register(k Key) (*delivery, error) {
 	case b.keys[k.AppID] != nil:
 		return nil, fmt.Errorf("%w: %s", ErrRepeated, k)
 	}
-	d := &delivery{key: k}
+	d := &delivery{key: k, spans: map[string]span{}}
 	b.keys[k.AppID] = d
 	b.order = append(b.order, d)
 	return d, nil
@@ -196,9 +200,7 @@ func (b *Batch) Bytes() int64 {
 	defer b.mu.Unlock()
 	var n int64
 	for _, p := range b.shared {
-		if p != nil {
-			n += p.bytes()
-		}
+		n += p.bytes()
 	}
 	for _, d := range b.order {
 		if d.spool != nil {

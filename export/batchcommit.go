@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"textmill/export/delta"
@@ -41,9 +42,6 @@ func (b *Batch) ready() error {
 		return b.broken
 	}
 	for _, p := range b.shared {
-		if p == nil {
-			continue
-		}
 		if err := p.finish(); err != nil {
 			return b.fail(err)
 		}
@@ -159,8 +157,8 @@ func (p *plan) place(ctx context.Context) error {
 // parts names those of what is kept, once they are in their place.
 func (p *plan) parts() ([]delta.Action, error) {
 	b := p.b
-	for sort := range b.shared {
-		if b.holdsOthers(sort, p.keep) {
+	for key := range b.shared {
+		if b.holdsOthers(key, p.keep) {
 			return nil, errUnplaced
 		}
 	}
@@ -189,10 +187,8 @@ func (b *Batch) now() time.Time { return b.t.store.o.Now().Round(0) }
 // files are the finished parts that hold deliveries' rows.
 func (b *Batch) files(keep []*delivery) []*partFile {
 	var all []*partFile
-	for _, p := range b.shared {
-		if p != nil {
-			all = append(all, p)
-		}
+	for _, key := range slices.Sorted(maps.Keys(b.shared)) {
+		all = append(all, b.shared[key])
 	}
 	for _, d := range keep {
 		if d.spool != nil {
@@ -222,56 +218,6 @@ func (b *Batch) sync(keep []*delivery) error {
 	return nil
 }
 
-// holdsOthers says whether a shared part has rows of a delivery that is not kept.
-func (b *Batch) holdsOthers(sort int, keep []*delivery) bool {
-	if b.shared[sort] == nil {
-		return false
-	}
-	var want int64
-	for _, d := range keep {
-		want += d.spans[sort].to - d.spans[sort].from
-	}
-	return want != b.shared[sort].rows
-}
-
-// narrow writes shared parts again under a new name that hold rows of a delivery that is not kept.
-func (b *Batch) narrow(ctx context.Context, keep []*delivery) error {
-	for sort := range b.shared {
-		if !b.holdsOthers(sort, keep) {
-			continue
-		}
-		if err := b.narrowOne(ctx, sort, keep); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *Batch) narrowOne(ctx context.Context, sort int, keep []*delivery) error {
-	var spans []span
-	for _, d := range keep {
-		spans = append(spans, d.spans[sort])
-	}
-	next, err := b.shared[sort].without(ctx, b.t.store.o, spans)
-	if err != nil {
-		return err
-	}
-	if err := b.shared[sort].remove(); err != nil {
-		b.t.log.WarnContext(ctx, "a part stays until the next sweep", "error", err)
-	}
-	var at int64
-	for _, d := range b.order {
-		d.dropped = d.spool == nil
-	}
-	for _, d := range keep {
-		n := d.spans[sort].to - d.spans[sort].from
-		d.spans[sort], d.dropped = span{at, at + n}, false
-		at += n
-	}
-	b.shared[sort] = next
-	return nil
-}
-
 // discard removes the parts that the commit did not name.
 func (b *Batch) discard(keep []*delivery) {
 	kept := map[*delivery]bool{}
@@ -290,9 +236,7 @@ func (b *Batch) discard(keep []*delivery) {
 
 func (b *Batch) removeShared() {
 	for _, p := range b.shared {
-		if p != nil {
-			b.warn(p.remove())
-		}
+		b.warn(p.remove())
 	}
 }
 

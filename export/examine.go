@@ -68,6 +68,7 @@ func (s *swap) lookInto(ctx context.Context, a delta.Add) error {
 	return s.open(a, func(src *part.Source) error {
 		f := s.touched[a.Path]
 		return src.Labels(ctx, len(s.Take.Attributes) > 0, func(row int64, l *part.Label) error {
+			l.Fill(a.PartitionValues)
 			if !s.choose.means(l) {
 				return nil
 			}

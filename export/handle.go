@@ -144,6 +144,13 @@ func (h *handle) version() int64 {
 	return h.snap.Version
 }
 
+// partitioning is by what the table's files are apart.
+func (h *handle) partitioning() Partitioning {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.terms.by
+}
+
 // refused is why textmill must not write to the table, as it is known, or nil.
 func (h *handle) refused() error {
 	h.mu.Lock()

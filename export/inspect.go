@@ -44,6 +44,8 @@ type LiveFile struct {
 	Rows  int64 // -1 when the log does not tell
 	name  string
 	stats string
+
+	partition map[string]*string
 }
 
 // view is a table opened for reading only.
@@ -143,7 +145,7 @@ func liveFile(table string, a delta.Add) (LiveFile, error) {
 		return LiveFile{}, fmt.Errorf("%w: the log names %q, which is no file in the table", ErrCorrupt, a.Path)
 	}
 	f := LiveFile{
-		Path: storage.Join(table, name), Size: a.Size, Rows: -1, name: name,
+		Path: storage.Join(table, name), Size: a.Size, Rows: -1, name: name, partition: a.PartitionValues,
 	}
 	if a.Stats == nil {
 		return f, nil
@@ -210,6 +212,7 @@ func (v *view) read(f LiveFile, use func(storage.File, *part.Reader) error) erro
 	}
 	r, err := part.Open(file, st.Size)
 	if err == nil {
+		r.Fill(f.partition)
 		err = use(file, r)
 	}
 	if err != nil {

@@ -234,6 +234,7 @@ func (p *partFile) without(ctx context.Context, o Options, keep []span) (*partFi
 	if err != nil {
 		return nil, err
 	}
+	next.partition = p.partition
 	var at int64
 	i := 0
 	err = p.read(func(r *part.Reader) error {

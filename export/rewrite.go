@@ -140,7 +140,7 @@ func (s *swap) putAll(ctx context.Context) error {
 	if err := s.base.accepts(kind); err != nil && !s.rebinds {
 		return err
 	}
-	w := parter{h: s.h, o: s.t.store.o, kind: kind}
+	w := parter{h: s.h, o: s.t.store.o, kind: kind, by: s.base.by}
 	err := s.Put(ctx, w.write)
 	if err == nil {
 		err = w.finish()

@@ -31,7 +31,7 @@ func (t *Table) Spool(ctx context.Context, k Key, kind EmbeddingKind) (*Spool, e
 	if err != nil {
 		return nil, err
 	}
-	return &Spool{t: t, key: k, parter: parter{h: h, o: t.store.o, kind: kind}}, nil
+	return &Spool{t: t, key: k, parter: parter{h: h, o: t.store.o, kind: kind, by: h.partitioning()}}, nil
 }
 
 // Append writes further rows. ErrRow leaves the spool as it was; after any other error it can only be aborted.

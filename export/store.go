@@ -64,10 +64,12 @@ type Options struct {
 	CheckpointEvery int64             // entries between checkpoints; 0 = 20, negative = never
 	Metadata        map[string]string // into each part's footer, e.g. the program's version
 	Version         string            // of the program, for commitInfo
-	Logger          *slog.Logger      // nil = discard
-	Now             func() time.Time  // nil = time.Now
-	Intercept       disk.Intercept    // stands around each operation on files or objects; nil = none
-	Point           func(name string) // is told when a rewrite has come to a named point; nil = nobody
+	// PartitionBy says how the table of a dataset is partitioned that is made now; nil = no table is.
+	PartitionBy func(dataset string) Partitioning
+	Logger      *slog.Logger      // nil = discard
+	Now         func() time.Time  // nil = time.Now
+	Intercept   disk.Intercept    // stands around each operation on files or objects; nil = none
+	Point       func(name string) // is told when a rewrite has come to a named point; nil = nobody
 	// A key is dropped from the log, at a checkpoint, when it is older than Remember and than the oldest message that is
 	// still in the stream, which Oldest tells. Either being zero, or Oldest failing, keeps every key.
 	Remember time.Duration
@@ -106,6 +108,9 @@ func OpenStore(o Options) (*Store, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.PartitionBy == nil {
+		o.PartitionBy = func(string) Partitioning { return nil }
 	}
 	if o.Point == nil {
 		o.Point = func(string) {}

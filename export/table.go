@@ -221,7 +221,7 @@ func (t *Table) create(ctx context.Context, h *handle, kind EmbeddingKind) error
 	data, err := delta.Encode([]delta.Action{
 		{CommitInfo: t.commitInfo("CREATE TABLE", id, now)},
 		{Protocol: &delta.Protocol{MinReaderVersion: 1, MinWriterVersion: 2}},
-		{Metadata: metadata(uuid.NewString(), kind, now)},
+		{Metadata: metadata(uuid.NewString(), kind, now, t.store.o.PartitionBy(t.name))},
 	})
 	if err != nil {
 		return err
@@ -244,7 +244,7 @@ func (t *Table) create(ctx context.Context, h *handle, kind EmbeddingKind) error
 	return h.load(ctx)
 }
 
-func metadata(id string, kind EmbeddingKind, now int64) *delta.Metadata {
+func metadata(id string, kind EmbeddingKind, now int64, by Partitioning) *delta.Metadata {
 	if kind == EmbeddingAny {
 		kind = EmbeddingFloat32
 	}
@@ -252,7 +252,7 @@ func metadata(id string, kind EmbeddingKind, now int64) *delta.Metadata {
 		ID:               id,
 		Format:           delta.Format{Provider: "parquet", Options: map[string]string{}},
 		SchemaString:     part.SchemaString(kind),
-		PartitionColumns: []string{},
+		PartitionColumns: append([]string{}, by...),
 		Configuration:    map[string]string{},
 		CreatedTime:      &now,
 	}

@@ -102,5 +102,6 @@ func (h *handle) tally(ctx context.Context, a delta.Add, counts map[Origin]Tally
 	if err != nil {
 		return err
 	}
+	r.Fill(a.PartitionValues)
 	return r.AddTallies(ctx, counts)
 }

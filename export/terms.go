@@ -15,8 +15,9 @@ type terms struct {
 	kind    EmbeddingKind // of its embedding column
 	vectors Vectors       // that the log binds the table to
 	files   bool          // it had rows at some time
-	lacks   bool          // columns of ours, which the next commit with rows adds
-	refused error         // why textmill must not write here
+	by      Partitioning
+	lacks   bool  // columns of ours, which the next commit with rows adds
+	refused error // why textmill must not write here
 }
 
 func termsOf(path string, s *delta.Snapshot) terms {
@@ -38,7 +39,10 @@ func termsOf(path string, s *delta.Snapshot) terms {
 		refuse("its files are %s", f)
 	}
 	if len(m.PartitionColumns) > 0 {
-		refuse("partitioned by %v", m.PartitionColumns)
+		var err error
+		if t.by, err = ParsePartitioning(strings.Join(m.PartitionColumns, ",")); err != nil {
+			refuse("partitioned by %v: %v", m.PartitionColumns, err)
+		}
 	}
 	for k := range m.Configuration {
 		if strings.HasPrefix(k, "delta.constraints.") || k == "delta.invariants" {

@@ -74,6 +74,29 @@ func (v *view) nameRepeats(ctx context.Context, files []LiveFile, seeds [2]mapha
 	})
 }
 
+// identity is which columns of identity a file has, and what makes rows of all of them out of these: the log has what
+// a partitioned table's file may lack.
+func (f LiveFile) identity(in *parquetin.File) (columns []string, complete func([]parquetin.Value) []parquetin.Value) {
+	row := make([]parquetin.Value, len(identity))
+	var at []int
+	for i, name := range identity {
+		if slices.ContainsFunc(in.Columns(), func(c parquetin.Column) bool { return c.Name == name }) {
+			columns, at = append(columns, name), append(at, i)
+			continue
+		}
+		row[i] = parquetin.Value{Null: true}
+		if v := f.partition[name]; v != nil {
+			row[i] = parquetin.Value{Text: *v}
+		}
+	}
+	return columns, func(cells []parquetin.Value) []parquetin.Value {
+		for i, cell := range cells {
+			row[at[i]] = cell
+		}
+		return row
+	}
+}
+
 func chunkText(v parquetin.Value) string {
 	if v.Null {
 		return "null"
@@ -95,7 +118,9 @@ func (v *view) identities(ctx context.Context, files []LiveFile, seeds [2]maphas
 			if err != nil {
 				return err
 			}
-			return in.Read(ctx, nil, identity, func(row []parquetin.Value) error {
+			columns, complete := f.identity(in)
+			return in.Read(ctx, nil, columns, func(cells []parquetin.Value) error {
+				row := complete(cells)
 				if strings.HasPrefix(row[6].Text, "duplicate_id") {
 					return nil
 				}

@@ -1,6 +1,7 @@
 package part
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,13 @@ type Reader struct {
 	r    io.ReaderAt
 	file *parquet.File
 	kind Embedding
+
+	task, model string // of all rows, where the file lacks the column
+}
+
+// Fill says what the log has for columns that the file may lack, since the table is partitioned by them.
+func (r *Reader) Fill(partition map[string]*string) {
+	r.task, r.model = value(partition["task"]), value(partition["model"])
 }
 
 // Open reads the footer of the part in r and checks its columns.
@@ -73,7 +81,7 @@ func sameColumns(want, got *parquet.Schema) error {
 	w, g := leavesByColumn(want), leavesByColumn(got)
 	for _, field := range want.Fields() {
 		name := field.Name()
-		if len(g[name]) == 0 && slices.Contains(younger, name) {
+		if len(g[name]) == 0 && (slices.Contains(younger, name) || slices.Contains(partitionable, name)) {
 			continue
 		}
 		if len(w[name]) != len(g[name]) {
@@ -88,6 +96,10 @@ func sameColumns(want, got *parquet.Schema) error {
 	}
 	return nil
 }
+
+// partitionable are columns that other tools leave out of files where the table is partitioned by them: the log has
+// their values.
+var partitionable = []string{"task", "model"}
 
 func leavesByColumn(s *parquet.Schema) map[string][]parquet.LeafColumn {
 	all := map[string][]parquet.LeafColumn{}
@@ -138,6 +150,7 @@ func (r *Reader) Rows(ctx context.Context, each func([]Row) error) (err error) {
 	if err := pages.CheckAll(r.r, r.file, nil, pages.DefaultMax); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
+	each = r.filled(each)
 	switch r.kind {
 	case Int8:
 		return readRows[int8](ctx, r.file, call)
@@ -145,6 +158,20 @@ func (r *Reader) Rows(ctx context.Context, each func([]Row) error) (err error) {
 		return readRows[int16](ctx, r.file, call)
 	}
 	return readRows[float32](ctx, r.file, call)
+}
+
+// filled gives rows what the file lacks.
+func (r *Reader) filled(each func([]Row) error) func([]Row) error {
+	if r.task == "" && r.model == "" {
+		return each
+	}
+	return func(rows []Row) error {
+		for i := range rows {
+			rows[i].Task = cmp.Or(rows[i].Task, r.task)
+			rows[i].Model = cmp.Or(rows[i].Model, r.model)
+		}
+		return each(rows)
+	}
 }
 
 func readRows[E float32 | int8 | int16](ctx context.Context, f *parquet.File, each func([]Row) error) error {

@@ -1,6 +1,7 @@
 package part
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,11 @@ type Label struct {
 	Error      bool
 	Vector     bool // it has dimensions
 	Attributes map[string]string
+}
+
+// Fill gives the label what the log has for columns that the file may lack.
+func (l *Label) Fill(partition map[string]*string) {
+	l.Task, l.Model = cmp.Or(l.Task, value(partition["task"])), cmp.Or(l.Model, value(partition["model"]))
 }
 
 // label is the columns of a record that a Label needs; no other is read.

@@ -1,10 +1,12 @@
 package part
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -39,6 +41,9 @@ func (r *Reader) AddTallies(ctx context.Context, all map[Delivery]Tally) (err er
 	var leaves []int
 	for _, name := range []string{"job", "shard", "task", "model", "error", "truncated", "n_dropped"} {
 		c, ok := r.file.Schema().Lookup(name)
+		if !ok && slices.Contains(partitionable, name) {
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("%w: it has no column %s", ErrDamaged, name)
 		}
@@ -57,7 +62,7 @@ func (r *Reader) AddTallies(ctx context.Context, all map[Delivery]Tally) (err er
 		clear(records)
 		n, err := pr.Read(records)
 		for _, o := range records[:n] {
-			d := Delivery{value(o.Job), value(o.Shard), value(o.Task), value(o.Model)}
+			d := Delivery{value(o.Job), value(o.Shard), cmp.Or(value(o.Task), r.task), cmp.Or(value(o.Model), r.model)}
 			t := all[d]
 			t.Rows++
 			if o.Error != nil {
