@@ -76,7 +76,8 @@ imported as fp32, so that weights rounded at import can be judged too.
 --device runs the graph for a card there, and makes it if there is none yet: cuda:0 and so on, or cpu, where what a processor
 lacks is computed with the same numbers another way. Sample texts give its drift from the processor's graph: the worst cosine of
 vectors; of models to generate with the divergence, the error of the logits, and how often the greedy token is the same. It fails
-where a cosine is below 0.9999, or the mean divergence above 0.001 (bf16: 0.05). Not run on a card.`,
+where a cosine is below 0.9999, or the mean divergence above 0.001 (0.05 for bf16,
+and where the processor's graph rounds activations to 8 bits). Not run on a card.`,
 		Example: `  textmill models verify all-MiniLM-L6-v2
   textmill models verify smol-q4 --against SmolLM2-135M-Instruct
   textmill models verify smol-q4 --against SmolLM2-135M-Instruct.Q4_1.gguf --json

@@ -30,7 +30,7 @@ func imported(t *testing.T, precision string, names ...string) config.Config {
 	}
 	for _, name := range names {
 		o := ImportOptions{Source: filepath.Join("../../models/checkpoint/testdata/tiny", name), Precision: precision, Out: io.Discard, Progress: io.Discard}
-		if precision == "" {
+		if precision == "" || precision == "q4" {
 			o.Device = "cuda"
 		}
 		if err := Import(t.Context(), cfg, o); err != nil {
@@ -59,7 +59,7 @@ func driftOf(t *testing.T, cfg config.Config, names ...string) ([]drift, error) 
 func TestDriftOfGraphsForACardIsSmall(t *testing.T) {
 	decoders := []string{"llama", "llama3", "mistral", "qwen2", "qwen3", "smollm3"}
 	encoders := []string{"bert", "xlm-roberta", "distilbert", "modernbert", "modernbert-biased"}
-	for precision, names := range map[string][]string{"": slices.Concat(decoders, encoders), models.BF16: decoders} {
+	for precision, names := range map[string][]string{"": slices.Concat(decoders, encoders), models.BF16: decoders, "q4": decoders[:1]} {
 		found, err := driftOf(t, imported(t, precision, names...), names...)
 		if err != nil || len(found) != len(names) {
 			t.Fatalf("%d of %d: %v", len(found), len(names), err)
