@@ -47,6 +47,8 @@ class Check:
                 (self.carried / part / "tokenizer.json").symlink_to(a.home / "models" / model / "tokenizer.json")
         self.env = {**os.environ, "TEXTMILL_HOME": str(self.home), "TEXTMILL_DATA": str(self.work / "data"), "TEXTMILL_RUNTIME_DEVICE": a.device,
                     "TEXTMILL_NATS_EMBEDDED_ADDR": "127.0.0.1:0", "TEXTMILL_HTTP_ADDR": "127.0.0.1:0", "TEXTMILL_LOG_FORMAT": "json"}
+        if not a.binary:  # what was packed is one library, for both devices
+            self.env["TEXTMILL_RUNTIME_LIBRARY"] = str(self.home / "lib" / "cuda" / "libonnxruntime.so")
         if self.cuda:
             self.env["LD_LIBRARY_PATH"] = ":".join([*pytorch(), os.environ.get("LD_LIBRARY_PATH", "")])
 

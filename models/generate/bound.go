@@ -10,6 +10,7 @@ import (
 	"textmill/models"
 	"textmill/models/internal/card"
 	"textmill/models/internal/graph"
+	"textmill/models/session"
 )
 
 const (
@@ -25,6 +26,7 @@ type bound struct {
 	d          *models.Decoder
 	chunk      int // of a prompt
 	log        *slog.Logger
+	share      session.Share // of the card's memory
 	session    *card.Session
 	choice     *card.Session // takes the highest logits, nil where the bundle has no graph that does
 	candidates int           // that the choice gives
@@ -51,11 +53,16 @@ func openBound(ctx context.Context, spec *models.Spec, o Options) (_ *bound, err
 			err = errors.Join(err, b.close())
 		}
 	}()
-	if b.session, err = b.open(ctx, spec.GraphPath(), o); err != nil {
+	share, limit, ofChoice, err := claim(spec, o)
+	if err != nil {
+		return nil, err
+	}
+	b.share = share
+	if b.session, err = b.open(ctx, spec.GraphPath(), o, limit); err != nil {
 		return nil, err
 	}
 	if spec.Card != nil && spec.Card.Choice != "" {
-		if b.choice, err = b.open(ctx, filepath.Join(spec.Dir, filepath.FromSlash(spec.Card.Choice)), o); err != nil {
+		if b.choice, err = b.open(ctx, filepath.Join(spec.Dir, filepath.FromSlash(spec.Card.Choice)), o, ofChoice); err != nil {
 			return nil, err
 		}
 		b.candidates = spec.Card.Candidates
@@ -73,8 +80,9 @@ func openBound(ctx context.Context, spec *models.Spec, o Options) (_ *bound, err
 }
 
 // open loads a graph with CUDA graphs, and without them where it has a node that they cannot hold.
-func (b *bound) open(ctx context.Context, path string, o Options) (*card.Session, error) {
-	c := card.Options{Graph: path, Device: o.Session.Device, Threads: o.Session.Threads, Graphs: o.Session.Device != "cpu"}
+func (b *bound) open(ctx context.Context, path string, o Options, limit int64) (*card.Session, error) {
+	c := card.Options{Graph: path, Device: o.Session.Device, Threads: o.Session.Threads, MemoryLimit: limit,
+		Graphs: o.Session.Device != "cpu"}
 	s, err := card.Open(c)
 	if err == nil || !c.Graphs {
 		return s, err
@@ -269,6 +277,7 @@ func (b *bound) move(to, from, used int) error {
 func (b *bound) release(int, int) error { return nil }
 
 func (b *bound) close() error {
+	b.share.Release()
 	err := b.free()
 	for _, s := range []*card.Session{b.session, b.choice} {
 		if s != nil {
