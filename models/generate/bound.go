@@ -62,7 +62,8 @@ func openBound(ctx context.Context, spec *models.Spec, o Options) (_ *bound, err
 		return nil, err
 	}
 	if spec.Card != nil && spec.Card.Choice != "" {
-		if b.choice, err = b.open(ctx, filepath.Join(spec.Dir, filepath.FromSlash(spec.Card.Choice)), o, ofChoice); err != nil {
+		path := filepath.Join(spec.Dir, filepath.FromSlash(spec.Card.Choice))
+		if b.choice, err = b.open(ctx, path, o, ofChoice); err != nil {
 			return nil, err
 		}
 		b.candidates = spec.Card.Candidates
