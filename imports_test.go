@@ -18,7 +18,7 @@ const module = "textmill"
 // downward says which packages of ours each room of the tree may import, and no more than it does: a room is a package with
 // those below it, but for those that are rooms themselves. What is in its own room it always may. "x/..." is x and all below it.
 var downward = map[string][]string{
-	"cmd": {"client", "config", "daemon", "jobs", "local/...", "open/bundle", "search", "tokenize/sugarme"},
+	"cmd": {"client", "config", "daemon", "input", "jobs", "local/...", "open/bundle", "search", "tokenize/sugarme"},
 
 	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "work/resolve"},
 	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "work/rows", "work/trace"},

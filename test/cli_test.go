@@ -73,7 +73,7 @@ func TestWrongUsageIsExit2(t *testing.T) {
 		{[]string{"tokenize", "text"}, "either --model or --tokenizer"},
 		{[]string{"tokenize", "--model", model, "--tokenizer", "x"}, "either --model or --tokenizer"},
 		{[]string{"tokenize", "--model", model, "--skip-special-tokens"}, "belongs to --decode"},
-		{[]string{"submit", "--model", model}, "requires at least 1 arg"},
+		{[]string{"submit", "--model", model}, "name a FILE"},
 		{[]string{"watch"}, "accepts 1 arg"},
 		{[]string{"status", "a", "b"}, "accepts at most 1 arg"},
 		{[]string{"dead", "retry"}, "name the letters"},

@@ -2,15 +2,21 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"textmill/client"
 	"textmill/config"
+	"textmill/ground/regular"
+	"textmill/input"
 )
 
 func submitCommand(s *settings) *cobra.Command {
 	var o client.SubmitOptions
+	var list string
 	cmd := &cobra.Command{
 		Use:   "submit --model M --dataset D [--param k=v]... FILE...|-",
 		Short: "Publish files of texts as one job, and wait until its rows are committed",
@@ -19,6 +25,9 @@ in constant memory; cuts them into shards and publishes those that are not in th
 from the content of the FILEs, which are read once for it, dataset, task, model and params, so running it again after a
 crash repeats nothing. Standard input can only be resumed with --job. The task is that of the model. A line of a text
 file has the id FILE:LINE and the attributes file and line; of a stream, the number that its shard gives it.
+
+A FILE may be a directory, of which all files are read, those below it too, or a pattern in quotes ('logs/*.jsonl.zst'), in the
+order of their paths; names that begin with a dot are left out. --files-from reads such names from a file.
 
 It waits for the verdict on each shard and ends with one line: rows, of them errors, texts cut and tokens dropped, shards
 dead and why. Exit 0: every record is a row and at least one is no error row. Exit 1: a shard is dead, cancelled or
@@ -36,9 +45,12 @@ repeated. With another --model the whole dataset is computed anew and switches i
   zcat texts.gz | textmill submit --model all-MiniLM-L6-v2 --dataset notes --format text --job notes-1 -
   textmill submit --sync --delete-missing --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
   textmill submit --dataset batch requests.jsonl    # OpenAI-batch requests name their model`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Files, o.Stdin, o.Stdout, o.Stderr = args, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if o.Files, err = filesOf(cmd, args, list); err != nil {
+				return err
+			}
+			o.Stdin, o.Stdout, o.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			o.Terminal, o.Quiet = onTerminal(), s.mute
 			submit := func(ctx context.Context, cfg config.Config, q *client.Queue) error {
 				o.Configure(cfg)
@@ -57,6 +69,7 @@ repeated. With another --model the whole dataset is computed anew and switches i
 		},
 	}
 	submitFlags(cmd, &o)
+	cmd.Flags().StringVar(&list, "files-from", "", "read the names of files, directories and patterns from `FILE`, one a line; - is standard input")
 	natsFlag(cmd)
 	jsonFlag(cmd, &o.JSON)
 	return cmd
@@ -80,4 +93,34 @@ func submitFlags(cmd *cobra.Command, o *client.SubmitOptions) {
 	flags.BoolVar(&o.NoWait, "no-wait", false, "end when everything is published")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "count records and show problems, with the exit code that they would bring; publish nothing")
 	flags.BoolVar(&o.Force, "force", false, "publish for a model that neither a daemon nor the cache knows, and records that cannot be used")
+}
+
+// filesOf are the files that the arguments and the list of --files-from name.
+func filesOf(cmd *cobra.Command, args []string, list string) ([]string, error) {
+	switch {
+	case list == "-":
+		more, err := input.List(cmd.InOrStdin(), "--files-from -")
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, more...)
+	case list != "":
+		f, err := regular.Open(list)
+		if err != nil {
+			return nil, fmt.Errorf("--files-from: %w", err)
+		}
+		defer f.Close()
+		more, err := input.List(f, list)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, more...)
+	}
+	if len(args) == 0 {
+		return nil, usageError{cmd.CommandPath(), errors.New("name a FILE, or - for standard input")}
+	}
+	if list == "-" && slices.Contains(args, "-") {
+		return nil, usageError{cmd.CommandPath(), errors.New("standard input is the list of files, and cannot be one")}
+	}
+	return input.Expand(args)
 }
