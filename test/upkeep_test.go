@@ -10,9 +10,10 @@ import (
 
 // readsRecords is what delta-rs reads of a table: ids, without errors.
 const readsRecords = `
-import sys, deltalake
+import os, sys, deltalake
 t = deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table()
-print(*sorted(t["record_id"].to_pylist()))
+print(*sorted(t["record_id"].to_pylist()), flush=True)
+os._exit(0) # delta-rs' own threads may abort an interpreter that ends by itself
 `
 
 // grep finds files below dir that hold a text, as whoever has the disk could.
@@ -71,7 +72,7 @@ func TestUpkeep(t *testing.T) {
 	}
 	read("bad-a bad-b bad-c secret-of-a secret-of-b secret-of-c")
 	a := answer(call{stdin: ids["a"] + "\n"}.ok(t, "table", "delete", dir, "--ids-from", "-", "--vacuum-after", "0s", "--json").stdout)
-	if a.Rows != 1 || a.Added != 1 || len(a.Vacuumed.Files) != 1 {
+	if a.Rows != 1 || a.Added != 0 || len(a.Vacuumed.Files) != 1 { // its error row lies in another file
 		t.Errorf("the delete: %+v", a)
 	}
 	read("bad-a bad-b bad-c secret-of-b secret-of-c")
