@@ -23,6 +23,7 @@ var downward = map[string][]string{
 	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "work/resolve"},
 	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "work/rows", "work/trace"},
 
+	"daemon/announce":     {"export", "jobs/queue", "work/commits"},
 	"daemon/commit":       {"crash", "daemon/inflight", "daemon/metrics", "export"},
 	"daemon/descriptors":  {},
 	"daemon/feed":         {},
@@ -42,7 +43,7 @@ var downward = map[string][]string{
 	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
 	"local/tokens":    {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
-	"local/following": {"crash", "export", "jobs"},
+	"local/following": {"crash", "export", "jobs", "work/commits"},
 	"local/warehouse": {"export", "local"},
 
 	"open":        {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},
@@ -51,6 +52,7 @@ var downward = map[string][]string{
 
 	"search": {"export", "export/parquetin", "export/scan", "models/vector"},
 
+	"work/commits":    {"export", "jobs"},
 	"work/trace":      {"jobs", "models", "models/embed", "models/generate", "models/vector", "tokenize", "work/embedding", "work/generation", "work/rows"},
 	"work/embedding":  {"crash", "export", "jobs", "models", "models/embed", "models/session", "models/vector", "tokenize", "work/resolve", "work/rows"},
 	"work/generation": {"crash", "export", "jobs", "models", "models/generate", "models/sample", "models/session", "tokenize", "tokenize/chat", "work/rows"},

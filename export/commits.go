@@ -119,3 +119,15 @@ func (c *LogCommit) Rows() (rows, errorRows int64) {
 	}
 	return rows, errorRows
 }
+
+// LogCommit gives the commit of a version of an open table; nil where it is not there yet.
+func (t *Table) LogCommit(ctx context.Context, version int64) (*LogCommit, error) {
+	h, err := t.known(ctx)
+	if err != nil || h == nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	snap := *h.snap
+	h.mu.Unlock()
+	return (&Commits{view: &view{dir: h.dir, log: h.log, snap: &snap}}).Read(version)
+}

@@ -258,6 +258,9 @@ func (c *Committer) commit(ctx context.Context) {
 	c.metrics.Committed(c.dataset, result, took)
 	c.log.InfoContext(ctx, "committed", "dataset", c.dataset, "version", result.Version,
 		"deliveries", len(members), "rows", result.Rows, "errors", result.Errors, "took", took)
+	if c.all.o.Announce != nil {
+		c.all.o.Announce(ctx, c.dataset, c.Table, result.Version)
+	}
 	for _, r := range members {
 		r.result <- Result{Logged: result.Outcomes[r.delivery.Key.AppID], Version: result.Version}
 	}

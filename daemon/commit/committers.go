@@ -31,8 +31,10 @@ type Options struct {
 	// Backlog is how many bytes of rows may wait for one dataset's commits before no more should be made, 0 for 32 MiB.
 	Backlog int
 	EndsJob func(job string, shards int) bool // whether so many shards are all that is left of the job
-	Metrics *metrics.Metrics
-	Log     *slog.Logger
+	// Announce tells the world of a table's commits up to a version, before the deliveries in it are told of.
+	Announce func(ctx context.Context, dataset string, t *export.Table, version int64)
+	Metrics  *metrics.Metrics
+	Log      *slog.Logger
 }
 
 // Committers has the committer of each dataset in use, a bounded number of them, and keeps new work away while commits

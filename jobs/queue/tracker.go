@@ -48,7 +48,7 @@ const (
 // connections, until Close. It returns when it has caught up. Where the user may not
 // read them, that is ErrRefused.
 func (q *Queue) Track(ctx context.Context, o TrackOptions) (*Tracker, error) {
-	f := &follower{q: q, stream: EventStream, filter: eventSubjects}
+	f := &follower{q: q, stream: EventStream, filter: jobs.JobEvents}
 	if o.Job != "" {
 		if err := naming.CheckJob(o.Job); err != nil {
 			return nil, fmt.Errorf("track: job %w", err)

@@ -21,6 +21,7 @@ import (
 	"textmill/crash"
 	"textmill/export"
 	"textmill/jobs"
+	described "textmill/work/commits"
 )
 
 // Options say what is followed, and what is run.
@@ -85,7 +86,7 @@ func follow(ctx context.Context, o Options, commits *export.Commits, p *position
 			}
 			continue
 		}
-		if err := untilDone(ctx, o, Describe(commits.Path(), c)); err != nil {
+		if err := untilDone(ctx, o, described.Describe(datasetOf(commits.Path()), commits.Path(), c)); err != nil {
 			return err
 		}
 		crash.Point("before-position")
@@ -146,23 +147,5 @@ func run(ctx context.Context, o Options, c jobs.TableCommit) error {
 	return nil
 }
 
-// Describe is a commit of the table at a path as others are told of it.
-func Describe(path string, c *export.LogCommit) jobs.TableCommit {
-	rows, failed := c.Rows()
-	out := jobs.TableCommit{
-		Type: jobs.EventTable, Dataset: path[strings.LastIndexByte(path, '/')+1:], Table: path, TableID: c.TableID,
-		Version: c.Version, Operation: c.Operation, Rearranged: c.Rearranged, Rows: rows, Errors: failed,
-		NAdded: len(c.Added), NRemoved: len(c.Removed), Added: []jobs.TableFile{}, Removed: []jobs.TableFile{}, Time: c.Time,
-	}
-	for i := range c.Added {
-		f := jobs.TableFile{Path: c.Added[i].Path, Bytes: c.Added[i].Size}
-		if c.Added[i].Rows >= 0 {
-			f.Rows = &c.Added[i].Rows
-		}
-		out.Added = append(out.Added, f)
-	}
-	for _, f := range c.Removed {
-		out.Removed = append(out.Removed, jobs.TableFile{Path: f.Path})
-	}
-	return out
-}
+// datasetOf is the last part of a table's path.
+func datasetOf(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
