@@ -41,7 +41,7 @@ func fileNames(files []LiveFile) []string {
 // TestChangesSince holds what a loader of a version is told: files that only moved rows which it has are nothing to it, and
 // those that came and went meanwhile are, for a loader that is ahead.
 func TestChangesSince(t *testing.T) {
-	table := tableOfCommits(t, 3) // version 1, 2 and 3 each bring a file
+	table := tableOfCommits(t, 3, false) // version 1, 2 and 3 each bring a file
 	c, err := ChangesSince(t.Context(), table, -1)
 	if err != nil || len(c.Added) != 3 || c.Version != 3 {
 		t.Fatalf("from nothing: %+v, %v", c, err)
@@ -101,15 +101,18 @@ func TestChangesSince(t *testing.T) {
 
 // TestCommitsAreRead reads entries one at a time, and tells what is not there yet from what is no more.
 func TestCommitsAreRead(t *testing.T) {
-	table := tableOfCommits(t, 2)
+	table := tableOfCommits(t, 2, true)
 	log, err := OpenCommits(t.Context(), table)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
 	one, err := log.Read(2)
-	if err != nil || one.Version != 2 || one.Operation != "WRITE" || one.Added[0].Rows != 2 || one.Added[0].ErrorRows() != 1 || one.Rearranged || one.Time.IsZero() {
-		t.Errorf("commit 2: %+v, %v", one, err)
+	if err != nil || one.Version != 2 || one.Operation != "WRITE" || len(one.Added) != 2 || one.Rearranged || one.Time.IsZero() {
+		t.Fatalf("commit 2: %+v, %v", one, err)
+	}
+	if f := one.Added; f[0].Rows != 1 || f[1].Rows != 1 || f[0].ErrorRows()+f[1].ErrorRows() != 1 {
+		t.Errorf("commit 2 added %+v, want a row and an error row", f)
 	}
 	if one, err := log.Read(3); one != nil || err != nil {
 		t.Errorf("a commit that is not there yet: %+v, %v", one, err)
@@ -133,8 +136,8 @@ func mapKey[V any](m map[string]V) string {
 	return ""
 }
 
-// tableOf makes a table by commits of two rows each, one of them an error.
-func tableOfCommits(t *testing.T, commits int) string {
+// tableOfCommits makes a table by commits of a row each, and with failed of an error row too, which lies in a file of its own.
+func tableOfCommits(t *testing.T, commits int, failed bool) string {
 	t.Helper()
 	store, err := OpenStore(Options{URI: t.TempDir()})
 	if err != nil {
@@ -150,7 +153,10 @@ func tableOfCommits(t *testing.T, commits int) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows := []Row{{RecordID: fmt.Sprint(i), Text: Some("x")}, {RecordID: fmt.Sprint(i, "e"), Error: "no"}}
+		rows := []Row{{RecordID: fmt.Sprint(i), Text: Some("x")}}
+		if failed {
+			rows = append(rows, Row{RecordID: fmt.Sprint(i, "e"), Error: "no"})
+		}
 		if err := b.Add(JobKey("embed", "m", "j", fmt.Sprint(i), []byte("x")), rows); err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ import (
 
 // Copy is a part made of rows of other parts, value by value: columns that others gave the table stay as they are.
 type Copy struct {
-	w      *parquet.Writer
+	w      *parquet.GenericWriter[any]
 	out    *counted.Writer
 	limit  int64
 	group  int64 // bytes in the open row group, about
@@ -46,7 +46,7 @@ func NewCopy(w io.Writer, like *Source, o Options) (c *Copy, err error) {
 	if _, err := parquet.NewWriterConfig(options...); err != nil {
 		return nil, fmt.Errorf("configure the Parquet writer: %w", err)
 	}
-	c.w = parquet.NewWriter(c.out, options...)
+	c.w = parquet.NewGenericWriter[any](c.out, options...)
 	c.roles = rolesOf(schema, &c.stats)
 	return c, nil
 }

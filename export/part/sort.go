@@ -21,7 +21,7 @@ var byRecord = parquet.SortingColumns(parquet.Ascending("record_id"), parquet.As
 // Sorter gathers rows of parts of one shape in sorted runs, which Copy.Merge then makes one part of. It holds one run
 // in memory.
 type Sorter struct {
-	w      *parquet.Writer
+	w      *parquet.GenericWriter[any]
 	run    *parquet.Buffer
 	limit  int64
 	held   int64 // bytes in the run, about
@@ -81,7 +81,7 @@ func NewSorter(w io.Writer, like *Source, o Options, sum Sum) (s *Sorter, err er
 	}
 	schema := parquet.NewSchema(like.file.Schema().Name(), likeOurs{like.file.Root(), true})
 	return &Sorter{
-		w:   parquet.NewWriter(&counted.Writer{W: w}, append(writerOptions(), schema)...),
+		w:   parquet.NewGenericWriter[any](&counted.Writer{W: w}, append(writerOptions(), schema)...),
 		run: parquet.NewBuffer(schema, parquet.SortingRowGroupConfig(byRecord)), limit: o.RowGroupBytes, sum: sum,
 	}, nil
 }

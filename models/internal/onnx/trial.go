@@ -55,18 +55,18 @@ func trial() []byte {
 	message := func(to []byte, field protowire.Number, of []byte) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(to, field, protowire.BytesType), of)
 	}
-	number := func(to []byte, field protowire.Number, n uint64) []byte {
-		return protowire.AppendVarint(protowire.AppendTag(to, field, protowire.VarintType), n)
+	number := func(field protowire.Number, n uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, field, protowire.VarintType), n)
 	}
-	side := number(nil, 1, 2)                                     // Dimension.dim_value
-	shape := message(message(nil, 1, side), 1, side)              // TensorShapeProto.dim
-	kind := message(nil, 1, message(number(nil, 1, 1), 2, shape)) // TypeProto.tensor_type: float
+	side := number(1, 2)                                     // Dimension.dim_value
+	shape := message(message(nil, 1, side), 1, side)         // TensorShapeProto.dim
+	kind := message(nil, 1, message(number(1, 1), 2, shape)) // TypeProto.tensor_type: float
 	value := func(name string) []byte { return message(message(nil, 1, []byte(name)), 2, kind) }
 	node := message(message(message(nil, 1, []byte("a")), 1, []byte("b")), 2, []byte("c")) // input, input, output
 	node = message(node, 4, []byte("MatMul"))                                              // op_type
 	graph := message(message(nil, 1, node), 2, []byte("trial"))                            // node, name
 	graph = message(message(graph, 11, value("a")), 11, value("b"))                        // input
 	graph = message(graph, 12, value("c"))                                                 // output
-	model := message(number(nil, 1, 8), 7, graph)                                          // ir_version, graph
-	return message(model, 8, number(nil, 2, 13))                                           // opset_import.version
+	model := message(number(1, 8), 7, graph)                                               // ir_version, graph
+	return message(model, 8, number(2, 13))                                                // opset_import.version
 }

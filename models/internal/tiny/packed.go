@@ -66,14 +66,14 @@ func paddedFunction() (f []byte) {
 
 // layoutNodes are of the function: where tokens go, and which of the places there hold one.
 func layoutNodes() [][]byte {
-	ints := func(name string, v int64) []byte { return message(textField(1, name), intField(8, v), intField(20, 7)) }
+	ints := func(v int64) []byte { return message(textField(1, "value_ints"), intField(8, v), intField(20, 7)) }
 	one := func(name string, v int64) []byte { return message(textField(1, name), intField(3, v), intField(20, 2)) }
 	const elemInt32, elemInt64 = 6, 7
 	return [][]byte{
-		node("Constant", nil, []string{"zero"}, ints("value_ints", 0)),
-		node("Constant", nil, []string{"one"}, ints("value_ints", 1)),
-		node("Constant", nil, []string{"last"}, ints("value_ints", -1)),
-		node("Constant", nil, []string{"end"}, ints("value_ints", 1<<40)),
+		node("Constant", nil, []string{"zero"}, ints(0)),
+		node("Constant", nil, []string{"one"}, ints(1)),
+		node("Constant", nil, []string{"last"}, ints(-1)),
+		node("Constant", nil, []string{"end"}, ints(1<<40)),
 		node("Constant", nil, []string{"from"}, one("value_int", 0)),
 		node("Constant", nil, []string{"step"}, one("value_int", 1)),
 		node("Shape", []string{"query"}, []string{"tokens"}, one("start", 0), one("end", 1)),

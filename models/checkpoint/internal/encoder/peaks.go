@@ -27,16 +27,3 @@ func (m *Model) Peaks(a weights.Arithmetic) *onnxgraph.Graph {
 	b.NodeTo([]string{PeaksOutput}, onnxgraph.ONNX("Concat"), layers, onnxgraph.Int("axis", 0))
 	return b.Graph.Graph
 }
-
-// most is how large values may become in samples for a layer to compute with fp16, whose greatest number is 65,504:
-// other texts may come to more, and what is added to them inside of an operator is not seen.
-const most = 65504.0 / 8
-
-// Wide tells which layers need fp32, by the peaks of samples.
-func Wide(peaks []float32) []bool {
-	wide := make([]bool, len(peaks))
-	for i, p := range peaks {
-		wide[i] = !(p <= most)
-	}
-	return wide
-}
