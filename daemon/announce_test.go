@@ -19,7 +19,7 @@ func TestCommitsAreAnnounced(t *testing.T) {
 			event = r.await(jobs.EventCommitted)
 		}
 		c, err := r.queue.LastTableCommit(t.Context(), "told")
-		if err != nil || c.Version != event.Version || c.Table != event.Table || c.Rows != 2 || c.Errors != 1 || c.NAdded != 1 || len(c.Added) != 1 ||
+		if err != nil || c.Version != event.Version || c.Table != event.Table || c.Rows != 2 || c.Errors != 1 || c.NAdded != 2 || len(c.Added) != 2 ||
 			c.Version <= last {
 			t.Fatalf("commit %d: %+v, %v; the event says version %d", n, c, err, event.Version)
 		}
