@@ -19,6 +19,9 @@ const bare = "\x00not quoted\x00"
 
 func (o outside) String() string { return bare }
 
+// URI tells a URI from a path on this machine.
+func (o outside) URI() bool { return strings.Contains(o.text, "://") }
+
 // readable refuses what no program text can hold.
 func (o outside) readable() error {
 	if !utf8.ValidString(o.text) || strings.ContainsRune(o.text, 0) {

@@ -26,9 +26,10 @@ type Recipe struct {
 	Runs    string            `yaml:"runs"`    // pgx, or a key of runners; "" where only its owner can run it
 	Checked bool              `yaml:"checked"` // against the engine, by make test-engines
 	Needs   string            `yaml:"needs"`
-	Page    string            `yaml:"page"`   // of the vendor's documentation that it follows
-	Target  string            `yaml:"target"` // of --run, as --help shows it
-	Types   map[string]string `yaml:"types"`  // of columns, by what Delta calls theirs; "embedding" is of vectors of one length
+	Page    string            `yaml:"page"`    // of the vendor's documentation that it follows
+	Target  string            `yaml:"target"`  // of --run, as --help shows it
+	Types   map[string]string `yaml:"types"`   // of columns, by what Delta calls theirs; "embedding": vectors of one length
+	Vectors int               `yaml:"vectors"` // where it takes only rows with a vector, the most dimensions of one
 
 	text string
 }
@@ -109,6 +110,7 @@ func (r *Recipe) write(out io.Writer, t *table, copyRows func(name string, gone 
 		"copy":  copyRows,
 		"sent":  sent,
 		"short": shortName,
+		"under": func(dir string, file outside) outside { return outside{dir + file.text} },
 	}
 	parsed, err := template.New(r.Engine).Funcs(functions).Option("missingkey=error").Parse(r.text)
 	if err != nil {
@@ -119,6 +121,15 @@ func (r *Recipe) write(out io.Writer, t *table, copyRows func(name string, gone 
 		return fmt.Errorf("recipe of %s: %w", r.Engine, err)
 	}
 	return nil
+}
+
+// takes refuses a table whose vectors the engine has no place for.
+func (r *Recipe) takes(t *table) error {
+	if r.Vectors == 0 || t.Length > 0 && t.Length <= r.Vectors {
+		return nil
+	}
+	return fmt.Errorf("%w: %s takes rows with a vector, all of one length, of %d dimensions at most; %s holds %s; "+
+		"load it into another engine", local.ErrUsage, r.Title, r.Vectors, comment(t.Path), comment(t.Vectors))
 }
 
 // typeOf is the engine's type of a column.

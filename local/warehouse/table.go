@@ -79,6 +79,9 @@ func (t *table) All() bool { return t.Since < 0 }
 // Vector tells whether it is a vector of one length.
 func (c column) Vector() bool { return c.vector }
 
+// Whole tells whether it is a list of whole numbers.
+func (c column) Whole() bool { return c.delta == "array<byte>" || c.delta == "array<short>" }
+
 // open looks at a table once, and says what has to be loaded of it.
 func open(c *export.Changes, name string, withErrors bool) (*table, error) {
 	t := &table{
@@ -120,12 +123,15 @@ func (t *table) describe(schema string) error {
 		c := column{Name: outside{f.Name}, delta: typeName(f.Type)}
 		c.vector = f.Name == "embedding" && t.Length > 0
 		if f.Name == "embedding" && t.changes.Vectors == (export.Vectors{}) && t.changes.Mixed == "" {
-			continue // there are none, and an engine would have to be told of what length
+			c.delta = noVectors
 		}
 		t.Columns = append(t.Columns, c)
 	}
 	return nil
 }
+
+// noVectors is the type of embedding where there are none: an engine would have to be told of what length.
+const noVectors = "no vectors"
 
 // typeName is a type in one line, "struct" for what no recipe loads.
 func typeName(raw json.RawMessage) string {

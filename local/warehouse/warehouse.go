@@ -47,6 +47,9 @@ func Load(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := r.takes(t); err != nil {
+		return err
+	}
 	rows := &rowCopier{t: t}
 	switch {
 	case o.Run == "":

@@ -185,7 +185,44 @@ func TestWrongUse(t *testing.T) {
 	}
 }
 
+// What has rows with one vector of a known length each, and nothing else, refuses lists of tokens, bits and texts alone.
+func TestRecipesRefuseVectorsWithoutALength(t *testing.T) {
+	for want, v := range map[string]export.Vectors{
+		"float32 vectors of 2 dimensions for each token": {Precision: "float32", Dim: 2, PerToken: true},
+		"ubinary vectors of 8 dimensions":                {Precision: "ubinary", Dim: 8},
+		"float32 vectors of 70000 dimensions":            {Precision: "float32", Dim: 70000},
+		"no vectors":                                     {},
+	} {
+		path := madeOf(t, t.TempDir(), v)
+		for _, r := range Recipes() {
+			err := Load(t.Context(), Options{Table: path, Engine: r.Engine, Out: io.Discard, About: io.Discard})
+			refused := errors.Is(err, local.ErrUsage) && strings.Contains(err.Error(), want)
+			if needs := r.Engine == "milvus" || r.Engine == "qdrant"; refused != needs || !needs && err != nil {
+				t.Errorf("%s, %s: %v", r.Engine, want, err)
+			}
+		}
+	}
+}
+
+// COPY of Redshift takes a file's columns by their order, those without a value too.
+func TestRedshiftHasEveryColumn(t *testing.T) {
+	text := printed(t, Options{Table: madeIn(t, t.TempDir()), Engine: "redshift"})
+	if !strings.Contains(text, `"embedding" SUPER`) {
+		t.Errorf("no place for the column embedding in\n%s", text)
+	}
+	text = printed(t, Options{Table: madeOf(t, t.TempDir(), export.Vectors{Precision: "int8", Dim: 3}), Engine: "snowflake"})
+	if !strings.Contains(text, `"embedding" VECTOR(INT, 3)`) || !strings.Contains(text, `"embedding"::VECTOR(INT, 3)`) {
+		t.Errorf("whole numbers as others in\n%s", text)
+	}
+}
+
 func madeIn(t *testing.T, dir string) string {
+	t.Helper()
+	return madeOf(t, dir, export.Vectors{})
+}
+
+// madeOf makes a table of one row, whose vector is of a kind.
+func madeOf(t *testing.T, dir string, v export.Vectors) string {
 	t.Helper()
 	store, err := export.OpenStore(export.Options{URI: dir})
 	if err != nil {
@@ -196,11 +233,28 @@ func madeIn(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := table.Begin(t.Context(), export.EmbeddingFloat32)
+	kind := v.Kind()
+	if v == (export.Vectors{}) {
+		kind = export.EmbeddingFloat32
+	}
+	b, err := table.Begin(t.Context(), kind)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Add(export.JobKey("embed", "m", "j", "0", []byte("x")), []export.Row{{RecordID: "a"}}); err != nil {
+	if err := b.Bind(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	row := export.Row{RecordID: "a"}
+	switch {
+	case v == (export.Vectors{}):
+	case kind == export.EmbeddingInt8:
+		row.Embedding8 = make([]int8, v.Dim)
+	case kind == export.EmbeddingInt16:
+		row.Embedding16 = make([]int16, v.Dim)
+	default:
+		row.Embedding = make([]float32, v.Dim)
+	}
+	if err := b.Add(export.JobKey("embed", "m", "j", "0", []byte("x")), []export.Row{row}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Commit(t.Context()); err != nil {
