@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,8 @@ func badRecords(t *testing.T, d *daemon, _ string) {
 			t.Errorf("the text with a NUL byte: %+v", r)
 		}
 	}
-	want := "fine= no text=invalid_record number=invalid_record 0-3=invalid_record fine=duplicate_id nul= lone=bad_utf8 latin=bad_utf8 after="
+	slices.Sort(classes) // error rows lie in a file of their own
+	want := "0-3=invalid_record after= fine= fine=duplicate_id latin=bad_utf8 lone=bad_utf8 no text=invalid_record nul= number=invalid_record"
 	if got := strings.Join(classes, " "); got != want {
 		t.Errorf("rows are\n%s, want\n%s", got, want)
 	}

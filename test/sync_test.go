@@ -94,6 +94,7 @@ func (d *daemon) stagings(t *testing.T) []string {
 
 // TestSyncMakesADatasetItsInput goes through the life of a corpus.
 func TestSyncMakesADatasetItsInput(t *testing.T) {
+	t.Parallel()
 	d := startDaemon(t, newHome(t))
 	sync := func(want [5]int, texts map[string]string, args ...string) synced {
 		t.Helper()
@@ -144,6 +145,7 @@ func TestSyncMakesADatasetItsInput(t *testing.T) {
 
 // TestSyncAfterARestore has another tool put an older version back: what the sync after that one brought comes again.
 func TestSyncAfterARestore(t *testing.T) {
+	t.Parallel()
 	d := startDaemon(t, newHome(t))
 	a, b := texts(30, "a"), texts(30, "b")
 	d.syncs(t, 0, a, "--dataset", "docs")
@@ -160,6 +162,7 @@ func TestSyncAfterARestore(t *testing.T) {
 
 // TestSyncRefusesWhatIsNoIdentity names records without ids, and ids that are given twice.
 func TestSyncRefusesWhatIsNoIdentity(t *testing.T) {
+	t.Parallel()
 	d := startDaemon(t, newHome(t))
 	dir := t.TempDir()
 	for input, want := range map[string]string{
@@ -190,6 +193,7 @@ func TestSyncRefusesWhatIsNoIdentity(t *testing.T) {
 // TestRetryErrorsReplacesErrorRows has rows that failed for a reason that is gone computed again, and names what a row does
 // not hold.
 func TestRetryErrorsReplacesErrorRows(t *testing.T) {
+	t.Parallel()
 	d := startDaemon(t, newHome(t))
 	c := d.client()
 	c.stdin = `{"id":"a","text":"one"}` + "\n" + `{"id":"b","text":"two","lang":"en"}` + "\n" + `{"id":"none"}` + "\n"

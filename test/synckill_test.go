@@ -36,6 +36,7 @@ func changed(texts map[string]string, day int) map[string]string {
 // TestSyncKilledAnywhere has the publisher of a sync die at each of its points: readers have the corpus of before or the
 // one of after, and the same sync again makes it the one of after.
 func TestSyncKilledAnywhere(t *testing.T) {
+	t.Parallel()
 	path, err := dying()
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +79,7 @@ func TestSyncKilledAnywhere(t *testing.T) {
 
 // TestSyncWhileTheDaemonDies has the daemon die around a commit of a sync's rows.
 func TestSyncWhileTheDaemonDies(t *testing.T) {
+	t.Parallel()
 	path, err := dying()
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +109,7 @@ func TestSyncWhileTheDaemonDies(t *testing.T) {
 
 // TestTwoSyncsAndAppends has others change the dataset while a sync is under way.
 func TestTwoSyncsAndAppends(t *testing.T) {
+	t.Parallel()
 	d := startDaemon(t, newHome(t))
 	before := texts(40, "first")
 	d.syncs(t, 0, before, "--dataset", "docs")
@@ -150,6 +153,7 @@ func TestTwoSyncsAndAppends(t *testing.T) {
 
 // TestSyncToAnotherModelSwitchesInOneCommit has a dataset get vectors of another kind.
 func TestSyncToAnotherModelSwitchesInOneCommit(t *testing.T) {
+	t.Parallel()
 	d := startDaemon(t, newHome(t))
 	now := texts(50, "first")
 	d.syncs(t, 0, now, "--dataset", "docs")

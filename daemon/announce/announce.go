@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/jobs/queue"
 	"textmill/work/commits"
 )
@@ -40,6 +41,9 @@ func New(q *queue.Queue, log *slog.Logger) *Announcer {
 // UpTo publishes the commits that are not in the stream yet, up to a version. Where the stream has none of the table,
 // it begins with that version.
 func (a *Announcer) UpTo(ctx context.Context, dataset string, t *export.Table, version int64) {
+	if _, _, staging := naming.OfStaging(dataset); staging {
+		return // nobody else's until it is swapped in
+	}
 	a.mu.Lock()
 	one := a.told[dataset]
 	if one == nil {
