@@ -40,15 +40,24 @@ func (r *Reader) Fill(partition map[string]*string) {
 	r.task, r.model = value(partition["task"]), value(partition["model"])
 }
 
-// Open reads the footer of the part in r and checks its columns.
-func Open(r io.ReaderAt, size int64) (pr *Reader, err error) {
-	defer func() { damaged(recover(), &err) }()
+// openFile reads the footer of the part in r.
+func openFile(r io.ReaderAt, size int64) (*parquet.File, error) {
 	if err := footer.Check(r, size); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return f, nil
+}
+
+// Open reads the footer of the part in r and checks its columns.
+func Open(r io.ReaderAt, size int64) (pr *Reader, err error) {
+	defer func() { damaged(recover(), &err) }()
+	f, err := openFile(r, size)
+	if err != nil {
+		return nil, err
 	}
 	for _, kind := range []Embedding{Float32, Int8, Int16} {
 		if err = sameColumns(schemaOf(kind), f.Schema()); err == nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"textmill/export/internal/footer"
 	"textmill/export/internal/pages"
 )
 
@@ -24,12 +23,9 @@ type Source struct {
 // OpenSource reads the footer of the part in r.
 func OpenSource(r io.ReaderAt, size int64) (s *Source, err error) {
 	defer func() { damaged(recover(), &err) }()
-	if err := footer.Check(r, size); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	f, err := openFile(r, size)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, err
 	}
 	return &Source{r: r, file: f}, nil
 }
