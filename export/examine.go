@@ -9,6 +9,7 @@ import (
 
 	"textmill/export/delta"
 	"textmill/export/part"
+	"textmill/export/storage"
 )
 
 // open hands what an add names to use.
@@ -17,23 +18,13 @@ func (s *swap) open(a delta.Add, use func(*part.Source) error) error {
 	if err != nil {
 		return err
 	}
-	file, err := s.h.dir.Open(f.name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	st, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	src, err := part.OpenSource(file, st.Size)
-	if err == nil {
-		err = use(src)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", f.Path, err)
-	}
-	return nil
+	return openLive(s.h.dir, f, func(file storage.File, size int64) error {
+		src, err := part.OpenSource(file, size)
+		if err != nil {
+			return err
+		}
+		return use(src)
+	})
 }
 
 // look finds the rows that are meant in live files, once for each share of the records, and remembers which they are.

@@ -8,8 +8,6 @@ import (
 	"slices"
 
 	"textmill/export/parquetin"
-	"textmill/export/part"
-	"textmill/export/storage"
 )
 
 // Held is what a row says of its record.
@@ -57,15 +55,7 @@ func (v *view) holding() Holding {
 }
 
 func (v *view) held(ctx context.Context, f LiveFile, task string, each func(Held) error) error {
-	return v.read(f, func(file storage.File, _ *part.Reader) error {
-		st, err := file.Stat()
-		if err != nil {
-			return err
-		}
-		in, err := parquetin.Open(file, st.Size, 1<<30)
-		if err != nil {
-			return err
-		}
+	return v.readCells(f, func(in *parquetin.File) error {
 		at, columns := map[string]int{}, []string{}
 		for _, name := range heldColumns {
 			if slices.ContainsFunc(in.Columns(), func(c parquetin.Column) bool { return c.Name == name }) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"textmill/export/delta"
+	"textmill/export/parquetin"
 	"textmill/export/part"
 	"textmill/export/storage"
 )
@@ -199,9 +200,9 @@ func (w within) check(f LiveFile) error {
 	return nil
 }
 
-// read opens a live file and hands its reader to use.
-func (v *view) read(f LiveFile, use func(storage.File, *part.Reader) error) error {
-	file, err := v.dir.Open(f.name)
+// openLive opens a live file in dir and hands it on with its size.
+func openLive(dir storage.Dir, f LiveFile, use func(file storage.File, size int64) error) error {
+	file, err := dir.Open(f.name)
 	if err != nil {
 		return err
 	}
@@ -210,15 +211,37 @@ func (v *view) read(f LiveFile, use func(storage.File, *part.Reader) error) erro
 	if err != nil {
 		return err
 	}
-	r, err := part.Open(file, st.Size)
-	if err == nil {
-		r.Fill(f.partition)
-		err = use(file, r)
-	}
-	if err != nil {
+	if err := use(file, st.Size); err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return nil
+}
+
+// read opens a live file and hands its reader to use.
+func (v *view) read(f LiveFile, use func(storage.File, *part.Reader) error) error {
+	return openLive(v.dir, f, func(file storage.File, size int64) error {
+		r, err := part.Open(file, size)
+		if err != nil {
+			return err
+		}
+		r.Fill(f.partition)
+		return use(file, r)
+	})
+}
+
+// readCells opens a live file of ours and hands on what reads some of its columns.
+func (v *view) readCells(f LiveFile, use func(*parquetin.File) error) error {
+	return v.read(f, func(file storage.File, _ *part.Reader) error {
+		st, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		in, err := parquetin.Open(file, st.Size, 1<<30)
+		if err != nil {
+			return err
+		}
+		return use(in)
+	})
 }
 
 // Scan calls each with all rows of the table at a path or URI, some at a time, in no particular order of files. What

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"textmill/export/parquetin"
-	"textmill/export/part"
-	"textmill/export/storage"
 )
 
 // uniqueAtOnce is how many rows are compared in one pass over the files, at 16 bytes each.
@@ -109,15 +107,7 @@ func (v *view) identities(ctx context.Context, files []LiveFile, seeds [2]maphas
 	each func([2]uint64, LiveFile, []parquetin.Value)) error {
 	var buf []byte
 	for _, f := range files {
-		err := v.read(f, func(file storage.File, _ *part.Reader) error {
-			st, err := file.Stat()
-			if err != nil {
-				return err
-			}
-			in, err := parquetin.Open(file, st.Size, 1<<30)
-			if err != nil {
-				return err
-			}
+		err := v.readCells(f, func(in *parquetin.File) error {
 			columns, complete := f.identity(in)
 			return in.Read(ctx, nil, columns, func(cells []parquetin.Value) error {
 				row := complete(cells)
