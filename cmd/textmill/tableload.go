@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"textmill/config"
 	"textmill/ground/plain"
 	"textmill/local/warehouse"
 )
@@ -47,7 +49,7 @@ record_id and chunk, and of an error row also over error and text.`,
 	flags.BoolVar(&o.Errors, "errors", false, "load rows that are errors too")
 	flags.StringVar(&o.Python, "python", "python3", "`PROGRAM` that runs recipes in Python")
 	require(cmd, "to")
-	completeFlag(cmd, s, "to", oneOf(warehouse.Engines(func(*warehouse.Recipe) bool { return true })...))
+	completeFlag(cmd, s, "to", func(context.Context, config.Config) []string { return warehouse.Engines() })
 	return cmd
 }
 

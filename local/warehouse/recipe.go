@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
@@ -34,8 +35,8 @@ type Recipe struct {
 	text string
 }
 
-// Recipes are all of them, in the order of their names.
-func Recipes() []*Recipe {
+// Recipes are all of them, in the order of their names. They are read once, and nobody may change them.
+var Recipes = sync.OnceValue(func() []*Recipe {
 	entries, err := files.ReadDir("recipes")
 	if err != nil {
 		panic(err) // it is embedded
@@ -50,25 +51,25 @@ func Recipes() []*Recipe {
 	}
 	slices.SortFunc(all, func(a, b *Recipe) int { return strings.Compare(a.Engine, b.Engine) })
 	return all
-}
+})
 
-// Engines are the names of the recipes that wanted picks.
-func Engines(wanted func(*Recipe) bool) []string {
+// Engines are the names of the recipes.
+func Engines() []string {
 	var names []string
 	for _, r := range Recipes() {
-		if wanted(r) {
-			names = append(names, r.Engine)
-		}
+		names = append(names, r.Engine)
 	}
 	return names
 }
 
 // Find gives the recipe of an engine.
 func Find(engine string) (*Recipe, error) {
-	names := Engines(func(*Recipe) bool { return true })
-	if slices.Contains(names, engine) {
-		return read(engine)
+	for _, r := range Recipes() {
+		if r.Engine == engine {
+			return r, nil
+		}
 	}
+	names := Engines()
 	err := fmt.Errorf("%w: there is no recipe for %q; there are %s", local.ErrUsage, engine, strings.Join(names, ", "))
 	if near := naming.Meant(engine, names); near != "" {
 		err = fmt.Errorf("%w; did you mean %s?", err, near)
@@ -104,13 +105,14 @@ func (r *Recipe) write(out io.Writer, t *table, copyRows func(name string, gone 
 	functions := template.FuncMap{
 		"sql": sqlText, "csql": backslashText, "ident": identifier, "tick": tickedIdentifier, "py": pythonText,
 		"json": jsonText, "comment": comment, "glob": bracketed, "plain": withoutPatterns, "base": base,
-		"type":  func(c column) (string, error) { return r.typeOf(t, c) },
-		"has":   func(c column) bool { _, err := r.typeOf(t, c); return err == nil },
-		"typed": func(all []column) []column { return r.typed(t, all) },
-		"copy":  copyRows,
-		"sent":  sent,
-		"short": shortName,
-		"under": func(dir string, file outside) outside { return outside{dir + file.text} },
+		"type":      func(c column) (string, error) { return r.typeOf(t, c) },
+		"has":       func(c column) bool { _, err := r.typeOf(t, c); return err == nil },
+		"typed":     func(all []column) []column { return r.typed(t, all) },
+		"structure": func() (outside, error) { return r.structure(t) },
+		"copy":      copyRows,
+		"sent":      sent,
+		"short":     shortName,
+		"under":     func(dir string, file outside) outside { return outside{dir + file.text} },
 	}
 	parsed, err := template.New(r.Engine).Funcs(functions).Option("missingkey=error").Parse(r.text)
 	if err != nil {
@@ -150,6 +152,23 @@ func (r *Recipe) typed(t *table, all []column) []column {
 		_, err := r.typeOf(t, c)
 		return err != nil
 	})
+}
+
+// structure is of the table's files as ClickHouse is told of it: those of before a column came lack it.
+func (r *Recipe) structure(t *table) (outside, error) {
+	var parts []string
+	for _, c := range r.typed(t, t.Columns) {
+		kind, err := r.typeOf(t, c)
+		if err != nil {
+			return outside{}, err
+		}
+		name, err := tickedIdentifier(c.Name)
+		if err != nil {
+			return outside{}, err
+		}
+		parts = append(parts, name+" "+kind)
+	}
+	return outside{strings.Join(parts, ", ")}, nil
 }
 
 // guard refuses what a recipe prints without quoting it.

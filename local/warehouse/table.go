@@ -52,27 +52,6 @@ func (t *table) Index() outside {
 // New is the name of the table while all of it is being loaded.
 func (t *table) New() outside { return outside{t.Name.text + "_textmill_new"} }
 
-// Structure is of the table's files as ClickHouse is told of it: those of before a column came lack it.
-func (t *table) Structure() (outside, error) {
-	r, err := Find("clickhouse")
-	if err != nil {
-		return outside{}, err
-	}
-	var parts []string
-	for _, c := range t.Columns {
-		kind, err := r.typeOf(t, c)
-		if err != nil {
-			continue
-		}
-		name, err := tickedIdentifier(c.Name)
-		if err != nil {
-			return outside{}, err
-		}
-		parts = append(parts, name+" "+kind)
-	}
-	return outside{strings.Join(parts, ", ")}, nil
-}
-
 // All tells whether all of the table is loaded.
 func (t *table) All() bool { return t.Since < 0 }
 
