@@ -20,8 +20,8 @@ const module = "textmill"
 var downward = map[string][]string{
 	"cmd": {"client", "config", "daemon", "input", "jobs", "local/...", "open/bundle", "search", "tokenize/sugarme"},
 
-	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "work/resolve"},
-	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "work/rows", "work/trace"},
+	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "open/store", "work/resolve"},
+	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "open/store", "work/rows", "work/trace"},
 
 	"daemon/announce":     {"export", "jobs/queue", "work/commits"},
 	"daemon/commit":       {"crash", "daemon/inflight", "daemon/metrics", "export"},
@@ -39,7 +39,7 @@ var downward = map[string][]string{
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
 	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
 	"local/questions": {"config", "export", "export/scan", "jobs", "local", "models", "models/vector", "open", "open/bundle", "search", "work/rows"},
-	"local/tables":    {"config", "crash", "export", "input", "jobs", "local", "work/rows"},
+	"local/tables":    {"config", "export", "input", "jobs", "local", "open/store", "work/rows"},
 	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
 	"local/tokens":    {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
@@ -49,6 +49,7 @@ var downward = map[string][]string{
 	"open":        {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},
 	"open/bundle": {"config", "models"},
 	"open/dial":   {"config", "jobs/queue"},
+	"open/store":  {"config", "crash", "export"},
 
 	"search": {"export", "export/parquetin", "export/scan", "models/vector"},
 

@@ -19,6 +19,7 @@ var spared = map[string][]string{
 	"models":          {"github.com/yalue/onnxruntime_go"},
 	"open/bundle":     {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
 	"open/dial":       {"github.com/yalue/onnxruntime_go", "github.com/nats-io/nats-server/"},
+	"open/store":      {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
 	"search":          {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"textmill/config"
-	"textmill/crash"
 	"textmill/export"
 	"textmill/ground/naming"
 	"textmill/jobs"
@@ -18,6 +17,7 @@ import (
 	"textmill/models"
 	"textmill/open/bundle"
 	"textmill/open/dial"
+	"textmill/open/store"
 	"textmill/work/resolve"
 )
 
@@ -44,8 +44,12 @@ func Connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue.Q
 	return queue.Connect(soon, o)
 }
 
-// Configure takes over what the configuration says about records, streams, models and tables.
-func (o *SubmitOptions) Configure(cfg config.Config) {
+// Configure takes over what the configuration says about records, streams, models and tables, as a program of
+// this version.
+func (o *SubmitOptions) Configure(cfg config.Config, version string) (err error) {
+	if o.Export, err = store.Options(cfg.Export, version); err != nil {
+		return err
+	}
 	o.Limits = jobs.Limits{RecordsPerShard: cfg.Limits.RecordsPerShard, RecordBytes: int(cfg.Limits.RecordBytes)}
 	o.Input.MaxRecordBytes = int(cfg.Limits.RecordBytes)
 	o.Streams = queue.StreamOptions{MaxBytes: int64(cfg.NATS.JobsMaxBytes)}
@@ -61,11 +65,6 @@ func (o *SubmitOptions) Configure(cfg config.Config) {
 	for _, b := range bundles {
 		o.Local = append(o.Local, localModel(b.Name, b))
 	}
-	o.Export = export.Options{
-		URI: cfg.Export.URI, Scratch: cfg.Export.Scratch, Dirs: cfg.Export.DirMode.Perm(),
-		Files: cfg.Export.FileMode.Perm(), PartBytes: int64(cfg.Export.PartBytes),
-		Intercept: crash.Files(), Now: crash.Clock(), Point: crash.Point,
-	}
 	switch bucket := strings.HasPrefix(cfg.Export.URI, "s3://"); {
 	case bucket:
 	case onThisMachine(cfg.NATS.URL):
@@ -75,6 +74,7 @@ func (o *SubmitOptions) Configure(cfg config.Config) {
 	default:
 		o.Unseen = "the queue is on another machine, and export.uri names a directory of this one; run this where the tables are, or keep them in a bucket"
 	}
+	return nil
 }
 
 func localModel(name string, spec *models.Spec) LocalModel {

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"textmill/config"
-	"textmill/crash"
 	"textmill/daemon/web"
 	"textmill/export"
 	"textmill/ground/naming"
@@ -23,41 +21,24 @@ import (
 	"textmill/open"
 	"textmill/open/bundle"
 	"textmill/open/dial"
+	"textmill/open/store"
 	"textmill/work/rows"
 	"textmill/work/trace"
 )
 
 func (d *Daemon) openStore() error {
-	partitions := map[string]export.Partitioning{}
-	for _, entry := range d.cfg.Export.PartitionBy {
-		dataset, columns, _ := strings.Cut(entry, "=")
-		by, err := export.ParsePartitioning(columns)
-		if err != nil {
-			return fmt.Errorf("export.partition_by: %s: %w", entry, err)
-		}
-		partitions[dataset] = by
-	}
-	store, err := export.OpenStore(export.Options{
-		URI:         d.cfg.Export.URI,
-		Scratch:     d.cfg.Export.Scratch,
-		Dirs:        d.cfg.Export.DirMode.Perm(),
-		Files:       d.cfg.Export.FileMode.Perm(),
-		PartBytes:   int64(d.cfg.Export.PartBytes),
-		Remember:    d.cfg.Export.Remember,
-		Oldest:      func(ctx context.Context) (time.Time, error) { return d.queue.Oldest(ctx) },
-		Metadata:    map[string]string{"textmill.version": d.version},
-		Version:     d.version,
-		Logger:      d.log,
-		Intercept:   crash.Files(),
-		Now:         crash.Clock(),
-		Point:       crash.Point,
-		PartitionBy: func(dataset string) export.Partitioning { return partitions[dataset] },
-	})
+	o, err := store.Options(d.cfg.Export, d.version)
 	if err != nil {
 		return err
 	}
-	d.store = store
-	d.onClose("tables", store.Close)
+	o.Remember, o.Logger = d.cfg.Export.Remember, d.log
+	o.Oldest = func(ctx context.Context) (time.Time, error) { return d.queue.Oldest(ctx) }
+	tables, err := export.OpenStore(o)
+	if err != nil {
+		return err
+	}
+	d.store = tables
+	d.onClose("tables", tables.Close)
 	return nil
 }
 

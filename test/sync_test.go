@@ -143,6 +143,32 @@ func TestSyncMakesADatasetItsInput(t *testing.T) {
 	d.isTable(t, "docs", now)
 }
 
+// TestSyncMakesTheTableAsConfigured has a sync make its dataset's table: the configuration of whoever syncs says how.
+func TestSyncMakesTheTableAsConfigured(t *testing.T) {
+	t.Parallel()
+	d := startDaemon(t, newHome(t))
+	now := texts(10, "first")
+	file := filepath.Join(d.home, "parted.yaml")
+	if err := os.WriteFile(file, []byte("export:\n  partition_by: [\"parted=task,model\"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.syncs(t, 0, now, "--dataset", "parted", "--config", file)
+	const by = `
+import sys, deltalake
+t = deltalake.DeltaTable(sys.argv[1])
+print(t.metadata().partition_columns, sorted({v for p in t.partitions() for v in p.values()}))`
+	if got := runPython(t, nil, by+leave, d.table("parted")); got != "['task', 'model'] ['"+model+"', 'embed']\n" {
+		t.Errorf("the table is partitioned by %s", got)
+	}
+	d.isTable(t, "parted", now)
+	c := d.client()
+	c.stdin = jsonl(now)
+	if r := c.run(t, "submit", "--sync", "--model", model, "--dataset", "other", "--set", "export.partition_by=other=shard", "-"); r.code == 0 ||
+		!strings.Contains(r.stderr, "export.partition_by: other=shard") {
+		t.Errorf("by a column that no table is partitioned by: exit %d, %s", r.code, r.stderr)
+	}
+}
+
 // TestSyncAfterARestore has another tool put an older version back: what the sync after that one brought comes again.
 func TestSyncAfterARestore(t *testing.T) {
 	t.Parallel()

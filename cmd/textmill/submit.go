@@ -52,10 +52,10 @@ repeated. With another --model the whole dataset is computed anew and switches i
 			}
 			o.Stdin, o.Stdout, o.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			o.Terminal, o.Quiet = onTerminal(), s.mute
-			submit := func(ctx context.Context, cfg config.Config, q *client.Queue) error {
-				o.Configure(cfg)
-				o.Export.Version, o.Export.Metadata = version, map[string]string{"textmill.version": version}
-				_, err := client.Submit(ctx, q, o)
+			submit := func(ctx context.Context, cfg config.Config, q *client.Queue) (err error) {
+				if err = o.Configure(cfg, version); err == nil {
+					_, err = client.Submit(ctx, q, o)
+				}
 				return err
 			}
 			if !o.DryRun {

@@ -25,8 +25,9 @@ replaces the rows of these records with one commit for each model. Params are no
 			o.Dataset, o.Stdout, o.Stderr = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
 			o.Terminal, o.Quiet = onTerminal(), s.mute
 			return onQueue(cmd, s, func(ctx context.Context, cfg config.Config, q *client.Queue) error {
-				o.Configure(cfg)
-				o.Export.Version, o.Export.Metadata = version, map[string]string{"textmill.version": version}
+				if err := o.Configure(cfg, version); err != nil {
+					return err
+				}
 				return client.RetryErrors(ctx, q, o)
 			})
 		},

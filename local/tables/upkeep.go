@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"textmill/config"
-	"textmill/crash"
 	"textmill/export"
 	"textmill/ground/plain"
 	"textmill/local"
+	"textmill/open/store"
 )
 
 // Upkeep is what changes a table that is already there.
@@ -36,20 +36,20 @@ func (u Upkeep) open(ctx context.Context) (*export.Table, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	e := u.Config.Export
-	store, err := export.OpenStore(export.Options{
-		URI: uri, Scratch: e.Scratch, Dirs: e.DirMode.Perm(), Files: e.FileMode.Perm(), PartBytes: int64(e.PartBytes),
-		Metadata: map[string]string{"textmill.version": u.Version}, Version: u.Version, Intercept: crash.Files(),
-		Now: crash.Clock(), Point: crash.Point,
-	})
+	o, err := store.Options(u.Config.Export, u.Version)
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := store.Table(dataset)
+	o.URI = uri
+	tables, err := export.OpenStore(o)
 	if err != nil {
-		return nil, nil, errors.Join(err, store.Close())
+		return nil, nil, err
 	}
-	return t, store.Close, nil
+	t, err := tables.Table(dataset)
+	if err != nil {
+		return nil, nil, errors.Join(err, tables.Close())
+	}
+	return t, tables.Close, nil
 }
 
 // tellEvery is how often long work says how far it is.

@@ -138,7 +138,9 @@ func fill(ctx context.Context, cfg config.Config, root string, o Options) (done 
 		Model: model, Dataset: dataset, Job: "demo", Files: []string{"-"}, Stdin: texts,
 		Stdout: io.Discard, Stderr: o.Stderr, Terminal: o.Terminal,
 	}
-	submit.Configure(cfg)
+	if err := submit.Configure(cfg, o.Version); err != nil {
+		return done, err
+	}
 	submit.Input.Format = "jsonl"
 	start := time.Now()
 	summary, err := client.Submit(ctx, q, submit)
