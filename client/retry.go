@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"textmill/export"
 	"textmill/ground/naming"
@@ -75,7 +76,13 @@ func (r *retry) read(ctx context.Context) error {
 			params[task] = raw
 		}
 	}
-	return export.Scan(ctx, (&submission{o: r.o}).tableURI(), func(rows []export.Row) error {
+	uri := (&submission{o: r.o}).tableURI()
+	in, err := export.Inspect(ctx, uri)
+	if err != nil {
+		return err
+	}
+	clean := func(f export.LiveFile) bool { return f.Void("error") }
+	return export.ReadFiles(ctx, uri, slices.DeleteFunc(in.Files, clean), func(rows []export.Row) error {
 		for i := range rows {
 			row := &rows[i]
 			if row.Error == "" || row.RecordID == "" || r.o.Model != "" && row.Model != r.o.Model {
