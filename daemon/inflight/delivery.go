@@ -69,8 +69,8 @@ func newDelivery(m *queue.Delivery, shard *jobs.Shard, weights string) *Delivery
 
 // Published is where the message was published at first: a retry of a dead letter is no newer than its letter.
 func (d *Delivery) Published() (streamCreated time.Time, sequence uint64) {
-	retry, origin := d.Message.Message().Header.Retry()
-	if retry > 0 && origin.Sequence > 0 && origin.StreamCreated.Year() > 0 {
+	origin := d.Message.Origin
+	if d.Message.Retry > 0 && origin.Sequence > 0 && origin.StreamCreated.Year() > 0 {
 		return origin.StreamCreated, origin.Sequence
 	}
 	return d.Message.StreamCreated, d.Message.Sequence
