@@ -123,7 +123,7 @@ func (s *submission) compare(ctx context.Context) (c *difference, err error) {
 		return err
 	})
 	both.Go(func() (err error) {
-		c.from, err = sortTable(ctx, s.tableURI(), s.o.Task, held)
+		c.from, err = sortTable(ctx, s.table, s.o.Task, held)
 		return err
 	})
 	if err = both.Wait(); err == nil {

@@ -41,7 +41,10 @@ func RetryErrors(ctx context.Context, q *queue.Queue, o SubmitOptions) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, r.rows.Close()) }()
-	if r.from, err = export.Generation(ctx, (&submission{o: o}).tableURI()); err != nil {
+	if r.table, err = export.TableURI(o.Export.URI, o.Dataset); err != nil {
+		return err
+	}
+	if r.from, err = export.Generation(ctx, r.table); err != nil {
 		return err
 	}
 	if err := r.read(ctx); err != nil {
@@ -60,6 +63,7 @@ func RetryErrors(ctx context.Context, q *queue.Queue, o SubmitOptions) (err erro
 type retry struct {
 	o         SubmitOptions
 	maxErrors maxErrors
+	table     string // path or URI
 	from      export.Holding
 	rows      *ondisk.Sorter // packed lines by task, model and id
 	left      int
@@ -76,13 +80,12 @@ func (r *retry) read(ctx context.Context) error {
 			params[task] = raw
 		}
 	}
-	uri := (&submission{o: r.o}).tableURI()
-	in, err := export.Inspect(ctx, uri)
+	in, err := export.Inspect(ctx, r.table)
 	if err != nil {
 		return err
 	}
 	clean := func(f export.LiveFile) bool { return f.Void("error") }
-	return export.ReadFiles(ctx, uri, slices.DeleteFunc(in.Files, clean), func(rows []export.Row) error {
+	return export.ReadFiles(ctx, r.table, slices.DeleteFunc(in.Files, clean), func(rows []export.Row) error {
 		for i := range rows {
 			row := &rows[i]
 			if row.Error == "" || row.RecordID == "" || r.o.Model != "" && row.Model != r.o.Model {
@@ -163,7 +166,7 @@ func (r *retry) run(ctx context.Context, q *queue.Queue) error {
 // oneModel takes the records of the next model.
 func (r *retry) oneModel(ctx context.Context, q *queue.Queue, rows *ahead) (err error) {
 	parts := bytes.SplitN(rows.key, []byte{0}, 3)
-	s := &submission{o: r.o, src: &sources{}, maxErrors: r.maxErrors, maxPayload: q.MaxPayload()}
+	s := &submission{o: r.o, table: r.table, src: &sources{}, maxErrors: r.maxErrors, maxPayload: q.MaxPayload()}
 	s.o.Task, s.o.Model = string(parts[0]), string(parts[1])
 	s.summary = Summary{Task: s.o.Task, Model: s.o.Model, Dataset: s.o.Dataset}
 	c, err := newDifference()

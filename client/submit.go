@@ -124,6 +124,7 @@ type submission struct {
 
 	maxPayload int64
 	vectors    export.Vectors      // that the job makes, where that is known
+	table      string              // of a sync: the path or URI of the dataset's
 	generation string              // that the dataset has after the swap
 	syncID     string              // whose staging table the rows go into
 	feed       func(*cutter) error // has the records cut in place of src's

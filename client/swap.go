@@ -154,7 +154,7 @@ func (s *submission) swap(ctx context.Context, store *export.Store, st *export.S
 
 // conflict finds out who was faster: somebody with the very same sync, which is done then, or another.
 func (s *submission) conflict(ctx context.Context, st *export.Staging, c *difference, why error) error {
-	now, err := export.Generation(ctx, s.tableURI())
+	now, err := export.Generation(ctx, s.table)
 	switch {
 	case err != nil:
 		return errors.Join(why, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"textmill/crash"
@@ -44,7 +43,7 @@ func (o *SubmitOptions) checkSync() error {
 }
 
 // prepareSync checks what only a sync needs; judged is what was found of the first records.
-func (s *submission) prepareSync(ctx context.Context, q *queue.Queue, judged error) error {
+func (s *submission) prepareSync(ctx context.Context, q *queue.Queue, judged error) (err error) {
 	switch {
 	case s.o.Unseen != "":
 		return fmt.Errorf("%w, and --sync compares with them: %s", ErrUnseen, s.o.Unseen)
@@ -54,7 +53,10 @@ func (s *submission) prepareSync(ctx context.Context, q *queue.Queue, judged err
 	case judged != nil && !(errors.Is(judged, errNoRecords) && s.o.DeleteMissing):
 		return judged
 	}
-	if err := s.findWeights(ctx, q); err != nil {
+	if s.table, err = export.TableURI(s.o.Export.URI, s.o.Dataset); err != nil {
+		return err
+	}
+	if err = s.findWeights(ctx, q); err != nil {
 		return err
 	}
 	if s.sha256 == "" {
@@ -85,10 +87,6 @@ func (s *submission) findWeights(ctx context.Context, q *queue.Queue) error {
 		s.sha256 = sole
 	}
 	return nil
-}
-
-func (s *submission) tableURI() string {
-	return strings.TrimSuffix(s.o.Export.URI, "/") + "/" + s.o.Dataset
 }
 
 // sync makes the dataset equal to the input.
