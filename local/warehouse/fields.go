@@ -35,27 +35,27 @@ var puts = map[string]func(to fields, r *export.Row){
 	"task":             textOf(func(r *export.Row) string { return r.Task }),
 	"model":            textOf(func(r *export.Row) string { return r.Model }),
 	"model_sha256":     textOf(func(r *export.Row) string { return r.ModelSHA256 }),
-	"text":             nullText(func(r *export.Row) export.Null[string] { return r.Text }),
+	"text":             nullable(func(r *export.Row) export.Null[string] { return r.Text }, fields.text),
 	"error":            textOf(func(r *export.Row) string { return r.Error }),
-	"output":           nullText(func(r *export.Row) export.Null[string] { return r.Output }),
+	"output":           nullable(func(r *export.Row) export.Null[string] { return r.Output }, fields.text),
 	"finish_reason":    textOf(func(r *export.Row) string { return r.FinishReason }),
 	"attributes":       putAttributes,
-	"input_ids":        integersOf(func(r *export.Row) []int32 { return r.InputIDs }),
-	"output_ids":       integersOf(func(r *export.Row) []int32 { return r.OutputIDs }),
-	"n_tokens":         small(func(r *export.Row) export.Null[int32] { return r.NTokens }),
-	"n_dropped":        small(func(r *export.Row) export.Null[int32] { return r.NDropped }),
-	"dim":              small(func(r *export.Row) export.Null[int32] { return r.Dim }),
-	"chunk":            small(func(r *export.Row) export.Null[int32] { return r.Chunk }),
-	"chunk_start":      small(func(r *export.Row) export.Null[int32] { return r.ChunkStart }),
-	"chunk_end":        small(func(r *export.Row) export.Null[int32] { return r.ChunkEnd }),
-	"n_output_tokens":  small(func(r *export.Row) export.Null[int32] { return r.NOutputTokens }),
-	"stream_sequence":  large(func(r *export.Row) export.Null[int64] { return r.StreamSequence }),
-	"seed":             large(func(r *export.Row) export.Null[int64] { return r.Seed }),
-	"truncated":        putTruncated,
-	"norm":             putNorm,
-	"embedding vector": func(to fields, r *export.Row) { putVector(to, numbersOf(r), fields.vector) },
-	"embedding":        func(to fields, r *export.Row) { putVector(to, numbersOf(r), fields.floats) },
-	"logprobs":         func(to fields, r *export.Row) { putVector(to, r.Logprobs, fields.floats) },
+	"input_ids":        listOf(func(r *export.Row) []int32 { return r.InputIDs }, fields.integers),
+	"output_ids":       listOf(func(r *export.Row) []int32 { return r.OutputIDs }, fields.integers),
+	"n_tokens":         nullable(func(r *export.Row) export.Null[int32] { return r.NTokens }, small),
+	"n_dropped":        nullable(func(r *export.Row) export.Null[int32] { return r.NDropped }, small),
+	"dim":              nullable(func(r *export.Row) export.Null[int32] { return r.Dim }, small),
+	"chunk":            nullable(func(r *export.Row) export.Null[int32] { return r.Chunk }, small),
+	"chunk_start":      nullable(func(r *export.Row) export.Null[int32] { return r.ChunkStart }, small),
+	"chunk_end":        nullable(func(r *export.Row) export.Null[int32] { return r.ChunkEnd }, small),
+	"n_output_tokens":  nullable(func(r *export.Row) export.Null[int32] { return r.NOutputTokens }, small),
+	"stream_sequence":  nullable(func(r *export.Row) export.Null[int64] { return r.StreamSequence }, large),
+	"seed":             nullable(func(r *export.Row) export.Null[int64] { return r.Seed }, large),
+	"truncated":        nullable(func(r *export.Row) export.Null[bool] { return r.Truncated }, fields.boolean),
+	"norm":             nullable(func(r *export.Row) export.Null[float64] { return r.Norm }, fields.float),
+	"embedding vector": listOf(numbersOf, fields.vector),
+	"embedding":        listOf(numbersOf, fields.floats),
+	"logprobs":         listOf(func(r *export.Row) []float32 { return r.Logprobs }, fields.floats),
 	"content_sha256":   textOf(func(r *export.Row) string { return r.ContentSHA256 }),
 	"created_at":       timeOf(func(r *export.Row) time.Time { return r.CreatedAt }),
 	"stream_created":   timeOf(func(r *export.Row) time.Time { return r.StreamCreated }),
@@ -69,63 +69,43 @@ func putOf(c column) func(fields, *export.Row) {
 	return puts[c.Name.text]
 }
 
+// nullable puts a value, or null where there is none.
+func nullable[T any](get func(*export.Row) export.Null[T], put func(fields, T)) func(fields, *export.Row) {
+	return func(to fields, r *export.Row) {
+		if v := get(r); v.Valid {
+			put(to, v.V)
+		} else {
+			to.null()
+		}
+	}
+}
+
+// listOf puts a list; one that is nil is null, an empty one is not.
+func listOf[T any](get func(*export.Row) []T, put func(fields, []T)) func(fields, *export.Row) {
+	return nullable(func(r *export.Row) export.Null[[]T] {
+		v := get(r)
+		return export.Null[[]T]{V: v, Valid: v != nil}
+	}, put)
+}
+
+// textOf puts a text; an empty one is null.
 func textOf(get func(*export.Row) string) func(fields, *export.Row) {
-	return func(to fields, r *export.Row) {
-		if s := get(r); s != "" {
-			to.text(s)
-		} else {
-			to.null()
-		}
-	}
+	return nullable(func(r *export.Row) export.Null[string] {
+		s := get(r)
+		return export.Null[string]{V: s, Valid: s != ""}
+	}, fields.text)
 }
 
-func nullText(get func(*export.Row) export.Null[string]) func(fields, *export.Row) {
-	return func(to fields, r *export.Row) {
-		if s := get(r); s.Valid {
-			to.text(s.V)
-		} else {
-			to.null()
-		}
-	}
+func timeOf(get func(*export.Row) time.Time) func(fields, *export.Row) {
+	return nullable(func(r *export.Row) export.Null[time.Time] {
+		t := get(r)
+		return export.Null[time.Time]{V: t, Valid: !t.IsZero()}
+	}, fields.time)
 }
 
-func small(get func(*export.Row) export.Null[int32]) func(fields, *export.Row) {
-	return func(to fields, r *export.Row) {
-		if n := get(r); n.Valid {
-			to.integer(int64(n.V), 4)
-		} else {
-			to.null()
-		}
-	}
-}
+func small(to fields, n int32) { to.integer(int64(n), 4) }
 
-func large(get func(*export.Row) export.Null[int64]) func(fields, *export.Row) {
-	return func(to fields, r *export.Row) {
-		if n := get(r); n.Valid {
-			to.integer(n.V, 8)
-		} else {
-			to.null()
-		}
-	}
-}
-
-func integersOf(get func(*export.Row) []int32) func(fields, *export.Row) {
-	return func(to fields, r *export.Row) {
-		if v := get(r); v != nil {
-			to.integers(v)
-		} else {
-			to.null()
-		}
-	}
-}
-
-func putVector(to fields, v []float32, put func(fields, []float32)) {
-	if v == nil {
-		to.null()
-		return
-	}
-	put(to, v)
-}
+func large(to fields, n int64) { to.integer(n, 8) }
 
 // numbersOf are a row's vector, whatever it is stored as.
 func numbersOf(r *export.Row) []float32 {
@@ -176,29 +156,3 @@ func hasZero(m map[string]string) bool {
 const zeroStands = "\uFFFD"
 
 func withoutZero(s string) string { return strings.ReplaceAll(s, "\x00", zeroStands) }
-
-func putTruncated(to fields, r *export.Row) {
-	if r.Truncated.Valid {
-		to.boolean(r.Truncated.V)
-	} else {
-		to.null()
-	}
-}
-
-func putNorm(to fields, r *export.Row) {
-	if r.Norm.Valid {
-		to.float(r.Norm.V)
-	} else {
-		to.null()
-	}
-}
-
-func timeOf(get func(*export.Row) time.Time) func(fields, *export.Row) {
-	return func(to fields, r *export.Row) {
-		if t := get(r); t.IsZero() {
-			to.null()
-		} else {
-			to.time(t)
-		}
-	}
-}
