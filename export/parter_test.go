@@ -49,7 +49,7 @@ func TestErrorRowsLieInFilesOfTheirOwn(t *testing.T) {
 	if res := commit(t, b); res.Rows != 30 || res.Errors != 9 || res.Outcomes[key("b").AppID] != Committed {
 		t.Errorf("%+v", res)
 	}
-	replace := Rewrite{Operation: "MERGE", Take: Selection{Records: OfRecords(idsOf("a", 1, 2)...)},
+	replace := Rewrite{Operation: "MERGE", Take: Selection{Records: OfRecords("", idsOf("a", 1, 2)...)},
 		Put: func(_ context.Context, put func([]Row) error) error { return put(withErrors("a")[1:3]) }}
 	rewrite(t, tab, replace)
 	if ids := sound(t, tab); len(ids) != 41 {

@@ -123,7 +123,7 @@ func TestPartitionedTables(t *testing.T) {
 	want[`["embed","m","False"`]--
 	want[`["generate","n","False"`]--
 	agree("a delete")
-	r := Rewrite{Operation: "MERGE", Take: Selection{Records: OfRecords("b-2")}}
+	r := Rewrite{Operation: "MERGE", Take: Selection{Records: OfRecords("", "b-2")}}
 	r.Put = replacedBy(rowsOf("b")[2:3])
 	rewrite(t, tab, r)
 	agree("a replacement")

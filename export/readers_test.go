@@ -64,7 +64,7 @@ func TestReadersSeeOneStateOrTheOther(t *testing.T) {
 	pairs := []string{"pair-a", "pair-b", "pair-c"}
 	replacePairs := func(tab *Table, text string) error {
 		_, err := tab.Rewrite(t.Context(), Rewrite{
-			Operation: "MERGE", Take: Selection{Records: OfRecords(pairs...)},
+			Operation: "MERGE", Take: Selection{Records: OfRecords("", pairs...)},
 			Put: func(_ context.Context, put func([]Row) error) error {
 				rows := sample("x", len(pairs))
 				for i := range rows {

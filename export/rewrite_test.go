@@ -53,7 +53,7 @@ func rewrite(t testing.TB, tab *Table, r Rewrite) Rewritten {
 }
 
 func deletes(ids ...string) Rewrite {
-	return Rewrite{Operation: "DELETE", Take: Selection{Records: OfRecords(ids...)}, Extend: true}
+	return Rewrite{Operation: "DELETE", Take: Selection{Records: OfRecords("", ids...)}, Extend: true}
 }
 
 // namesOf are the live files' names.
@@ -149,10 +149,10 @@ func TestRowsAreChosenByEveryCondition(t *testing.T) {
 		{"no such model", Selection{Model: "zzz"}, 0},
 		{"attribute", Selection{Attributes: map[string]string{"lang": "de"}}, 1},
 		{"attributes", Selection{Attributes: map[string]string{"lang": "de", "source": "print"}}, 0},
-		{"chunks", Selection{Records: OfRecords("a-5")}, 2},
+		{"chunks", Selection{Records: OfRecords("", "a-5")}, 2},
 		{"task", Selection{Records: of("generate", "a-6")}, 1},
 		{"other task", Selection{Records: of("embed", "a-6")}, 0},
-		{"record of a model", Selection{Records: OfRecords("a-1", "a-2"), Model: "other"}, 1},
+		{"record of a model", Selection{Records: OfRecords("", "a-1", "a-2"), Model: "other"}, 1},
 	} {
 		if done := rewrite(t, tab, Rewrite{Take: c.Selection, DryRun: true}); done.Taken != c.rows {
 			t.Errorf("%s: %d rows, want %d", c.name, done.Taken, c.rows)
@@ -200,7 +200,7 @@ func TestRowsAreReplacedInOneCommit(t *testing.T) {
 	put(t, tab, "a", "b")
 	ids := append(idsOf("a", 1, 2), "fresh")
 	r := Rewrite{
-		Operation: "MERGE", Take: Selection{Records: OfRecords(ids...)}, Put: replaced(ids...),
+		Operation: "MERGE", Take: Selection{Records: OfRecords("", ids...)}, Put: replaced(ids...),
 		Vectors: Vectors{Precision: "float32", Dim: 8}, Txns: []Txn{{AppID: "textmill/sync/s", Version: 7}},
 		Expect: map[string]string{"textmill.generation": ""}, Properties: map[string]string{"textmill.generation": "1"},
 	}
@@ -247,7 +247,7 @@ func TestRowsAreReplacedInOneCommit(t *testing.T) {
 func TestVectorsOfAnotherKindReplaceAll(t *testing.T) {
 	tab := table(t, openStore(t, t.TempDir()))
 	put(t, tab, "a")
-	first := Rewrite{Take: Selection{Records: OfRecords(idsOf("a", 0)...)}, Put: replaced(idsOf("a", 0)...),
+	first := Rewrite{Take: Selection{Records: OfRecords("", idsOf("a", 0)...)}, Put: replaced(idsOf("a", 0)...),
 		Vectors: Vectors{Precision: "float32", Dim: 8}}
 	rewrite(t, tab, first)
 	all := idsOf("a", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
@@ -262,11 +262,11 @@ func TestVectorsOfAnotherKindReplaceAll(t *testing.T) {
 		return nil
 	}
 	next := Rewrite{Put: small, Vectors: Vectors{Precision: "int8", Dim: 3}}
-	next.Take.Records = OfRecords(all[:9]...)
+	next.Take.Records = OfRecords("", all[:9]...)
 	if _, err := tab.Rewrite(t.Context(), next); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), `"a-9"`) {
 		t.Errorf("with a record that stays: %v", err)
 	}
-	next.Take.Records = OfRecords(all...)
+	next.Take.Records = OfRecords("", all...)
 	rewrite(t, tab, next)
 	remains(t, tab, []string{"a"})
 	if in, err := Inspect(t.Context(), tab.Path()); err != nil || in.Vectors != next.Vectors || in.Embedding != "list<byte>" {
@@ -422,7 +422,7 @@ func TestEachFileOperationOfARewriteMayFail(t *testing.T) {
 				for n := 0; n < len(all); n++ {
 					f.arm(kind, "", n, late, syscall.EIO)
 					r := deletes(all[n])
-					r.Put, r.Take.Records = replaced(fmt.Sprint("new-", n)), OfRecords(all[n], fmt.Sprint("new-", n))
+					r.Put, r.Take.Records = replaced(fmt.Sprint("new-", n)), OfRecords("", all[n], fmt.Sprint("new-", n))
 					_, err := tab.Rewrite(t.Context(), r)
 					hit := f.hit
 					f.arm(kind, "", -1, false, nil)

@@ -12,11 +12,11 @@ import (
 // and it must be the same each time. A record without a task is meant whatever task made rows of it.
 type Records func(each func(task, id string) error) error
 
-// OfRecords is the set of a few records, whatever task made rows of them.
-func OfRecords(ids ...string) Records {
+// OfRecords is the set of a few records of a task; "" is whatever task made rows of them.
+func OfRecords(task string, ids ...string) Records {
 	return func(each func(task, id string) error) error {
 		for _, id := range ids {
-			if err := each("", id); err != nil {
+			if err := each(task, id); err != nil {
 				return err
 			}
 		}

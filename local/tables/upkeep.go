@@ -123,14 +123,7 @@ func Delete(ctx context.Context, o DeleteOptions) (err error) {
 	r := export.Rewrite{Operation: "DELETE", Extend: true, DryRun: o.DryRun, Progress: o.progress(),
 		Take: export.Selection{Model: o.Model, Errors: o.Errors, Attributes: o.Where}}
 	if len(o.IDs) > 0 {
-		r.Take.Records = func(each func(task, id string) error) error {
-			for _, id := range o.IDs {
-				if err := each(o.Task, id); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
+		r.Take.Records = export.OfRecords(o.Task, o.IDs...)
 	} else if o.Task != "" {
 		return fmt.Errorf("%w: --task goes with --id", local.ErrUsage)
 	}
