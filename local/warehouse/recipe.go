@@ -106,7 +106,6 @@ func (r *Recipe) write(out io.Writer, t *table, copyRows func(name string, gone 
 		"sql": sqlText, "csql": backslashText, "ident": identifier, "tick": tickedIdentifier, "py": pythonText,
 		"json": jsonText, "comment": comment, "glob": bracketed, "plain": withoutPatterns, "base": base,
 		"type":      func(c column) (string, error) { return r.typeOf(t, c) },
-		"has":       func(c column) bool { _, err := r.typeOf(t, c); return err == nil },
 		"typed":     func(all []column) []column { return r.typed(t, all) },
 		"structure": func() (outside, error) { return r.structure(t) },
 		"copy":      copyRows,

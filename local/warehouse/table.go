@@ -19,7 +19,6 @@ type table struct {
 	Since   int64     // -1: all of it
 	Files   []outside // whose rows are to be loaded
 	Gone    []outside // whose rows are to be taken back where no other file has them
-	Rows    int64     // of Files
 	Columns []column
 	Vectors outside // what they are, for people
 	Length  int     // of each vector; 0 where they have no length, or there are none
@@ -79,7 +78,6 @@ func open(c *export.Changes, name string, withErrors bool) (*table, error) {
 	}
 	for _, f := range c.Added {
 		t.Files = append(t.Files, outside{f.Path})
-		t.Rows += max(f.Rows, 0)
 	}
 	for _, f := range c.Removed {
 		t.Gone = append(t.Gone, outside{f.Path})
