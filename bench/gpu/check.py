@@ -5,7 +5,7 @@
     python3 check.py --device cpu --small       the same checks on the processor, with small models and numbers
 
 It needs Python's standard library, and on a card the driver and CUDA's libraries: those of an installed PyTorch are
-found. It ends with 1 where a check failed; figures of speed are shown beside their bars and fail nothing.
+found. It ends with 1 where a check failed, at once where the card cannot be used; figures of speed are shown beside their bars and fail nothing.
 """
 import argparse
 import json
@@ -145,6 +145,13 @@ class Daemon:
             self.process.wait(timeout=90)
 
 
+def device(c):
+    """Without it every check would fail, after models were made for a minute: a tiny one asks whether the device computes."""
+    add(c, "tiny-encoder", "trial")
+    r = c.run("embed", "--quiet", "--model", "trial", "a text", ok=False)
+    c.row(f"device {c.a.device}", r.stderr.strip()[-700:] or "computes", passed=r.returncode == 0)
+
+
 def facts(c):
     processor = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     c.row("processor", f"{processor}, {len(os.sched_getaffinity(0))} threads", passed=None)
@@ -159,12 +166,19 @@ def facts(c):
     c.row("textmill", c.run("version").stdout.split("\n")[0], passed=None)
 
 
+def add(c, shape, name):
+    """Makes and imports a model of random weights; returns what the making took."""
+    begin = time.monotonic()
+    shapes.make(shape, c.work / "checkpoints" / name, c.carried)
+    made = time.monotonic() - begin
+    c.run("models", "import", "--quiet", c.work / "checkpoints" / name, "--name", name, *(["--precision", "fp16"] if c.cuda else []))
+    return made
+
+
 def models(c):
     for name in c.encoders + c.decoders:
         begin = time.monotonic()
-        shapes.make(name, c.work / "checkpoints" / name, c.carried)
-        made = time.monotonic() - begin
-        c.run("models", "import", "--quiet", c.work / "checkpoints" / name, "--name", name, *(["--precision", "fp16"] if c.cuda else []))
+        made = add(c, name, name)
         c.row(f"model {name}: made and imported", f"{made:.1f} + {time.monotonic() - begin - made:.1f} s", passed=None)
 
 
@@ -423,7 +437,9 @@ def main():
     c.encoders = c.n(["minilm", "e5-small", "bge-large"], ["tiny-encoder"])
     c.decoders = c.n(["smol", "llama-1b"], ["tiny-decoder"])
     try:
-        steps = [facts, models, against_processor, invariance, live, params, once, memory, together, speed]
+        if c.cuda:
+            c.step("device", lambda: device(c))
+        steps = [] if c.failed else [facts, models, against_processor, invariance, live, params, once, memory, together, speed]
         for do in steps:
             if do in (facts, models) or not c.a.only or do.__name__ in c.a.only.split(","):
                 c.step(do.__name__, lambda do=do: do(c))
