@@ -25,6 +25,7 @@ over = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
 ext = glob.glob(os.path.dirname(duckdb_extension_delta.__file__) + "/**/delta.duckdb_extension", recursive=True)[0]
 c = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+c.execute("SET enable_progress_bar = false") # it would go where the answer goes
 c.execute("LOAD '%s'" % ext)
 readers = {
   "delta-rs": lambda: zip(*deltalake.DeltaTable(path).to_pyarrow_table(columns=["record_id", "text"]).to_pydict().values()),
