@@ -103,7 +103,11 @@ func boundsOf(a delta.Add) (b bounds) {
 // that it grows by four fifths, or fills up: so each row is written again a few times in all, however many small files
 // come.
 func (s *swap) groups(target int64) ([][]delta.Add, error) {
-	alike := map[string][]delta.Add{}
+	type small struct {
+		delta.Add
+		bounds
+	}
+	alike := map[string][]small{}
 	for _, a := range s.live {
 		if a.Size >= target*3/4 {
 			continue
@@ -115,14 +119,13 @@ func (s *swap) groups(target int64) ([][]delta.Add, error) {
 		b := boundsOf(a)
 		errorsOnly := b.NullCount.Error != nil && *b.NullCount.Error == 0 && b.NumRecords > 0
 		key := fmt.Sprintf("%s %v", partition, errorsOnly)
-		alike[key] = append(alike[key], a)
+		alike[key] = append(alike[key], small{a, b})
 	}
 	var groups [][]delta.Add
 	for _, key := range slices.Sorted(maps.Keys(alike)) {
 		files := alike[key]
-		slices.SortFunc(files, func(a, b delta.Add) int {
-			return cmp.Or(cmp.Compare(boundsOf(a).MinValues.ID, boundsOf(b).MinValues.ID),
-				cmp.Compare(a.Path, b.Path))
+		slices.SortFunc(files, func(a, b small) int {
+			return cmp.Or(cmp.Compare(a.MinValues.ID, b.MinValues.ID), cmp.Compare(a.Path, b.Path))
 		})
 		var group []delta.Add
 		bytes, rows, most := int64(0), int64(0), int64(0)
@@ -133,8 +136,8 @@ func (s *swap) groups(target int64) ([][]delta.Add, error) {
 			group, bytes, rows, most = nil, 0, 0, 0
 		}
 		for _, a := range files {
-			n := boundsOf(a).NumRecords
-			group = append(group, a)
+			n := a.NumRecords
+			group = append(group, a.Add)
 			bytes, rows, most = bytes+a.Size, rows+n, max(most, n)
 			if bytes >= target {
 				end()
