@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"textmill/export/parquetin"
 )
@@ -55,28 +54,12 @@ func (v *view) holding() Holding {
 }
 
 func (v *view) held(ctx context.Context, f LiveFile, task string, each func(Held) error) error {
-	return v.readCells(f, func(in *parquetin.File) error {
-		at, columns := map[string]int{}, []string{}
-		for _, name := range heldColumns {
-			if slices.ContainsFunc(in.Columns(), func(c parquetin.Column) bool { return c.Name == name }) {
-				at[name] = len(columns)
-				columns = append(columns, name)
-			}
+	return v.readCells(ctx, f, heldColumns, func(row []parquetin.Value) error {
+		h := Held{ID: row[0].Text, Content: row[2].Text, Failed: row[3].Text != "", Job: row[4].Text, Shard: row[5].Text}
+		if h.ID == "" || row[1].Text != task {
+			return nil
 		}
-		return in.Read(ctx, nil, columns, func(row []parquetin.Value) error {
-			text := func(name string) string {
-				if i, ok := at[name]; ok {
-					return row[i].Text
-				}
-				return ""
-			}
-			h := Held{ID: text("record_id"), Content: text("content_sha256"), Job: text("job"), Shard: text("shard"),
-				Failed: text("error") != ""}
-			if h.ID == "" || text("task") != task {
-				return nil
-			}
-			return each(h)
-		})
+		return each(h)
 	})
 }
 

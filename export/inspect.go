@@ -229,8 +229,9 @@ func (v *view) read(f LiveFile, use func(storage.File, *part.Reader) error) erro
 	})
 }
 
-// readCells opens a live file of ours and hands on what reads some of its columns.
-func (v *view) readCells(f LiveFile, use func(*parquetin.File) error) error {
+// readCells calls each with the cells of some columns, row by row. Null is what the file lacks, unless the log has it,
+// as for columns by which the table is partitioned. A row is that of the call before.
+func (v *view) readCells(ctx context.Context, f LiveFile, names []string, each func([]parquetin.Value) error) error {
 	return v.read(f, func(file storage.File, _ *part.Reader) error {
 		st, err := file.Stat()
 		if err != nil {
@@ -240,8 +241,31 @@ func (v *view) readCells(f LiveFile, use func(*parquetin.File) error) error {
 		if err != nil {
 			return err
 		}
-		return use(in)
+		columns, complete := f.cells(in, names)
+		return in.Read(ctx, nil, columns, func(cells []parquetin.Value) error { return each(complete(cells)) })
 	})
+}
+
+// cells is which of the columns a file has, and what makes rows of all of them out of these.
+func (f LiveFile) cells(in *parquetin.File, names []string) ([]string, func([]parquetin.Value) []parquetin.Value) {
+	row := make([]parquetin.Value, len(names))
+	columns, at := []string{}, []int{}
+	for i, name := range names {
+		if slices.ContainsFunc(in.Columns(), func(c parquetin.Column) bool { return c.Name == name }) {
+			columns, at = append(columns, name), append(at, i)
+			continue
+		}
+		row[i] = parquetin.Value{Null: true}
+		if v := f.partition[name]; v != nil {
+			row[i] = parquetin.Value{Text: *v}
+		}
+	}
+	return columns, func(cells []parquetin.Value) []parquetin.Value {
+		for i, cell := range cells {
+			row[at[i]] = cell
+		}
+		return row
+	}
 }
 
 // Scan calls each with all rows of the table at a path or URI, some at a time, in no particular order of files. What

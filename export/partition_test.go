@@ -36,6 +36,7 @@ out.append(told([(r["task"], r["model"], r["truncated"], r["record_id_count"]) f
 p = pl.read_delta(path).group_by(["task", "model", "truncated"]).len()
 out.append(told(p.rows()))
 c = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+c.execute("SET enable_progress_bar = false") # it would go where the answer goes
 c.execute("LOAD '%s'" % glob.glob(os.path.dirname(duckdb_extension_delta.__file__) + "/**/delta.duckdb_extension", recursive=True)[0])
 out.append(told(c.execute("select task, model, truncated, count(*) from delta_scan(?) group by all", [path]).fetchall()))
 out.append([deltalake.DeltaTable(path).to_pyarrow_table(partitions=[("model", "=", "n")]).num_rows, pl.scan_delta(path).filter(pl.col("model") == "n").collect().height,
@@ -134,6 +135,7 @@ func TestPartitionedTables(t *testing.T) {
 	put("d")
 	foreign.Python(t, compacts, tab.Path())
 	agree("delta-rs' compaction")
+	ourReaders(t, tab, want)
 	rewrite(t, tab, Rewrite{Operation: "DELETE", Extend: true, Take: Selection{Model: "n"}})
 	for k := range want {
 		if strings.Contains(k, `,"n",`) {
@@ -143,6 +145,32 @@ func TestPartitionedTables(t *testing.T) {
 	agree("a delete by a partition's column")
 	if got := outcome(t, tab, key("b")); got != Committed {
 		t.Errorf("shard b is %v", got)
+	}
+}
+
+// ourReaders holds those that read some columns to what the log says of columns that files of others lack.
+func ourReaders(t *testing.T, tab *Table, want map[string]int) {
+	t.Helper()
+	for _, task := range []string{"embed", "generate"} {
+		n, all := 0, 0
+		for k, rows := range want {
+			if strings.HasPrefix(k, fmt.Sprintf("[%q,", task)) {
+				all += rows
+			}
+		}
+		if _, err := Holds(t.Context(), tab.Path(), task, func(Held) error { n++; return nil }); err != nil || n != all {
+			t.Errorf("it holds %d rows of %s, want %d; %v", n, task, all, err)
+		}
+	}
+	in, err := Inspect(t.Context(), tab.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range in.Files {
+		m, one := f.Only("model")
+		if !one || !f.Full("model") || f.Void("model") || f.Without("model", m) || !f.Without("model", m+"x") {
+			t.Errorf("%s is of the model %q: %t", f.Path, m, one)
+		}
 	}
 }
 

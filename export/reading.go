@@ -84,6 +84,12 @@ func (f LiveFile) bounds() (b fileBounds) {
 
 // Only is the one value that a column of text has in all rows of the file that have one, as far as the log tells.
 func (f LiveFile) Only(column string) (value string, ok bool) {
+	if v, is := f.partition[column]; is {
+		if v == nil {
+			return "", false
+		}
+		return *v, true
+	}
 	b := f.bounds()
 	least, is := b.MinValues[column].(string)
 	most, too := b.MaxValues[column].(string)
@@ -92,6 +98,9 @@ func (f LiveFile) Only(column string) (value string, ok bool) {
 
 // Without tells that no row of the file has a value in a column of text.
 func (f LiveFile) Without(column, value string) bool {
+	if v, is := f.partition[column]; is {
+		return v == nil || *v != value
+	}
 	b := f.bounds()
 	least, is := b.MinValues[column].(string)
 	most, too := b.MaxValues[column].(string)
@@ -100,6 +109,9 @@ func (f LiveFile) Without(column, value string) bool {
 
 // Void tells that a column is null in all rows of the file.
 func (f LiveFile) Void(column string) bool {
+	if v, is := f.partition[column]; is {
+		return v == nil
+	}
 	b := f.bounds()
 	nulls, ok := b.NullCount[column].(float64)
 	return ok && b.NumRecords != nil && int64(nulls) >= *b.NumRecords
@@ -107,6 +119,9 @@ func (f LiveFile) Void(column string) bool {
 
 // Full tells that a column is null in no row of the file.
 func (f LiveFile) Full(column string) bool {
+	if v, is := f.partition[column]; is {
+		return v != nil
+	}
 	nulls, ok := f.bounds().NullCount[column].(float64)
 	return ok && nulls == 0
 }

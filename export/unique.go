@@ -34,15 +34,7 @@ func (v *view) findRepeats(ctx context.Context, files []LiveFile, passes uint64,
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(hashes, func(a, b [2]uint64) int {
-			if a[0] != b[0] {
-				return less(a[0] < b[0])
-			}
-			if a[1] != b[1] {
-				return less(a[1] < b[1])
-			}
-			return 0
-		})
+		slices.SortFunc(hashes, compareHashes)
 		for i := 1; i < len(hashes); i++ {
 			if hashes[i] == hashes[i-1] && len(repeated) <= maxProblems {
 				repeated[hashes[i]] = true
@@ -72,29 +64,6 @@ func (v *view) nameRepeats(ctx context.Context, files []LiveFile, seeds [2]mapha
 	})
 }
 
-// identity is which columns of identity a file has, and what makes rows of all of them out of these: the log has what
-// a partitioned table's file may lack.
-func (f LiveFile) identity(in *parquetin.File) (columns []string, complete func([]parquetin.Value) []parquetin.Value) {
-	row := make([]parquetin.Value, len(identity))
-	var at []int
-	for i, name := range identity {
-		if slices.ContainsFunc(in.Columns(), func(c parquetin.Column) bool { return c.Name == name }) {
-			columns, at = append(columns, name), append(at, i)
-			continue
-		}
-		row[i] = parquetin.Value{Null: true}
-		if v := f.partition[name]; v != nil {
-			row[i] = parquetin.Value{Text: *v}
-		}
-	}
-	return columns, func(cells []parquetin.Value) []parquetin.Value {
-		for i, cell := range cells {
-			row[at[i]] = cell
-		}
-		return row
-	}
-}
-
 func chunkText(v parquetin.Value) string {
 	if v.Null {
 		return "null"
@@ -107,24 +76,20 @@ func (v *view) identities(ctx context.Context, files []LiveFile, seeds [2]maphas
 	each func([2]uint64, LiveFile, []parquetin.Value)) error {
 	var buf []byte
 	for _, f := range files {
-		err := v.readCells(f, func(in *parquetin.File) error {
-			columns, complete := f.identity(in)
-			return in.Read(ctx, nil, columns, func(cells []parquetin.Value) error {
-				row := complete(cells)
-				if strings.HasPrefix(row[6].Text, "duplicate_id") {
-					return nil
-				}
-				buf = buf[:0]
-				for _, cell := range row[:6] {
-					if cell.Null {
-						buf = append(buf, 0)
-						continue
-					}
-					buf = append(binary.AppendUvarint(append(buf, 1), uint64(len(cell.Text))), cell.Text...)
-				}
-				each([2]uint64{maphash.Bytes(seeds[0], buf), maphash.Bytes(seeds[1], buf)}, f, row)
+		err := v.readCells(ctx, f, identity, func(row []parquetin.Value) error {
+			if strings.HasPrefix(row[6].Text, "duplicate_id") {
 				return nil
-			})
+			}
+			buf = buf[:0]
+			for _, cell := range row[:6] {
+				if cell.Null {
+					buf = append(buf, 0)
+					continue
+				}
+				buf = append(binary.AppendUvarint(append(buf, 1), uint64(len(cell.Text))), cell.Text...)
+			}
+			each([2]uint64{maphash.Bytes(seeds[0], buf), maphash.Bytes(seeds[1], buf)}, f, row)
+			return nil
 		})
 		if err != nil {
 			return err

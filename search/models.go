@@ -38,7 +38,11 @@ func Models(ctx context.Context, t *export.Reading) ([]Model, error) {
 			found[Model{name, sum}] = true
 			continue
 		}
-		if err := modelsOf(ctx, t, f, found); err != nil {
+		var known *string
+		if one {
+			known = &name
+		}
+		if err := modelsOf(ctx, t, f, known, found); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Path, err)
 		}
 	}
@@ -52,18 +56,29 @@ func Models(ctx context.Context, t *export.Reading) ([]Model, error) {
 	return list, nil
 }
 
-// modelsOf reads the rows of a file.
-func modelsOf(ctx context.Context, t *export.Reading, f export.LiveFile, found map[Model]bool) error {
+// modelsOf reads the rows of a file, whose model's name may be known.
+func modelsOf(ctx context.Context, t *export.Reading, f export.LiveFile, name *string, found map[Model]bool) error {
 	opened, closed, err := t.Open(f)
 	if err != nil {
 		return err
 	}
 	defer closed()
+	columns := []string{"dim", "model_sha256"}
+	if name == nil {
+		columns = append(columns, "model")
+	}
 	for g := range opened.Groups() {
-		err := opened.Columns(ctx, g, []string{"model", "model_sha256", "dim"}, func(row []parquetin.Value) error {
-			if m := (Model{row[0].Text, row[1].Text}); !row[2].Null && !found[m] {
-				found[m] = true
+		err := opened.Columns(ctx, g, columns, func(row []parquetin.Value) error {
+			if row[0].Null {
+				return nil
 			}
+			m := Model{SHA256: row[1].Text}
+			if name != nil {
+				m.Name = *name
+			} else {
+				m.Name = row[2].Text
+			}
+			found[m] = true
 			return nil
 		})
 		if err != nil {
