@@ -278,7 +278,7 @@ func (b *bound) move(to, from, used int) error {
 func (b *bound) release(int, int) error { return nil }
 
 func (b *bound) close() error {
-	b.share.Release()
+	defer b.share.Release() // not before its memory is free
 	err := b.free()
 	for _, s := range []*card.Session{b.session, b.choice} {
 		if s != nil {
