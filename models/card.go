@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-
-	"textmill/ground/naming"
 )
 
 // ErrNoCardGraph says that a bundle has no graph for a card yet.
@@ -85,9 +83,6 @@ func (s *Spec) openCard(precision string) error {
 
 // asCard has what was read of the bundle's decoder say what the graph for a card is.
 func (s *Spec) asCard() error {
-	if s.Task != naming.TaskGenerate {
-		return nil
-	}
 	if s.Decoder.Layout != SlotsLayout {
 		return fmt.Errorf("%w: %s was recorded for a decoder of layout %s", ErrBundle, s.Card.File, s.Decoder.Layout)
 	}

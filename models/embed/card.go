@@ -26,15 +26,6 @@ type deck struct {
 	run func(ctx context.Context, b *card.Binding) error
 }
 
-// isPacked tells a graph of packed texts by what it reads.
-func isPacked(path string) (bool, error) {
-	g, err := graph.Read(path)
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(g.Inputs, func(v graph.Value) bool { return v.Name == models.PackedLengths }), nil
-}
-
 // Batches that are in work on a card at a time: so many run, and one more is laid out and copied meanwhile.
 const (
 	cardRuns  = 2
@@ -274,7 +265,7 @@ func (e *Embedder) shrink(tokens int) {
 
 // closeDeck is Close of a session on a card.
 func (d *deck) close() error {
-	d.share.Release()
+	defer d.share.Release() // not before its memory is free
 	if err := d.session.Close(); err != nil {
 		return fmt.Errorf("close the session: %w", err)
 	}

@@ -92,11 +92,7 @@ func Open(ctx context.Context, spec *models.Spec, o session.Options) (*Embedder,
 
 func (e *Embedder) open(o session.Options) error {
 	e.notes = o.Notes
-	packed, err := isPacked(e.spec.GraphPath())
-	if err != nil {
-		return fmt.Errorf("%w: %w", models.ErrBundle, err)
-	}
-	if packed {
+	if e.spec.Card != nil {
 		return e.openCard(o.Device)
 	}
 	if device, card := strings.CutPrefix(o.Device, "cuda:"); card {

@@ -95,7 +95,6 @@ func (e *Embedder) probeSizes(ctx context.Context, sizes []int) (session.Company
 		runs[size] = got
 	}
 	c.Sizes, c.Apart = alike(sizes, runs)
-	e.company = c // from here on runs have those sizes
 	if len(c.Sizes) == 0 {
 		return c, nil
 	}
@@ -105,7 +104,6 @@ func (e *Embedder) probeSizes(ctx context.Context, sizes []int) (session.Company
 			return c, err
 		} else if !ok {
 			c.Sizes = nil
-			e.company = c
 			return c, nil
 		}
 	}
@@ -136,9 +134,6 @@ func within(texts []Row, size int) []Row {
 
 // sized runs rows in a run of that size.
 func (e *Embedder) sized(ctx context.Context, size int, rows []Row) ([]Vector, error) {
-	before := e.company
-	e.company = session.Company{Sizes: []int{size}}
-	defer func() { e.company = before }()
 	var out []Vector
 	err := e.o.Run(ctx, func(ctx context.Context) (err error) {
 		s := <-e.slots

@@ -50,6 +50,5 @@ char *cuda_pinned(int device, size_t size, void **out);
 void cuda_free_pinned(int device, void *p);
 char *cuda_copy_all(int device, const card_copy *c, size_t n);
 char *cuda_clear(int device, void *p, size_t size);
-char *cuda_memory(int device, size_t *free_bytes, size_t *total);
 
 #endif

@@ -184,17 +184,6 @@ func (s *Session) Held() int64 {
 	return s.held
 }
 
-// Memory is how many bytes of the card are free, and how many it has, whoever uses them; zeros on the processor.
-func (s *Session) Memory() (free, total int64, err error) {
-	if s.device < 0 {
-		return 0, 0, nil
-	}
-	defer s.hold(false)()
-	var f, t C.size_t
-	err = failure(C.cuda_memory(C.int(s.device), &f, &t))
-	return int64(f), int64(t), err
-}
-
 // use has the session stay open until done is called.
 func (s *Session) use() (done func(), err error) {
 	s.open.RLock()

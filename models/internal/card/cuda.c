@@ -13,7 +13,6 @@ static struct {
 	int (*synchronize)(void *);
 	int (*host_alloc)(void **, size_t, unsigned);
 	int (*free_host)(void *);
-	int (*mem_get_info)(size_t *, size_t *);
 	const char *(*words)(int);
 	int found;
 } cuda;
@@ -50,7 +49,6 @@ char *cuda_find(void) {
 		{(void **)&cuda.synchronize, "cudaStreamSynchronize"},
 		{(void **)&cuda.host_alloc, "cudaHostAlloc"},
 		{(void **)&cuda.free_host, "cudaFreeHost"},
-		{(void **)&cuda.mem_get_info, "cudaMemGetInfo"},
 		{(void **)&cuda.words, "cudaGetErrorString"},
 	};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -99,11 +97,4 @@ char *cuda_clear(int device, void *p, size_t size) {
 	if (code == 0)
 		code = cuda.synchronize(NULL);
 	return failed("clear memory", code);
-}
-
-char *cuda_memory(int device, size_t *free_bytes, size_t *total) {
-	int code = cuda.set_device(device);
-	if (code == 0)
-		code = cuda.mem_get_info(free_bytes, total);
-	return failed("ask for the card's memory", code);
 }

@@ -196,12 +196,6 @@ func (t *Tensor) ViewAt(element int64, shape ...int64) (*Tensor, error) {
 	return v, err
 }
 
-// Kind is the type of its elements.
-func (t *Tensor) Kind() Kind { return t.kind }
-
-// Shape is not to be changed.
-func (t *Tensor) Shape() []int64 { return t.shape }
-
 // Size is in bytes.
 func (t *Tensor) Size() int64 {
 	size, _ := bytesOf(t.kind, t.shape) //nolint:errcheck // it was asked when the tensor was made
