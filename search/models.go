@@ -39,7 +39,7 @@ func Models(ctx context.Context, t *export.Reading) ([]Model, error) {
 			continue
 		}
 		var known *string
-		if one {
+		if one && f.Full("model") {
 			known = &name
 		}
 		if err := modelsOf(ctx, t, f, known, found); err != nil {
