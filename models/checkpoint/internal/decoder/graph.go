@@ -1,8 +1,6 @@
 package decoder
 
 import (
-	"fmt"
-
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
 )
@@ -20,15 +18,25 @@ const (
 	PresentValue    = "present.%d.value"
 )
 
+// A layout is how the tokens of a run lie: all layers but attention work on rows of them, [tokens, hidden], and
+// attention finds those of a text, and what a cache holds of it, by the layout.
+type layout interface {
+	// ids is a vector over all tokens.
+	ids() string
+	// spread lays rows out as attention takes them, [batch, sequence, −1].
+	spread(rows string) string
+	// attend runs attention over inputs that are spread, and gives rows again. The inputs that say which tokens there
+	// are, 3 to 6, and what hides some of them from a layer are the layout's.
+	attend(layer int, inputs []string, attrs []onnxgraph.Attr) string
+}
+
 // builder holds the values that every layer uses.
 type builder struct {
 	*weights.Graph
+	layout
 	m       *Model
-	threeD  string // shape [batch, sequence, −1]
 	cos     string
 	sin     string
-	lengths string
-	total   string
 	wide    bool   // the stream between layers and its norms are fp32, whatever the layers compute with
 	mlps    []bool // those that compute with fp32
 	watched *watched
@@ -49,7 +57,7 @@ func (b *builder) outer(x string) string {
 	return b.Round(x)
 }
 
-// Graph makes the graph. All layers but attention work on rows of tokens, [batch × sequence, hidden].
+// Graph makes the graph that generates.
 func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
 	b := &builder{Graph: weights.NewGraph("decoder", a), m: m}
 	b.Output(Logits, onnxgraph.Float32, "logits", m.VocabSize)
@@ -60,25 +68,26 @@ func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
 
 // hidden gives what the head scores: a normed row of the stream for each of the positions that are asked for.
 func (b *builder) hidden() string {
-	m := b.m
-	ids := b.Input(InputIDs, onnxgraph.Int64, "batch", "sequence")
-	b.lengths = b.Input(SeqLens, onnxgraph.Int32, "batch")
-	b.total = b.Input(TotalLength, onnxgraph.Int32, 1)
-	positions := b.Input(LogitsPositions, onnxgraph.Int64, "logits")
-	b.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{ids}),
-		b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
-	b.cos, b.sin = b.Weight(m.cos), b.Weight(m.sin)
+	c := newCached(b)
+	b.layout = c
+	x, added := b.layers()
+	rows := func(v string) string { return b.Node(onnxgraph.ONNX("Gather"), []string{v, c.positions}) }
+	_, last := b.norm(rows(x), rows(added), b.m.norm)
+	return last
+}
 
-	x, added := b.stream(b.outer(b.Rows(b.Reshape(ids, -1), m.Embedding))), ""
+// layers are all of the model up to the last norm: what it normalizes is the sum of the two.
+func (b *builder) layers() (x, added string) {
+	m := b.m
+	b.cos, b.sin = b.Weight(m.cos), b.Weight(m.sin)
+	x = b.stream(b.outer(b.Rows(b.ids(), m.Embedding)))
 	for i := range m.layers {
 		x, added = b.layer(i, x, added)
 		if b.watched != nil {
 			b.watched.next()
 		}
 	}
-	rows := func(v string) string { return b.Node(onnxgraph.ONNX("Gather"), []string{v, positions}) }
-	_, last := b.norm(rows(x), rows(added), m.norm)
-	return last
+	return x, added
 }
 
 // layer continues the stream x + added, where added is "" before the first layer, and gives it on in the same way.
@@ -143,8 +152,7 @@ func (b *builder) norm(x, added string, weight onnxgraph.Stored) (sum, normed st
 
 func (b *builder) attention(i int, x string) string {
 	m, l := b.m, &b.m.layers[i]
-	shaped := func(v string) string { return b.Node(onnxgraph.ONNX("Reshape"), []string{v, b.threeD}) }
-	inputs := make([]string, 9)
+	inputs := make([]string, 7)
 	for j, part := range l.qkv {
 		inputs[j] = b.linear(x, part)
 	}
@@ -152,30 +160,14 @@ func (b *builder) attention(i int, x string) string {
 		inputs[0], inputs[1] = b.headNorm(inputs[0], *l.qNorm), b.headNorm(inputs[1], *l.kNorm)
 	}
 	for j := range l.qkv {
-		inputs[j] = shaped(inputs[j])
+		inputs[j] = b.spread(inputs[j])
 	}
-	pastKey, pastValue, key, value := fmt.Sprintf(PastKey, i), fmt.Sprintf(PastValue, i), fmt.Sprintf(PresentKey, i),
-		fmt.Sprintf(PresentValue, i)
-	for _, past := range []string{pastKey, pastValue} {
-		b.Input(past, b.Values, "batch", m.KVHeads, "max_length", m.HeadSize)
-	}
-	for _, present := range []string{key, value} {
-		b.Output(present, b.Values, "batch", m.KVHeads, "max_length", m.HeadSize)
-	}
-	inputs[3], inputs[4], inputs[5], inputs[6] = pastKey, pastValue, b.lengths, b.total
 	attrs := []onnxgraph.Attr{onnxgraph.Int("num_heads", m.Heads), onnxgraph.Int("kv_num_heads", m.KVHeads)}
 	if m.rotates(i) {
-		inputs[7], inputs[8] = b.cos, b.sin
+		inputs = append(inputs, b.cos, b.sin)
 		attrs = append(attrs, onnxgraph.Int("do_rotary", 1))
-	} else {
-		inputs = inputs[:7]
 	}
-	if w := m.window(i); w > 0 {
-		attrs = append(attrs, onnxgraph.Int("local_window_size", w))
-	}
-	out := "attention_" + key
-	b.NodeTo([]string{out, key, value}, onnxgraph.Contrib("GroupQueryAttention"), inputs, attrs...)
-	return b.inner(b.Reshape(out, -1, m.Heads*m.HeadSize))
+	return b.inner(b.attend(i, inputs, attrs))
 }
 
 // headNorm normalizes each head of a value of [tokens, heads × HeadSize].

@@ -1,0 +1,53 @@
+package decoder
+
+import (
+	"fmt"
+
+	"textmill/models/checkpoint/onnxgraph"
+)
+
+// cached is the layout of graphs that generate: texts are rows of [batch, sequence], whose earlier tokens caches hold.
+type cached struct {
+	*builder
+	input     string
+	positions string // which of the tokens are scored
+	threeD    string // shape [batch, sequence, −1]
+	lengths   string
+	total     string
+}
+
+func newCached(b *builder) *cached {
+	c := &cached{builder: b}
+	c.input = b.Input(InputIDs, onnxgraph.Int64, "batch", "sequence")
+	c.lengths = b.Input(SeqLens, onnxgraph.Int32, "batch")
+	c.total = b.Input(TotalLength, onnxgraph.Int32, 1)
+	c.positions = b.Input(LogitsPositions, onnxgraph.Int64, "logits")
+	c.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{c.input}),
+		b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
+	return c
+}
+
+func (c *cached) ids() string { return c.Reshape(c.input, -1) }
+
+func (c *cached) spread(rows string) string {
+	return c.Node(onnxgraph.ONNX("Reshape"), []string{rows, c.threeD})
+}
+
+func (c *cached) attend(i int, inputs []string, attrs []onnxgraph.Attr) string {
+	m := c.m
+	pastKey, pastValue, key, value := fmt.Sprintf(PastKey, i), fmt.Sprintf(PastValue, i), fmt.Sprintf(PresentKey, i),
+		fmt.Sprintf(PresentValue, i)
+	for _, past := range []string{pastKey, pastValue} {
+		c.Input(past, c.Values, "batch", m.KVHeads, "max_length", m.HeadSize)
+	}
+	for _, present := range []string{key, value} {
+		c.Output(present, c.Values, "batch", m.KVHeads, "max_length", m.HeadSize)
+	}
+	inputs[3], inputs[4], inputs[5], inputs[6] = pastKey, pastValue, c.lengths, c.total
+	if w := m.window(i); w > 0 {
+		attrs = append(attrs, onnxgraph.Int("local_window_size", w))
+	}
+	out := "attention_" + key
+	c.NodeTo([]string{out, key, value}, onnxgraph.Contrib("GroupQueryAttention"), inputs, attrs...)
+	return c.Reshape(out, -1, m.Heads*m.HeadSize)
+}
