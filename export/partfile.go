@@ -71,7 +71,8 @@ func (h *handle) makePart(kind EmbeddingKind, writer func(*disk.File) (partWrite
 	return p, nil
 }
 
-func (p *partFile) write(rows []Row) error { return p.w.(*part.Writer).Write(rows) }
+// write appends rows that part.CheckRows took.
+func (p *partFile) write(rows []Row) error { return p.w.(*part.Writer).WriteChecked(rows) }
 
 func (p *partFile) copied() *part.Copy { return p.w.(*part.Copy) }
 
@@ -251,7 +252,7 @@ func (p *partFile) without(ctx context.Context, o Options, keep []span) (*partFi
 					continue
 				}
 				n := min(d.to-at, int64(len(rows)))
-				if err := next.write(rows[:n]); err != nil {
+				if err := next.w.(*part.Writer).Write(rows[:n]); err != nil {
 					return err
 				}
 				rows, at = rows[n:], at+n

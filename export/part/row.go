@@ -102,9 +102,12 @@ func (r *Row) check(kind Embedding) error {
 		kind != Int16 {
 		return fmt.Errorf("%w: the embedding of record %q is not %s", ErrRow, r.RecordID, kind)
 	}
-	for name, at := range map[string]time.Time{"created_at": r.CreatedAt, "stream_created": r.StreamCreated} {
-		if us := at.UnixMicro(); !at.IsZero() && (us < minMicros || us > maxMicros) {
-			return fmt.Errorf("%w: %s of record %q is out of range", ErrRow, name, r.RecordID)
+	for _, f := range [...]struct {
+		name string
+		at   time.Time
+	}{{"created_at", r.CreatedAt}, {"stream_created", r.StreamCreated}} {
+		if us := f.at.UnixMicro(); !f.at.IsZero() && (us < minMicros || us > maxMicros) {
+			return fmt.Errorf("%w: %s of record %q is out of range", ErrRow, f.name, r.RecordID)
 		}
 	}
 	return nil

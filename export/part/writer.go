@@ -88,6 +88,14 @@ func (w *Writer) Write(rows []Row) error {
 	if err := CheckRows(rows, w.kind); err != nil {
 		return err
 	}
+	return w.WriteChecked(rows)
+}
+
+// WriteChecked is Write of rows that CheckRows took.
+func (w *Writer) WriteChecked(rows []Row) error {
+	if w.broken != nil {
+		return w.broken
+	}
 	for len(rows) > 0 {
 		n, bytes := 0, int64(0)
 		for n < len(rows) && (n == 0 || w.group+bytes < w.limit) {
