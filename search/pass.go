@@ -28,7 +28,8 @@ type pass struct {
 // openFile is closed when the last of its row groups was read.
 type openFile struct {
 	*scan.File
-	at    int // in the table's list
+	at    int             // in the table's list
+	where scan.Conditions // what the log does not say to be met by all its rows
 	left  atomic.Int32
 	close func()
 }
@@ -87,7 +88,7 @@ func (p *pass) open(ctx context.Context, tasks chan<- task) error {
 			return err
 		}
 		groups := opened.Groups()
-		file := &openFile{File: opened, at: at, close: closed}
+		file := &openFile{File: opened, at: at, where: p.unsettled(f), close: closed}
 		file.left.Store(int32(len(groups)) + 1)
 		for g := range groups {
 			select {
@@ -140,7 +141,7 @@ type worker struct {
 func (w *worker) group(ctx context.Context, t task) error {
 	p := w.pass
 	file := p.table.Files[t.file.at]
-	rows, err := t.file.Match(ctx, t.group, p.unsettled(file))
+	rows, err := t.file.Match(ctx, t.group, t.file.where)
 	if err == nil && (rows == nil || slices.Contains(rows, true)) {
 		w.bytes += t.file.VectorBytes(t.group)
 		err = w.scanner.Vectors(ctx, t.file.File, t.group, p.scorer.width(), func(b *scan.Block) error {

@@ -31,7 +31,7 @@ type Column struct {
 	text textOf
 }
 
-// File is an open Parquet file. It is used by one goroutine at a time.
+// File is an open Parquet file. It is safe for concurrent use.
 type File struct {
 	r       io.ReaderAt
 	file    *parquet.File

@@ -6,11 +6,13 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
 	"textmill/export/internal/footer"
 	"textmill/export/internal/pages"
+	"textmill/export/parquetin"
 	"textmill/export/part"
 )
 
@@ -19,6 +21,7 @@ type File struct {
 	r       io.ReaderAt
 	size    int64
 	file    *parquet.File
+	cells   func() (*parquetin.File, error) // opened when it is first asked for
 	vectors leaf
 }
 
@@ -42,7 +45,8 @@ func Open(r io.ReaderAt, size int64) (f *File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f = &File{r: r, size: size, file: file}
+	f = &File{r: r, size: size, file: file,
+		cells: sync.OnceValues(func() (*parquetin.File, error) { return parquetin.Open(r, size, 0) })}
 	for i, n := range f.Groups() {
 		if n < 0 || n > maxRows {
 			return nil, fmt.Errorf("row group %d has %d rows; the limit is %d", i, n, maxRows)

@@ -69,7 +69,7 @@ func (f *File) matchColumns(ctx context.Context, group int, all Conditions, rows
 
 // Columns calls each with some plain columns of every row of a row group.
 func (f *File) Columns(ctx context.Context, group int, names []string, each func([]parquetin.Value) error) error {
-	in, err := parquetin.Open(f.r, f.size, 0)
+	in, err := f.cells()
 	if err != nil {
 		return err
 	}
