@@ -129,7 +129,7 @@ cols = ["record_id", "text", "error", "n_tokens", "truncated", "attributes", "mo
 for r in DeltaTable(sys.argv[1]).to_pyarrow_table(columns=cols).to_pylist():
     r["attributes"] = dict(r["attributes"] or [])
     print(json.dumps(r))
-` + leave
+`
 
 type row struct {
 	ID         string            `json:"record_id"`

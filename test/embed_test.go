@@ -144,7 +144,7 @@ import json, sys
 from deltalake import DeltaTable
 t = DeltaTable(sys.argv[1]).to_pyarrow_table(columns=["record_id", "embedding"]).sort_by("record_id")
 for v in t["embedding"].to_pylist()[:2]: print(json.dumps(v))
-`+leave, out))
+`, out))
 	for i, v := range read {
 		if c := cosine(v, answers[i].Embedding); c < 0.999999 {
 			t.Errorf("row %d: cosine %f to the answer", i, c)

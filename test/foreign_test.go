@@ -134,7 +134,7 @@ first = [(i, list(v) if v is not None else None) for i, v in seen["deltalake"]]
 for name, rows in seen.items():
     assert [(i, list(v) if v is not None else None) for i, v in rows] == first, name
 print(len(first))
-` + leave
+`
 
 // maintain is what delta-rs does to a table in the course of a year.
 const maintain = `

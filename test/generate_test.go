@@ -198,7 +198,7 @@ for l in lines:
     for choice in l["response"]["body"]["choices"]:
         assert set(choice) == {"index", "message", "logprobs", "finish_reason"}, choice
         print(json.dumps({"id": l["custom_id"], **choice}))
-` + leave
+`
 
 // TestGeneratedTableAsOpenAIBatch: the exported completions tell the same tokens as the model, with the texts of the likeliest.
 func TestGeneratedTableAsOpenAIBatch(t *testing.T) {
@@ -275,7 +275,7 @@ cols = ["record_id", "output", "output_ids", "finish_reason", "n_tokens", "n_out
 for r in DeltaTable(sys.argv[1]).to_pyarrow_table(columns=cols).to_pylist():
     r["id"] = r.pop("record_id")
     print(json.dumps(r))
-` + leave
+`
 
 // TestGenerationJob publishes conversations, stops the daemon in mid-job, and finds each text once in the table.
 func TestGenerationJob(t *testing.T) {

@@ -165,7 +165,7 @@ func python(t testing.TB) string {
 	return p
 }
 
-// leave ends a script that has used pyarrow through deltalake: its threads abort a regular exit now and then.
+// leave ends a script: the threads of pyarrow, which deltalake uses too, abort a regular exit now and then.
 const leave = `
 import os, sys
 sys.stdout.flush()
@@ -175,7 +175,7 @@ os._exit(0)
 // runPython runs a script and returns what it printed.
 func runPython(t testing.TB, env []string, script string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python(t), append([]string{"-c", script}, args...)...)
+	cmd := exec.CommandContext(t.Context(), python(t), append([]string{"-c", script + leave}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -172,6 +172,10 @@ _f = open({out!r}, "wb")
 _rows, _gone, _nearest = {rows}, {gone}, {nearest}
 _pickle.dump((_rows, _gone, _nearest), _f)
 _f.close()
+if "pyspark" not in _sys.modules:  # threads of pyarrow abort a regular exit now and then; Spark's own program wants to be told
+    import os as _os
+    _sys.stdout.flush()
+    _os._exit(0)
 """
 
 FORMS = {  # how each library hands rows to Python
