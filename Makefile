@@ -60,8 +60,8 @@ test-engines: build $(engines_venv) $(engines_jars) ## every recipe of `textmill
 	$(GO) build -o $(engines)/maketable ./internal/maketable
 	$(engines)/venv/bin/python test/engines/run.py $(bin) $(engines)/maketable $(engines)/jars $(ARGS)
 
-docs: require ## what docs/reference takes from the code: commands, keys, params, metrics, pages, columns
-	TEXTMILL_TEST_UPDATE_DOCS=1 $(GO) test -count=1 -run '^TestReference' ./cmd/textmill ./config ./daemon/... ./export/part
+docs: require ## what docs takes from the code: commands, keys, params, metrics, pages, columns, models
+	TEXTMILL_TEST_UPDATE_DOCS=1 $(GO) test -count=1 -run '^(TestReference|TestScoreboard$$)' ./cmd/textmill ./config ./daemon/... ./export/part ./models/checkpoint
 
 test-avx2: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test as on a processor with AVX2 and without AVX-512, on one that has it
 	$(GO) run ./internal/avx2 -out .cache/avx2

@@ -18,7 +18,7 @@ func TestEncodersInEveryBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"bert", "xlm-roberta", "distilbert", "modernbert", "modernbert-biased"} {
+	for _, name := range provedBy("hidden") {
 		for _, precision := range []string{checkpoint.FP32, checkpoint.Q8, checkpoint.Q4} {
 			t.Run(name+" "+precision, func(t *testing.T) {
 				spec, err := models.OpenBundle(importTiny(t, name, precision).Dir)

@@ -72,8 +72,17 @@ def build(name, cls, config):
             r = model(torch.tensor([ids]))
         values = r.logits if decoder else r.last_hidden_state
         out.append({"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in values[0]]})
+        if decoder:
+            out[-1]["greedy"] = greedy(model, ids)
     with open(os.path.join(path, "reference.json"), "w") as f:
         json.dump(out, f)
+
+
+def greedy(model, ids):
+    """What the model goes on with, past its end token too: 64 tokens, or as many as it has positions for."""
+    n = min(64, model.config.max_position_embeddings - len(ids))
+    out = model.generate(torch.tensor([ids]), max_new_tokens=n, min_new_tokens=n, do_sample=False, eos_token_id=VOCAB)
+    return out[0, len(ids):].tolist()
 
 
 def types():
