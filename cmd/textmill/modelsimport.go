@@ -14,9 +14,13 @@ func modelsImportCommand(s *settings) *cobra.Command {
 		Long: `SRC is a GGUF file, or a Hugging Face directory with config.json, tokenizer.json and safetensors, in one file or in
 shards. The result is a model bundle with an ONNX graph made here, whole or not at all.
 
-To embed with: BERT, MiniLM, RoBERTa, XLM-R, CamemBERT, DistilBERT, ModernBERT (from directories).
+To embed with: BERT, MiniLM, RoBERTa, XLM-R, CamemBERT, DistilBERT, ModernBERT (from directories), and decoders that were made
+for it: Qwen3 (Qwen3-Embedding), Mistral (e5-mistral), Qwen2 (gte-Qwen2), Llama, EuroBERT. These have no graph for a card yet.
 To generate with: Llama, Mistral, Qwen2, Qwen3, SmolLM (from directories and GGUF files, whose types F32, F16, BF16, Q4_0,
 Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K are read).
+
+A decoder embeds if its directory has sentence-transformers modules (modules.json) or it has no head (Qwen3Model); --task embed asks
+any other for that: its vectors are then those of the last token, as sentence-transformers takes them.
 
 generation_config.json is honoured key by key; keys that would change texts and are not honoured are named on standard error, and
 by: textmill models inspect NAME. Texts of a GGUF file begin and end as llama.cpp has it.
@@ -50,6 +54,7 @@ Without it the first session on a card does the same, once. No card is needed he
 	}
 	cmd.Flags().StringVar(&o.Name, "name", "", "`NAME` of the model; default: derived from SRC")
 	cmd.Flags().StringVar(&o.Precision, "precision", "fp32", "precision `P`: fp32, q8, q4 or as-is; fp16 or bf16 for a card")
+	cmd.Flags().StringVar(&o.Task, "task", "", "task `T`: embed or generate; default: what the checkpoint was made for")
 	cmd.Flags().StringVar(&o.Device, "device", "", "cuda: make the graph for a card too")
 	jsonFlag(cmd, &o.JSON)
 	return cmd

@@ -41,7 +41,7 @@ const cardLock = ".card.lock"
 
 // Card opens a bundle's graph for a card. Where there is none it is made of the weights that the bundle's graphs for
 // processors keep, once however many processes ask for it, whole or not at all. Bundles that were not imported here
-// have no such graph: ErrUnsupported.
+// have no such graph: ErrUnsupported. They may run on a card as they are; what is ErrNoCard may not.
 func Card(ctx context.Context, dir string, o CardOptions) (_ *models.Spec, err error) {
 	spec, err := models.OpenCard(dir, o.Precision)
 	if !errors.Is(err, models.ErrNoCardGraph) {
@@ -119,7 +119,8 @@ func reload(ctx context.Context, spec *models.Spec) (m built, err error) {
 	if err != nil {
 		return m, err
 	}
-	if spec.Decoder == nil && !encoder.Supports(kind.ModelType) {
+	embeds := spec.Decoder == nil && decoder.Embeds(kind.ModelType)
+	if spec.Decoder == nil && !embeds && !encoder.Supports(kind.ModelType) {
 		return m, elsewhere(false, nil)
 	}
 	have, err := existing(spec)
@@ -127,6 +128,16 @@ func reload(ctx context.Context, spec *models.Spec) (m built, err error) {
 		return m, err
 	}
 	s := &weights.Store{Existing: have}
+	if embeds {
+		c, err := decoder.ParseEmbedder(config)
+		if err == nil {
+			_, err = decoder.Store(ctx, c, s)
+		}
+		if err == nil {
+			return m, kind.noCard()
+		}
+		return m, elsewhere(true, err)
+	}
 	if spec.Decoder != nil {
 		c, err := decoder.ParseConfig(config)
 		if err == nil {
@@ -139,6 +150,13 @@ func reload(ctx context.Context, spec *models.Spec) (m built, err error) {
 		m.encoder, err = encoder.Store(ctx, c, s)
 	}
 	return m, elsewhere(true, err)
+}
+
+// noCard is the error of a decoder that embeds. Its graph for processors would run on a card, with its attention on
+// the processor and all else going to and fro.
+func (k kind) noCard() error {
+	return fmt.Errorf("%w: %s of model_type %q embeds, and decoders that embed have none yet; run it on the processor "+
+		"(device: cpu)", ErrNoCard, k.architecture(), k.ModelType)
 }
 
 // elsewhere is the error of a bundle whose weights do not have the names that an import gives them.

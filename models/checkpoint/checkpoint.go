@@ -9,7 +9,12 @@
 //
 // On a card it is another graph, of packed texts: see models.PackedIDs and what follows it.
 //
-// # The graph of a decoder
+// # The graph of a decoder that embeds
+//
+// Inputs input_ids and attention_mask and the output last_hidden_state as above: what its last norm gives, without
+// caches and without a head.
+//
+// # The graph of a decoder that generates
 //
 // Layout "slots-1" (models.SlotsLayout), which decoder.json in the bundle names together with all sizes (see
 // models.Decoder). It is made for a loop that keeps one cache buffer for all rows, refills the slot of a finished row,
@@ -66,6 +71,8 @@ import (
 var (
 	// ErrUnsupported: an architecture, setting or precision that cannot be imported; the error names it.
 	ErrUnsupported = errors.New("cannot import the checkpoint")
+	// ErrNoCard: a family that no graph for a card is made for.
+	ErrNoCard = errors.New("there is no graph for a card")
 	// ErrExists: there is a bundle of that name already.
 	ErrExists = errors.New("the bundle exists")
 )
@@ -86,6 +93,8 @@ type Options struct {
 	Dir string
 	// Name is the bundle's; "" derives it from Source.
 	Name string
+	// Task is naming.TaskEmbed or naming.TaskGenerate; "" is what the checkpoint was made for.
+	Task string
 	// Precision is one of the constants; "" means fp32.
 	Precision string
 	// Origin is where the checkpoint came from, for the bundle's record; "" is Source's own name.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"textmill/ground/regular"
@@ -43,12 +44,27 @@ func openDirectory(dir string) (source, error) {
 	return &directory{Set: set, dir: dir, configJSON: config}, nil
 }
 
+// inner are what checkpoints have in the place of "model." before a decoder's tensors: nothing where they hold no
+// head, the others where it is the part of a larger model that reads texts.
+var inner = []string{"", "language_model.model.", "model.language_model.", "language_model.", "text_model."}
+
 func (d *directory) Find(name string) (weights.Part, bool) {
 	t, ok := d.Tensor(name)
+	if rest, found := strings.CutPrefix(name, "model."); found {
+		for i := 0; i < len(inner) && !ok; i++ {
+			t, ok = d.Tensor(inner[i] + rest)
+		}
+	}
 	return weights.Part{Tensor: t}, ok
 }
 
-func (d *directory) config() []byte           { return d.configJSON }
+func (d *directory) config() []byte { return d.configJSON }
+func (d *directory) modular() bool {
+	return slices.ContainsFunc([]string{"modules.json", "sentence_bert_config.json"}, func(name string) bool {
+		_, err := os.Stat(filepath.Join(d.dir, name))
+		return err == nil
+	})
+}
 func (d *directory) rotaryFactors() []float32 { return nil }
 
 func (d *directory) bytes() (n int64) {

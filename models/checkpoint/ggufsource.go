@@ -107,6 +107,8 @@ func (g *ggufModel) readFactors() error {
 // maxHead bounds the size of an attention head.
 const maxHead = 1 << 16
 
+func (g *ggufModel) modular() bool { return false }
+
 func (g *ggufModel) rotaryFactors() []float32 { return g.factors }
 
 func (g *ggufModel) bytes() (n int64) {

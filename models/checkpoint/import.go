@@ -26,6 +26,8 @@ type source interface {
 	rotaryFactors() []float32
 	// bytes is the size of all tensors.
 	bytes() int64
+	// modular tells that sentence-transformers modules say what is made of the model's vectors.
+	modular() bool
 	// copyTo writes the tokenizer and everything else that a bundle has beside its graph.
 	copyTo(dir string) error
 	Close() error
@@ -165,8 +167,12 @@ func (o Options) store(ctx context.Context, s *weights.Store, src source, r *Res
 	if err != nil {
 		return nil, err
 	}
-	if r.Architecture = kind.architecture(); decoder.Supports(r.Architecture) {
-		r.Task = naming.TaskGenerate
+	r.Architecture = kind.architecture()
+	if r.Task, err = o.taskOf(src, kind); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Task == naming.TaskGenerate:
 		c, err := decoder.ParseConfig(config)
 		if err != nil {
 			return nil, err
@@ -174,17 +180,24 @@ func (o Options) store(ctx context.Context, s *weights.Store, src source, r *Res
 		c.SetRotaryDivisors(src.rotaryFactors())
 		m, err := decoder.Store(ctx, c, s)
 		return func(dir string) error { return writeDecoder(dir, m, s.Precision) }, err
+	case decoder.Embeds(kind.ModelType):
+		if o.Card != nil {
+			return nil, kind.noCard()
+		}
+		c, err := decoder.ParseEmbedder(config)
+		if err != nil {
+			return nil, err
+		}
+		c.SetRotaryDivisors(src.rotaryFactors())
+		m, err := decoder.Store(ctx, c, s)
+		return func(dir string) error {
+			return errors.Join(writeGraph(dir, m.EmbeddingGraph, s.Precision), kind.completeModules(dir, src))
+		}, err
 	}
-	if !encoder.Supports(kind.ModelType) {
-		return nil, fmt.Errorf("%w: architecture %q of model_type %q; known are the decoders %v and the encoders %v",
-			ErrUnsupported,
-			r.Architecture, kind.ModelType, decoder.Architectures(), encoder.ModelTypes())
-	}
-	r.Task = naming.TaskEmbed
 	c, err := encoder.ParseConfig(config)
 	if err != nil {
 		return nil, err
 	}
 	m, err := encoder.Store(ctx, c, s)
-	return func(dir string) error { return writeEncoder(dir, m, s.Precision) }, err
+	return func(dir string) error { return writeGraph(dir, m.Graph, s.Precision) }, err
 }

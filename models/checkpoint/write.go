@@ -2,39 +2,22 @@ package checkpoint
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"textmill/models"
 	"textmill/models/checkpoint/internal/decoder"
-	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/checkpoint/internal/weights"
+	"textmill/models/checkpoint/onnxgraph"
 )
 
-// kind is what config.json says about what the model is.
-type kind struct {
-	Architectures []string `json:"architectures"`
-	ModelType     string   `json:"model_type"`
-}
-
-func describe(config []byte) (kind, error) {
-	var k kind
-	if err := json.Unmarshal(config, &k); err != nil {
-		return k, fmt.Errorf("%w: read config.json: %w", ErrUnsupported, err)
-	}
-	return k, nil
-}
-
-func (k kind) architecture() string { return strings.Join(k.Architectures, ", ") }
-
-func writeEncoder(dir string, m *encoder.Model, p weights.Precision) error {
+// writeGraph writes the one graph of a model that embeds.
+func writeGraph(dir string, made func(weights.Arithmetic) *onnxgraph.Graph, p weights.Precision) error {
 	a := weights.Floats
 	if p == weights.Q8 || p == weights.Q4 {
 		a = weights.Integers
 	}
-	return m.Graph(a).WriteFile(filepath.Join(dir, "onnx", "model.onnx"))
+	return made(a).WriteFile(filepath.Join(dir, "onnx", "model.onnx"))
 }
 
 // writeDecoder writes the graphs and what they are. Precisions that were asked for speed run with 8-bit activations;

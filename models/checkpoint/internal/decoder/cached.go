@@ -29,7 +29,7 @@ func newCached(b *builder) *cached {
 
 func (c *cached) ids() string { return c.Reshape(c.input, -1) }
 
-func (c *cached) spread(rows string) string {
+func (c *cached) spread(rows string, _ int) string {
 	return c.Node(onnxgraph.ONNX("Reshape"), []string{rows, c.threeD})
 }
 

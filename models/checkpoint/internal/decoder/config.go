@@ -18,6 +18,8 @@ type family struct {
 	qkvBias bool // q, k and v have biases, o has none
 	qkNorm  bool // q and k are normalized per head before they are rotated
 	window  bool // sliding_window counts without use_sliding_window
+	// bidirectional tells that tokens see those behind them too; such a family embeds and generates nothing.
+	bidirectional bool
 }
 
 // families are the architectures that can be built, as config.json names them.
@@ -28,6 +30,24 @@ var families = map[string]family{
 	"Qwen3ForCausalLM":   {qkNorm: true},
 	"SmolLM3ForCausalLM": {},
 }
+
+// embedders are the decoders that can be built to embed, by model_type: whichever head a checkpoint has is left out.
+var embedders = map[string]family{
+	"llama":    families["LlamaForCausalLM"],
+	"mistral":  families["MistralForCausalLM"],
+	"qwen2":    families["Qwen2ForCausalLM"],
+	"qwen3":    families["Qwen3ForCausalLM"],
+	"eurobert": {bidirectional: true},
+}
+
+// Embeds tells whether models of the model_type can be built to embed.
+func Embeds(modelType string) bool {
+	_, ok := embedders[modelType]
+	return ok
+}
+
+// Embedders lists the model types that can be built to embed.
+func Embedders() []string { return slices.Sorted(maps.Keys(embedders)) }
 
 // Supports tells whether the architecture is one of those that this package builds.
 func Supports(architecture string) bool {
@@ -41,6 +61,8 @@ func Architectures() []string { return slices.Sorted(maps.Keys(families)) }
 // A Config is what config.json says, in Hugging Face's words.
 type Config struct {
 	Architectures  []string   `json:"architectures"`
+	ModelType      string     `json:"model_type"`
+	Causal         *bool      `json:"is_causal"`
 	HiddenSize     int        `json:"hidden_size"`
 	Layers         int        `json:"num_hidden_layers"`
 	Heads          int        `json:"num_attention_heads"`
@@ -64,20 +86,51 @@ type Config struct {
 	Parameters     *ropeScale `json:"rope_parameters"`
 	PartialRotary  float64    `json:"partial_rotary_factor"`
 	family         family
+	headless       bool // it embeds
 	rotaryDivisors []float32
 }
 
-// ParseConfig reads config.json and refuses what cannot be built.
+// ParseConfig reads config.json of a model that generates, and refuses what cannot be built.
 func ParseConfig(data []byte) (*Config, error) {
-	c := &Config{Epsilon: 1e-6, Activation: "silu", PartialRotary: 1}
-	if err := json.Unmarshal(data, c); err != nil {
-		return nil, fmt.Errorf("read config.json: %w", err)
+	c, err := read(data)
+	if err != nil {
+		return nil, err
 	}
 	if len(c.Architectures) != 1 || !Supports(c.Architectures[0]) {
 		return nil, fmt.Errorf("%w: architecture %s; known are %s", ErrUnsupported, strings.Join(c.Architectures, ", "),
 			strings.Join(Architectures(), ", "))
 	}
 	c.family = families[c.Architectures[0]]
+	return c, c.complete()
+}
+
+// ParseEmbedder is ParseConfig for a model that embeds.
+func ParseEmbedder(data []byte) (*Config, error) {
+	c, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	if !Embeds(c.ModelType) {
+		return nil, fmt.Errorf("%w: model_type %q; known are %s", ErrUnsupported, c.ModelType,
+			strings.Join(Embedders(), ", "))
+	}
+	c.family, c.headless = embedders[c.ModelType], true
+	if c.Causal != nil && !*c.Causal {
+		c.family.bidirectional = true
+	}
+	return c, c.complete()
+}
+
+func read(data []byte) (*Config, error) {
+	c := &Config{Epsilon: 1e-6, Activation: "silu", PartialRotary: 1}
+	if err := json.Unmarshal(data, c); err != nil {
+		return nil, fmt.Errorf("read config.json: %w", err)
+	}
+	return c, nil
+}
+
+// complete fills in what a configuration leaves to its defaults, and checks it.
+func (c *Config) complete() error {
 	if c.KVHeads == 0 {
 		c.KVHeads = c.Heads
 	}
@@ -90,7 +143,7 @@ func ParseConfig(data []byte) (*Config, error) {
 	if c.Theta == 0 {
 		c.Theta = 10000
 	}
-	return c, c.check()
+	return c.check()
 }
 
 // maxSize bounds every size in a configuration, so that products of two fit; maxRotary bounds the table of rotations.
@@ -119,8 +172,8 @@ func (c *Config) check() error {
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("%w: %d attention heads do not share %d key-value heads evenly", ErrUnsupported, c.Heads,
 			c.KVHeads)
-	case c.HeadSize%8 != 0:
-		return fmt.Errorf("%w: head_dim is %d, ONNX Runtime rotates multiples of 8", ErrUnsupported, c.HeadSize)
+	case c.HeadSize%16 != 0:
+		return fmt.Errorf("%w: head_dim is %d, ONNX Runtime rotates multiples of 16", ErrUnsupported, c.HeadSize)
 	case c.HeadSize > maxHead || c.MaxPositions > maxRotary/c.HeadSize:
 		return fmt.Errorf("%w: head_dim %d with max_position_embeddings %d", ErrUnsupported, c.HeadSize, c.MaxPositions)
 	case c.Activation != "silu" && c.Activation != "swish":

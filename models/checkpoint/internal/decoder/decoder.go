@@ -13,7 +13,7 @@ import (
 type Model struct {
 	*Config
 	Embedding *weights.Matrix
-	head      *weights.Matrix
+	head      *weights.Matrix // nil for one that embeds
 	norm      onnxgraph.Stored
 	cos, sin  onnxgraph.Stored
 	layers    []layer
@@ -35,11 +35,13 @@ type linear struct {
 func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 	m := &Model{Config: c}
 	var err error
-	untied := !c.tied() && (c.Tied != nil || s.Has("lm_head.weight"))
+	untied := c.headless || !c.tied() && (c.Tied != nil || s.Has("lm_head.weight"))
 	if m.Embedding, err = s.Table(ctx, "model.embed_tokens.weight", untied, c.VocabSize, c.HiddenSize); err != nil {
 		return nil, err
 	}
-	if m.head = m.Embedding; untied {
+	if m.head = m.Embedding; c.headless {
+		m.head = nil
+	} else if untied {
 		if m.head, err = s.Table(ctx, "lm_head.weight", false, c.VocabSize, c.HiddenSize); err != nil {
 			return nil, err
 		}
@@ -116,7 +118,10 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l 
 
 // matrices are all that activations are multiplied with.
 func (m *Model) matrices() []*weights.Matrix {
-	all := []*weights.Matrix{m.head}
+	var all []*weights.Matrix
+	if m.head != nil {
+		all = append(all, m.head)
+	}
 	for _, l := range m.layers {
 		for _, w := range append(l.qkv, l.o, l.gate, l.up, l.down) {
 			all = append(all, w.Matrix)

@@ -23,8 +23,9 @@ const (
 type layout interface {
 	// ids is a vector over all tokens.
 	ids() string
-	// spread lays rows out as attention takes them, [batch, sequence, −1].
-	spread(rows string) string
+	// spread lays rows of a width, or the same values in another shape, out as attention takes them: [batch, sequence,
+	// width].
+	spread(rows string, width int) string
 	// attend runs attention over inputs that are spread, and gives rows again. The inputs that say which tokens there
 	// are, 3 to 6, and what hides some of them from a layer are the layout's.
 	attend(layer int, inputs []string, attrs []onnxgraph.Attr) string
@@ -159,8 +160,8 @@ func (b *builder) attention(i int, x string) string {
 	if l.qNorm != nil {
 		inputs[0], inputs[1] = b.headNorm(inputs[0], *l.qNorm), b.headNorm(inputs[1], *l.kNorm)
 	}
-	for j := range l.qkv {
-		inputs[j] = b.spread(inputs[j])
+	for j, part := range l.qkv {
+		inputs[j] = b.spread(inputs[j], part.Rows)
 	}
 	attrs := []onnxgraph.Attr{onnxgraph.Int("num_heads", m.Heads), onnxgraph.Int("kv_num_heads", m.KVHeads)}
 	if m.rotates(i) {

@@ -1,0 +1,115 @@
+package decoder
+
+import (
+	"textmill/models/checkpoint/internal/weights"
+	"textmill/models/checkpoint/onnxgraph"
+)
+
+// The graph that embeds has one further input, of int64 as InputIDs is, and gives the normed stream of each token.
+const (
+	Mask       = "attention_mask"
+	LastHidden = "last_hidden_state"
+)
+
+// EmbeddingGraph makes the graph that embeds: whole texts without caches, and no head.
+func (m *Model) EmbeddingGraph(a weights.Arithmetic) *onnxgraph.Graph {
+	b := &builder{Graph: weights.NewGraph("embedder", a), m: m}
+	w := newWhole(b)
+	b.layout = w
+	x, added := b.layers()
+	_, last := b.norm(x, added, m.norm)
+	b.Output(LastHidden, onnxgraph.Float32, "batch", "sequence", m.HiddenSize)
+	b.NodeTo([]string{LastHidden}, onnxgraph.ONNX("Reshape"), []string{w.gather(last, w.asked), w.threeD})
+	return b.Graph.Graph
+}
+
+// whole is the layout of graphs that embed: rows are whole texts, padded on whichever side the mask says. Layers work
+// on the real tokens only, and attention, which takes texts from their first token on, gets them padded on the right.
+type whole struct {
+	*builder
+	input  string
+	mask   string
+	threeD string // shape [batch, sequence, −1]
+
+	real  string // of each token: where in batch × sequence it was asked for
+	asked string // of each of batch × sequence: which token it is; padding takes any
+	slots string // the same where texts begin at the left
+	found string // of each token: where in batch × sequence it is then
+
+	width          string // sequence
+	lengths, total string
+	band           string // what scores get added in layers that see a window on both sides; "" until asked for
+}
+
+func newWhole(b *builder) *whole {
+	w := &whole{builder: b}
+	w.input = b.Input(InputIDs, onnxgraph.Int64, "batch", "sequence")
+	w.mask = b.Input(Mask, onnxgraph.Int64, "batch", "sequence")
+	node := func(op string, inputs ...string) string { return b.Node(onnxgraph.ONNX(op), inputs) }
+	one, shape := b.Ints("one", 1), node("Shape", w.input)
+	dim := func(axis string, i int64) string { return node("Gather", shape, b.Scalar(axis, i)) }
+	count := func(n string) string { return node("Range", b.Scalar("from", 0), n, b.Scalar("step", 1)) }
+	w.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{shape, b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
+
+	flat := b.Reshape(w.mask, -1)
+	w.real = b.Reshape(node("NonZero", flat), -1)
+	ordinal := func(mask, axis string) string { return node("Sub", node("CumSum", mask, axis), one) }
+	w.asked = node("Max", ordinal(flat, b.Scalar("axis_0", 0)), b.Ints("zero", 0))
+
+	length := node("ReduceSum", w.mask, b.Ints("over_sequence", 1)) // [batch, 1]
+	last := node("Sub", length, one)
+	w.lengths = b.Cast(b.Reshape(last, -1), onnxgraph.Int32)
+	w.width = dim("sequence_axis", 1)
+	w.total = b.Cast(b.Reshape(w.width, 1), onnxgraph.Int32)
+	starts := node("Sub", node("CumSum", length, b.Scalar("axis_0", 0)), length)
+	w.slots = node("Add", starts, node("Min", count(w.width), last)) // padding takes the last token of its text
+	rows := node("Mul", b.Reshape(count(dim("batch_axis", 0)), -1, 1), w.width)
+	place := node("Add", rows, ordinal(w.mask, b.Scalar("axis_1_alone", 1)))
+	w.found = w.gather(b.Reshape(place, -1), w.real)
+	return w
+}
+
+func (w *whole) gather(x, rows string) string {
+	return w.Node(onnxgraph.ONNX("Gather"), []string{x, rows})
+}
+
+func (w *whole) ids() string { return w.gather(w.Reshape(w.input, -1), w.real) }
+
+func (w *whole) spread(rows string, width int) string {
+	return w.gather(w.Reshape(rows, -1, width), w.slots)
+}
+
+func (w *whole) attend(i int, inputs []string, attrs []onnxgraph.Attr) string {
+	inputs[5], inputs[6] = w.lengths, w.total
+	switch reach := w.m.window(i); {
+	case !w.m.family.bidirectional:
+		if reach > 0 {
+			attrs = append(attrs, onnxgraph.Int("local_window_size", reach))
+		}
+	default:
+		attrs = append(attrs, onnxgraph.Int("causal", 0))
+		if reach > 0 { // the operator knows windows of causal attention only
+			inputs = append(inputs, make([]string, 11-len(inputs))...)
+			inputs[10] = w.near(reach)
+		}
+	}
+	a := w.Node(onnxgraph.Contrib("GroupQueryAttention"), inputs, attrs...)
+	return w.gather(w.Reshape(a, -1, w.m.Heads*w.m.HeadSize), w.found)
+}
+
+// unseen is so low that what it is added to gets no weight.
+const unseen = -1e9
+
+// near is [1, 1, sequence, sequence]: zero for tokens that are at most reach away from each other, unseen for others.
+// All layers have one reach.
+func (w *whole) near(reach int) string {
+	if w.band != "" {
+		return w.band
+	}
+	node := func(op string, inputs ...string) string { return w.Node(onnxgraph.ONNX(op), inputs) }
+	place := node("Range", w.Scalar("from", 0), w.width, w.Scalar("step", 1))
+	apart := node("Abs", node("Sub", w.Reshape(place, 1, 1, -1, 1), w.Reshape(place, 1, 1, 1, -1)))
+	far := w.Cast(node("Greater", apart, w.Ints("reach", int64(reach))), w.Values)
+	w.band = node("Mul", far, w.Number("unseen", unseen))
+	return w.band
+}

@@ -1,0 +1,117 @@
+"""Makes tiny sentence-transformers checkpoints and the vectors that the reference gives of them.
+
+Needs torch, transformers 5.23, sentence-transformers 6.2 and tokenizers; run it in this folder. embedders/NAME is a directory in
+the Hub's layout, with golden.json beside it: texts, and for each set of a job's params the vector of every text.
+"""
+
+import json
+import os
+import shutil
+import sys
+
+import numpy as np
+import torch
+import transformers as tf
+from sentence_transformers import SentenceTransformer
+from sentence_transformers import models as st
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+
+SPECIALS = ["<pad>", "<unk>", "<s>", "</s>"]
+WORDS = [f"w{i}" for i in range(60)]
+PROMPTS = ["Instruct", "query", "Query", "title", "none", "text", "task", "find", ":", "|", "-"]
+VOCAB = SPECIALS + WORDS + PROMPTS
+PAD, UNK, BOS, EOS = range(4)
+QUERY = "Instruct: find text\nQuery: "
+
+common = dict(vocab_size=len(VOCAB), hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+              max_position_embeddings=64, initializer_range=0.2, bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD)
+headed = dict(common, head_dim=16)
+plain = dict(common, num_attention_heads=2, num_key_value_heads=1)
+yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16)
+
+
+def texts():
+    rng = np.random.default_rng(3)
+    lengths = (1, 2, 3, 5, 8, 13, 21, 30, 44, 70)
+    return [" ".join(rng.choice(WORDS, n)) for n in lengths] + ["w1, strange words", ""]
+
+
+def tokenizer(path, template, side, length):
+    """Words, with what the template puts around a text."""
+    t = Tokenizer(models.WordLevel({w: i for i, w in enumerate(VOCAB)}, unk_token="<unk>"))
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(Regex(r"[:|-]"), "isolated")])
+    t.post_processor = processors.TemplateProcessing(single=template, pair=f"{template} $B:1", special_tokens=[("<s>", BOS), ("</s>", EOS)])
+    fast = tf.PreTrainedTokenizerFast(tokenizer_object=t, pad_token="<pad>", unk_token="<unk>", bos_token="<s>", eos_token="</s>", padding_side=side,
+                                      model_max_length=length)
+    fast.save_pretrained(path)
+
+
+def randomize(model):
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.dim() == 1:  # norms and biases are born as ones and zeros, which would hide mistakes
+                p.add_(torch.randn_like(p) * 0.2)
+
+
+def build(name, cls, config, template="$A </s>", side="left", length=None, modules=lambda dim: [st.Pooling(dim, "lasttoken")], bf16=True,
+          prompts=None, similarity=None, truncate=None, cases=({},), finish=lambda path: None, saved=None):
+    print(name)
+    torch.manual_seed(len(name) * 31 + ord(name[0]))
+    path, base = os.path.join("embedders", name), os.path.join("embedders", name + ".base")
+    for p in (path, base):
+        shutil.rmtree(p, ignore_errors=True)
+    model = cls(config).eval()
+    randomize(model)
+    if bf16:
+        model = model.to(torch.bfloat16)
+    model.save_pretrained(base)
+    tokenizer(base, template, side, length or config.max_position_embeddings)
+    transformer = st.Transformer(base, model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"}, **({"max_seq_length": length} if length else {}))
+    chain = modules(transformer.get_embedding_dimension())
+    for m in chain:
+        randomize(m)
+    whole = SentenceTransformer(modules=[transformer] + chain, device="cpu", prompts=prompts, similarity_fn_name=similarity, truncate_dim=truncate)
+    whole.save_pretrained(path, create_model_card=False)
+    # sentence-transformers saved the weights as fp32; they are those of the base.
+    if saved is not False:
+        model.save_pretrained(path)
+    finish(path)
+    shutil.rmtree(base)
+    golden(path, cases)
+
+
+def golden(path, cases):
+    model = SentenceTransformer(path, device="cpu", model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"})
+    out = {"texts": texts(), "cases": []}
+    for case in cases:
+        params = dict(case)
+        given = {k: params[k] for k in ("prompt_name", "prompt") if k in params}
+        if "dimensions" in params:
+            given["truncate_dim"] = params["dimensions"]
+        vectors = np.stack([model.encode([t], **given)[0] for t in out["texts"]])
+        out["cases"].append({"params": params, "vectors": [[round(float(x), 6) for x in v] for v in vectors]})
+    with open(os.path.join(path, "golden.json"), "w") as f:
+        json.dump(out, f)
+
+
+qwen3 = dict(prompts={"query": QUERY, "document": ""}, similarity="cosine", modules=lambda d: [st.Pooling(d, "lasttoken"), st.Normalize()],
+             cases=({}, {"prompt_name": "query"}, {"prompt_name": "document"}, {"dimensions": 8}, {"prompt_name": "query", "dimensions": 16}))
+
+MODELS = {
+    # Qwen3-Embedding: a generator's architecture with modules; the tokenizer appends the end token.
+    "qwen3-embedding": lambda n: build(n, tf.Qwen3ForCausalLM, tf.Qwen3Config(**headed, tie_word_embeddings=True), length=48, **qwen3),
+    "qwen3-fp32": lambda n: build(n, tf.Qwen3Model, tf.Qwen3Config(**headed), side="right", bf16=False, **qwen3),
+    # e5-mistral: a window that texts are longer than, both ends marked.
+    "mistral": lambda n: build(n, tf.MistralModel, tf.MistralConfig(**headed, sliding_window=6), template="<s> $A </s>"),
+    # gte-Qwen2: tokens see both ways.
+    "qwen2-both-ways": lambda n: build(n, tf.Qwen2Model, tf.Qwen2Config(**plain, is_causal=False, rope_parameters=yarn),
+                                       modules=lambda d: [st.Pooling(d, "lasttoken"), st.Normalize()]),
+    "qwen2-window-both-ways": lambda n: build(n, tf.Qwen2Model, tf.Qwen2Config(**plain, is_causal=False, use_sliding_window=True, sliding_window=3,
+                                              max_window_layers=1), modules=lambda d: [st.Pooling(d, "mean")]),
+    "llama": lambda n: build(n, tf.LlamaModel, tf.LlamaConfig(**headed, attention_bias=True), template="<s> $A", modules=lambda d: [st.Pooling(d, "mean")]),
+    "eurobert": lambda n: build(n, tf.EuroBertModel, tf.EuroBertConfig(**headed, mask_token_id=1), template="<s> $A </s>", side="right",
+                                modules=lambda d: [st.Pooling(d, "mean")]),
+}
+
+for name in sys.argv[1:] or MODELS:
+    MODELS[name](name)

@@ -1,0 +1,163 @@
+package embedding
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"textmill/export"
+	"textmill/ground/places"
+	"textmill/jobs"
+	"textmill/models"
+	"textmill/models/checkpoint"
+	"textmill/models/embed"
+	"textmill/models/session"
+	"textmill/work/rows"
+)
+
+// golden is what sentence-transformers made of texts: models/checkpoint/testdata/embedders.py.
+type golden struct {
+	Texts []string `json:"texts"`
+	Cases []struct {
+		Params  json.RawMessage `json:"params"`
+		Vectors [][]float32     `json:"vectors"`
+	} `json:"cases"`
+}
+
+const tinyEmbedders = "../../models/checkpoint/testdata/embedders"
+
+// TestVectorsAreThoseOfSentenceTransformers imports every tiny checkpoint, and holds what an engine makes of texts with
+// the params of a job to the reference: all in one batch, shuffled in small ones, and alone, whose bits are the same.
+func TestVectorsAreThoseOfSentenceTransformers(t *testing.T) {
+	dirs, err := filepath.Glob(filepath.Join(tinyEmbedders, "*", "golden.json"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no tiny checkpoints: %v", err)
+	}
+	for _, file := range dirs {
+		name := filepath.Base(filepath.Dir(file))
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var g golden
+			if err := json.Unmarshal(data, &g); err != nil {
+				t.Fatal(err)
+			}
+			spec, model := openImported(t, filepath.Dir(file), checkpoint.Options{})
+			if why := model.Dependence(); why != "" {
+				t.Error(why)
+			}
+			worst := 1.0
+			for _, c := range g.Cases {
+				engine := engineOf(t, spec, model)
+				together := embedThrough(t, engine, c.Params, g.Texts)
+				order := rand.New(rand.NewPCG(5, 6)).Perm(len(g.Texts))
+				shuffled := make([][]float32, len(g.Texts))
+				for batch := range slices.Chunk(order, 3) {
+					texts := make([]string, len(batch))
+					for i, j := range batch {
+						texts[i] = g.Texts[j]
+					}
+					for i, v := range embedThrough(t, engine, c.Params, texts) {
+						shuffled[batch[i]] = v
+					}
+				}
+				for i, want := range c.Vectors {
+					alone := embedThrough(t, engine, c.Params, g.Texts[i:i+1])[0]
+					for how, got := range map[string][]float32{"together": together[i], "shuffled": shuffled[i], "alone": alone} {
+						near := cosineOf(got, want)
+						worst = min(worst, near)
+						if !(near >= 0.99999) || len(got) != len(want) {
+							t.Errorf("params %s, text %d %s: cosine %v to the reference, %d dimensions of %d", c.Params, i, how, near, len(got), len(want))
+						}
+						if !slices.Equal(got, together[i]) {
+							t.Errorf("params %s, text %d: %s it has other bits", c.Params, i, how)
+						}
+					}
+				}
+				engine.Close()
+			}
+			t.Logf("worst cosine %.9f", worst)
+		})
+	}
+}
+
+func openImported(t *testing.T, source string, o checkpoint.Options) (*models.Spec, *embed.Embedder) {
+	t.Helper()
+	o.Source, o.Dir = source, t.TempDir()
+	got, err := checkpoint.Import(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := models.OpenBundle(got.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, err := places.Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := embed.Open(t.Context(), spec, session.Options{Home: t.TempDir(), Library: places.Library(home), BatchTokens: 256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := model.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return spec, model
+}
+
+func engineOf(t *testing.T, spec *models.Spec, model *embed.Embedder) *Engine {
+	t.Helper()
+	tok, err := spec.Tokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(Options{Spec: spec, Embedder: model, Tokenizer: tok})
+}
+
+// embedThrough gives the vectors that rows hold.
+func embedThrough(t *testing.T, e *Engine, params json.RawMessage, texts []string) [][]float32 {
+	t.Helper()
+	p, err := jobs.ParseEmbedParams(params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := e.Resolve(p, rows.Origin{Job: "j", Shard: "0"})
+	vectors, done := make([][]float32, len(texts)), make(chan struct{}, len(texts))
+	for i, text := range texts {
+		err := e.Do(t.Context(), Task{Record: jobs.Record{ID: fmt.Sprint(i), Text: text}, Plan: plan, Done: func(r []export.Row) {
+			if len(r) != 1 || r[0].Error != "" {
+				t.Errorf("text %d: %d rows, the first with the error %q", i, len(r), r[0].Error)
+			} else {
+				vectors[i] = r[0].Embedding
+			}
+			done <- struct{}{}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range texts {
+		<-done
+	}
+	return vectors
+}
+
+func cosineOf(a, b []float32) float64 {
+	var dot, aa, bb float64
+	for i := range min(len(a), len(b)) {
+		x, y := float64(a[i]), float64(b[i])
+		dot, aa, bb = dot+x*y, aa+x*x, bb+y*y
+	}
+	return dot / math.Sqrt(aa*bb)
+}
