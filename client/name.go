@@ -103,6 +103,9 @@ func (s *submission) resumeOld(ctx context.Context, q *queue.Queue, params []byt
 	if known, err := s.knows(ctx, q, s.o.Job); err != nil || known {
 		return err
 	}
+	if s.o.Input.TextTemplate != "" || s.o.Input.AttributeColumns != nil { // unknown to it
+		return nil
+	}
 	old, err := oldName(s.o, params)
 	if err != nil {
 		return fmt.Errorf("name the job as before: %w", err)

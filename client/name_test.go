@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,12 @@ func requested(t *testing.T, r *rand.Rand) SubmitOptions {
 		o.Files = append(o.Files, path)
 	}
 	o.Stderr = io.Discard
+	if !slices.ContainsFunc(o.Files, func(path string) bool { return filepath.Ext(path) == ".txt" }) {
+		o.Input.TextTemplate = pick("", "", "{text}", `{text}\n`, "{text}{id?}")
+		if r.IntN(3) == 0 {
+			o.Input.AttributeColumns = []string{}
+		}
+	}
 	o.Dataset = pick("d", "d", "d", "e")
 	o.Model = pick("m", "m", "m", "n")
 	o.Local = []LocalModel{{Name: "m", Task: naming.TaskEmbed, SHA256: pick("sha", "sha", "other")}, {Name: "n", Task: pick(naming.TaskEmbed, naming.TaskGenerate)}}
@@ -141,6 +148,11 @@ func TestJobsThatAnEarlierVersionNamedGoOn(t *testing.T) {
 	s, err := prepare(t.Context(), q, o)
 	if err != nil || s.o.Job != old || !strings.Contains(errs.String(), "begun under the name "+old) {
 		t.Errorf("goes on as %s, %v, stderr %q", s.o.Job, err, errs)
+	}
+	unknown := o
+	unknown.Input.TextTemplate = "{id}: {text}"
+	if s, err := prepare(t.Context(), q, unknown); err != nil || s.o.Job == old {
+		t.Errorf("with a template, which that version did not know: %s, %v", s.o.Job, err)
 	}
 	// The server drops the repeats for two minutes; what a daemon tells of them later is told here at once.
 	resumed := make(chan Summary)

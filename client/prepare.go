@@ -83,7 +83,7 @@ func (s *submission) checkOptions() error {
 	}
 	var err error
 	s.maxErrors, err = parseMaxErrors(o.MaxErrors)
-	return errors.Join(append(errs, err, checkFiles(o.Files), o.checkSync())...)
+	return errors.Join(append(errs, err, checkFiles(o.Files), o.Input.Check(), o.checkSync())...)
 }
 
 // findModel finds the model where the request does not name it, and the task: that of the model, else of the first

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"slices"
 	"strings"
 
 	"textmill/input"
@@ -50,12 +49,13 @@ func checkFiles(files []string) error {
 		return errors.New("no input: name files, or - for standard input")
 	}
 	var errs []error
-	for i, f := range files {
-		if slices.Contains(files[:i], f) {
+	named := make(map[string]bool, len(files))
+	for _, f := range files {
+		if named[f] {
 			errs = append(errs, fmt.Errorf("%s is named twice", f))
 			continue
 		}
-		if f == stdinName {
+		if named[f] = true; f == stdinName {
 			continue
 		}
 		st, err := os.Stat(f)

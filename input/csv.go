@@ -20,8 +20,7 @@ type csvSource struct {
 	comma  byte
 	max    int
 	header []string
-	textAt int
-	idAt   int  // -1: no such column
+	layout layout
 	cut    bool // the input ends before its file does
 
 	buf  []byte // the fields of the record at hand, one after the other
@@ -31,7 +30,7 @@ type csvSource struct {
 
 // newCSVSource reads the header from lines and finds the columns in it.
 func newCSVSource(lines *lineReader, comma byte, o Options) (*csvSource, error) {
-	s := &csvSource{lines: lines, comma: comma, max: o.MaxRecordBytes, idAt: -1, textAt: -1}
+	s := &csvSource{lines: lines, comma: comma, max: o.MaxRecordBytes, layout: layout{id: -1}}
 	for {
 		_, problem, err := s.read()
 		if errors.Is(err, io.EOF) {
@@ -58,7 +57,7 @@ func newCSVSource(lines *lineReader, comma byte, o Options) (*csvSource, error) 
 		s.header = append(s.header, name)
 	}
 	var err error
-	s.textAt, s.idAt, err = findColumns("header", s.header, s.header, o)
+	s.layout, err = newLayout("header", s.header, len(s.header), s.header, o)
 	return s, err
 }
 
@@ -78,8 +77,8 @@ func (s *csvSource) next(it *Item) error {
 		if problem == nil && !utf8.Valid(s.buf) {
 			problem = lineError(jobs.BadUTF8, line, "not valid UTF-8")
 		}
-		if s.idAt >= 0 && s.idAt < len(s.ends) && utf8.Valid(s.field(s.idAt)) {
-			it.Record.ID = string(s.field(s.idAt))
+		if id := s.layout.id; id >= 0 && id < len(s.ends) && utf8.Valid(s.field(id)) {
+			it.Record.ID = string(s.field(id))
 		}
 		if problem != nil {
 			it.Record.Err = problem
@@ -91,17 +90,12 @@ func (s *csvSource) next(it *Item) error {
 }
 
 func (s *csvSource) fillRecord(r *jobs.Record) {
-	for i, name := range s.header {
-		switch i {
-		case s.idAt:
-		case s.textAt:
-			r.Text = string(s.field(i))
-		default:
-			if r.Attributes == nil {
-				r.Attributes = make(map[string]string, len(s.header))
-			}
-			r.Attributes[name] = string(s.field(i))
+	r.Text, _ = s.layout.join(func(i int) (string, bool) { return string(s.field(i)), true })
+	for _, i := range s.layout.attributes {
+		if r.Attributes == nil {
+			r.Attributes = make(map[string]string, len(s.layout.attributes))
 		}
+		r.Attributes[s.header[i]] = string(s.field(i))
 	}
 }
 

@@ -76,7 +76,7 @@ func (c *csvScan) put(b byte) {
 	if at > 0 {
 		start = c.ends[at-1]
 	}
-	if len(c.buf) < c.max || (at == c.idAt && len(c.buf)-start < longestKeptID) {
+	if len(c.buf) < c.max || (at == c.layout.id && len(c.buf)-start < longestKeptID) {
 		c.buf = append(c.buf, b)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"textmill/jobs"
 )
@@ -37,9 +35,15 @@ var (
 // Options says how to read an input. The zero value guesses the format.
 type Options struct {
 	Format string
-	// TextColumn and IDColumn name the column or key of the text and the id ("" = "text" and "id").
-	// A TextColumn that is set must be there; so must an IDColumn. All other columns become attributes.
+	// TextColumn and IDColumn name the column or key of the text and the id ("" = "text" and "id"). A TextColumn that
+	// is set must be there; so must an IDColumn. A name with dots is also a path into objects of JSON and structs of
+	// Parquet, where nothing has that very name.
 	TextColumn, IDColumn string
+	// TextTemplate joins several columns to the text instead: see parseTemplate.
+	TextTemplate string
+	// AttributeColumns become attributes, under these names; nil = all columns, or what is left of them, that are
+	// neither text nor id.
+	AttributeColumns []string
 	// MaxRecordBytes bounds a record as it is written (0 = 16 MiB). One beyond it is handed out as an
 	// error too_long, with its id where that stands before the text.
 	MaxRecordBytes int
@@ -52,8 +56,8 @@ type Options struct {
 type Item struct {
 	Record jobs.Record
 	Line   int64 // line, or row of a Parquet file, at which it starts, from 1
-	// Dimensions is the param of that name that the record asks for, 0 for none, and Task and Model are what it is for;
-	// only OpenAI-batch lines name them.
+	// Dimensions is the param of that name that the record asks for, 0 for none, and Task and Model are what it is
+	// for; only OpenAI-batch lines name them.
 	Dimensions int
 	Task       string
 	Model      string
@@ -110,23 +114,6 @@ func (o Options) withDefaults() Options {
 
 func (o Options) textColumn() string { return orElse(o.TextColumn, "text") }
 func (o Options) idColumn() string   { return orElse(o.IDColumn, "id") }
-
-// findColumns finds the text and the id among the columns that can be read; all is what the input has.
-func findColumns(where string, columns, all []string, o Options) (textAt, idAt int, err error) {
-	textAt = slices.Index(columns, o.textColumn())
-	idAt = slices.Index(columns, o.idColumn())
-	names := strings.Join(all, ", ")
-	switch {
-	case textAt < 0:
-		err = fmt.Errorf("%w: no column %q for the text; the %s has: %s (choose one with --text-column)",
-			ErrFormat, o.textColumn(), where, names)
-	case idAt < 0 && o.IDColumn != "":
-		err = fmt.Errorf("%w: no column %q for the id; the %s has: %s", ErrFormat, o.IDColumn, where, names)
-	case textAt == idAt:
-		err = fmt.Errorf("%w: column %q is to be both text and id", ErrFormat, o.IDColumn)
-	}
-	return textAt, idAt, err
-}
 
 func orElse(s, otherwise string) string {
 	if s == "" {

@@ -2,9 +2,6 @@ package input
 
 import (
 	"bytes"
-	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"textmill/jobs"
 )
@@ -23,6 +20,7 @@ type jsonlSource struct {
 	lines   *lineReader
 	o       Options
 	openai  openaiMode
+	keys    *keys  // nil: those of a job message
 	pending []Item // the further texts of a batch request
 }
 
@@ -50,7 +48,11 @@ func (s *jsonlSource) next(it *Item) error {
 			s.pending = s.pending[1:]
 			return nil
 		}
-		it.Record = s.parse(piece)
+		if s.keys != nil {
+			it.Record = s.keys.record(piece)
+		} else {
+			it.Record = jobs.ParseRecord(piece)
+		}
 		if it.Record.Err != nil && s.openai == byKeys && s.o.TextColumn == "" {
 			if other := foreign(piece, it.Line); other != nil {
 				*it = *other
@@ -77,52 +79,6 @@ func (s *jsonlSource) overLong(it *Item, piece []byte) error {
 	}
 	it.Record.Err = tooLong(it.Line, int64(s.o.MaxRecordBytes)+rest, s.o.MaxRecordBytes)
 	return nil
-}
-
-// parse reads one object; with columns chosen, under those keys. A key "text" or "id" that is not the chosen
-// one is an attribute like any other.
-func (s *jsonlSource) parse(line []byte) jobs.Record {
-	if s.o.TextColumn == "" && s.o.IDColumn == "" {
-		return jobs.ParseRecord(line)
-	}
-	text, id := s.o.textColumn(), s.o.idColumn()
-	fields, err := members(line)
-	if err != nil || !jsontext.Value(line).IsValid(jsontext.AllowDuplicateNames(true)) {
-		rec := jobs.ParseRecord(line) // says what is wrong with it
-		rec.ID = leadingID(line, id)
-		return rec
-	}
-	var renamed []byte
-	var displaced []member
-	for _, f := range fields {
-		switch f.name {
-		case text:
-			renamed = appendMember(renamed, "text", f.value)
-		case id:
-			renamed = appendMember(renamed, "id", f.value)
-		case "text", "id":
-			displaced = append(displaced, f)
-		default:
-			renamed = appendMember(renamed, f.name, f.value)
-		}
-	}
-	if renamed == nil {
-		renamed = []byte{'{'}
-	}
-	rec := jobs.ParseRecord(append(renamed, '}'))
-	if rec.Err != nil {
-		if text != "text" {
-			rec.Err.Message += " (the text is read from the key " + strconv.Quote(text) + ")"
-		}
-		return rec
-	}
-	for _, f := range displaced {
-		if rec.Attributes == nil {
-			rec.Attributes = map[string]string{}
-		}
-		rec.Attributes[f.name] = attributeText(f.value)
-	}
-	return rec
 }
 
 // nameLine puts the line into the record's error.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -20,6 +21,8 @@ var (
 type member struct {
 	name  string
 	value []byte
+	inner []member // of an object, once somebody has looked into it
+	used  bool     // as text or id
 }
 
 // members splits the JSON object that line holds.
@@ -71,23 +74,32 @@ func attributeText(value []byte) string {
 	return string(value)
 }
 
-// leadingID finds the value of the key id in the first bytes of an object that is cut off.
+// leadingID finds the value of the key id, or of the path that it is, in the first bytes of an object that is cut off.
 func leadingID(head []byte, id string) string {
-	dec := jsontext.NewDecoder(bytes.NewReader(head), lenient...)
+	return leading(jsontext.NewDecoder(bytes.NewReader(head), lenient...), id)
+}
+
+func leading(dec *jsontext.Decoder, path string) string {
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return ""
 	}
 	for {
-		name, err := dec.ReadToken()
-		if err != nil || name.Kind() != '"' {
+		tok, err := dec.ReadToken()
+		if err != nil || tok.Kind() != '"' {
 			return ""
 		}
-		found := name.String() == id
+		name := tok.String()
+		if rest, below := strings.CutPrefix(path, name+"."); below && dec.PeekKind() == '{' {
+			if found := leading(dec, rest); found != "" {
+				return found
+			}
+			continue
+		}
 		value, err := dec.ReadValue()
 		if err != nil {
 			return ""
 		}
-		if found && value.IsValid() && len(value) <= longestKeptID &&
+		if name == path && value.IsValid() && len(value) <= longestKeptID &&
 			(value[0] == '"' || value[0] == '-' || (value[0] >= '0' && value[0] <= '9')) {
 			return attributeText(value)
 		}

@@ -72,6 +72,9 @@ func newReader(stream io.Reader, name string, o Options) (_ *Reader, err error) 
 // newSource reads the line formats; told means that the user named the format.
 func newSource(format string, told bool, plain io.Reader, o Options) (source, error) {
 	lines := newLineReader(plain, o.MaxRecordBytes)
+	if (format == Text || format == OpenAIBatch) && (o.TextTemplate != "" || o.AttributeColumns != nil) {
+		return nil, fmt.Errorf("%w: %s has no columns; leave --text-template and --attribute-columns out", ErrFormat, format)
+	}
 	switch format {
 	case Text:
 		return &textSource{lines: lines, max: o.MaxRecordBytes}, nil
@@ -82,10 +85,11 @@ func newSource(format string, told bool, plain io.Reader, o Options) (source, er
 	case OpenAIBatch:
 		return &jsonlSource{lines: lines, o: o, openai: always}, nil
 	}
-	if told {
-		return &jsonlSource{lines: lines, o: o}, nil
+	keys, err := newKeys(o)
+	if told || o.TextTemplate != "" {
+		return &jsonlSource{lines: lines, o: o, keys: keys}, err
 	}
-	return &jsonlSource{lines: lines, o: o, openai: byKeys}, nil
+	return &jsonlSource{lines: lines, o: o, keys: keys, openai: byKeys}, err
 }
 
 // expand undoes gzip or zstd, judged by the magic number.

@@ -27,11 +27,9 @@ type parquetRow struct {
 
 // parquetSource makes a record of each row; columns that have no text form are left out.
 type parquetSource struct {
-	pull    func() (parquetRow, bool)
-	columns []string
-	textAt  int
-	idAt    int // -1: no such column
-	max     int
+	pull   func() (parquetRow, bool)
+	layout layout
+	max    int
 }
 
 // openParquet reads a whole file. What cannot be read at any place is copied to a temporary file first.
@@ -81,10 +79,10 @@ func (r *Reader) openRowGroups(at io.ReaderAt, size int64, groups []int, o Optio
 		}
 	}
 	s := &parquetSource{max: o.MaxRecordBytes}
-	if r.skipped, err = s.choose(f.Columns(), o); err != nil {
+	if r.skipped, err = s.choose(f, o); err != nil {
 		return err
 	}
-	next, stop := iter.Pull(readRows(f, rows, groups, s.columns))
+	next, stop := iter.Pull(readRows(f, rows, groups, s.layout.names))
 	r.closes = append(r.closes, func() error { stop(); return nil })
 	s.pull = next
 	r.src = s
@@ -118,24 +116,43 @@ func readRows(f *parquetin.File, rows []int64, groups []int, columns []string) i
 }
 
 // choose finds the columns to read and returns the names of those that cannot be.
-func (s *parquetSource) choose(columns []parquetin.Column, o Options) (skipped []string, err error) {
-	var names []string
-	for _, c := range columns {
+func (s *parquetSource) choose(f *parquetin.File, o Options) (skipped []string, err error) {
+	text, err := o.pieces()
+	if err != nil {
+		return nil, err
+	}
+	wanted := o.wanted(text)
+	var names, columns []string
+	for _, c := range f.Columns() {
 		names = append(names, c.Name)
 		switch {
 		case !utf8.ValidString(c.Name):
 			return nil, fmt.Errorf("%w: the name of column %q is not valid UTF-8", ErrFormat, c.Name)
-		case slices.Contains(s.columns, c.Name):
+		case slices.Contains(columns, c.Name):
 			return nil, fmt.Errorf("%w: two columns are called %q", ErrFormat, c.Name)
+		case o.AttributeColumns != nil && !slices.Contains(wanted, c.Name):
 		case c.Err == nil:
-			s.columns = append(s.columns, c.Name)
-		case c.Name == o.textColumn(), c.Name == o.idColumn():
+			columns = append(columns, c.Name)
+		case slices.Contains(wanted, c.Name):
 			return nil, fmt.Errorf("%w: %w", ErrFormat, c.Err)
 		default:
 			skipped = append(skipped, c.Name)
 		}
 	}
-	s.textAt, s.idAt, err = findColumns("file", s.columns, names, o)
+	own := len(columns)
+	for _, name := range wanted {
+		if slices.Contains(columns, name) {
+			continue
+		}
+		c, there := f.Column(name)
+		if there && c.Err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrFormat, c.Err)
+		}
+		if there {
+			columns = append(columns, name)
+		}
+	}
+	s.layout, err = newLayout("file", columns, own, names, o)
 	return skipped, err
 }
 
@@ -153,37 +170,48 @@ func (s *parquetSource) next(it *Item) error {
 		size += len(v.Text)
 	}
 	rec := &it.Record
-	if s.idAt >= 0 && utf8.ValidString(row.values[s.idAt].Text) && len(row.values[s.idAt].Text) <= longestKeptID {
-		rec.ID = row.values[s.idAt].Text
+	if id := s.layout.id; id >= 0 && utf8.ValidString(row.values[id].Text) && len(row.values[id].Text) <= longestKeptID {
+		rec.ID = row.values[id].Text
 	}
 	if size > s.max {
 		rec.Err = rowError(jobs.TooLong, row.number,
 			"the record has %d bytes, the limit is %d; split the text, or raise limits.record_bytes", size, s.max)
 		return nil
 	}
-	if row.values[s.textAt].Null {
-		rec.Err = rowError(jobs.InvalidRecord, row.number, "%s is null", s.columns[s.textAt])
-		return nil
-	}
+	s.fill(rec, row)
+	return nil
+}
+
+func (s *parquetSource) fill(rec *jobs.Record, row parquetRow) {
+	l := &s.layout
 	for i, v := range row.values {
 		if !utf8.ValidString(v.Text) {
-			rec.Err = rowError(jobs.BadUTF8, row.number, "%s is not valid UTF-8", s.columns[i])
-			rec.Text, rec.Attributes = "", nil
-			return nil
-		}
-		switch {
-		case i == s.textAt:
-			rec.Text = v.Text
-		case i == s.idAt:
-			rec.ID = v.Text
-		case !v.Null:
-			if rec.Attributes == nil {
-				rec.Attributes = make(map[string]string, len(row.values))
-			}
-			rec.Attributes[s.columns[i]] = v.Text
+			rec.Err = rowError(jobs.BadUTF8, row.number, "%s is not valid UTF-8", l.names[i])
+			return
 		}
 	}
-	return nil
+	text, missing := l.join(func(i int) (string, bool) { return row.values[i].Text, !row.values[i].Null })
+	switch {
+	case missing != "" && !l.template:
+		rec.Err = rowError(jobs.InvalidRecord, row.number, "%s is null", missing)
+		return
+	case missing != "":
+		rec.Err = rowError(jobs.InvalidRecord, row.number, "%s", absent(missing, "null").Message)
+		return
+	}
+	rec.Text = text
+	if l.id >= 0 {
+		rec.ID = row.values[l.id].Text
+	}
+	for _, i := range l.attributes {
+		if row.values[i].Null {
+			continue
+		}
+		if rec.Attributes == nil {
+			rec.Attributes = make(map[string]string, len(l.attributes))
+		}
+		rec.Attributes[l.names[i]] = row.values[i].Text
+	}
 }
 
 func rowError(class string, row int64, format string, args ...any) *jobs.RecordError {

@@ -41,3 +41,24 @@ func TestSubmitFindsFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestSubmitJoinsColumns names columns in each way that there is; what they hold is tested in package input.
+func TestSubmitJoinsColumns(t *testing.T) {
+	c := call{home: newHome(t), dir: t.TempDir(), stdin: `{"meta":{"title":"T","key":"k"},"body":"B","meta.lang":"en"}` + "\n"}
+	run := func(args ...string) result {
+		return c.run(t, append([]string{"submit", "--dry-run", "--model", model, "-"}, args...)...)
+	}
+	for _, args := range [][]string{{"--text-column", "meta.title", "--id-column", "meta.key"}, {"--text-template", `{meta.title}\n{body}`, "--attribute-columns", "meta.lang,meta.key"}, {"--text-column", "body", "--attribute-columns", ""}} {
+		if r := run(args...); r.code != 0 || !strings.Contains(r.stdout, "invalid  0") {
+			t.Errorf("%v: exit %d\n%s%s", args, r.code, r.stdout, r.stderr)
+		}
+	}
+	for want, args := range map[string][]string{"byte 7: this } closes nothing": {"--text-template", "{body}}"}, "leave --text-column out": {"--text-template", "{body}", "--text-column", "body"}} {
+		if r := run(args...); r.code != 2 || !strings.Contains(r.stderr, want) {
+			t.Errorf("%v: exit %d\n%s", args, r.code, r.stderr)
+		}
+	}
+	if r := run("--text-template", "{titel}"); r.code != 1 || !strings.Contains(r.stdout+r.stderr, "line 1: titel is missing; the template may say {titel?}") {
+		t.Errorf("a key that no record has: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}

@@ -18,34 +18,11 @@ func submitCommand(s *settings) *cobra.Command {
 	var o client.SubmitOptions
 	var list string
 	cmd := &cobra.Command{
-		Use:   "submit --model M --dataset D [--param k=v]... FILE...|-",
-		Short: "Publish files of texts as one job, and wait until its rows are committed",
-		Long: `Reads JSONL, CSV, TSV, Parquet, text lines or OpenAI-batch JSONL from FILEs, also .gz and .zst, or from standard input (-),
-in constant memory; cuts them into shards and publishes those that are not in the table yet. The job's name is derived
-from the content of the FILEs, which are read once for it, dataset, task, model and params, so running it again after a
-crash repeats nothing. Standard input can only be resumed with --job. The task is that of the model. A line of a text
-file has the id FILE:LINE and the attributes file and line; of a stream, the number that its shard gives it.
-
-A FILE may be a directory, of which all files are read, those below it too, or a pattern in quotes ('logs/*.jsonl.zst'), in the
-order of their paths; names that begin with a dot are left out. --files-from reads such names from a file.
-
-It waits for the verdict on each shard and ends with one line: rows, of them errors, texts cut and tokens dropped, shards
-dead and why. Exit 0: every record is a row and at least one is no error row. Exit 1: a shard is dead, cancelled or
-unanswered, all rows are errors, or more than --max-errors. Where none of the first 200 records can be used, nothing is
-published. Ctrl-C ends the waiting, not the job, with exit 130.
-
-With --sync the dataset becomes equal to the FILEs, whose records must all have ids: their content, the params and the
-model's files are compared with the table (content_sha256), records that are new, changed or error rows are computed, and one
-commit swaps their rows in; readers see the dataset as it was or as it is to be. Nothing is deleted without
---delete-missing. Run it again after a crash: it goes on. Where others change the same records meanwhile, it fails and can be
-repeated. With another --model the whole dataset is computed anew and switches in one commit.`,
-		Example: `  textmill submit --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
-  textmill submit --model all-MiniLM-L6-v2 --dataset reviews --text-column body --id-column key --max-errors 1% reviews.csv
-  textmill submit --model SmolLM2-135M-Instruct --dataset answers --param max_new_tokens=64 prompts.jsonl
-  zcat texts.gz | textmill submit --model all-MiniLM-L6-v2 --dataset notes --format text --job notes-1 -
-  textmill submit --sync --delete-missing --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
-  textmill submit --dataset batch requests.jsonl    # OpenAI-batch requests name their model`,
-		Args: cobra.ArbitraryArgs,
+		Use:     "submit --model M --dataset D [--param k=v]... FILE...|-",
+		Short:   "Publish files of texts as one job, and wait until its rows are committed",
+		Long:    submitLong,
+		Example: submitExamples,
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Files, err = filesOf(cmd, args, list); err != nil {
 				return err
@@ -85,7 +62,9 @@ func submitFlags(cmd *cobra.Command, o *client.SubmitOptions) {
 	paramFlag(cmd, &o.Params)
 	flags.StringVar(&o.Input.Format, "format", "", "jsonl, csv, tsv, parquet, text or openai-batch; default: by name and content")
 	flags.StringVar(&o.Input.TextColumn, "text-column", "", "`NAME` of the column or key that holds the text; default: text")
+	flags.StringVar(&o.Input.TextTemplate, "text-template", "", "`TEMPLATE` that joins several columns to the text, as '{title}\\n\\n{body?}'")
 	flags.StringVar(&o.Input.IDColumn, "id-column", "", "`NAME` of the column or key that holds the id; default: id")
+	flags.StringSliceVar(&o.Input.AttributeColumns, "attribute-columns", nil, "`NAMES` of the columns or keys that become attributes, separated by commas; default: all others")
 	flags.StringVar(&o.MaxErrors, "max-errors", "", "fail where more rows are errors, `N` of them or N%; default: only where all are")
 	flags.BoolVar(&o.Sync, "sync", false, "make the dataset equal to the input: compute what is new or changed, and swap it in with one commit")
 	flags.BoolVar(&o.DeleteMissing, "delete-missing", false, "with --sync: delete records that are not in the input")

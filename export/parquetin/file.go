@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -54,7 +55,7 @@ func Open(r io.ReaderAt, size, maxPage int64) (f *File, err error) {
 	}
 	f = &File{r: r, file: file, maxPage: maxPage}
 	for _, c := range file.Root().Columns() {
-		f.columns = append(f.columns, describe(c))
+		f.columns = append(f.columns, describe(c, c.Name()))
 	}
 	return f, nil
 }
@@ -66,8 +67,8 @@ func caught(err *error) {
 	}
 }
 
-func describe(c *parquet.Column) Column {
-	out := Column{Name: c.Name(), leaf: c.Index()}
+func describe(c *parquet.Column, name string) Column {
+	out := Column{Name: name, leaf: c.Index()}
 	switch {
 	case !c.Leaf():
 		out.Type = "group"
@@ -100,6 +101,39 @@ func (f *File) RowGroups() []int64 {
 	return out
 }
 
+// Column is the column of that name, else the one in structs that the name is a path to, as in a.b; false if there is
+// none. Of several columns of one name it is the first.
+func (f *File) Column(name string) (Column, bool) {
+	for _, c := range f.columns {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	c := inside(f.file.Root(), name)
+	if c == nil {
+		return Column{}, false
+	}
+	return describe(c, name), true
+}
+
+// inside gives the column that a path names below a group: the one of that very name, else, with the longest name
+// that the path begins with before a dot, what the rest names in there. Below what is repeated there is nothing.
+func inside(group *parquet.Column, path string) *parquet.Column {
+	for end := len(path); end > 0; end = strings.LastIndexByte(path[:end], '.') {
+		c := group.Column(path[:end])
+		switch {
+		case c == nil:
+		case end == len(path):
+			return c
+		case !c.Leaf() && !c.Repeated() && (c.Type() == nil || c.Type().LogicalType() == nil):
+			if in := inside(c, path[end+1:]); in != nil {
+				return in
+			}
+		}
+	}
+	return nil
+}
+
 // choose finds the columns by name; nil means all of the file's.
 func (f *File) choose(names []string) ([]Column, error) {
 	if names == nil {
@@ -112,19 +146,14 @@ func (f *File) choose(names []string) ([]Column, error) {
 	}
 	var out []Column
 	for _, name := range names {
-		found := false
-		for _, c := range f.columns {
-			if c.Name != name || found {
-				continue
-			}
-			if c.Err != nil {
-				return nil, c.Err
-			}
-			out, found = append(out, c), true
-		}
-		if !found {
+		c, found := f.Column(name)
+		switch {
+		case !found:
 			return nil, fmt.Errorf("%w: there is no column %q; the file has %s", ErrColumn, name, f.names())
+		case c.Err != nil:
+			return nil, c.Err
 		}
+		out = append(out, c)
 	}
 	return out, nil
 }
