@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"textmill/local/bundles"
@@ -14,7 +16,7 @@ func modelsImportCommand(s *settings) *cobra.Command {
 		Long: `SRC is a GGUF file, or a Hugging Face directory with config.json, tokenizer.json and safetensors, in one file or in
 shards. The result is a model bundle with an ONNX graph made here, whole or not at all.
 
-To embed with: BERT, MiniLM, RoBERTa, XLM-R, CamemBERT, DistilBERT, ModernBERT (from directories), and decoders that were made
+To embed with (from directories): ` + strings.Join(bundles.Encoders(), ", ") + `; and decoders that were made
 for it: Qwen3 (Qwen3-Embedding), Mistral (e5-mistral), Qwen2 (gte-Qwen2), Llama, EuroBERT. These have no graph for a card yet.
 To generate with: Llama, Mistral, Qwen2, Qwen3, SmolLM (from directories and GGUF files, whose types F32, F16, BF16, Q4_0,
 Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K are read).

@@ -18,6 +18,9 @@ import (
 	"textmill/open/bundle"
 )
 
+// Encoders are what people call the kinds of models that can be imported to embed with.
+func Encoders() []string { return checkpoint.Encoders() }
+
 // ImportOptions describes one run of `textmill models import`.
 type ImportOptions struct {
 	Source    string // a GGUF file, or a Hugging Face directory with safetensors

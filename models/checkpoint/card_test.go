@@ -18,6 +18,7 @@ import (
 	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
+	"textmill/models/internal/graph"
 	"textmill/models/internal/tiny"
 )
 
@@ -34,27 +35,32 @@ var packedInputs = []string{models.PackedIDs, models.PackedPositions, models.Pac
 
 func openCard(t *testing.T, name string, hidden int, p weights.Precision, c encoder.Card) cardGraph {
 	t.Helper()
-	return openCardOf(t, filepath.Join("testdata", "tiny", name), name, hidden, p, c)
+	return openCardOf(t, filepath.Join("testdata", "tiny", name), hidden, p, c)
 }
 
-func openCardOf(t *testing.T, source, name string, hidden int, p weights.Precision, c encoder.Card) cardGraph {
+func openCardOf(t *testing.T, source string, hidden int, p weights.Precision, c encoder.Card) cardGraph {
 	t.Helper()
 	dir := t.TempDir()
 	if err := checkpoint.WriteCard(t.Context(), source, dir, p, c); err != nil {
 		t.Fatal(err)
 	}
-	return openCardFile(t, filepath.Join(dir, "card.onnx"), name, hidden)
+	return openCardFile(t, filepath.Join(dir, "card.onnx"), hidden)
 }
 
-func openCardFile(t *testing.T, graph, name string, hidden int) cardGraph {
+func openCardFile(t *testing.T, file string, hidden int) cardGraph {
 	t.Helper()
-	tiny.OnProcessor(t, graph)
-	g := cardGraph{t: t, types: name == "bert" || name == "xlm-roberta", hidden: hidden}
+	tiny.OnProcessor(t, file)
+	read, err := graph.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := cardGraph{t: t, hidden: hidden,
+		types: slices.ContainsFunc(read.Inputs, func(v graph.Value) bool { return v.Name == models.PackedTypes })}
 	inputs := packedInputs
 	if g.types {
 		inputs = append([]string{models.PackedTypes}, inputs...)
 	}
-	g.session = openSession(t, graph, inputs, []string{models.PackedVectors, models.PackedGreatest, models.PackedEach})
+	g.session = openSession(t, file, inputs, []string{models.PackedVectors, models.PackedGreatest, models.PackedEach})
 	return g
 }
 
@@ -163,11 +169,9 @@ func cosine(a, b []float32) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
-var encoders = []string{"bert", "xlm-roberta", "distilbert", "modernbert", "modernbert-biased"}
-
 // Alone, together and among idle tokens, in every pooling: as transformers in fp32, next to it in fp16, and the same bits.
 func TestCardsGraphComputesWhatTransformersDoes(t *testing.T) {
-	for _, name := range encoders {
+	for _, name := range provedBy("hidden") {
 		for _, c := range []encoder.Card{{Elem: onnxgraph.Float32}, {Elem: onnxgraph.Float16},
 			{Elem: onnxgraph.Float16, Wide: []bool{true}}, {Elem: onnxgraph.Float16, Wide: []bool{false, true}}} {
 			t.Run(fmt.Sprint(name, c), func(t *testing.T) {
@@ -177,10 +181,11 @@ func TestCardsGraphComputesWhatTransformersDoes(t *testing.T) {
 				for _, r := range rows {
 					texts = append(texts, r.IDs)
 				}
-				together := g.run(texts, 3, 16)
+				longest := len(slices.MaxFunc(texts, func(a, b []int64) int { return len(a) - len(b) }))
+				together := g.run(texts, 3, longest+7)
 				for i, r := range rows {
-					for how, got := range map[string]pooled{"together": together[i], "alone": g.run(texts[i:i+1], 0, 9)[0],
-						"idle": g.run(texts[i:i+1], 40, 24)[0]} {
+					for how, got := range map[string]pooled{"together": together[i], "alone": g.run(texts[i:i+1], 0, longest)[0],
+						"idle": g.run(texts[i:i+1], 40, longest+15)[0]} {
 						for j, want := range of(r.Values).vectors() {
 							v := got.vectors()[j]
 							if k := cosine(v, want); !(k > 0.9999) {
@@ -200,7 +205,7 @@ func TestCardsGraphComputesWhatTransformersDoes(t *testing.T) {
 // What the graph for processors gives of longer texts, which span several steps of a sum and windows' ends, the one for a
 // card gives too; weights in blocks of 8 bits included.
 func TestCardsGraphComputesWhatTheProcessorsDoes(t *testing.T) {
-	for _, name := range encoders {
+	for _, name := range provedBy("hidden") {
 		for _, p := range []weights.Precision{weights.FP32, weights.Q8} {
 			t.Run(fmt.Sprint(name, p), func(t *testing.T) {
 				spec, err := models.OpenBundle(importTiny(t, name, string(p)).Dir)
@@ -270,12 +275,12 @@ func TestLayersThatOverflowHalfPrecisionStayWide(t *testing.T) {
 				t.Errorf("the graph for a card is %+v", c)
 			}
 			text := []int64{5, 9, 23, 42, 7}
-			want := openCardOf(t, source, name, spec.Dim, weights.FP32, encoder.Card{Elem: onnxgraph.Float32}).run([][]int64{text}, 0, 8)[0]
-			narrow := openCardOf(t, source, name, spec.Dim, weights.FP32, encoder.Card{Elem: onnxgraph.Float16}).run([][]int64{text}, 0, 8)[0]
+			want := openCardOf(t, source, spec.Dim, weights.FP32, encoder.Card{Elem: onnxgraph.Float32}).run([][]int64{text}, 0, 8)[0]
+			narrow := openCardOf(t, source, spec.Dim, weights.FP32, encoder.Card{Elem: onnxgraph.Float16}).run([][]int64{text}, 0, 8)[0]
 			if k := cosine(narrow.mean, want.mean); k > 0.99 {
 				t.Errorf("fp16 throughout comes to cosine %v: nothing overflows", k)
 			}
-			got := openCardFile(t, spec.GraphPath(), name, spec.Dim).run([][]int64{text}, 0, 8)[0]
+			got := openCardFile(t, spec.GraphPath(), spec.Dim).run([][]int64{text}, 0, 8)[0]
 			for j, v := range want.vectors() {
 				if k := cosine(got.vectors()[j], v); !(k > 0.9999) {
 					t.Errorf("vector %d: cosine %v", j, k)

@@ -64,6 +64,7 @@ import (
 	"errors"
 
 	"textmill/models"
+	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/checkpoint/internal/weights"
 )
 
@@ -84,6 +85,9 @@ const (
 	Q4   = string(weights.Q4)   // matrices in blocks of 32 with 4 bits, tokens' tables with 8
 	AsIs = string(weights.AsIs) // the checkpoint's own blocks, whatever their type
 )
+
+// Encoders are what people call the kinds of models that can be imported to embed with, in order.
+func Encoders() []string { return encoder.Titles() }
 
 // Options say what to import, and how.
 type Options struct {

@@ -44,6 +44,7 @@ var scoreboard = []proof{
 	{"distilbert", "distilbert", transformers5_23, "hidden", 1e-11, ""},
 	{"modernbert", "modernbert", transformers5_23, "hidden", 1e-11, ""},
 	{"modernbert", "modernbert-biased", transformers5_23, "hidden", 1e-11, ""},
+	{"mpnet", "mpnet", transformers5_23, "hidden", 1e-11, ""},
 	{"LlamaForCausalLM", "llama", transformers5_23, "logits", 1e-5, ""},
 	{"LlamaForCausalLM", "llama3", transformers5_23, "logits", 1e-5, ""},
 	{"LlamaForCausalLM", "SmolLM2-135M-Instruct", transformers5_24, "smolLM2", 1e-5, "4.1 × (2026-11-27)"},

@@ -83,7 +83,7 @@ func mixture(n int) []Row {
 }
 
 func TestPackedVectorsAreThePaddedOnes(t *testing.T) {
-	for _, name := range []string{"bert", "modernbert"} {
+	for _, name := range []string{"bert", "modernbert", "mpnet"} {
 		t.Run(name, func(t *testing.T) {
 			plain, packed := onCard(t, name)
 			rows := mixture(60)

@@ -12,71 +12,6 @@ import (
 // ErrUnsupported is the class of architectures, and of settings of known ones, that cannot be built.
 var ErrUnsupported = errors.New("the model cannot be imported")
 
-// A family is how a kind of encoder names its tensors, and where its layers differ from BERT's. A name is "" for what
-// it lacks.
-type family struct {
-	word, position, kind, embeddingNorm      string
-	layer                                    string
-	query, key, value, output, attentionNorm string
-	up, down, outputNorm                     string
-	// qkv is query, key and value one below the other, in place of the three.
-	qkv string
-	// finalNorm belongs to families that normalize what goes into attention and MLP, but for the first attention, instead
-	// of what comes out; attentionNorm and outputNorm are those norms.
-	finalNorm string
-	// gated tells that up has a second half, which multiplies the activated first one.
-	gated bool
-	// afterPad tells that positions count from the one after the pad id.
-	afterPad bool
-}
-
-var bert = family{
-	word: "embeddings.word_embeddings", position: "embeddings.position_embeddings",
-	kind:          "embeddings.token_type_embeddings",
-	embeddingNorm: "embeddings.LayerNorm", layer: "encoder.layer.%d.",
-	query: "attention.self.query", key: "attention.self.key", value: "attention.self.value",
-	output: "attention.output.dense", attentionNorm: "attention.output.LayerNorm",
-	up: "intermediate.dense", down: "output.dense", outputNorm: "output.LayerNorm",
-}
-
-var distilbert = family{
-	word: "embeddings.word_embeddings", position: "embeddings.position_embeddings",
-	embeddingNorm: "embeddings.LayerNorm", layer: "transformer.layer.%d.",
-	query: "attention.q_lin", key: "attention.k_lin", value: "attention.v_lin",
-	output: "attention.out_lin", attentionNorm: "sa_layer_norm",
-	up: "ffn.lin1", down: "ffn.lin2", outputNorm: "output_layer_norm",
-}
-
-func roberta() family {
-	f := bert
-	f.afterPad = true
-	return f
-}
-
-var modernbert = family{
-	word: "embeddings.tok_embeddings", embeddingNorm: "embeddings.norm", layer: "layers.%d.",
-	qkv: "attn.Wqkv", output: "attn.Wo", attentionNorm: "attn_norm",
-	up: "mlp.Wi", down: "mlp.Wo", outputNorm: "mlp_norm", finalNorm: "final_norm", gated: true,
-}
-
-// families are the kinds of encoders that can be built, by model_type.
-var families = map[string]family{
-	"bert": bert, "roberta": roberta(), "xlm-roberta": roberta(), "camembert": roberta(), "distilbert": distilbert,
-	"modernbert": modernbert,
-}
-
-// prefixes are what a checkpoint with a head on top may put before the encoder's tensors.
-var prefixes = []string{"", "bert.", "roberta.", "distilbert.", "model."}
-
-// Supports tells whether encoders of the model_type can be built.
-func Supports(modelType string) bool {
-	_, ok := families[modelType]
-	return ok
-}
-
-// ModelTypes lists what can be built.
-func ModelTypes() []string { return slices.Sorted(maps.Keys(families)) }
-
 // A Config is what config.json says, in Hugging Face's words.
 type Config struct {
 	ModelType      string  `json:"model_type"`
@@ -96,17 +31,7 @@ type Config struct {
 	positionOffset int
 	rotation       rotation
 	// Which linear layers and norms have biases.
-	attentionBias, mlpBias, normBias bool
-}
-
-// distilNames are DistilBERT's words for the same.
-type distilNames struct {
-	Dim        int    `json:"dim"`
-	HiddenDim  int    `json:"hidden_dim"`
-	Layers     int    `json:"n_layers"`
-	Heads      int    `json:"n_heads"`
-	Activation string `json:"activation"`
-	Sinusoidal bool   `json:"sinusoidal_pos_embds"`
+	attentionBias, upBias, downBias, normBias bool
 }
 
 // ParseConfig reads config.json and refuses what cannot be built.
@@ -119,18 +44,11 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, fmt.Errorf("%w: model_type %q; known encoders are %v", ErrUnsupported, c.ModelType, ModelTypes())
 	}
 	c.family = families[c.ModelType]
-	c.attentionBias, c.mlpBias, c.normBias = true, true, true
-	switch c.ModelType {
-	case "modernbert":
-		if err := c.readModern(data); err != nil {
+	c.attentionBias, c.upBias, c.downBias, c.normBias = true, true, true, true
+	if c.family.read != nil {
+		if err := c.family.read(c, data); err != nil {
 			return nil, err
 		}
-	case "distilbert":
-		var d distilNames
-		if err := json.Unmarshal(data, &d); err != nil {
-			return nil, fmt.Errorf("read config.json: %w", err)
-		}
-		c.HiddenSize, c.Intermediate, c.Layers, c.Heads, c.Activation = d.Dim, d.HiddenDim, d.Layers, d.Heads, d.Activation
 	}
 	if c.family.kind == "" {
 		c.Kinds = 0
@@ -144,11 +62,15 @@ func ParseConfig(data []byte) (*Config, error) {
 	return c, c.check()
 }
 
-// activations are those that ONNX Runtime has exactly: the operator, and the one that also adds a bias.
-var activations = map[string][2]string{
-	"gelu": {"Gelu", "BiasGelu"}, "gelu_new": {"FastGelu", "FastGelu"}, "gelu_pytorch_tanh": {"FastGelu", "FastGelu"},
-	"gelu_fast": {"FastGelu", "FastGelu"},
+// activations are those that ONNX Runtime has exactly.
+var activations = map[string]activation{
+	"gelu": {op: "Gelu", biased: "BiasGelu"}, "gelu_new": fastGelu, "gelu_pytorch_tanh": fastGelu, "gelu_fast": fastGelu,
 }
+
+// An activation is an operator, and the one that also adds a bias.
+type activation struct{ op, biased string }
+
+var fastGelu = activation{op: "FastGelu", biased: "FastGelu"}
 
 const (
 	maxSize   = 1 << 24

@@ -19,6 +19,7 @@ type Model struct {
 	layers         []layer
 	finalNorm      norm
 	cos, sin       [2]onnxgraph.Stored // by kind of layer, for models that rotate
+	distances      *onnxgraph.Stored   // nil for models without
 }
 
 type layer struct {
@@ -70,27 +71,31 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 		m.finalNorm = k.norm(f.finalNorm, c.normBias, h)
 	}
 	k.rotations(ctx, m)
+	k.distances(ctx, m)
 	return m, k.err
 }
 
 func (k *keeper) layer(ctx context.Context, c *Config, i int) (l layer) {
 	f, h, at := c.family, c.HiddenSize, fmt.Sprintf(c.family.layer, i)
 	if f.qkv != "" {
-		l.qkv = []linear{k.linear(ctx, at+f.qkv, c.attentionBias, 3*h, h)}
+		l.qkv = []linear{k.linear(ctx, c.attentionBias, 3*h, h, at+f.qkv)}
 	} else {
 		for _, name := range []string{f.query, f.key, f.value} {
-			l.qkv = append(l.qkv, k.linear(ctx, at+name, c.attentionBias, h, h))
+			l.qkv = append(l.qkv, k.linear(ctx, c.attentionBias, h, h, at+name))
 		}
 	}
-	up := c.Intermediate
-	if f.gated {
-		up *= 2
-	}
-	l.o = k.linear(ctx, at+f.output, c.attentionBias, h, h)
+	l.o = k.linear(ctx, c.attentionBias, h, h, at+f.output)
 	if i > 0 || f.finalNorm == "" {
 		l.attentionNorm = k.norm(at+f.attentionNorm, c.normBias, h)
 	}
-	l.up, l.down = k.linear(ctx, at+f.up, c.mlpBias, up, h), k.linear(ctx, at+f.down, c.mlpBias, h, c.Intermediate)
+	up, names := c.Intermediate, []string(nil)
+	if f.gate != noGate {
+		up *= 2
+	}
+	for _, name := range f.up {
+		names = append(names, at+name)
+	}
+	l.up, l.down = k.linear(ctx, c.upBias, up, h, names...), k.linear(ctx, c.downBias, h, c.Intermediate, at+f.down)
 	l.lastNorm = k.norm(at+f.outputNorm, c.normBias, h)
 	return l
 }
@@ -117,12 +122,20 @@ func (k *keeper) table(ctx context.Context, name string, rows, width int) (m *we
 	return m
 }
 
-func (k *keeper) linear(ctx context.Context, name string, bias bool, rows, width int) (l linear) {
-	if k.err == nil {
-		l.Matrix, k.err = k.store.Matrix(ctx, k.prefix+name+".weight", []string{k.prefix + name + ".weight"}, width, rows)
+// linear stores a layer of that many rows, of equal parts one below the other; it has the first one's name.
+func (k *keeper) linear(ctx context.Context, bias bool, rows, width int, parts ...string) (l linear) {
+	var matrices, biases []string
+	for _, p := range parts {
+		matrices, biases = append(matrices, k.prefix+p+".weight"), append(biases, k.prefix+p+".bias")
 	}
-	if bias {
-		l.bias = k.vector(name+".bias", rows)
+	each := slices.Repeat([]int{rows / len(parts)}, len(parts))
+	if k.err == nil {
+		l.Matrix, k.err = k.store.Matrix(ctx, matrices[0], matrices, width, each...)
+	}
+	if bias && k.err == nil {
+		var v onnxgraph.Stored
+		v, k.err = k.store.StoreVector(biases[0], biases, each...)
+		l.bias = &v
 	}
 	return l
 }

@@ -29,6 +29,8 @@ func TestConfigurationsThatCannotBeBuiltAreNamed(t *testing.T) {
 		{"too few layer types", modern + `,"layer_types":["full_attention"]}`, "speaks of 1 layers"},
 		{"never global", modern + `,"global_attn_every_n_layers":0}`, "global_attn_every_n_layers"},
 		{"window", modern + `,"local_attention":-4}`, "local_attention"},
+		{"buckets", plain + `,"model_type":"mpnet","relative_attention_num_buckets":64}`, "relative_attention_num_buckets is 64"},
+		{"other padding", plain + `,"model_type":"mpnet","pad_token_id":0}`, "pad_token_id is 0"},
 		{"odd heads", modern + `,"num_attention_heads":8}`, "heads of 4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -49,6 +51,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add(plain + "}")
 	f.Add(modern + "}")
 	f.Add(modern + `,"layer_types":["full_attention","sliding_attention"],"rope_parameters":{"full_attention":{"rope_theta":2}},"global_rope_theta":3}`)
+	f.Add(plain + `,"model_type":"mpnet","pad_token_id":1,"relative_attention_num_buckets":32}`)
 	f.Add(`{"model_type":"distilbert","dim":32,"hidden_dim":40,"n_layers":2,"n_heads":2,"vocab_size":64,"max_position_embeddings":64}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := ParseConfig([]byte(text))

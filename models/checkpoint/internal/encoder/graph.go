@@ -3,6 +3,7 @@ package encoder
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
@@ -20,8 +21,10 @@ type layout interface {
 	axis() int
 	// rotate turns the heads of spread rows by their places in their texts, for layers of that kind.
 	rotate(kind int, x string) string
-	// attend gives a row a token again. near layers see a window.
-	attend(q, k, v string, near bool) string
+	// grid is a value of [texts, sequence], as attention lays tokens out.
+	grid() string
+	// attend gives a row a token again. Scores get added what is added, if it is not "".
+	attend(q, k, v, added string) string
 	// finish makes the graph's outputs of the last layer's rows.
 	finish(rows string)
 }
@@ -31,14 +34,14 @@ type builder struct {
 	*weights.Graph
 	layout
 	m       *Model
-	numbers []onnxgraph.Elem // that the layers compute with
-	bands   map[onnxgraph.Elem]string
-	watched [][]string // values of each layer whose greatest magnitudes are asked for; nil for none
-	at      int        // the layer that is built
+	numbers []onnxgraph.Elem  // that the layers compute with
+	made    map[string]string // by once
+	watched [][]string        // values of each layer whose greatest magnitudes are asked for; nil for none
+	at      int               // the layer that is built
 }
 
 func (m *Model) builder(name string, a weights.Arithmetic) *builder {
-	return &builder{Graph: weights.NewGraph(name, a), m: m, bands: map[onnxgraph.Elem]string{},
+	return &builder{Graph: weights.NewGraph(name, a), m: m, made: map[string]string{},
 		numbers: slices.Repeat([]onnxgraph.Elem{onnxgraph.Float32}, len(m.layers))}
 }
 
@@ -89,14 +92,17 @@ func (b *builder) gather(x, rows string) string {
 
 func (b *builder) embed() string {
 	m := b.m
-	x, place := b.Rows(b.ids(), m.Embedding), ""
+	x, added := b.Rows(b.ids(), m.Embedding), []string(nil)
 	if m.position != nil {
-		place = b.Rows(b.positions(), m.position)
+		added = append(added, b.Rows(b.positions(), m.position))
 	}
 	if m.kind != nil {
-		place = b.Node(onnxgraph.ONNX("Add"), []string{place, b.Rows(b.kinds(), m.kind)})
+		added = append(added, b.Rows(b.kinds(), m.kind))
 	}
-	return b.norm(x, place, nil, m.embeddingNorm)
+	if len(added) == 2 {
+		added = []string{b.Node(onnxgraph.ONNX("Add"), added)}
+	}
+	return b.norm(x, strings.Join(added, ""), nil, m.embeddingNorm)
 }
 
 // norm normalizes x + added + bias, where added may be "" and bias nil.
@@ -181,7 +187,7 @@ func (b *builder) attention(i int, x string) string {
 		kind := m.rotation.kind(i)
 		q, k = b.rotate(kind, q), b.rotate(kind, k)
 	}
-	return b.attend(q, k, v, m.rotation.near(i))
+	return b.attend(q, k, v, b.added(i))
 }
 
 // split cuts a value into n equal parts.
@@ -201,32 +207,24 @@ func (b *builder) turned(kind int, x, positions string) string {
 		onnxgraph.Int("num_heads", b.m.Heads))
 }
 
-// unseen is what attention's scores get added for what is out of sight: so low that it gets no weight.
-var unseen = map[onnxgraph.Elem]float32{onnxgraph.Float32: -1e9, onnxgraph.Float16: -65504}
-
-// band is [1, 1, sequence, sequence], where sequence is the second dimension of a value: zero for tokens within reach
-// of each other, unseen for others.
-func (b *builder) band(of string) string {
-	if x, ok := b.bands[b.Values]; ok {
-		return x
+// once gives what make gives, which is made once for each type of numbers.
+func (b *builder) once(name string, make func() string) string {
+	key := fmt.Sprint(b.Values, " ", name)
+	if _, ok := b.made[key]; !ok {
+		b.made[key] = make()
 	}
-	length := b.Node(onnxgraph.ONNX("Gather"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{of}),
-		b.Scalar("sequence_axis", 1)})
-	place := b.Node(onnxgraph.ONNX("Range"), []string{b.Scalar("from", 0), length, b.Scalar("step", 1)})
-	apart := b.Node(onnxgraph.ONNX("Sub"), []string{b.Reshape(place, 1, 1, -1, 1), b.Reshape(place, 1, 1, 1, -1)})
-	apart = b.Node(onnxgraph.ONNX("Abs"), []string{apart})
-	far := b.Node(onnxgraph.ONNX("Greater"), []string{apart, b.Ints("reach", int64(b.m.rotation.reach))})
-	far = b.Cast(far, b.Values)
-	b.bands[b.Values] = b.Node(onnxgraph.ONNX("Mul"), []string{far, b.Number("unseen", unseen[b.Values])})
-	return b.bands[b.Values]
+	return b.made[key]
 }
 
 func (b *builder) mlp(l *layer, x string) string {
-	ops := activations[b.m.Activation]
-	if !b.m.family.gated {
-		return b.Node(onnxgraph.Contrib(ops[1]), []string{b.times(x, l.up), b.Weight(*l.up.bias)})
+	does, gate := activations[b.m.Activation], b.m.family.gate
+	if gate == noGate {
+		return b.Node(onnxgraph.Contrib(does.biased), []string{b.times(x, l.up), b.Weight(*l.up.bias)})
 	}
 	halves := b.split(b.linear(x, l.up), 1, 2)
-	gated := b.Node(onnxgraph.ONNX("Mul"), []string{b.Node(onnxgraph.Contrib(ops[0]), halves[:1]), halves[1]})
-	return b.watch(gated)
+	if gate == secondHalf {
+		slices.Reverse(halves)
+	}
+	active := b.Node(onnxgraph.Contrib(does.op), halves[:1])
+	return b.watch(b.Node(onnxgraph.ONNX("Mul"), []string{active, halves[1]}))
 }

@@ -76,11 +76,13 @@ func (p *packed) rotate(kind int, x string) string {
 	return p.Reshape(x, -1, p.m.HiddenSize)
 }
 
-// attend knows no window, but what is added to the scores: layers that see one leave flash attention for CUTLASS'.
-func (p *packed) attend(q, k, v string, near bool) string {
+func (p *packed) grid() string { return models.PackedOffsets }
+
+// attend knows no window, but what is added to the scores: layers that have it leave flash attention for CUTLASS'.
+func (p *packed) attend(q, k, v, added string) string {
 	inputs := []string{q, k, v, "", models.PackedOffsets, models.PackedLengths}
-	if near {
-		inputs = append(inputs, p.band(models.PackedOffsets))
+	if added != "" {
+		inputs = append(inputs, added)
 	}
 	return p.Node(onnxgraph.Contrib("PackedMultiHeadAttention"), inputs, onnxgraph.Int("num_heads", p.m.Heads))
 }

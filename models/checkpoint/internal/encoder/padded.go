@@ -60,10 +60,12 @@ func (p *padded) rotate(kind int, x string) string {
 	return p.turned(kind, x, p.Ints("first_position", 0))
 }
 
-func (p *padded) attend(q, k, v string, near bool) string {
+func (p *padded) grid() string { return p.input }
+
+func (p *padded) attend(q, k, v, added string) string {
 	inputs := []string{q, k, v, "", p.mask}
-	if near {
-		inputs = append(inputs, p.band(p.input))
+	if added != "" {
+		inputs = append(inputs, added)
 	}
 	a := p.Node(onnxgraph.Contrib("MultiHeadAttention"), inputs, onnxgraph.Int("num_heads", p.m.Heads))
 	return p.gather(p.Reshape(a, -1, p.m.HiddenSize), p.real)

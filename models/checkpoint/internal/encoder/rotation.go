@@ -55,13 +55,13 @@ type ropeParameters struct {
 
 const fullAttention, slidingAttention = "full_attention", "sliding_attention"
 
-func (c *Config) readModern(data []byte) error {
+func readModern(c *Config, data []byte) error {
 	m := modernNames{Activation: "gelu", GlobalEvery: 3, Local: 128}
 	if err := json.Unmarshal(data, &m); err != nil {
 		return fmt.Errorf("read config.json: %w", err)
 	}
-	c.Activation, c.attentionBias, c.mlpBias, c.normBias, c.Epsilon = m.Activation, m.AttentionBias, m.MLPBias,
-		m.NormBias, 1e-5
+	c.Activation, c.attentionBias, c.normBias, c.Epsilon = m.Activation, m.AttentionBias, m.NormBias, 1e-5
+	c.upBias, c.downBias = m.MLPBias, m.MLPBias
 	if m.Epsilon != nil {
 		c.Epsilon = *m.Epsilon
 	}

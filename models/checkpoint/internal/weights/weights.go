@@ -100,6 +100,22 @@ func (s *Store) Vector(name string, n int) ([]float32, error) {
 	return ordered, nil
 }
 
+// Values reads a tensor of [rows, width] floats.
+func (s *Store) Values(name string, rows, width int) ([]float32, error) {
+	p, err := s.find(name, rows, width)
+	if err != nil {
+		return nil, err
+	}
+	v := make([]float32, rows*width)
+	for i := range rows {
+		if err := p.Floats(v[i*width:][:width], p.row(i)); err != nil {
+			return nil, err
+		}
+	}
+	s.progress(p)
+	return v, finite(p, v)
+}
+
 // StoreFloats stores a tensor whose values write gives as fp32, little-endian.
 func (s *Store) StoreFloats(name string, dims []int, write func(io.Writer) error) (onnxgraph.Stored, error) {
 	if s.Existing != nil {

@@ -1,0 +1,108 @@
+package encoder
+
+import (
+	"maps"
+	"slices"
+)
+
+// A family is how a kind of encoder names its tensors, and where its layers differ from BERT's. A name is "" for what
+// it lacks.
+type family struct {
+	// title is what people call it.
+	title                                    string
+	word, position, kind, embeddingNorm      string
+	layer                                    string
+	query, key, value, output, attentionNorm string
+	down, outputNorm                         string
+	// up are one below the other where there are several.
+	up []string
+	// qkv is query, key and value one below the other, in place of the three.
+	qkv string
+	// finalNorm belongs to families that normalize what goes into attention and MLP, but for the first attention, instead
+	// of what comes out; attentionNorm and outputNorm are those norms.
+	finalNorm string
+	gate      gate
+	// distances is a table of what attention's scores get added for how far tokens are apart, the same in all layers.
+	distances string
+	// afterPad tells that positions count from the one after the pad id.
+	afterPad bool
+	// read, unless nil, takes from config.json what it says in words of its own, and refuses what cannot be built.
+	read func(c *Config, data []byte) error
+}
+
+// A gate is which half of what an MLP's first matrix gives is activated and multiplies the other.
+type gate int
+
+const (
+	noGate gate = iota
+	firstHalf
+	secondHalf
+)
+
+var bert = family{
+	title: "BERT", word: "embeddings.word_embeddings", position: "embeddings.position_embeddings",
+	kind:          "embeddings.token_type_embeddings",
+	embeddingNorm: "embeddings.LayerNorm", layer: "encoder.layer.%d.",
+	query: "attention.self.query", key: "attention.self.key", value: "attention.self.value",
+	output: "attention.output.dense", attentionNorm: "attention.output.LayerNorm",
+	up: []string{"intermediate.dense"}, down: "output.dense", outputNorm: "output.LayerNorm",
+}
+
+var distilbert = family{
+	title: "DistilBERT", word: "embeddings.word_embeddings", position: "embeddings.position_embeddings",
+	embeddingNorm: "embeddings.LayerNorm", layer: "transformer.layer.%d.",
+	query: "attention.q_lin", key: "attention.k_lin", value: "attention.v_lin",
+	output: "attention.out_lin", attentionNorm: "sa_layer_norm",
+	up: []string{"ffn.lin1"}, down: "ffn.lin2", outputNorm: "output_layer_norm",
+	read: readDistil,
+}
+
+func roberta(title string) family {
+	f := bert
+	f.title, f.afterPad = title, true
+	return f
+}
+
+var modernbert = family{
+	title: "ModernBERT",
+	word:  "embeddings.tok_embeddings", embeddingNorm: "embeddings.norm", layer: "layers.%d.",
+	qkv: "attn.Wqkv", output: "attn.Wo", attentionNorm: "attn_norm",
+	up: []string{"mlp.Wi"}, down: "mlp.Wo", outputNorm: "mlp_norm", finalNorm: "final_norm", gate: firstHalf,
+	read: readModern,
+}
+
+var mpnet = family{
+	title: "MPNet", word: "embeddings.word_embeddings", position: "embeddings.position_embeddings",
+	embeddingNorm: "embeddings.LayerNorm", layer: "encoder.layer.%d.",
+	query: "attention.attn.q", key: "attention.attn.k", value: "attention.attn.v",
+	output: "attention.attn.o", attentionNorm: "attention.LayerNorm",
+	up: []string{"intermediate.dense"}, down: "output.dense", outputNorm: "output.LayerNorm",
+	distances: "encoder.relative_attention_bias", afterPad: true, read: readMPNet,
+}
+
+// families are the kinds of encoders that can be built, by model_type.
+var families = map[string]family{
+	"bert": bert, "roberta": roberta("RoBERTa"), "xlm-roberta": roberta("XLM-R"), "camembert": roberta("CamemBERT"),
+	"distilbert": distilbert, "modernbert": modernbert, "mpnet": mpnet,
+}
+
+// prefixes are what a checkpoint with a head on top may put before the encoder's tensors.
+var prefixes = []string{"", "bert.", "roberta.", "distilbert.", "mpnet.", "model."}
+
+// Supports tells whether encoders of the model_type can be built.
+func Supports(modelType string) bool {
+	_, ok := families[modelType]
+	return ok
+}
+
+// ModelTypes lists what can be built.
+func ModelTypes() []string { return slices.Sorted(maps.Keys(families)) }
+
+// Titles are what people call the families.
+func Titles() (titles []string) {
+	for _, f := range families {
+		titles = append(titles, f.title)
+	}
+	slices.Sort(titles)
+	return slices.Compact(titles)
+}

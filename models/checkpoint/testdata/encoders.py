@@ -1,0 +1,105 @@
+"""Makes tiny checkpoints of encoders, laid out as on the Hub, and what the reference computes with them.
+
+Needs torch, transformers 5.23 and sentence-transformers 6.2; run it in this folder, with the names to make, or none for all.
+tiny/NAME holds a sentence-transformers directory and
+
+* reference.json: rows of input_ids, each run alone, and transformers' last_hidden_state at every position;
+* texts.json: texts with the name of their prompt, and the vectors that sentence-transformers makes of them.
+
+Where a checkpoint of the Hub names settings as the code beside it does, its config.json is put into those words at the end,
+when transformers has computed with its own.
+"""
+
+import json
+import os
+import shutil
+import string
+import sys
+
+import numpy as np
+import torch
+import transformers as tf
+from sentence_transformers import SentenceTransformer
+
+PIECES = list(string.ascii_lowercase) + list(string.digits) + list(".,!?-'") + ["the", "of", "token", "read", "line", "é", "ü", "語"]
+VOCAB = PIECES + ["##" + p for p in PIECES if p.isalpha() and p != "語"] + ["##ing", "##s'"]
+TEXTS = ["read a file line by line", "The TOKENIZERS of Zürich, reading...", "日本語 résumé café!", "x", "what's 42 - 17?",
+         "reading the lines of the token " * 40]
+
+
+def wordpiece(cls, specials):
+    return lambda: cls(vocab={t: i for i, t in enumerate(specials + VOCAB)}, do_lower_case=True)
+
+
+def unigram(specials):
+    scores = [(s, 0.0) for s in specials]
+    scores += [("▁" + p, -3.0 - 0.01 * i) for i, p in enumerate(PIECES)] + [(p, -6.0 - 0.01 * i) for i, p in enumerate(PIECES)] + [("▁", -4.0)]
+    return lambda: tf.XLMRobertaTokenizer(vocab=scores + [("<mask>", 0.0)])
+
+
+bert_tokens = wordpiece(tf.BertTokenizer, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+mpnet_tokens = wordpiece(tf.MPNetTokenizer, ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"])
+xlmr_tokens = unigram(["<s>", "<pad>", "</s>", "<unk>"])
+
+small = dict(hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, initializer_range=0.2)
+
+
+def mpnet():
+    """Texts are longer than the 128 tokens beyond which distances are one bucket."""
+    return dict(model=tf.MPNetModel, config=tf.MPNetConfig(**small, max_position_embeddings=168), tokens=mpnet_tokens, rows=(160, 9, 4, 1), longest=160)
+
+
+MODELS = {"mpnet": mpnet}
+
+
+def directory(path, model, config, tokens, rows, longest, pooling="mean", normalize=True, prompts=None, default=None, dtype=torch.bfloat16, words=None):
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(os.path.join(path, "1_Pooling"))
+    tokenizer = tokens()
+    config.vocab_size, config.pad_token_id = len(tokenizer), tokenizer.pad_token_id
+    born = model(config).eval()
+    with torch.no_grad():
+        for p in born.parameters():
+            if p.dim() == 1:  # norms and biases are born as ones and zeros, which would hide mistakes
+                p.add_(torch.randn_like(p) * 0.2)
+    born.to(dtype).save_pretrained(path)
+    tokenizer.model_max_length = longest
+    tokenizer.save_pretrained(path)
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")] + [("2_Normalize", "Normalize")] * normalize
+
+    def write(name, value):
+        with open(os.path.join(path, name), "w") as f:
+            json.dump(value, f, indent=1)
+            f.write("\n")
+
+    write("modules.json", [{"idx": i, "name": str(i), "path": p, "type": f"sentence_transformers.models.{t}"} for i, (p, t) in enumerate(modules)])
+    write("sentence_bert_config.json", {"max_seq_length": longest, "do_lower_case": False})
+    write("1_Pooling/config.json", {"word_embedding_dimension": config.hidden_size, "pooling_mode_cls_token": pooling == "cls",
+                                    "pooling_mode_mean_tokens": pooling == "mean", "pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False})
+    write("config_sentence_transformers.json", {"prompts": prompts or {}, "default_prompt_name": default, "similarity_fn_name": "cosine"})
+
+    rng, out = np.random.default_rng(11), []
+    loaded = model.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+    for n in rows:
+        ids = rng.integers(5, config.vocab_size, n).tolist()
+        with torch.no_grad():
+            values = loaded(torch.tensor([ids])).last_hidden_state[0]
+        out.append({"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in values]})
+    with open(os.path.join(path, "reference.json"), "w") as f:
+        json.dump(out, f)
+
+    st, out = SentenceTransformer(path, device="cpu", model_kwargs={"dtype": torch.float32}), []
+    for name in [None, *(prompts or {})]:
+        for text in TEXTS:
+            vector = st.encode(text, prompt_name=name)
+            out.append({"text": text, "prompt": name or default or "", "embedding": [round(float(v), 7) for v in vector]})
+    with open(os.path.join(path, "texts.json"), "w") as f:
+        json.dump(out, f, ensure_ascii=False)
+    if words:
+        words(path)
+
+
+for i, name in enumerate(MODELS):
+    if name in (sys.argv[1:] or MODELS):
+        torch.manual_seed(i)
+        directory(os.path.join("tiny", name), **MODELS[name]())
