@@ -50,7 +50,7 @@ func (c *Campaign) BuildBinary(ctx context.Context, root, overlay string) error 
 }
 
 func goBuild(ctx context.Context, root string, args ...string) error {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-ldflags=-s -w"}, args...)...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)

@@ -29,6 +29,7 @@ type Campaign struct {
 	Dir    string // where the cells live
 	Refs   *References
 	Texts  *Continuations
+	Env    []string // what textmill's processes are told beside what their cell tells them
 
 	Seed     uint64
 	Specs    []Spec

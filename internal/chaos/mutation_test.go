@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A mutation is a mistake in the source that the campaign must find. The compiler is given the mistaken files in the place
-// of the right ones; nothing in the tree changes.
+// A mutation is a mistake in the source that the campaign must find. All of them are in one binary, where CRASH_MISTAKE says
+// which is made; the compiler is given the mistaken files in the place of the right ones, and nothing in the tree changes.
 type mutation struct {
 	name    string
 	edits   []edit
@@ -21,41 +21,44 @@ type mutation struct {
 	problem string // what some problem must say
 }
 
-// edit replaces what occurs once in a file, which is named from the root of the tree.
+// edit replaces what occurs once in a file, which is named from the root of the tree. In the new lines MADE is whether the
+// mistake is.
 type edit struct{ file, old, new string }
 
 var mutations = []mutation{
 	{
 		name: "a prompt goes on from what another one left in its slot", wrong: true,
-		edits: []edit{{"models/generate/admit.go", "	for g.shares && n < len(prompt)-1 && n < len(held) && prompt[n] == held[n] {\n", "	for g.shares && n < len(prompt)-1 && n < len(held) {\n"}},
+		edits: []edit{{"models/generate/admit.go", "n < len(held) && prompt[n] == held[n] {\n", "n < len(held) && (MADE || prompt[n] == held[n]) {\n"}},
 		spec:  Spec{Name: "mistake", Daemons: 1, Kinds: []string{quiet}, Writes: true},
 	},
 	{
 		name: "ack before commit", lost: true,
 		edits: []edit{{"daemon/commit/committer.go", "	result, err := batch.Commit(ctx)\n",
-			"	for _, r := range members {\n		_ = r.delivery.Message.Ack(ctx)\n	}\n	crash.Point(\"mistake\")\n	result, err := batch.Commit(ctx)\n"}},
+			"	if MADE {\n		for _, r := range members {\n			_ = r.delivery.Message.Ack(ctx)\n		}\n		crash.Point(\"mistake\")\n	}\n	result, err := batch.Commit(ctx)\n"}},
 		spec: Spec{Name: "mistake", Daemons: 1, Kinds: []string{crash}, Points: []point{{"mistake", 2}, {"write", 6}}, Armed: true, NoDead: true},
 	},
 	{
 		name: "settled deliveries are not recognised", doubled: true,
 		edits: []edit{{"export/txnindex.go", "func (x *txnIndex) look(k Key) Outcome {\n",
-			"func (x *txnIndex) look(k Key) Outcome {\n	if k.Job != \"\" {\n		return Absent\n	}\n"}},
+			"func (x *txnIndex) look(k Key) Outcome {\n	if MADE && k.Job != \"\" {\n		return Absent\n	}\n"}},
 		spec: Spec{Name: "mistake", Daemons: 1, Kinds: []string{republish}, NoDead: true},
 	},
 	{
 		name: "a conflict with what another committed is ignored", doubled: true,
 		edits: []edit{
-			{"export/batchcommit.go", "		outcome := h.txns.look(d.key)\n", "		outcome := Absent\n"},
-			{"daemon/commit/committer.go", "	crash.Point(\"before-commit\")\n", "	time.Sleep(400 * time.Millisecond)\n"}, // to be frozen in
+			{"export/batchcommit.go", "		outcome := h.txns.look(d.key)\n", "		outcome := h.txns.look(d.key)\n		if MADE {\n			outcome = Absent\n		}\n"},
+			{"daemon/commit/committer.go", "	crash.Point(\"before-commit\")\n",
+				"	crash.Point(\"before-commit\")\n	if MADE {\n		time.Sleep(400 * time.Millisecond)\n	}\n"}, // to be frozen in
 		},
 		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{freeze}, NoDead: true},
 	},
 	{
 		name: "deleted rows that a compaction moved meanwhile stay", doubled: true,
 		edits: []edit{
-			{"export/examine.go", "	var paths []string\n	for _, a := range e.Adds {\n		s.live[a.Path] = a\n		paths = append(paths, a.Path)\n	}\n",
-				"	var paths []string\n	for _, a := range e.Adds {\n		s.live[a.Path] = a\n	}\n"},
-			{"export/swap.go", "		s.t.store.o.Point(\"rewrite-placed\")\n", "		if !s.merges {\n			time.Sleep(700 * time.Millisecond)\n		}\n"},
+			{"export/examine.go", "		s.live[a.Path] = a\n		paths = append(paths, a.Path)\n",
+				"		s.live[a.Path] = a\n		if !MADE {\n			paths = append(paths, a.Path)\n		}\n"},
+			{"export/swap.go", "		s.t.store.o.Point(\"rewrite-placed\")\n",
+				"		s.t.store.o.Point(\"rewrite-placed\")\n		if MADE && !s.merges {\n			time.Sleep(700 * time.Millisecond)\n		}\n"},
 			{"export/swap.go", "	\"sync/atomic\"\n", "	\"sync/atomic\"\n	\"time\"\n"},
 		},
 		spec: Spec{Name: "mistake", Daemons: 1, Kinds: []string{rewritten}, NoDead: true},
@@ -63,22 +66,25 @@ var mutations = []mutation{
 	{
 		name:    "an entry whose put was not answered is taken for one that is not there",
 		problem: "file does not exist",
-		edits:   []edit{{"export/storage/object.go", "		return fmt.Errorf(\"%w: %w\", ErrUncertain, err)\n", "		return err\n"}},
-		spec:    Spec{Name: "mistake", Daemons: 2, Kinds: []string{lateCommit}, NoDead: true, Bucket: true},
+		edits: []edit{{"export/storage/object.go", "		return fmt.Errorf(\"%w: %w\", ErrUncertain, err)\n",
+			"		if MADE {\n			return err\n		}\n		return fmt.Errorf(\"%w: %w\", ErrUncertain, err)\n"}},
+		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{lateCommit}, NoDead: true, Bucket: true},
 	},
 }
 
 // TestTheCampaignFindsMistakes breaks the code on purpose: checks that never fail would prove nothing.
 func TestTheCampaignFindsMistakes(t *testing.T) {
+	dir := t.TempDir()
+	mistaken := *built
+	mistaken.Binary = filepath.Join(dir, "textmill")
+	if err := mistaken.BuildBinary(t.Context(), root(t), overlay(t, dir)); err != nil {
+		t.Fatal(err)
+	}
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			c := *built
-			c.Binary = filepath.Join(dir, "textmill")
-			if err := c.BuildBinary(t.Context(), root(t), overlay(t, dir, m)); err != nil {
-				t.Fatal(err)
-			}
+			c := mistaken
+			c.Env = []string{"CRASH_MISTAKE=" + m.name}
 			c.Seed, c.PerCell, c.Parallel, c.Specs = 7, 10, 1, []Spec{m.spec}
 			r := campaign(t, c)
 			said := slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, m.problem) })
@@ -98,24 +104,39 @@ func root(t *testing.T) string {
 	return dir
 }
 
+// mistakes is how the mistaken files ask which mistake is made.
+const mistakes = `package crash
+
+import "os"
+
+var mistake = os.Getenv("CRASH_MISTAKE")
+
+func Mistake(name string) bool { return name == mistake }
+`
+
 // overlay writes the mistaken files, and what tells the compiler of them.
-func overlay(t *testing.T, dir string, m mutation) string {
+func overlay(t *testing.T, dir string) string {
 	t.Helper()
-	mistaken := map[string]string{}
-	for _, e := range m.edits {
-		right := filepath.Join(root(t), e.file)
-		source, again := mistaken[right]
-		if !again {
-			data, err := os.ReadFile(right)
-			if err != nil {
-				t.Fatal(err)
+	mistaken := map[string]string{filepath.Join(root(t), "crash", "mistake.go"): mistakes}
+	for _, m := range mutations {
+		for _, e := range m.edits {
+			right := filepath.Join(root(t), e.file)
+			source, again := mistaken[right]
+			if !again {
+				data, err := os.ReadFile(right)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if source = string(data); !strings.Contains(source, `"textmill/crash"`) {
+					source = strings.Replace(source, "import (\n", "import \"textmill/crash\"\n\nimport (\n", 1)
+				}
 			}
-			source = string(data)
+			if n := strings.Count(source, e.old); n != 1 {
+				t.Fatalf("%s has the lines to mistake %d times", e.file, n)
+			}
+			made := fmt.Sprintf("crash.Mistake(%q)", m.name)
+			mistaken[right] = strings.Replace(source, e.old, strings.ReplaceAll(e.new, "MADE", made), 1)
 		}
-		if n := strings.Count(source, e.old); n != 1 {
-			t.Fatalf("%s has the lines to mistake %d times", e.file, n)
-		}
-		mistaken[right] = strings.Replace(source, e.old, e.new, 1)
 	}
 	replaced := map[string]string{}
 	for right, source := range mistaken {

@@ -108,7 +108,7 @@ func (c *cell) upkeep(ctx context.Context, args []string) func() error {
 		var said string
 		for try := range tries {
 			cmd := exec.CommandContext(ctx, c.camp.Binary, args...)
-			cmd.Env = append(os.Environ(), "TEXTMILL_HOME="+c.camp.Home)
+			cmd.Env = append(append(os.Environ(), "TEXTMILL_HOME="+c.camp.Home), c.camp.Env...)
 			if try < len(arms) {
 				cmd.Env = append(cmd.Env, "CRASH_POINT="+arms[try])
 			}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -111,7 +112,7 @@ func (c *cell) command(n int, arms *rand.Rand) *exec.Cmd {
 		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runLimit.String(), "TEXTMILL_RUNTIME_THREADS=" + strconv.Itoa(sessionThreads),
 		"TEXTMILL_RUNTIME_DEVICE=cpu",
 	}
-	cmd.Env = append(cmd.Env, processor.Env()...)
+	cmd.Env = slices.Concat(cmd.Env, processor.Env(), c.camp.Env)
 	if c.Bucket {
 		cmd.Env = append(cmd.Env, c.camp.bucket.Env()...)
 		cmd.Env = append(cmd.Env, "TEXTMILL_EXPORT_URI="+c.tables(), "TEXTMILL_EXPORT_SCRATCH="+c.scratch(n))
