@@ -18,6 +18,11 @@ type Batch struct {
 
 	vectors Vectors
 
+	onRepeat string   // see OnRepeat
+	repeats  *repeats // what the table holds of its records, once a commit was tried
+
+	repeatsAtOnce int64 // 0: repeatsAtOnce
+
 	mu     sync.Mutex
 	keys   map[string]*delivery
 	order  []*delivery
@@ -36,7 +41,10 @@ type delivery struct {
 	errors  int64
 	vectors bool // some row has one
 	spool   *Spool
-	dropped bool // its rows were taken out of a shared part: whatever the log says later, they are not there
+	// rivalled: rows of it were left out for those of another delivery of the batch.
+	rivalled bool
+	left     Left
+	dropped  bool // its rows were taken out of a shared part: whatever the log says later, they are not there
 }
 
 // span is a range of a part's rows.
@@ -116,6 +124,12 @@ func haveVectors(rows []Row) bool {
 	}
 	return false
 }
+
+// OnRepeat says what becomes of records that the table holds already, by their tasks and ids, where that is not that
+// their rows come to the others: with RepeatReplace those of the message that was published last stay, with RepeatSkip
+// the ones that are there. All rows of a record go together; rows that are Unnamed repeat nothing. It is to be called
+// before rows are added.
+func (b *Batch) OnRepeat(what string) { b.onRepeat = what }
 
 // Takes says whether deliveries with these vectors can be in the batch.
 func (b *Batch) Takes(v Vectors) bool {

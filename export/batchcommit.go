@@ -29,7 +29,17 @@ func (b *Batch) Commit(ctx context.Context) (Result, error) {
 	}
 	b.ended = true
 	b.discard(plan.keep)
+	if b.repeats != nil {
+		b.repeats.swap.named.Store(len(plan.keep) > 0)
+		b.forgetRepeats()
+	}
 	plan.result.Version = version
+	for _, d := range plan.keep {
+		if d.left.Rows > 0 {
+			plan.result.Errors -= d.left.Errors
+			plan.result.Left[d.key.AppID] = d.left
+		}
+	}
 	return plan.result, nil
 }
 
@@ -53,13 +63,14 @@ func (b *Batch) ready() error {
 type plan struct {
 	b      *Batch
 	keep   []*delivery // that the log does not settle
+	tries  int
 	result Result
 }
 
 // decide needs h.mu.
 func (p *plan) decide() ([]delta.Action, error) {
 	b, h := p.b, p.b.h
-	p.result = Result{Outcomes: map[string]Outcome{}}
+	p.result = Result{Outcomes: map[string]Outcome{}, Left: map[string]Left{}}
 	p.keep = p.keep[:0]
 	for _, d := range b.order {
 		outcome := h.txns.look(d.key)
@@ -87,7 +98,14 @@ func (p *plan) decide() ([]delta.Action, error) {
 		keys = append(keys, d.key)
 		p.result.Errors += d.errors
 	}
-	actions := h.txns.txnsOf(keys, b.t.store.o.Now().UnixMilli())
+	now := b.t.store.o.Now().UnixMilli()
+	actions := h.txns.txnsOf(keys, now)
+	if b.repeating() {
+		if r := b.repeats; r == nil || r.swap.seen != h.snap.Version || !slices.Equal(r.keep, p.keep) {
+			return nil, errUnplaced
+		}
+		actions = append(actions, b.repeats.swap.removes(now)...)
+	}
 	if h.terms.kind == b.kind && !bind && !h.terms.lacks {
 		return actions, nil
 	}
@@ -114,22 +132,55 @@ var errUnplaced = errors.New("parts are not in their place")
 // another's uploads. Should somebody have been faster, his rows are taken out, and it begins again.
 func (p *plan) commit(ctx context.Context) (version int64, err error) {
 	t, h := p.b.t, p.b.h
+	c := change{operation: "WRITE", decide: p.decide, parts: p.parts, maybe: p.maybe}
+	if p.b.repeating() {
+		c.operation = "MERGE"
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if _, _, err := h.decide(p.decide); err == nil { // what is refused now may be mended in the log
-			if err := p.place(ctx); err != nil {
+		_, _, err := h.decide(p.decide)
+		if err == nil || errors.Is(err, errUnplaced) { // what is refused now may be mended in the log
+			if err = p.resolve(ctx); err == nil {
+				err = p.place(ctx)
+			}
+			if p.again(err) {
+				continue
+			}
+			if err != nil {
 				return 0, t.blame(h, err)
 			}
 		}
-		version, err = t.commit(ctx, h, change{
-			operation: "WRITE", decide: p.decide, parts: p.parts, maybe: func() { p.b.ended = true },
-		})
+		version, err = t.commit(ctx, h, c)
 		if !errors.Is(err, errUnplaced) {
 			return version, err
 		}
 	}
+}
+
+// maybe takes in that the log may name the parts.
+func (p *plan) maybe() {
+	p.b.ended = true
+	if p.b.repeats != nil {
+		p.b.repeats.swap.named.Store(true)
+	}
+}
+
+// mostAgain is how often a commit looks anew at a table whose files go while they are looked into.
+const mostAgain = 3
+
+// again says whether an error only means that the table is to be looked at anew.
+func (p *plan) again(err error) bool {
+	if errors.Is(err, errUnplaced) {
+		return true
+	}
+	if !errors.Is(err, ErrConflict) && !errors.Is(err, os.ErrNotExist) || !p.b.repeating() || p.tries >= mostAgain {
+		return false
+	}
+	p.tries++
+	p.b.forgetRepeats()
+	return true
 }
 
 // place makes the parts of what is kept files of the table, durably.
@@ -177,6 +228,10 @@ func (p *plan) parts() ([]delta.Action, error) {
 		}
 		p.result.Rows += f.rows
 		adds = append(adds, delta.Action{Add: f.add()})
+	}
+	if b.repeats != nil {
+		rest, err := b.repeats.swap.adds()
+		return append(adds, rest...), err
 	}
 	return adds, nil
 }
@@ -254,6 +309,7 @@ func (b *Batch) Abort() {
 		return
 	}
 	b.ended = true
+	b.forgetRepeats()
 	b.removeShared()
 	for _, d := range b.order {
 		if d.spool != nil {

@@ -14,7 +14,11 @@ type Result struct {
 	Rows     int64              // rows committed by this call
 	Errors   int64              // those among them whose error is set
 	Outcomes map[string]Outcome // by Key.AppID: what now holds for each delivery
+	Left     map[string]Left    // by Key.AppID: of deliveries that repeat records
 }
+
+// Left is how many rows of a delivery were left out, since the table holds their records; see Batch.OnRepeat.
+type Left struct{ Rows, Errors int64 }
 
 // change is what one entry brings into the log.
 type change struct {

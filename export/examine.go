@@ -29,15 +29,18 @@ func (s *swap) open(a delta.Add, use func(*part.Source) error) error {
 
 // look finds the rows that are meant in live files, once for each share of the records, and remembers which they are.
 func (s *swap) look(ctx context.Context, paths []string) error {
-	for pass := range s.choose.passes {
-		if err := s.choose.load(pass); err != nil {
+	for pass := range s.choose.shares() {
+		if err := s.choose.load(ctx, pass); err != nil {
 			return err
 		}
 		for i, path := range paths {
 			if err := s.lookInto(ctx, s.live[path]); err != nil {
 				return err
 			}
-			s.tell("look", i+1+int(pass)*len(paths), len(paths)*int(s.choose.passes), 0)
+			s.tell("look", i+1+int(pass)*len(paths), len(paths)*int(s.choose.shares()), 0)
+		}
+		if err := s.choose.looked(ctx); err != nil {
+			return err
 		}
 	}
 	if !s.rebinds {
@@ -58,7 +61,7 @@ func (s *swap) lookInto(ctx context.Context, a delta.Add) error {
 	}
 	return s.open(a, func(src *part.Source) error {
 		f := s.touched[a.Path]
-		return src.Labels(ctx, len(s.Take.Attributes) > 0, func(row int64, l *part.Label) error {
+		return s.choose.read(ctx, src, func(row int64, l *part.Label) error {
 			l.Fill(a.PartitionValues)
 			if !s.choose.means(l) {
 				return nil

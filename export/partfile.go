@@ -35,6 +35,8 @@ type partFile struct {
 	stats    string
 
 	partition map[string]*string // values of the table's partition columns
+	unnamed   rowSet             // see Row
+	left      rowSet             // rows that are not to be committed
 }
 
 // partWriter writes the rows of a part, or copies them from others.
@@ -72,7 +74,14 @@ func (h *handle) makePart(kind EmbeddingKind, writer func(*disk.File) (partWrite
 }
 
 // write appends rows that part.CheckRows took.
-func (p *partFile) write(rows []Row) error { return p.w.(*part.Writer).WriteChecked(rows) }
+func (p *partFile) write(rows []Row) error {
+	for i := range rows {
+		if rows[i].Unnamed {
+			p.unnamed.mark(p.w.Rows() + int64(i))
+		}
+	}
+	return p.w.(*part.Writer).WriteChecked(rows)
+}
 
 func (p *partFile) copied() *part.Copy { return p.w.(*part.Copy) }
 
@@ -125,14 +134,24 @@ func (p *partFile) complete() error {
 
 // checkCopy reads the footer of a finished copy back.
 func (p *partFile) checkCopy() error {
+	return p.source(func(s *part.Source) error {
+		if s.Rows() != p.rows {
+			return fmt.Errorf("%w: the footer tells %d rows, copied were %d", part.ErrDamaged, s.Rows(), p.rows)
+		}
+		return nil
+	})
+}
+
+// source opens the finished part as one of whatever columns.
+func (p *partFile) source(use func(*part.Source) error) error {
 	f, err := p.open()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	s, err := part.OpenSource(f, p.size)
-	if err == nil && s.Rows() != p.rows {
-		err = fmt.Errorf("%w: the footer tells %d rows, copied were %d", part.ErrDamaged, s.Rows(), p.rows)
+	if err == nil {
+		err = use(s)
 	}
 	if err != nil {
 		return fmt.Errorf("read back part %s: %w", p.name, err)
@@ -229,36 +248,31 @@ func (p *partFile) remove() error {
 	return err
 }
 
-// without writes a new, finished part of the rows that are kept, whose spans ascend.
-func (p *partFile) without(ctx context.Context, o Options, keep []span) (*partFile, error) {
+// only writes a new, finished part of the rows that keep wants, which is asked of each in order.
+func (p *partFile) only(ctx context.Context, o Options, keep func(at int64, r *Row) bool) (*partFile, error) {
 	next, err := p.h.newPart(o, p.kind)
 	if err != nil {
 		return nil, err
 	}
 	next.partition = p.partition
 	var at int64
-	i := 0
 	err = p.read(func(r *part.Reader) error {
 		return r.Rows(ctx, func(rows []Row) error {
-			for len(rows) > 0 && i < len(keep) {
-				d := keep[i]
-				if d.to <= at { // empty or passed
-					i++
-					continue
+			kept := rows[:0]
+			for i := range rows {
+				if keep(at, &rows[i]) {
+					rows[i].Unnamed = p.unnamed.has(at)
+					kept = append(kept, rows[i])
 				}
-				if skip := d.from - at; skip > 0 {
-					skip = min(skip, int64(len(rows)))
-					rows, at = rows[skip:], at+skip
-					continue
-				}
-				n := min(d.to-at, int64(len(rows)))
-				if err := next.w.(*part.Writer).Write(rows[:n]); err != nil {
-					return err
-				}
-				rows, at = rows[n:], at+n
+				at++
 			}
-			at += int64(len(rows))
-			return nil
+			if len(kept) == 0 {
+				return nil
+			}
+			if err := part.CheckRows(kept, p.kind); err != nil {
+				return err
+			}
+			return next.write(kept)
 		})
 	})
 	if err == nil {

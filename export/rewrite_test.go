@@ -171,12 +171,12 @@ func TestManyRecordsAreTakenInPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.abort()
-	s.choose.atOnce = 2
-	if err := errors.Join(s.choose.measure(), s.run(t.Context())); err != nil {
+	s.choose.(*chooser).atOnce = 2
+	if err := errors.Join(s.choose.(*chooser).measure(), s.run(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	if s.choose.passes != 5 || s.result.Taken != 9 {
-		t.Errorf("%d passes, %+v", s.choose.passes, s.result)
+	if s.choose.(*chooser).passes != 5 || s.result.Taken != 9 {
+		t.Errorf("%d passes, %+v", s.choose.(*chooser).passes, s.result)
 	}
 	remains(t, tab, []string{"a", "b", "c"}, gone...)
 }

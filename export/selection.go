@@ -1,9 +1,11 @@
 package export
 
 import (
+	"context"
 	"encoding/json"
 	"hash/maphash"
 	"slices"
+	"strings"
 
 	"textmill/export/part"
 )
@@ -51,8 +53,7 @@ type chooser struct {
 	pass   uint64
 	loaded bool
 	hashes [][2]uint64
-	ids    []string // of all records, ascending; nil where there are many
-	few    bool
+	bounds idBounds // of all records
 }
 
 func newChooser(s Selection) (*chooser, error) {
@@ -61,29 +62,31 @@ func newChooser(s Selection) (*chooser, error) {
 	return c, c.measure()
 }
 
+func (c *chooser) shares() uint64 { return c.passes }
+
 // measure finds out in how many passes the records are looked for.
 func (c *chooser) measure() error {
 	if c.Records == nil {
 		return nil
 	}
 	n := int64(0)
-	c.few = true
+	c.bounds.few = true
 	err := c.Records(func(_, id string) error {
-		if n++; n <= idsAtOnce {
-			c.ids = append(c.ids, id)
-		} else {
-			c.few, c.ids = false, nil
-		}
+		n++
+		c.bounds.add(id)
 		return nil
 	})
-	slices.Sort(c.ids)
+	c.bounds.end()
 	c.passes = uint64(n/c.atOnce + 1)
 	return err
 }
 
-func (c *chooser) hash(task, id string) [2]uint64 {
+func (c *chooser) hash(task, id string) [2]uint64 { return hashRecord(c.seeds, task, id) }
+
+// hashRecord is by what records are told apart.
+func hashRecord(seeds [2]maphash.Seed, task, id string) [2]uint64 {
 	var h [2]uint64
-	for i, seed := range c.seeds {
+	for i, seed := range seeds {
 		var m maphash.Hash
 		m.SetSeed(seed)
 		_, _ = m.WriteString(task) // never fails
@@ -95,7 +98,7 @@ func (c *chooser) hash(task, id string) [2]uint64 {
 }
 
 // load has the chooser look for one share of the records.
-func (c *chooser) load(pass uint64) error {
+func (c *chooser) load(_ context.Context, pass uint64) error {
 	if c.Records == nil || c.loaded && c.pass == pass {
 		return nil
 	}
@@ -140,22 +143,18 @@ func (c *chooser) holds(task, id string) bool {
 	return found
 }
 
+func (c *chooser) read(ctx context.Context, src *part.Source, each func(row int64, l *part.Label) error) error {
+	return src.Labels(ctx, len(c.Attributes) > 0, each)
+}
+
+func (c *chooser) looked(context.Context) error { return nil }
+
 // mayHold says whether a file's bounds, where the log has any, leave room for rows that are meant.
 func (c *chooser) mayHold(stats *string) bool {
 	if c.none() {
 		return false
 	}
-	var s struct {
-		NumRecords           *int64
-		MinValues, MaxValues struct {
-			ID    *string `json:"record_id"`
-			Model *string
-		}
-		NullCount struct{ Error *int64 }
-	}
-	if stats == nil || json.Unmarshal([]byte(*stats), &s) != nil {
-		return true
-	}
+	s := statsOf(stats)
 	if c.Errors && s.NumRecords != nil && s.NullCount.Error != nil && *s.NullCount.Error == *s.NumRecords {
 		return false
 	}
@@ -163,9 +162,59 @@ func (c *chooser) mayHold(stats *string) bool {
 	if c.Model != "" && lo != nil && hi != nil && (c.Model < *lo || c.Model > *hi) {
 		return false
 	}
-	if lo, hi = s.MinValues.ID, s.MaxValues.ID; !c.few || lo == nil || hi == nil {
+	return c.Records == nil || c.bounds.leaveRoom(s)
+}
+
+// fileStats is what choosers ask of a file's statistics; nothing is known where another's are anything else.
+type fileStats struct {
+	NumRecords           *int64
+	MinValues, MaxValues struct {
+		ID    *string `json:"record_id"`
+		Model *string
+	}
+	NullCount struct{ Error *int64 }
+}
+
+func statsOf(stats *string) (s fileStats) {
+	if stats == nil || json.Unmarshal([]byte(*stats), &s) != nil {
+		return fileStats{}
+	}
+	return s
+}
+
+// idBounds tells whether files may hold some of a set of ids: by each of them, or where they are many, by the first
+// and the last.
+type idBounds struct {
+	ids    []string // ascending once all are there
+	few    bool
+	lo, hi string
+	n      int
+}
+
+func (b *idBounds) add(id string) {
+	if b.n++; b.n <= idsAtOnce {
+		b.ids = append(b.ids, strings.Clone(id))
+	} else {
+		b.few, b.ids = false, nil
+	}
+	if b.n == 1 || id < b.lo {
+		b.lo = strings.Clone(id)
+	}
+	if id > b.hi {
+		b.hi = strings.Clone(id)
+	}
+}
+
+func (b *idBounds) end() { slices.Sort(b.ids) }
+
+func (b *idBounds) leaveRoom(s fileStats) bool {
+	lo, hi := s.MinValues.ID, s.MaxValues.ID
+	if lo == nil || hi == nil {
 		return true
 	}
-	i, _ := slices.BinarySearch(c.ids, *lo)
-	return i < len(c.ids) && c.ids[i] <= *hi
+	if !b.few {
+		return b.n > 0 && b.lo <= *hi && *lo <= b.hi
+	}
+	i, _ := slices.BinarySearch(b.ids, *lo)
+	return i < len(b.ids) && b.ids[i] <= *hi
 }

@@ -21,7 +21,7 @@ type swap struct {
 	h          *handle
 	dataChange bool // the rows are others than before
 	merges     bool // what is put are the rows of the files that go
-	choose     *chooser
+	choose     chooses
 
 	id      string // of the table
 	seen    int64  // the version up to which the log was examined
@@ -33,6 +33,17 @@ type swap struct {
 	told    int64
 	named   atomic.Bool // the log names, or may name, the parts
 	result  Rewritten
+}
+
+// chooses tells which rows of a table go. It may look for a share of them at a time, in one pass over the files each.
+type chooses interface {
+	none() bool // no row of any file
+	shares() uint64
+	load(ctx context.Context, share uint64) error
+	mayHold(stats *string) bool
+	read(ctx context.Context, src *part.Source, each func(row int64, l *part.Label) error) error
+	means(l *part.Label) bool
+	looked(ctx context.Context) error // all files were looked into for the share that is loaded
 }
 
 // touched is a file of which rows are taken.
@@ -163,15 +174,20 @@ func (s *swap) decide() ([]delta.Action, error) {
 	if meta != nil {
 		actions = append(actions, delta.Action{Metadata: meta})
 	}
+	return append(actions, s.removes(now)...), nil
+}
+
+// removes names the files that go.
+func (s *swap) removes(now int64) (out []delta.Action) {
 	extended := true
 	for _, path := range slices.Sorted(maps.Keys(s.touched)) {
 		a := s.touched[path].add
-		actions = append(actions, delta.Action{Remove: &delta.Remove{
+		out = append(out, delta.Action{Remove: &delta.Remove{
 			Path: a.Path, DeletionTimestamp: &now, DataChange: s.dataChange, ExtendedFileMetadata: &extended,
 			PartitionValues: partitionOf(a.PartitionValues), Size: &a.Size,
 		}})
 	}
-	return actions, nil
+	return out
 }
 
 func partitionOf(values map[string]*string) map[string]*string {

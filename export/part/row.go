@@ -76,6 +76,9 @@ type Row struct {
 	CreatedAt      time.Time
 	ContentSHA256  string    // what the row was made of; see jobs.Contents
 	StreamCreated  time.Time // of the stream that StreamSequence counts in
+
+	// Unnamed is no column: RecordID is the record's place in its message, by which nothing is told apart.
+	Unnamed bool
 }
 
 // ErrRow is the class of rows that the table cannot hold.

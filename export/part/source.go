@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -43,6 +44,17 @@ type Label struct {
 	Error      bool
 	Vector     bool // it has dimensions
 	Attributes map[string]string
+
+	Place Place // Places alone tells it
+}
+
+// Place is where the message of a row was published: by when its stream was made, in microseconds, and its number
+// there. What is not known comes before all that is.
+type Place struct{ Stream, Sequence int64 }
+
+// Before says whether a message was published earlier than another.
+func (p Place) Before(other Place) bool {
+	return p.Stream < other.Stream || p.Stream == other.Stream && p.Sequence < other.Sequence
 }
 
 // Fill gives the label what the log has for columns that the file may lack.
@@ -72,22 +84,50 @@ type labelWithAttributes struct {
 	Attributes map[string]string `parquet:"attributes,optional"`
 }
 
+type placed struct {
+	RecordID *string `parquet:"record_id,optional"`
+	Task     *string `parquet:"task,optional"`
+	Sequence *int64  `parquet:"stream_sequence,optional"`
+	Stream   *int64  `parquet:"stream_created,optional,timestamp(microsecond:utc)"`
+}
+
 var labelColumns = []string{"job", "shard", "record_id", "task", "model", "error", "dim"}
 
 // Labels calls each for every row in order; what it gets is valid only during the call. Attributes are read only where
 // they are asked for.
 func (s *Source) Labels(ctx context.Context, attributes bool, each func(row int64, l *Label) error) error {
 	if attributes {
-		return readLabels(ctx, s, append(slices.Clone(labelColumns), "attributes"),
-			func(r *labelWithAttributes) (label, map[string]string) {
-				return label{r.Job, r.Shard, r.RecordID, r.Task, r.Model, r.Error, r.Dim}, r.Attributes
-			}, each)
+		return readLabels(ctx, s, append(slices.Clone(labelColumns), "attributes"), func(r *labelWithAttributes) Label {
+			l := (&label{r.Job, r.Shard, r.RecordID, r.Task, r.Model, r.Error, r.Dim}).label()
+			l.Attributes = r.Attributes
+			return l
+		}, each)
 	}
-	return readLabels(ctx, s, labelColumns,
-		func(r *label) (label, map[string]string) { return *r, nil }, each)
+	return readLabels(ctx, s, labelColumns, (*label).label, each)
 }
 
-func readLabels[T any](ctx context.Context, s *Source, columns []string, of func(*T) (label, map[string]string),
+func (r *label) label() Label {
+	return Label{Job: deref(r.Job), Shard: deref(r.Shard), RecordID: deref(r.RecordID), Task: deref(r.Task),
+		Model: deref(r.Model), Error: r.Error != nil, Vector: value(r.Dim) > 0}
+}
+
+// Places calls each for every row in order with its record, task and place, and reads no other column; what it gets is
+// valid only during the call.
+func (s *Source) Places(ctx context.Context, each func(row int64, l *Label) error) error {
+	columns := []string{"record_id", "task", "stream_sequence", "stream_created"}
+	return readLabels(ctx, s, columns, func(r *placed) Label {
+		l := Label{RecordID: deref(r.RecordID), Task: deref(r.Task), Place: Place{math.MinInt64, math.MinInt64}}
+		if r.Sequence != nil {
+			l.Place.Sequence = *r.Sequence
+		}
+		if r.Stream != nil {
+			l.Place.Stream = *r.Stream
+		}
+		return l
+	}, each)
+}
+
+func readLabels[T any](ctx context.Context, s *Source, columns []string, of func(*T) Label,
 	each func(int64, *Label) error) (err error) {
 	calling := false // the caller's panics are no damage
 	defer func() {
@@ -108,9 +148,7 @@ func readLabels[T any](ctx context.Context, s *Source, columns []string, of func
 		clear(records)
 		n, err := pr.Read(records)
 		for i := range records[:n] {
-			r, attributes := of(&records[i])
-			l := Label{Job: deref(r.Job), Shard: deref(r.Shard), RecordID: deref(r.RecordID), Task: deref(r.Task),
-				Model: deref(r.Model), Error: r.Error != nil, Vector: value(r.Dim) > 0, Attributes: attributes}
+			l := of(&records[i])
 			calling = true
 			if err := each(at, &l); err != nil {
 				return err

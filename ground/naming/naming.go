@@ -124,3 +124,19 @@ func Dashed(s string) string {
 		return '-'
 	}, s)
 }
+
+// What becomes of a record that a table may hold already, by its task and id: its rows come to the others, take their
+// place, or are left out.
+const (
+	RepeatAppend  = "append"
+	RepeatReplace = "replace"
+	RepeatSkip    = "skip"
+)
+
+// CheckOnRepeat says what is wrong with what is to become of repeated records.
+func CheckOnRepeat(s string) error {
+	if all := []string{RepeatAppend, RepeatReplace, RepeatSkip}; !slices.Contains(all, s) {
+		return fmt.Errorf("%.64q is not known; it is one of %s", s, strings.Join(all, ", "))
+	}
+	return nil
+}
