@@ -155,9 +155,8 @@ func (s *submission) sortInput(ctx context.Context, all *ondisk.Sorter) error {
 			contents = jobs.NewContents(s.sha256, c.paramsJSON)
 		}
 		c.judge(it)
-		if it.Record.ID == "" || s.src.placed {
-			return fmt.Errorf("%w: %s: line %d: the record has no id, and a place in a file is none that lasts: "+
-				"--sync needs an id in each record (--id-column names its key)", ErrUsage, s.src.name(), it.Line)
+		if err := s.checkID(it); err != nil {
+			return err
 		}
 		sum, err := hex.DecodeString(contents.SHA256(&it.Record))
 		if err != nil {

@@ -56,6 +56,7 @@ func (c *cutter) msgID(s shard, sum [sha256.Size]byte) string {
 type cutter struct {
 	task, model, job, dataset string
 	sync                      string // whose staging table the rows go into; "" for the dataset itself
+	onRepeat                  string // what becomes of records that the dataset holds; "" where the daemon decides
 	params                    map[string]string
 	limits                    jobs.Limits
 	target, most              int  // bytes of a payload: where one is closed, and what the server carries
@@ -179,7 +180,7 @@ func (c *cutter) cannotCarry(rec *jobs.Record, line int64) []byte {
 
 // frame bounds what a payload holds beside its records.
 func (c *cutter) frame() int {
-	return len(c.job) + len(c.dataset) + len(c.paramsJSON) + len(c.sync) + 110
+	return len(c.job) + len(c.dataset) + len(c.paramsJSON) + len(c.sync) + 140
 }
 
 func (c *cutter) begin() {
@@ -188,7 +189,7 @@ func (c *cutter) begin() {
 
 func (c *cutter) envelope() *jobs.Envelope {
 	return &jobs.Envelope{Job: c.job, Shard: strconv.Itoa(c.number), Dataset: c.dataset, Sync: c.sync,
-		Params: c.paramsJSON}
+		OnRepeat: c.onRepeat, Params: c.paramsJSON}
 }
 
 // flush hands out the shard at hand, if it has records.

@@ -3,7 +3,9 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	"textmill/ground/naming"
 	"textmill/input"
 )
 
@@ -24,7 +26,7 @@ func (s *submission) cut(ctx context.Context, maxPayload int64, emit func(*cutte
 		return errors.Join(s.feed(c), c.flush())
 	}
 	return s.src.each(func(it *input.Item) error {
-		if err := c.add(it); err != nil {
+		if err := errors.Join(s.checkID(it), c.add(it)); err != nil {
 			return err
 		}
 		if e := it.Record.Err; e != nil {
@@ -34,9 +36,24 @@ func (s *submission) cut(ctx context.Context, maxPayload int64, emit func(*cutte
 	}, c.flush)
 }
 
+// checkID refuses a record without an id where repeated ones are told by it.
+func (s *submission) checkID(it *input.Item) error {
+	byID := s.o.Sync || s.o.OnRepeat == naming.RepeatReplace || s.o.OnRepeat == naming.RepeatSkip
+	if !byID || it.Record.ID != "" && !s.src.placed {
+		return nil
+	}
+	flag := "--sync"
+	if !s.o.Sync {
+		flag = "--on-repeat " + s.o.OnRepeat
+	}
+	return fmt.Errorf("%w: %s: line %d: the record has no id, and a place in a file is none that lasts: "+
+		"%s needs an id in each record (--id-column names its key)", ErrUsage, s.src.name(), it.Line, flag)
+}
+
 func (s *submission) cutter(job string, maxPayload int64) (*cutter, error) {
 	return newCutter(cutter{task: s.o.Task, model: s.o.Model, job: job, dataset: s.o.Dataset, sync: s.syncID,
-		params: s.o.Params, limits: s.o.Limits, anyModel: s.o.Force}, maxPayload)
+		onRepeat: s.o.OnRepeat,
+		params:   s.o.Params, limits: s.o.Limits, anyModel: s.o.Force}, maxPayload)
 }
 
 func (s *submission) dryRun(ctx context.Context) (Summary, error) {

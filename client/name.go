@@ -85,7 +85,9 @@ func (s *submission) nameByContent(ctx context.Context, maxPayload int64) error 
 		}
 		return context.Cause(ctx)
 	}
-	if err := errors.Join(s.src.each(func(it *input.Item) error { return c.add(it) }, c.flush),
+	if err := errors.Join(s.src.each(func(it *input.Item) error {
+		return errors.Join(s.checkID(it), c.add(it))
+	}, c.flush),
 		s.src.close()); err != nil {
 		return err
 	}

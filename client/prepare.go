@@ -81,6 +81,11 @@ func (s *submission) checkOptions() error {
 			errs = append(errs, fmt.Errorf("%s %w", name.what, err))
 		}
 	}
+	if o.OnRepeat != "" {
+		if err := naming.CheckOnRepeat(o.OnRepeat); err != nil {
+			errs = append(errs, fmt.Errorf("--on-repeat %w", err))
+		}
+	}
 	var err error
 	s.maxErrors, err = parseMaxErrors(o.MaxErrors)
 	return errors.Join(append(errs, err, checkFiles(o.Files), o.Input.Check(), o.checkSync())...)

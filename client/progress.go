@@ -60,13 +60,13 @@ type sums struct {
 	shards [ownStates]int
 	cut    int64 // records
 	// records of settled shards, and of those that were settled when they were cut
-	done, doneBefore                   int64
-	committed, already                 int64 // rows
-	errors, truncated, dropped, tokens int64
-	uncounted                          int64 // rows whose errors and cuts nobody knows
-	missing                            int64 // records of committed shards without a row
-	table                              string
-	changes                            int
+	done, doneBefore                            int64
+	committed, already                          int64 // rows
+	errors, truncated, dropped, leftOut, tokens int64
+	uncounted                                   int64 // rows whose errors and cuts nobody knows
+	missing                                     int64 // records of committed shards without a row
+	table                                       string
+	changes                                     int
 }
 
 func newProgress(o SubmitOptions) *progress {
@@ -174,8 +174,9 @@ func (p *progress) count(one *ownShard, f queue.Fate, before bool) {
 	s.errors += f.Errors
 	s.truncated += f.Truncated
 	s.dropped += f.Dropped
+	s.leftOut += f.LeftOut
 	// a record may have many rows; an older daemon does not count the dead
-	s.missing += max(int64(one.records)-f.Rows, f.DeadRecords)
+	s.missing += max(int64(one.records)-f.Rows-f.LeftOut, f.DeadRecords)
 	if s.tokens += f.Tokens; f.Tokens > 0 && !before {
 		p.made.Note(now(), s.tokens)
 	}
@@ -225,6 +226,7 @@ func (p *progress) fill(s *Summary) {
 	n := p.sums
 	s.Committed, s.Already, s.Rows = n.committed, n.already, n.committed+n.already
 	s.Errors, s.Truncated, s.Dropped, s.Uncounted, s.Missing = n.errors, n.truncated, n.dropped, n.uncounted, n.missing
+	s.LeftOut = n.leftOut
 	s.Dead, s.Resolved, s.Untold, s.Pending, s.Cancelled = n.shards[dead], n.shards[resolved], n.shards[untold],
 		n.shards[pending], 0
 	if p.cancelled {

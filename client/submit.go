@@ -56,6 +56,10 @@ type SubmitOptions struct {
 	Export export.Options
 	Unseen string
 
+	// OnRepeat says what becomes of records that the dataset holds already: append, replace or skip; "" leaves it to the
+	// daemon's configuration.
+	OnRepeat string
+
 	MaxErrors string // so many error rows may be, a number or a percentage; "" = any, but not all
 	NoWait    bool   // return when all is published
 	DryRun    bool   // count and show problems; publish nothing (the queue may be nil)

@@ -36,7 +36,9 @@ type Summary struct {
 	Truncated int64 `json:"truncated"`     // of Rows, those whose text was cut
 	Dropped   int64 `json:"n_dropped"`     // tokens that were cut off
 	Uncounted int64 `json:"uncounted"`     // of Already, those of which errors and cuts are not known
-	Missing   int64 `json:"missing"`       // records of committed shards that are no row: dead letters of their own
+	// LeftOut are rows that were made and not written, since the table holds their records: see SubmitOptions.OnRepeat.
+	LeftOut int64 `json:"left_out,omitempty"`
+	Missing int64 `json:"missing"` // records of committed shards that are no row: dead letters of their own
 
 	// Shards that are not committed.
 	Dead        int          `json:"dead"`
@@ -106,6 +108,9 @@ func (s *Summary) line(noWait bool, published int) string {
 	} else {
 		fmt.Fprintf(&b, "%d rows: %d committed now, %d already there, %d of them errors; %d texts cut, %d tokens dropped",
 			s.Rows, s.Committed, s.Already, s.Errors, s.Truncated, s.Dropped)
+	}
+	if s.LeftOut > 0 {
+		fmt.Fprintf(&b, "; %d rows left out, since the table holds their records", s.LeftOut)
 	}
 	if s.Uncounted > 0 {
 		fmt.Fprintf(&b, " (of %d of the rows that is not known)", s.Uncounted)

@@ -34,6 +34,8 @@ func (o *SubmitOptions) checkSync() error {
 		return errors.New("--delete-missing and --delete-all are for --sync")
 	case o.DeleteAll && !o.DeleteMissing:
 		return errors.New("--delete-all says that --delete-missing is meant although the input is empty; give both")
+	case o.Sync && o.OnRepeat != "":
+		return errors.New("--sync replaces the rows of its records by itself; leave --on-repeat out")
 	case o.Sync && o.NoWait:
 		return errors.New("--sync swaps its rows in when all are there, so it waits for them; leave --no-wait out")
 	case o.Sync && o.Job != "":

@@ -3,10 +3,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"textmill/ground/naming"
 	"textmill/ground/places"
 )
 
@@ -107,6 +109,7 @@ type Export struct {
 	MaxOpen        int           `yaml:"max_open"`
 	CompactBetween string        `yaml:"compact_between"`
 	PartitionBy    []string      `yaml:"partition_by"`
+	OnRepeat       []string      `yaml:"on_repeat"`
 	DirMode        FileMode      `yaml:"dir_mode"`
 	FileMode       FileMode      `yaml:"file_mode"`
 }
@@ -128,6 +131,23 @@ func (e Export) CompactWindow() (from, length time.Duration, err error) {
 		length += 24 * time.Hour
 	}
 	return time.Duration(b.Hour())*time.Hour + time.Duration(b.Minute())*time.Minute, length, nil
+}
+
+// Repeats is what becomes, by dataset, of records that its table holds already: append, replace or skip.
+func (e Export) Repeats() (map[string]string, error) {
+	all := map[string]string{}
+	for i, entry := range e.OnRepeat {
+		dataset, what, ok := strings.Cut(entry, "=")
+		err := errors.Join(naming.CheckDataset(dataset), naming.CheckOnRepeat(what))
+		switch {
+		case !ok || err != nil:
+			return nil, fmt.Errorf("[%d]: %q is not DATASET=append, DATASET=replace or DATASET=skip", i, entry)
+		case all[dataset] != "":
+			return nil, fmt.Errorf("[%d]: dataset %s stands there twice", i, dataset)
+		}
+		all[dataset] = what
+	}
+	return all, nil
 }
 
 // Input limits which files a job message may point to. No roots: none.
@@ -206,6 +226,7 @@ func Default() Config {
 			MaxOpen:        64,
 			CompactBetween: "", // never
 			PartitionBy:    nil,
+			OnRepeat:       nil, // append
 			DirMode:        0o750,
 			FileMode:       0o640,
 		},

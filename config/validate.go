@@ -87,6 +87,9 @@ func (c *Config) validateUpkeep(bad func(string, string, ...any)) {
 	if _, _, err := c.Export.CompactWindow(); err != nil {
 		bad("export.compact_between", "%w", err)
 	}
+	if _, err := c.Export.Repeats(); err != nil {
+		bad("export.on_repeat", "%w", err)
+	}
 	for i, entry := range c.Export.PartitionBy {
 		name, by, ok := strings.Cut(entry, "=")
 		if err := naming.CheckDataset(name); !ok || by == "" || err != nil {

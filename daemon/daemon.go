@@ -81,7 +81,11 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 	}
 	d.onClose("events", d.events.Close)
 	d.letters = letters.New(d.queue, d.metrics, log)
-	d.committers = commit.New(commit.Options{Store: d.store, Announce: announce.New(d.queue, log).UpTo,
+	repeats, err := cfg.Export.Repeats()
+	if err != nil {
+		return nil, err
+	}
+	d.committers = commit.New(commit.Options{Store: d.store, Announce: announce.New(d.queue, log).UpTo, OnRepeat: repeats,
 		MaxOpen: shares.Tables, Interval: cfg.Export.CommitInterval, PartBytes: int64(cfg.Export.PartBytes),
 		EndsJob: d.events.EndsJob, Metrics: d.metrics, Log: log})
 	from, length, err := cfg.Export.CompactWindow()

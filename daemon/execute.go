@@ -13,6 +13,7 @@ import (
 	"textmill/daemon/follow"
 	"textmill/daemon/inflight"
 	"textmill/export"
+	"textmill/ground/naming"
 	"textmill/input"
 	"textmill/jobs"
 	"textmill/jobs/queue"
@@ -174,6 +175,9 @@ func (e *executor) recount(ctx context.Context, m *message, t *export.Table) com
 	uncounted := commit.Counts{Rows: len(m.shard.Records), Uncounted: true}
 	if m.Message.Delivered < 2 {
 		return uncounted // a publisher's repeat, long announced
+	}
+	if e.committers.OnRepeat(m.Delivery) != naming.RepeatAppend {
+		return uncounted // the rows of its records may be others'
 	}
 	n, known, err := t.Tally(ctx, m.Key, export.Origin{Job: m.Job, Shard: m.Shard, Task: m.Task, Model: m.Model})
 	if err != nil {

@@ -111,6 +111,7 @@ func (s *settler) ack(ctx context.Context, d *inflight.Delivery, t *export.Table
 	e := d.Event(jobs.EventCommitted)
 	e.Rows, e.Errors, e.Tokens = int64(r.counts.Rows), int64(r.counts.Errors), int64(r.counts.Tokens)
 	e.Truncated, e.Dropped, e.Uncounted = int64(r.counts.Truncated), int64(r.counts.Dropped), r.counts.Uncounted
+	e.LeftOut = int64(r.counts.LeftOut)
 	e.Version, e.Table, e.DeadRecords = o.version, t.Path(), int64(len(r.letters))
 	crash.Point("before-event")
 	for _, letter := range r.letters {

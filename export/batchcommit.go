@@ -159,30 +159,6 @@ func (p *plan) commit(ctx context.Context) (version int64, err error) {
 	}
 }
 
-// maybe takes in that the log may name the parts.
-func (p *plan) maybe() {
-	p.b.ended = true
-	if p.b.repeats != nil {
-		p.b.repeats.swap.named.Store(true)
-	}
-}
-
-// mostAgain is how often a commit looks anew at a table whose files go while they are looked into.
-const mostAgain = 3
-
-// again says whether an error only means that the table is to be looked at anew.
-func (p *plan) again(err error) bool {
-	if errors.Is(err, errUnplaced) {
-		return true
-	}
-	if !errors.Is(err, ErrConflict) && !errors.Is(err, os.ErrNotExist) || !p.b.repeating() || p.tries >= mostAgain {
-		return false
-	}
-	p.tries++
-	p.b.forgetRepeats()
-	return true
-}
-
 // place makes the parts of what is kept files of the table, durably.
 func (p *plan) place(ctx context.Context) error {
 	if len(p.keep) == 0 {

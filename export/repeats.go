@@ -144,7 +144,8 @@ func (r *repeats) load(ctx context.Context, pass uint64) error {
 func (r *repeats) hash(l *part.Label) [2]uint64 { return hashRecord(r.seeds, l.Task, l.RecordID) }
 
 func (r *repeats) find(l *part.Label) *repeat {
-	i, found := slices.BinarySearchFunc(r.held, r.hash(l), func(e repeat, h [2]uint64) int { return compareHashes(e.hash, h) })
+	i, found := slices.BinarySearchFunc(r.held, r.hash(l),
+		func(e repeat, h [2]uint64) int { return compareHashes(e.hash, h) })
 	if !found {
 		return nil
 	}
@@ -189,51 +190,4 @@ func (r *repeats) looked(ctx context.Context) error {
 			p.left.mark(row)
 		}
 	})
-}
-
-// resolve finds out what becomes of records that the table holds, as of the newest state that is known. errUnplaced
-// where what is kept is to be decided anew.
-func (p *plan) resolve(ctx context.Context) error {
-	b := p.b
-	if !b.repeating() || len(p.keep) == 0 {
-		return nil
-	}
-	if r := b.repeats; r != nil && !slices.Equal(r.keep, p.keep) {
-		// Rows may have been left out for those of a delivery that is not to be committed any more.
-		for _, d := range b.order {
-			d.dropped = d.dropped || d.rivalled
-		}
-		b.forgetRepeats()
-		return errUnplaced
-	}
-	if b.repeats != nil {
-		if err := b.repeats.swap.examine(ctx, b.h.version()); err != nil {
-			return err
-		}
-	} else {
-		if err := b.narrow(ctx, p.keep); err != nil {
-			return err
-		}
-		r, err := b.findRepeats(ctx, p.keep)
-		if err != nil {
-			return err
-		}
-		b.repeats = r
-	}
-	b.t.store.o.Point("repeats-found")
-	if err := b.repeats.swap.writeTouched(ctx); err != nil {
-		return err
-	}
-	b.t.store.o.Point("repeats-written")
-	return b.repeats.swap.place()
-}
-
-// repeating says whether records of the batch are looked for in the table.
-func (b *Batch) repeating() bool { return b.onRepeat != "" && b.onRepeat != naming.RepeatAppend }
-
-func (b *Batch) forgetRepeats() {
-	if b.repeats != nil {
-		b.repeats.swap.abort()
-		b.repeats = nil
-	}
 }

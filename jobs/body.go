@@ -15,7 +15,7 @@ import (
 	"textmill/ground/naming"
 )
 
-var allowedKeys = []string{"job", "shard", "shards", "dataset", "records", "input", "params", "sync"}
+var allowedKeys = []string{"job", "shard", "shards", "dataset", "records", "input", "params", "sync", "on_repeat"}
 
 // bodyReader reads a job message's JSON in one pass; records keep their raw
 // bytes until each is judged for itself, whether they are JSON or not.
@@ -45,6 +45,9 @@ func (s *Shard) body(data []byte, subjectJob string, l Limits) (named bool, err 
 			return false, notJSON("%v", err)
 		}
 		return false, err
+	}
+	if b.sync != "" && s.OnRepeat != "" {
+		return false, invalidf("both sync and on_repeat are given; a sync replaces the rows of its records by itself")
 	}
 	if b.sync != "" {
 		s.Dataset = naming.Staging(s.Dataset, b.sync)
@@ -160,6 +163,8 @@ func (b *bodyReader) field(name string, v jsontext.Value) error {
 		if err := naming.CheckSync(b.sync); err != nil {
 			return invalidf("sync: %v", err)
 		}
+	case "on_repeat":
+		return b.onRepeat(v)
 	case "records":
 		return invalidf("records: want an array, have %s", kindName(v.Kind()))
 	case "input":
@@ -186,6 +191,17 @@ func (b *bodyReader) job(v jsontext.Value) error {
 		return invalidf("job: %v", err)
 	}
 	return b.shard.setJob(job, "job")
+}
+
+func (b *bodyReader) onRepeat(v jsontext.Value) error {
+	if v.Kind() != '"' {
+		return invalidf("on_repeat: want a string, have %s", kindName(v.Kind()))
+	}
+	b.shard.OnRepeat = unquote(v)
+	if err := naming.CheckOnRepeat(b.shard.OnRepeat); err != nil {
+		return invalidf("on_repeat: %v", err)
+	}
+	return nil
 }
 
 func (b *bodyReader) readRecords() error {

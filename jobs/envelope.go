@@ -13,8 +13,10 @@ type Envelope struct {
 	Shards  int    // 0 = not known yet
 	Dataset string
 	Sync    string // "" = none: the rows go into the dataset at once
-	Params  []byte // JSON object, nil = none
-	Input   *Input // instead of records
+	// OnRepeat says what becomes of records that the dataset holds already; "" = as the daemon's configuration says.
+	OnRepeat string
+	Params   []byte // JSON object, nil = none
+	Input    *Input // instead of records
 }
 
 // Encode makes the message of records, or of the Input.
@@ -45,6 +47,9 @@ func (e *Envelope) Open(dst []byte) []byte {
 	dst = appendQuoted(append(dst, `,"dataset":`...), e.Dataset)
 	if e.Sync != "" {
 		dst = appendQuoted(append(dst, `,"sync":`...), e.Sync)
+	}
+	if e.OnRepeat != "" {
+		dst = appendQuoted(append(dst, `,"on_repeat":`...), e.OnRepeat)
 	}
 	if e.Params != nil {
 		dst = append(append(dst, `,"params":`...), e.Params...)

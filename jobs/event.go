@@ -44,6 +44,7 @@ type Event struct {
 	Dropped       int64  // tokens that were cut off in all of them
 	// the rows were in the table before, and nobody counted them: Rows are the message's records, the rest is not known
 	Uncounted     bool
+	LeftOut       int64  // rows that were made and not written, since the table holds their records: see Shard.OnRepeat
 	DeadRecords   int64  // of a committed shard: records without a row, since each became a dead letter of its own
 	Class, Reason string // of a dead shard; the reason of a resolved one says what was done
 	Task, Model   string // of the job
@@ -92,6 +93,9 @@ func (e *Event) appendPresent(dst []byte) []byte {
 	if e.PayloadSHA256 != "" && e.Type == EventCommitted && !e.Uncounted {
 		dst = strconv.AppendInt(append(dst, `,"truncated":`...), e.Truncated, 10)
 		dst = strconv.AppendInt(append(dst, `,"n_dropped":`...), e.Dropped, 10)
+	}
+	if e.LeftOut > 0 {
+		dst = strconv.AppendInt(append(dst, `,"left_out":`...), e.LeftOut, 10)
 	}
 	if e.DeadRecords > 0 {
 		dst = strconv.AppendInt(append(dst, `,"dead_records":`...), e.DeadRecords, 10)
@@ -156,7 +160,7 @@ func (e *Event) field(name string, v jsontext.Value) (err error) {
 	times := map[string]*time.Time{"time": &e.Time, "published": &e.Published}
 	numbers := map[string]*int64{"rows": &e.Rows, "errors": &e.Errors, "output_tokens": &e.Tokens, "version": &e.Version,
 		"messages":  &e.Messages,
-		"truncated": &e.Truncated, "n_dropped": &e.Dropped, "dead_records": &e.DeadRecords}
+		"truncated": &e.Truncated, "n_dropped": &e.Dropped, "dead_records": &e.DeadRecords, "left_out": &e.LeftOut}
 	switch {
 	case texts[name] != nil:
 		if name == "shard" && v.Kind() == '0' {

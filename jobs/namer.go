@@ -18,7 +18,7 @@ func NewNamer(shard string) *Namer {
 // of a repeated id as duplicate_id.
 func (n *Namer) Name(r *Record) {
 	if r.ID == "" {
-		r.ID = n.shard + "-" + strconv.Itoa(n.next)
+		r.ID, r.Placed = n.shard+"-"+strconv.Itoa(n.next), true
 	}
 	n.next++
 	if _, again := n.seen[r.ID]; !again {

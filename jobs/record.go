@@ -21,6 +21,7 @@ type Record struct {
 	Attributes map[string]string
 	Params     []byte // JSON object that replaces params of the shard, for the task generate; nil = none
 	Err        *RecordError
+	Placed     bool // it came without an id, which says its place now
 }
 
 // ChatMessage is one turn of a conversation.

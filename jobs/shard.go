@@ -33,6 +33,9 @@ type Shard struct {
 	Dataset string
 	Task    string
 	Model   string
+	// OnRepeat says what becomes of records that the dataset holds already: append, replace or skip; "" where the message
+	// does not say.
+	OnRepeat string
 
 	// KeyID is the shard part of the delivery's identity: ID, or ID/r<n> on retry
 	// n of a dead letter. It is "" when the message does not name both its job and
@@ -145,7 +148,7 @@ func (s *Shard) plain(m Message, sequence uint64, charset string) {
 		r.ID = m.Header.Get(HeaderOriginalMsgID)
 	}
 	if r.ID == "" {
-		r.ID = strconv.FormatUint(sequence, 10)
+		r.ID, r.Placed = strconv.FormatUint(sequence, 10), true
 	}
 	switch {
 	case charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii":
@@ -154,7 +157,7 @@ func (s *Shard) plain(m Message, sequence uint64, charset string) {
 		r.Err, r.Text = recordErrorf(BadUTF8, "the text is not valid UTF-8"), ""
 	}
 	if !utf8.ValidString(r.ID) {
-		r.ID = strconv.FormatUint(sequence, 10)
+		r.ID, r.Placed = strconv.FormatUint(sequence, 10), true
 	}
 	s.Records = []Record{r}
 }

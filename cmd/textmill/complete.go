@@ -128,6 +128,7 @@ func addCompletion(root *cobra.Command, s *settings) {
 func addFlagCompletion(cmd *cobra.Command, s *settings) {
 	for flag, of := range map[string]names{
 		"model": completeModels, "dataset": completeDatasets, "job": completeJobs, "task": oneOf(naming.Tasks()...),
+		"on-repeat": oneOf(naming.RepeatAppend, naming.RepeatReplace, naming.RepeatSkip),
 		"precision": oneOf("fp32", "q8", "q4", "as-is"), "device": oneOf("auto", "cpu", "cuda:0"),
 		"param":  completeParams,
 		"engine": oneOf(config.EngineTextmill, config.EngineSugarme),

@@ -69,6 +69,7 @@ func submitFlags(cmd *cobra.Command, o *client.SubmitOptions) {
 	flags.BoolVar(&o.Sync, "sync", false, "make the dataset equal to the input: compute what is new or changed, and swap it in with one commit")
 	flags.BoolVar(&o.DeleteMissing, "delete-missing", false, "with --sync: delete records that are not in the input")
 	flags.BoolVar(&o.DeleteAll, "delete-all", false, "with --sync --delete-missing: also where the input is empty")
+	flags.StringVar(&o.OnRepeat, "on-repeat", "", "append, replace or skip records that the dataset holds already, by their ids; default: as the daemon's export.on_repeat says")
 	flags.BoolVar(&o.NoWait, "no-wait", false, "end when everything is published")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "count records and show problems, with the exit code that they would bring; publish nothing")
 	flags.BoolVar(&o.Force, "force", false, "publish for a model that neither a daemon nor the cache knows, and records that cannot be used")

@@ -18,6 +18,10 @@ A NAME with dots, as meta.title, is also a path into objects of JSON and structs
 left of such an object stays an attribute. In a --text-template {NAME} is the value of a column or key, and the record is an error row where
 that is missing or null, {NAME?} is empty then; {{ and }} are braces, \n, \t and \\ a newline, a tab and a backslash.
 
+A record whose id the dataset holds already gets rows beside those. With --on-repeat replace the rows of the message that was
+published last stay, with --on-repeat skip those that are there; each record needs an id for that. FILEs that were submitted
+before are the same job, and done: to go back to what they hold, name another --job, or use --sync.
+
 With --sync the dataset becomes equal to the FILEs, whose records must all have ids: their content, the params and the
 model's files are compared with the table (content_sha256), records that are new, changed or error rows are computed, and one
 commit swaps their rows in; readers see the dataset as it was or as it is to be. Nothing is deleted without
@@ -29,4 +33,5 @@ const submitExamples = `  textmill submit --model all-MiniLM-L6-v2 --dataset doc
   textmill submit --model SmolLM2-135M-Instruct --dataset answers --param max_new_tokens=64 prompts.jsonl
   zcat texts.gz | textmill submit --model all-MiniLM-L6-v2 --dataset notes --format text --job notes-1 -
   textmill submit --sync --delete-missing --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
+  textmill submit --on-repeat replace --model all-MiniLM-L6-v2 --dataset docs changed.jsonl
   textmill submit --dataset batch requests.jsonl    # OpenAI-batch requests name their model`

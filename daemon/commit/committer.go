@@ -46,6 +46,7 @@ type Committer struct {
 type batch struct {
 	*export.Batch // nil while nothing is gathered
 	members       []*Rows
+	onRepeat      string                  // what becomes of records that the table holds
 	since         time.Time               // of its first delivery
 	spools        map[*Rows]*export.Spool // of big deliveries that still run
 	refused       map[*Rows]error         // until their last piece
@@ -121,14 +122,6 @@ func (c *Committer) due() bool {
 	return time.Since(c.open.since) >= c.interval || c.endsSomeJob() || c.all.waiting.Load() > 0
 }
 
-// closeTable gives the table's descriptors back, for other datasets, when the last delivery has left.
-func (c *Committer) closeTable(ctx context.Context) {
-	c.inUse.Wait()
-	if err := c.Table.Close(); err != nil {
-		c.log.WarnContext(ctx, "close table", "dataset", c.dataset, "error", err)
-	}
-}
-
 // writeNext writes the oldest piece that waits; false when there is none.
 func (c *Committer) writeNext(ctx context.Context) bool {
 	p, ok := c.inbox.next()
@@ -176,7 +169,7 @@ func (c *Committer) write(ctx context.Context, p piece) error {
 			return err
 		}
 	}
-	if err := c.begin(ctx, r.vectors); err != nil {
+	if err := c.begin(ctx, r); err != nil {
 		return err
 	}
 	if err := c.join(r, spool, p.rows); err != nil {
@@ -209,9 +202,10 @@ func (c *Committer) endsSomeJob() bool {
 	return false
 }
 
-// begin has a batch ready for rows with these vectors.
-func (c *Committer) begin(ctx context.Context, v export.Vectors) error {
-	if c.open.Batch != nil && !c.open.Takes(v) {
+// begin has a batch ready for a delivery's rows.
+func (c *Committer) begin(ctx context.Context, r *Rows) error {
+	v, onRepeat := r.vectors, c.all.OnRepeat(r.delivery)
+	if c.open.Batch != nil && (!c.open.Takes(v) || c.open.onRepeat != onRepeat) {
 		c.commit(ctx)
 	}
 	if c.open.Batch == nil {
@@ -219,7 +213,8 @@ func (c *Committer) begin(ctx context.Context, v export.Vectors) error {
 		if err != nil {
 			return err
 		}
-		c.open.Batch, c.open.since = b, time.Now()
+		b.OnRepeat(onRepeat)
+		c.open.Batch, c.open.onRepeat, c.open.since = b, onRepeat, time.Now()
 	}
 	err := c.open.Bind(ctx, v)
 	if err != nil && len(c.open.members) == 0 {
@@ -262,7 +257,8 @@ func (c *Committer) commit(ctx context.Context) {
 		c.all.o.Announce(ctx, c.dataset, c.Table, result.Version)
 	}
 	for _, r := range members {
-		r.result <- Result{Logged: result.Outcomes[r.delivery.Key.AppID], Version: result.Version}
+		key := r.delivery.Key.AppID
+		r.result <- Result{Logged: result.Outcomes[key], Version: result.Version, Left: result.Left[key]}
 	}
 }
 

@@ -2,6 +2,7 @@
 package commit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"textmill/daemon/inflight"
 	"textmill/daemon/metrics"
 	"textmill/export"
+	"textmill/ground/naming"
 )
 
 // ErrTooManyOpen is given when every dataset that may be open is in use.
@@ -30,7 +32,10 @@ type Options struct {
 	PartBytes int64
 	// Backlog is how many bytes of rows may wait for one dataset's commits before no more should be made, 0 for 32 MiB.
 	Backlog int
-	EndsJob func(job string, shards int) bool // whether so many shards are all that is left of the job
+	// OnRepeat says by dataset what becomes of records that its table holds, where messages do not say; else they are
+	// appended.
+	OnRepeat map[string]string
+	EndsJob  func(job string, shards int) bool // whether so many shards are all that is left of the job
 	// Announce tells the world of a table's commits up to a version, before the deliveries in it are told of.
 	Announce func(ctx context.Context, dataset string, t *export.Table, version int64)
 	Metrics  *metrics.Metrics
@@ -223,6 +228,11 @@ func (c *Committers) Ready(ctx context.Context) bool {
 	}
 }
 
+// OnRepeat says what becomes of a delivery's records that its dataset holds already.
+func (c *Committers) OnRepeat(d *inflight.Delivery) string {
+	return cmp.Or(d.OnRepeat, c.o.OnRepeat[d.Dataset], naming.RepeatAppend)
+}
+
 // Note takes in what a try to write to a dataset's table came to: whether this version must not.
 func (c *Committers) Note(dataset string, err error) { c.refused.note(dataset, err) }
 
@@ -231,3 +241,11 @@ func (c *Committers) Refused() map[string]string { return c.refused.reasons() }
 
 // LookAgain forgets refusals that hold no longer, also of tables that no work comes for.
 func (c *Committers) LookAgain(ctx context.Context) { c.refused.lookAgain(ctx, c.o.Store) }
+
+// closeTable gives the table's descriptors back, for other datasets, when the last delivery has left.
+func (c *Committer) closeTable(ctx context.Context) {
+	c.inUse.Wait()
+	if err := c.Table.Close(); err != nil {
+		c.log.WarnContext(ctx, "close table", "dataset", c.dataset, "error", err)
+	}
+}

@@ -29,6 +29,7 @@ type Rows struct {
 type Counts struct {
 	Rows, Errors, Tokens int
 	Truncated, Dropped   int  // rows whose text was cut, and tokens cut off in all
+	LeftOut              int  // made, and not written: the table holds their records
 	Uncounted            bool // the rows were there before, and nobody counted them: Rows are the message's records
 }
 
@@ -38,6 +39,7 @@ type Result struct {
 	Version     int64          // of the table that says so
 	Failed      error          // why the rows were for no commit
 	Uncommitted error          // why the commit that was to hold them failed
+	Left        export.Left    // rows that were left out, since the table holds their records
 }
 
 // spoolBytes is how much of one delivery is held in memory before it streams into a part of its own.
@@ -151,5 +153,8 @@ func (r *Rows) Result() (Result, Counts) {
 	result := <-r.result
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.counts.Rows -= int(result.Left.Rows)
+	r.counts.Errors -= int(result.Left.Errors)
+	r.counts.LeftOut = int(result.Left.Rows)
 	return result, r.counts
 }

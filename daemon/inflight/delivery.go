@@ -35,6 +35,8 @@ type Delivery struct {
 	Weights string // model_sha256 of who works on it
 	Payload string // SHA-256 of the message's body, in hex
 	Shards  int    // how many the job has; 0 when the message does not say
+	// OnRepeat says what becomes of records that the dataset holds already; "" when the message does not say.
+	OnRepeat string
 
 	halt   sync.Once
 	halted chan struct{} // closed when it is
@@ -54,6 +56,7 @@ func newDelivery(m *queue.Delivery, shard *jobs.Shard, weights string) *Delivery
 		Payload: hex.EncodeToString(sum[:]), halted: make(chan struct{})}
 	if shard != nil {
 		d.Job, d.Shard, d.Dataset, d.Shards = shard.Job, shard.EventID(), shard.Dataset, shard.Shards
+		d.OnRepeat = shard.OnRepeat
 	} else {
 		named := m.Message().Named()
 		d.Job, d.Shard, d.Dataset = cmp.Or(named.Job, jobs.DefaultJob), named.Shard, named.Dataset

@@ -18,6 +18,7 @@ type Fate struct {
 	Rows, Errors       int64
 	Truncated, Dropped int64
 	DeadRecords        int64 // that have no row
+	LeftOut            int64 // rows that were not written, since the table holds their records
 	Tokens             int64
 	Repeat             bool   // the rows were there before, and nobody counted errors and cuts
 	Class, Reason      string // of StateFailed
@@ -58,8 +59,8 @@ func (p *pieces) see(e jobs.Event) {
 		return
 	}
 	f := Fate{State: StateDone, Retry: shard.retry, Rows: e.Rows, Errors: e.Errors, Truncated: e.Truncated,
-		Dropped:     e.Dropped,
-		DeadRecords: e.DeadRecords, Tokens: e.Tokens, Repeat: e.Uncounted, Table: e.Table}
+		Dropped: e.Dropped, LeftOut: e.LeftOut, DeadRecords: e.DeadRecords,
+		Tokens: e.Tokens, Repeat: e.Uncounted, Table: e.Table}
 	if end != endCommitted {
 		f = Fate{State: StateFailed, Resolved: end == endResolved, Retry: shard.retry, Class: e.Class, Reason: e.Reason}
 	}

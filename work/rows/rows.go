@@ -40,7 +40,7 @@ func New(spec *models.Spec, o Origin, r *jobs.Record, content string, storeText 
 	row := export.Row{
 		Job: o.Job, Shard: o.Shard, RecordID: r.ID, Attributes: r.Attributes,
 		Task: spec.Task, Model: spec.Name, ModelSHA256: spec.SHA256, CreatedAt: time.Now(),
-		ContentSHA256: content,
+		ContentSHA256: content, Unnamed: r.Placed,
 	}
 	if o.StreamSequence > 0 {
 		row.StreamSequence, row.StreamCreated = export.Some(int64(o.StreamSequence)), o.StreamCreated
