@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -20,6 +21,7 @@ type configs struct {
 	prompts   promptConfig
 	tokenizer tokenizerConfig
 	engine    tokenizerFile
+	decoder   bool // there is a decoder.json
 }
 
 // modelConfig is config.json.
@@ -121,7 +123,8 @@ var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.js
 	"sentence_bert_config.json", "config_sentence_transformers.json", genaiName}
 
 func readConfigs(dir string) (*configs, error) {
-	c := &configs{}
+	_, err := os.Stat(filepath.Join(dir, DecoderName))
+	c := &configs{decoder: err == nil}
 	into := []any{ // genai_config.json is read in place of the first
 		&c.model, &c.engine, &c.tokenizer, &c.modules, &c.sentence, &c.prompts, new(json.RawMessage)}
 	for i, name := range configNames {
@@ -160,7 +163,7 @@ func (c *configs) task() string {
 		return naming.TaskEmbed
 	}
 	for _, a := range c.model.Architectures {
-		if strings.HasSuffix(a, "ForCausalLM") || strings.HasSuffix(a, "LMHeadModel") {
+		if strings.HasSuffix(a, "ForCausalLM") || strings.HasSuffix(a, "LMHeadModel") || c.decoder {
 			return naming.TaskGenerate
 		}
 	}

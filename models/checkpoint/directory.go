@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"textmill/ground/regular"
+	"textmill/models/checkpoint/internal/decoder"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/safetensors"
 )
@@ -46,7 +47,8 @@ func openDirectory(dir string) (source, error) {
 
 // inner are what checkpoints have in the place of "model." before a decoder's tensors: nothing where they hold no
 // head, the others where it is the part of a larger model that reads texts.
-var inner = []string{"", "language_model.model.", "model.language_model.", "language_model.", "text_model."}
+var inner = []string{"", "language_model.model.", "model.language_model.", "language_model.", "text_model.",
+	"model.text_model."}
 
 func (d *directory) Find(name string) (weights.Part, bool) {
 	t, ok := d.Tensor(name)
@@ -54,6 +56,9 @@ func (d *directory) Find(name string) (weights.Part, bool) {
 		for i := 0; i < len(inner) && !ok; i++ {
 			t, ok = d.Tensor(inner[i] + rest)
 		}
+	}
+	if !ok && name == "lm_head.weight" {
+		t, ok = d.Tensor("language_model." + name)
 	}
 	return weights.Part{Tensor: t}, ok
 }
@@ -65,7 +70,7 @@ func (d *directory) modular() bool {
 		return err == nil
 	})
 }
-func (d *directory) rotaryFactors() []float32 { return nil }
+func (d *directory) baked() decoder.Baked { return decoder.Baked{} }
 
 func (d *directory) bytes() (n int64) {
 	for _, name := range d.Names() {

@@ -15,12 +15,39 @@ type ggufArchitecture struct {
 	interleaved bool
 	// sparseRotary tells that every fourth layer does not rotate.
 	sparseRotary bool
+	// plusOne tells that the converter adds 1 to the weights of norms.
+	plusOne bool
+	// names are the tensors of a layer whose names are not those of Llama.
+	names map[string]string
+	// scale finds query_pre_attn_scalar, which the file has no key for.
+	scale func(g *ggufModel, name string) int64
+}
+
+// gemmaNames are those of a layer with four norms.
+var gemmaNames = map[string]string{
+	"post_attention_layernorm": "post_attention_norm", "pre_feedforward_layernorm": "ffn_norm",
+	"post_feedforward_layernorm": "post_ffw_norm",
+}
+
+// gemmaScale is the size of a head, but for the largest models, which llama.cpp knows by the number of their layers.
+func gemmaScale(g *ggufModel, name string) int64 {
+	layers, _ := g.Int(name + ".block_count")
+	heads, _ := g.Int(name + ".attention.head_count")
+	if hidden, _ := g.Int(name + ".embedding_length"); heads > 0 && (name == "gemma2" && layers == 46 ||
+		name == "gemma3" && layers == 62) {
+		return hidden / heads
+	}
+	head, _ := g.Int(name + ".attention.key_length")
+	return head
 }
 
 var ggufArchitectures = map[string]ggufArchitecture{
-	"llama":   {architecture: "LlamaForCausalLM", modelType: "llama", interleaved: true},
-	"qwen2":   {architecture: "Qwen2ForCausalLM", modelType: "qwen2"},
-	"qwen3":   {architecture: "Qwen3ForCausalLM", modelType: "qwen3"},
+	"llama":  {architecture: "LlamaForCausalLM", modelType: "llama", interleaved: true},
+	"qwen2":  {architecture: "Qwen2ForCausalLM", modelType: "qwen2"},
+	"qwen3":  {architecture: "Qwen3ForCausalLM", modelType: "qwen3"},
+	"gemma2": {architecture: "Gemma2ForCausalLM", modelType: "gemma2", plusOne: true, names: gemmaNames, scale: gemmaScale},
+	"gemma3": {architecture: "Gemma3ForCausalLM", modelType: "gemma3_text", plusOne: true, names: gemmaNames,
+		scale: gemmaScale},
 	"smollm3": {architecture: "SmolLM3ForCausalLM", modelType: "smollm3", interleaved: true, sparseRotary: true},
 }
 
@@ -36,8 +63,7 @@ func (g *ggufModel) readConfig() error {
 		return fmt.Errorf("%w: %s with %d experts", ErrUnsupported, name, n)
 	}
 	g.arch = arch
-	c := map[string]any{"architectures": []string{arch.architecture}, "model_type": arch.modelType, "hidden_act": "silu",
-		"torch_dtype": "float32"}
+	c := map[string]any{"architectures": []string{arch.architecture}, "model_type": arch.modelType, "torch_dtype": "float32"}
 	for _, k := range []struct {
 		key, hf  string
 		required bool
@@ -58,6 +84,15 @@ func (g *ggufModel) readConfig() error {
 		return fmt.Errorf("%w: %s.attention.layer_norm_rms_epsilon is missing", ErrUnsupported, name)
 	}
 	c["rms_norm_eps"] = epsilon
+	for own, hf := range map[string]string{"attn_logit_softcapping": "attn_logit_softcapping",
+		"final_logit_softcapping": "final_logit_softcapping"} {
+		if f, ok := g.Float(name + "." + own); ok {
+			c[hf] = f
+		}
+	}
+	if arch.scale != nil {
+		c["query_pre_attn_scalar"] = arch.scale(g, name)
+	}
 	if err := g.readRotary(name, c); err != nil {
 		return err
 	}
@@ -74,8 +109,10 @@ func (g *ggufModel) readConfig() error {
 
 // readRotary takes how positions are rotated.
 func (g *ggufModel) readRotary(name string, c map[string]any) error {
-	if theta, ok := g.Float(name + ".rope.freq_base"); ok {
-		c["rope_theta"] = theta
+	for own, hf := range map[string]string{"freq_base": "rope_theta", "freq_base_swa": "rope_local_base_freq"} {
+		if theta, ok := g.Float(name + ".rope." + own); ok {
+			c[hf] = theta
+		}
 	}
 	head, hasHead := g.Int(name + ".attention.key_length")
 	if d, ok := g.Int(name + ".rope.dimension_count"); ok && hasHead && d != head {

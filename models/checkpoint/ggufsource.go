@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"textmill/models/checkpoint/gguf"
+	"textmill/models/checkpoint/internal/decoder"
 	"textmill/models/checkpoint/internal/vocabulary"
 	"textmill/models/checkpoint/internal/weights"
 )
@@ -63,7 +64,10 @@ func (g *ggufModel) Find(name string) (weights.Part, bool) {
 		}
 		prefix, stem = "blk."+layer+".", part
 	}
-	own, ok := ggufNames[stem]
+	own, ok := g.arch.names[stem]
+	if !ok {
+		own, ok = ggufNames[stem]
+	}
 	if !ok {
 		return weights.Part{}, false
 	}
@@ -109,7 +113,9 @@ const maxHead = 1 << 16
 
 func (g *ggufModel) modular() bool { return false }
 
-func (g *ggufModel) rotaryFactors() []float32 { return g.factors }
+func (g *ggufModel) baked() decoder.Baked {
+	return decoder.Baked{Divisors: g.factors, PlusOne: g.arch.plusOne}
+}
 
 func (g *ggufModel) bytes() (n int64) {
 	for _, name := range g.Order {

@@ -22,8 +22,8 @@ type source interface {
 	weights.Source
 	// config is config.json, written by Hugging Face or in its words.
 	config() []byte
-	// rotaryFactors are what the checkpoint divides the rotation's frequencies by, nil for nothing.
-	rotaryFactors() []float32
+	// baked tells what its tensors have in them already.
+	baked() decoder.Baked
 	// bytes is the size of all tensors.
 	bytes() int64
 	// modular tells that sentence-transformers modules say what is made of the model's vectors.
@@ -177,7 +177,7 @@ func (o Options) store(ctx context.Context, s *weights.Store, src source, r *Res
 		if err != nil {
 			return nil, err
 		}
-		c.SetRotaryDivisors(src.rotaryFactors())
+		c.SetBaked(src.baked())
 		m, err := decoder.Store(ctx, c, s)
 		return func(dir string) error { return writeDecoder(dir, m, s.Precision) }, err
 	case decoder.Embeds(kind.ModelType):
@@ -188,7 +188,7 @@ func (o Options) store(ctx context.Context, s *weights.Store, src source, r *Res
 		if err != nil {
 			return nil, err
 		}
-		c.SetRotaryDivisors(src.rotaryFactors())
+		c.SetBaked(src.baked())
 		m, err := decoder.Store(ctx, c, s)
 		return func(dir string) error {
 			return errors.Join(writeGraph(dir, m.EmbeddingGraph, s.Precision), kind.completeModules(dir, src))

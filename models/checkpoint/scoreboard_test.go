@@ -52,6 +52,9 @@ var scoreboard = []proof{
 	{"Qwen2ForCausalLM", "qwen2", transformers5_23, "logits", 1e-5, ""},
 	{"Qwen3ForCausalLM", "qwen3", transformers5_23, "logits", 1e-5, ""},
 	{"SmolLM3ForCausalLM", "smollm3", transformers5_23, "logits", 1e-5, ""},
+	{"Gemma2ForCausalLM", "gemma2", transformers5_23, "logits", 1e-5, ""},
+	{"Gemma3ForCausalLM", "gemma3", transformers5_23, "logits", 1e-5, ""},
+	{"Gemma3ForConditionalGeneration", "gemma3-images", transformers5_23, "logits", 1e-5, ""},
 }
 
 // A score is what a checkpoint came to.
@@ -101,12 +104,17 @@ func hidden(t *testing.T, name string) (s score) {
 
 // logits scores those of every position of a decoder's rows, the likeliest token there, and what the reference went on with.
 func logits(t *testing.T, name string) (s score) {
+	return logitsOf(t, name, importTiny(t, name, checkpoint.FP32).Dir)
+}
+
+// logitsOf scores a bundle of the checkpoint, whatever it was imported from.
+func logitsOf(t *testing.T, name, bundle string) (s score) {
 	rows := readReference(t, name)
 	length := 0
 	for _, r := range rows {
 		length = max(length, len(r.IDs)+len(r.Greedy))
 	}
-	slots := openSlots(t, importTiny(t, name, checkpoint.FP32).Dir, 0, 1, length)
+	slots := openSlots(t, bundle, 0, 1, length)
 	for _, r := range rows {
 		clear(slots.used)
 		got := slots.run(0, [][]int64{r.IDs}, true)

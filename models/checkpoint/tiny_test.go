@@ -55,7 +55,7 @@ func TestDecodersComputeWhatTransformersDoes(t *testing.T) {
 	for _, name := range provedBy("logits") {
 		t.Run(name, func(t *testing.T) {
 			rows := readReference(t, name)
-			s := openSlots(t, importTiny(t, name, checkpoint.FP32).Dir, 0, len(rows), 16)
+			s := openSlots(t, importTiny(t, name, checkpoint.FP32).Dir, 0, len(rows), 32)
 			check := func(how string, logits [][]float32, want [][]float32) {
 				t.Helper()
 				for i := range want {

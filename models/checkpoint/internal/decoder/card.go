@@ -44,7 +44,7 @@ func (m *Model) CardGraph(c Card) *onnxgraph.Graph {
 	b.Output(Logits, onnxgraph.Float32, "logits", m.VocabSize)
 	b.Output(Token, onnxgraph.Int64, "logits")
 	hidden := b.hidden()
-	scores := b.inner(b.Linear(hidden, m.head, ""))
+	scores := b.logits(hidden)
 	b.NodeTo([]string{Logits}, onnxgraph.ONNX("Cast"), []string{scores}, onnxgraph.Int("to", int(onnxgraph.Float32)))
 	b.choose(b.Cast(hidden, onnxgraph.Float32))
 	return b.Graph.Graph

@@ -5,126 +5,113 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"math"
 	"strings"
 )
 
 // ErrUnsupported is the class of architectures, and of settings of known ones, that cannot be built.
 var ErrUnsupported = errors.New("the model cannot be imported")
 
-// A family is how an architecture differs from Llama where config.json does not say it.
-type family struct {
-	qkvBias bool // q, k and v have biases, o has none
-	qkNorm  bool // q and k are normalized per head before they are rotated
-	window  bool // sliding_window counts without use_sliding_window
-	// bidirectional tells that tokens see those behind them too; such a family embeds and generates nothing.
-	bidirectional bool
-}
-
-// families are the architectures that can be built, as config.json names them.
-var families = map[string]family{
-	"LlamaForCausalLM":   {},
-	"MistralForCausalLM": {window: true},
-	"Qwen2ForCausalLM":   {qkvBias: true},
-	"Qwen3ForCausalLM":   {qkNorm: true},
-	"SmolLM3ForCausalLM": {},
-}
-
-// embedders are the decoders that can be built to embed, by model_type: whichever head a checkpoint has is left out.
-var embedders = map[string]family{
-	"llama":    families["LlamaForCausalLM"],
-	"mistral":  families["MistralForCausalLM"],
-	"qwen2":    families["Qwen2ForCausalLM"],
-	"qwen3":    families["Qwen3ForCausalLM"],
-	"eurobert": {bidirectional: true},
-}
-
-// Embeds tells whether models of the model_type can be built to embed.
-func Embeds(modelType string) bool {
-	_, ok := embedders[modelType]
-	return ok
-}
-
-// Embedders lists the model types that can be built to embed.
-func Embedders() []string { return slices.Sorted(maps.Keys(embedders)) }
-
-// Supports tells whether the architecture is one of those that this package builds.
-func Supports(architecture string) bool {
-	_, ok := families[architecture]
-	return ok
-}
-
-// Architectures lists what can be built.
-func Architectures() []string { return slices.Sorted(maps.Keys(families)) }
-
 // A Config is what config.json says, in Hugging Face's words.
 type Config struct {
-	Architectures  []string   `json:"architectures"`
-	ModelType      string     `json:"model_type"`
-	Causal         *bool      `json:"is_causal"`
-	HiddenSize     int        `json:"hidden_size"`
-	Layers         int        `json:"num_hidden_layers"`
-	Heads          int        `json:"num_attention_heads"`
-	KVHeads        int        `json:"num_key_value_heads"`
-	HeadSize       int        `json:"head_dim"`
-	Intermediate   int        `json:"intermediate_size"`
-	VocabSize      int        `json:"vocab_size"`
-	MaxPositions   int        `json:"max_position_embeddings"`
-	Epsilon        float64    `json:"rms_norm_eps"`
-	Activation     string     `json:"hidden_act"`
-	Tied           *bool      `json:"tie_word_embeddings"`
-	AttentionBias  bool       `json:"attention_bias"`
-	MLPBias        bool       `json:"mlp_bias"`
-	Window         *int       `json:"sliding_window"`
-	UseWindow      bool       `json:"use_sliding_window"`
-	WindowFrom     int        `json:"max_window_layers"`
-	LayerTypes     []string   `json:"layer_types"`
-	NoRotary       []int      `json:"no_rope_layers"` // 0 for layers that do not rotate
-	Theta          float64    `json:"rope_theta"`
-	Scaling        *ropeScale `json:"rope_scaling"`
-	Parameters     *ropeScale `json:"rope_parameters"`
-	PartialRotary  float64    `json:"partial_rotary_factor"`
-	family         family
-	headless       bool // it embeds
-	rotaryDivisors []float32
+	Architectures    []string        `json:"architectures"`
+	ModelType        string          `json:"model_type"`
+	Causal           *bool           `json:"is_causal"`
+	HiddenSize       int             `json:"hidden_size"`
+	Layers           int             `json:"num_hidden_layers"`
+	Heads            int             `json:"num_attention_heads"`
+	KVHeads          int             `json:"num_key_value_heads"`
+	HeadSize         int             `json:"head_dim"`
+	Intermediate     int             `json:"intermediate_size"`
+	VocabSize        int             `json:"vocab_size"`
+	MaxPositions     int             `json:"max_position_embeddings"`
+	Epsilon          float64         `json:"rms_norm_eps"`
+	Activation       string          `json:"hidden_act"`
+	HiddenActivation string          `json:"hidden_activation"` // Gemma's word for it
+	Tied             *bool           `json:"tie_word_embeddings"`
+	AttentionBias    bool            `json:"attention_bias"`
+	MLPBias          bool            `json:"mlp_bias"`
+	Window           *int            `json:"sliding_window"`
+	UseWindow        bool            `json:"use_sliding_window"`
+	WindowFrom       int             `json:"max_window_layers"`
+	Every            int             `json:"sliding_window_pattern"`
+	LayerTypes       []string        `json:"layer_types"`
+	NoRotary         []int           `json:"no_rope_layers"` // 0 for layers that do not rotate
+	Bidirectional    bool            `json:"use_bidirectional_attention"`
+	Theta            float64         `json:"rope_theta"`
+	LocalTheta       float64         `json:"rope_local_base_freq"`
+	Scaling          *ropeScale      `json:"rope_scaling"`
+	Parameters       *ropeParameters `json:"rope_parameters"`
+	PartialRotary    float64         `json:"partial_rotary_factor"`
+	QueryScalar      float64         `json:"query_pre_attn_scalar"`
+	AttentionCap     *float64        `json:"attn_logit_softcapping"`
+	LogitsCap        *float64        `json:"final_logit_softcapping"`
+	family           family
+	headless         bool // it embeds
+	numbers          numbers
+	baked            Baked
 }
 
 // ParseConfig reads config.json of a model that generates, and refuses what cannot be built.
 func ParseConfig(data []byte) (*Config, error) {
-	c, err := read(data)
+	var outer struct {
+		Architectures []string `json:"architectures"`
+	}
+	if err := json.Unmarshal(data, &outer); err != nil {
+		return nil, fmt.Errorf("read config.json: %w", err)
+	}
+	if len(outer.Architectures) != 1 || !Supports(outer.Architectures[0]) {
+		return nil, fmt.Errorf("%w: architecture %s; known are %s", ErrUnsupported, strings.Join(outer.Architectures, ", "),
+			strings.Join(Architectures(), ", "))
+	}
+	c, err := read(data, families[outer.Architectures[0]])
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Architectures) != 1 || !Supports(c.Architectures[0]) {
-		return nil, fmt.Errorf("%w: architecture %s; known are %s", ErrUnsupported, strings.Join(c.Architectures, ", "),
-			strings.Join(Architectures(), ", "))
-	}
-	c.family = families[c.Architectures[0]]
+	c.Architectures = outer.Architectures
 	return c, c.complete()
 }
 
 // ParseEmbedder is ParseConfig for a model that embeds.
 func ParseEmbedder(data []byte) (*Config, error) {
-	c, err := read(data)
+	var outer struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(data, &outer); err != nil {
+		return nil, fmt.Errorf("read config.json: %w", err)
+	}
+	if !Embeds(outer.ModelType) {
+		return nil, fmt.Errorf("%w: model_type %q; known are %s", ErrUnsupported, outer.ModelType,
+			strings.Join(Embedders(), ", "))
+	}
+	c, err := read(data, embedders[outer.ModelType])
 	if err != nil {
 		return nil, err
 	}
-	if !Embeds(c.ModelType) {
-		return nil, fmt.Errorf("%w: model_type %q; known are %s", ErrUnsupported, c.ModelType,
-			strings.Join(Embedders(), ", "))
-	}
-	c.family, c.headless = embedders[c.ModelType], true
+	c.headless = true
 	if c.Causal != nil && !*c.Causal {
 		c.family.bidirectional = true
 	}
 	return c, c.complete()
 }
 
-func read(data []byte) (*Config, error) {
-	c := &Config{Epsilon: 1e-6, Activation: "silu", PartialRotary: 1}
-	if err := json.Unmarshal(data, c); err != nil {
+// read takes what config.json says, and what the family has for keys that it leaves out. text_config is that of the
+// part of a model that reads texts.
+func read(data []byte, f family) (*Config, error) {
+	var outer struct {
+		Text json.RawMessage `json:"text_config"`
+	}
+	if err := json.Unmarshal(data, &outer); err != nil {
 		return nil, fmt.Errorf("read config.json: %w", err)
+	}
+	c := &Config{Epsilon: 1e-6, Activation: "silu", PartialRotary: 1, family: f}
+	for _, part := range [][]byte{[]byte(f.defaults), data, outer.Text} {
+		if len(part) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(part, c); err != nil {
+			return nil, fmt.Errorf("read config.json: %w", err)
+		}
 	}
 	return c, nil
 }
@@ -137,11 +124,11 @@ func (c *Config) complete() error {
 	if c.HeadSize == 0 && c.Heads > 0 {
 		c.HeadSize = c.HiddenSize / c.Heads
 	}
-	if c.Parameters != nil && c.Parameters.Theta > 0 {
-		c.Theta = c.Parameters.Theta
-	}
 	if c.Theta == 0 {
 		c.Theta = 10000
+	}
+	if c.numbers = (numbers{embedding: 1}); c.family.numbers != nil {
+		c.numbers = c.family.numbers(c)
 	}
 	return c.check()
 }
@@ -176,10 +163,11 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: head_dim is %d, ONNX Runtime rotates multiples of 16", ErrUnsupported, c.HeadSize)
 	case c.HeadSize > maxHead || c.MaxPositions > maxRotary/c.HeadSize:
 		return fmt.Errorf("%w: head_dim %d with max_position_embeddings %d", ErrUnsupported, c.HeadSize, c.MaxPositions)
-	case c.Activation != "silu" && c.Activation != "swish":
-		return fmt.Errorf("%w: hidden_act is %q, silu is known", ErrUnsupported, c.Activation)
-	case !(c.Theta > 0):
-		return fmt.Errorf("%w: rope_theta is %v", ErrUnsupported, c.Theta)
+	case activations[c.activation()] == nil:
+		return fmt.Errorf("%w: hidden_act is %q, silu and gelu_pytorch_tanh are known", ErrUnsupported, c.activation())
+	case c.Bidirectional && !c.headless:
+		return fmt.Errorf("%w: use_bidirectional_attention is set, and what sees what follows it cannot generate",
+			ErrUnsupported)
 	case !(c.Epsilon >= 0):
 		return fmt.Errorf("%w: rms_norm_eps is %v", ErrUnsupported, c.Epsilon)
 	case c.PartialRotary != 1:
@@ -194,8 +182,33 @@ func (c *Config) check() error {
 			return fmt.Errorf("%w: layer type %q", ErrUnsupported, t)
 		}
 	}
-	_, err := c.divisors()
-	return err
+	if err := c.numbers.check(); err != nil {
+		return err
+	}
+	for _, sliding := range []bool{false, true} {
+		if _, err := c.rotation(sliding).divisors(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n numbers) check() error {
+	for name, v := range map[string]float64{"what embeddings are multiplied with": n.embedding,
+		"what scores are multiplied with": n.attention, "attn_logit_softcapping": n.attentionCap,
+		"final_logit_softcapping": n.logitsCap} {
+		if !(v >= 0) || math.IsInf(v, 0) {
+			return fmt.Errorf("%w: %s is %v", ErrUnsupported, name, v)
+		}
+	}
+	return nil
+}
+
+func (c *Config) activation() string {
+	if c.HiddenActivation != "" {
+		return c.HiddenActivation
+	}
+	return c.Activation
 }
 
 func (c *Config) tied() bool { return c.Tied != nil && *c.Tied }
@@ -205,14 +218,25 @@ func (c *Config) window(layer int) int {
 	if c.Window == nil || *c.Window <= 0 {
 		return 0
 	}
-	sliding := c.family.window || c.UseWindow && layer >= c.WindowFrom
-	if len(c.LayerTypes) > 0 {
-		sliding = c.LayerTypes[layer] == "sliding_attention"
-	}
-	if !sliding {
+	if !c.slides(layer) {
 		return 0
 	}
 	return *c.Window
+}
+
+// slides tells whether the layer is one of those with a window.
+func (c *Config) slides(layer int) bool {
+	every := c.family.every
+	if every > 0 && c.Every > 0 {
+		every = c.Every
+	}
+	switch {
+	case len(c.LayerTypes) > 0:
+		return c.LayerTypes[layer] == "sliding_attention"
+	case every > 0:
+		return (layer+1)%every != 0
+	}
+	return c.family.window || c.UseWindow && layer >= c.WindowFrom
 }
 
 func (c *Config) rotates(layer int) bool { return len(c.NoRotary) == 0 || c.NoRotary[layer] != 0 }

@@ -2,7 +2,9 @@ package decoder
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"slices"
 
 	"textmill/models/checkpoint/internal/weights"
@@ -15,15 +17,18 @@ type Model struct {
 	Embedding *weights.Matrix
 	head      *weights.Matrix // nil for one that embeds
 	norm      onnxgraph.Stored
-	cos, sin  onnxgraph.Stored
+	turns     []turn // of layers that see everything, then of those that slide if they differ
 	layers    []layer
 }
 
+// A turn is the cosines and sines that a layer rotates by.
+type turn struct{ cos, sin onnxgraph.Stored }
+
 type layer struct {
-	attentionNorm, mlpNorm onnxgraph.Stored
-	qkv                    []linear // one for all three, or three
-	qNorm, kNorm           *onnxgraph.Stored
-	o, gate, up, down      linear
+	norms             struct{ attention, afterAttention, mlp, afterMLP *onnxgraph.Stored } // nil where there is none
+	qkv               []linear                                                             // one for all three, or three
+	qNorm, kNorm      *onnxgraph.Stored
+	o, gate, up, down linear
 }
 
 type linear struct {
@@ -46,7 +51,7 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 			return nil, err
 		}
 	}
-	if m.norm, err = s.StoreVector("model.norm.weight", []string{"model.norm.weight"}, c.HiddenSize); err != nil {
+	if m.norm, err = c.storeNorm(s, "model.norm.weight", c.HiddenSize); err != nil {
 		return nil, err
 	}
 	for i := range c.Layers {
@@ -56,24 +61,57 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 		}
 		m.layers = append(m.layers, l)
 	}
-	table, err := c.rotary()
+	for i, name := range []string{"", ".sliding"} {
+		if i > 0 && !c.family.ownRotation {
+			break
+		}
+		t, err := c.storeTurn(ctx, s, c.rotation(i > 0), name)
+		if err != nil {
+			return nil, err
+		}
+		m.turns = append(m.turns, t)
+	}
+	return m, nil
+}
+
+func (c *Config) storeTurn(ctx context.Context, s *weights.Store, r rotation, name string) (t turn, err error) {
+	table, err := r.table(c.MaxPositions)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
-	shape := []int{c.MaxPositions, c.HeadSize / 2}
-	if m.cos, err = s.StoreFloats("cos_cache", shape, table.Cosines(ctx)); err != nil {
-		return nil, err
+	shape := []int{c.MaxPositions, r.dims / 2}
+	if t.cos, err = s.StoreFloats("cos_cache"+name, shape, table.Cosines(ctx)); err != nil {
+		return t, err
 	}
-	m.sin, err = s.StoreFloats("sin_cache", shape, table.Sines(ctx))
-	return m, err
+	t.sin, err = s.StoreFloats("sin_cache"+name, shape, table.Sines(ctx))
+	return t, err
+}
+
+// storeNorm stores what a norm multiplies with.
+func (c *Config) storeNorm(s *weights.Store, name string, n int) (onnxgraph.Stored, error) {
+	if !c.family.plusOne || c.baked.PlusOne {
+		return s.StoreVector(name, []string{name}, n)
+	}
+	return s.StoreFloats(name, []int{n}, func(w io.Writer) error {
+		v, err := s.Vector(name, n)
+		if err != nil {
+			return err
+		}
+		for i := range v {
+			v[i]++
+		}
+		return binary.Write(w, binary.LittleEndian, v)
+	})
 }
 
 func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l layer, err error) {
-	vector := func(name string, n int) (v onnxgraph.Stored) {
-		if err == nil {
-			v, err = s.StoreVector(at+name, []string{at + name}, n)
+	norm := func(name string, n int) *onnxgraph.Stored {
+		if err != nil || name == "" {
+			return nil
 		}
-		return v
+		var v onnxgraph.Stored
+		v, err = c.storeNorm(s, at+name+".weight", n)
+		return &v
 	}
 	join := func(name string, bias bool, width int, parts []string, rows ...int) (m linear) {
 		var matrices, biases []string
@@ -94,20 +132,20 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l 
 		return join(name, bias, width, []string{name}, rows)
 	}
 
-	l.attentionNorm = vector("input_layernorm.weight", c.HiddenSize)
-	l.mlpNorm = vector("post_attention_layernorm.weight", c.HiddenSize)
+	l.norms.attention, l.norms.afterAttention = norm(c.family.norms.attention, c.HiddenSize),
+		norm(c.family.norms.afterAttention, c.HiddenSize)
+	l.norms.mlp, l.norms.afterMLP = norm(c.family.norms.mlp, c.HiddenSize), norm(c.family.norms.afterMLP, c.HiddenSize)
 	bias := c.family.qkvBias || c.AttentionBias
 	q, k, v := "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"
 	queries, keys := c.Heads*c.HeadSize, c.KVHeads*c.HeadSize
-	if !c.family.qkNorm && s.Alike(at+q+".weight", at+k+".weight", at+v+".weight") {
+	if c.family.qkNorm == noNorm && s.Alike(at+q+".weight", at+k+".weight", at+v+".weight") {
 		l.qkv = []linear{join("self_attn.qkv_proj", bias, c.HiddenSize, []string{q, k, v}, queries, keys, keys)}
 	} else {
 		l.qkv = []linear{one(q, bias, queries, c.HiddenSize), one(k, bias, keys, c.HiddenSize),
 			one(v, bias, keys, c.HiddenSize)}
 	}
-	if c.family.qkNorm {
-		qn, kn := vector("self_attn.q_norm.weight", c.HeadSize), vector("self_attn.k_norm.weight", c.HeadSize)
-		l.qNorm, l.kNorm = &qn, &kn
+	if c.family.qkNorm == headNorm {
+		l.qNorm, l.kNorm = norm("self_attn.q_norm", c.HeadSize), norm("self_attn.k_norm", c.HeadSize)
 	}
 	l.o = one("self_attn.o_proj", c.AttentionBias, c.HiddenSize, queries)
 	l.gate = one("mlp.gate_proj", c.MLPBias, c.Intermediate, c.HiddenSize)

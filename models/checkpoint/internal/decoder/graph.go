@@ -36,10 +36,9 @@ type builder struct {
 	*weights.Graph
 	layout
 	m       *Model
-	cos     string
-	sin     string
-	wide    bool   // the stream between layers and its norms are fp32, whatever the layers compute with
-	mlps    []bool // those that compute with fp32
+	turns   [][2]string // cosines and sines
+	wide    bool        // the stream between layers and its norms are fp32, whatever the layers compute with
+	mlps    []bool      // those that compute with fp32
 	watched *watched
 }
 
@@ -63,8 +62,23 @@ func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
 	b := &builder{Graph: weights.NewGraph("decoder", a), m: m}
 	b.Output(Logits, onnxgraph.Float32, "logits", m.VocabSize)
 	last := b.hidden()
-	b.NodeTo([]string{Logits}, onnxgraph.ONNX("Identity"), []string{b.Linear(last, m.head, "")})
+	b.NodeTo([]string{Logits}, onnxgraph.ONNX("Identity"), []string{b.logits(last)})
 	return b.Graph.Graph
+}
+
+// logits scores what hidden gives.
+func (b *builder) logits(hidden string) string {
+	x := b.inner(b.Linear(hidden, b.m.head, ""))
+	limit := float32(b.m.numbers.logitsCap)
+	if limit == 0 {
+		return x
+	}
+	if b.Values != onnxgraph.Float32 {
+		x = b.Cast(x, onnxgraph.Float32)
+	}
+	most := b.Floats("logits_cap", limit)
+	x = b.Node(onnxgraph.ONNX("Tanh"), []string{b.Node(onnxgraph.ONNX("Div"), []string{x, most})})
+	return b.Node(onnxgraph.ONNX("Mul"), []string{x, most})
 }
 
 // hidden gives what the head scores: a normed row of the stream for each of the positions that are asked for.
@@ -73,15 +87,20 @@ func (b *builder) hidden() string {
 	b.layout = c
 	x, added := b.layers()
 	rows := func(v string) string { return b.Node(onnxgraph.ONNX("Gather"), []string{v, c.positions}) }
-	_, last := b.norm(rows(x), rows(added), b.m.norm)
+	_, last := b.norm(rows(x), rows(added), &b.m.norm)
 	return last
 }
 
 // layers are all of the model up to the last norm: what it normalizes is the sum of the two.
 func (b *builder) layers() (x, added string) {
 	m := b.m
-	b.cos, b.sin = b.Weight(m.cos), b.Weight(m.sin)
+	for _, t := range m.turns {
+		b.turns = append(b.turns, [2]string{b.Weight(t.cos), b.Weight(t.sin)})
+	}
 	x = b.stream(b.outer(b.Rows(b.ids(), m.Embedding)))
+	if m.numbers.embedding != 1 {
+		x = b.inStream(func() string { return b.outer(b.times(x, "embedding_multiplier", m.numbers.embedding)) })
+	}
 	for i := range m.layers {
 		x, added = b.layer(i, x, added)
 		if b.watched != nil {
@@ -94,8 +113,8 @@ func (b *builder) layers() (x, added string) {
 // layer continues the stream x + added, where added is "" before the first layer, and gives it on in the same way.
 func (b *builder) layer(i int, x, added string) (string, string) {
 	l := &b.m.layers[i]
-	x, n := b.norm(x, added, l.attentionNorm)
-	added = b.stream(b.linear(b.attention(i, n), l.o))
+	x, n := b.norm(x, added, l.norms.attention)
+	added = b.joining(b.linear(b.attention(i, n), l.o), l.norms.afterAttention)
 	values, rounded := b.Values, b.Rounded
 	if i < len(b.mlps) && b.mlps[i] {
 		b.Values, b.Rounded = onnxgraph.Float32, 0
@@ -103,12 +122,36 @@ func (b *builder) layer(i int, x, added string) (string, string) {
 	if b.watched != nil {
 		b.watched.inMLP = true
 	}
-	x, n = b.norm(x, added, l.mlpNorm)
+	x, n = b.norm(x, added, l.norms.mlp)
 	gate, up := b.linear(n, l.gate), b.linear(n, l.up)
-	gate = b.inner(b.Node(onnxgraph.Contrib("QuickGelu"), []string{gate}, onnxgraph.Float("alpha", 1))) // that is SiLU
-	added = b.stream(b.linear(b.inner(b.Node(onnxgraph.ONNX("Mul"), []string{gate, up})), l.down))
+	gate = b.inner(activations[b.m.activation()](b, gate))
+	added = b.joining(b.linear(b.inner(b.Node(onnxgraph.ONNX("Mul"), []string{gate, up})), l.down), l.norms.afterMLP)
 	b.Values, b.Rounded = values, rounded
 	return x, added
+}
+
+// activations are those of the gates, by their names.
+var activations = map[string]func(b *builder, x string) string{
+	"silu": silu, "swish": silu, "gelu_pytorch_tanh": geluTanh,
+}
+
+func silu(b *builder, x string) string {
+	return b.Node(onnxgraph.Contrib("QuickGelu"), []string{x}, onnxgraph.Float("alpha", 1)) // that is SiLU
+}
+
+func geluTanh(b *builder, x string) string { return b.Node(onnxgraph.Contrib("FastGelu"), []string{x}) }
+
+// joining is what attention or MLP gave as it is added to the stream, through a norm or as it is.
+func (b *builder) joining(x string, after *onnxgraph.Stored) string {
+	x = b.stream(x)
+	if after == nil {
+		return x
+	}
+	return b.inStream(func() string { return b.outer(b.rms(x, *after)) })
+}
+
+func (b *builder) times(x, name string, factor float64) string {
+	return b.Node(onnxgraph.ONNX("Mul"), []string{x, b.Number(name, float32(factor))})
 }
 
 func (b *builder) linear(x string, l linear) string {
@@ -127,28 +170,48 @@ func (b *builder) stream(x string) string {
 	return b.Cast(x, onnxgraph.Float32)
 }
 
-// norm gives x + added and its RMS norm, which is of the type that layers compute with.
-func (b *builder) norm(x, added string, weight onnxgraph.Stored) (sum, normed string) {
+// inStream adds nodes that work on the stream, with its type.
+func (b *builder) inStream(add func() string) string {
 	values, rounded := b.Values, b.Rounded
 	if b.wide {
 		b.Values, b.Rounded = onnxgraph.Float32, 0
 	}
-	epsilon, scale := onnxgraph.Float("epsilon", b.m.Epsilon), b.Weight(weight)
-	if added == "" {
-		sum, normed = x, b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{x, scale}, epsilon,
-			onnxgraph.Int("axis", -1))
-	} else {
-		normed = "norm_of_" + added
-		sum = "sum_of_" + added
-		b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipSimplifiedLayerNormalization"),
-			[]string{added, x, scale}, epsilon)
-		sum = b.outer(sum)
-	}
-	if b.wide && values != onnxgraph.Float32 {
-		normed = b.Cast(normed, values)
-	}
+	x := add()
 	b.Values, b.Rounded = values, rounded
+	return x
+}
+
+// norm gives x + added and its RMS norm, which is of the type that layers compute with; without a weight it is no
+// norm, but the sum itself.
+func (b *builder) norm(x, added string, weight *onnxgraph.Stored) (sum, normed string) {
+	sum = x
+	normed = b.inStream(func() string {
+		switch {
+		case weight == nil && added != "":
+			sum = b.outer(b.Node(onnxgraph.ONNX("Add"), []string{x, added}))
+			return sum
+		case weight == nil:
+			return x
+		case added == "":
+			return b.rms(x, *weight)
+		}
+		normed := "norm_of_" + added
+		sum = "sum_of_" + added
+		epsilon := onnxgraph.Float("epsilon", b.m.Epsilon)
+		b.NodeTo([]string{normed, "", "", sum}, onnxgraph.Contrib("SkipSimplifiedLayerNormalization"),
+			[]string{added, x, b.Weight(*weight)}, epsilon)
+		sum = b.outer(sum)
+		return normed
+	})
+	if b.wide && b.Values != onnxgraph.Float32 {
+		normed = b.Cast(normed, b.Values)
+	}
 	return sum, b.inner(normed)
+}
+
+func (b *builder) rms(x string, weight onnxgraph.Stored) string {
+	return b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{x, b.Weight(weight)},
+		onnxgraph.Float("epsilon", b.m.Epsilon), onnxgraph.Int("axis", -1))
 }
 
 func (b *builder) attention(i int, x string) string {
@@ -165,15 +228,23 @@ func (b *builder) attention(i int, x string) string {
 	}
 	attrs := []onnxgraph.Attr{onnxgraph.Int("num_heads", m.Heads), onnxgraph.Int("kv_num_heads", m.KVHeads)}
 	if m.rotates(i) {
-		inputs = append(inputs, b.cos, b.sin)
+		t := b.turns[0]
+		if m.slides(i) {
+			t = b.turns[len(b.turns)-1]
+		}
+		inputs = append(inputs, t[0], t[1])
 		attrs = append(attrs, onnxgraph.Int("do_rotary", 1))
+	}
+	if s := m.numbers.attention; s > 0 {
+		attrs = append(attrs, onnxgraph.Float("scale", s))
+	}
+	if limit := m.numbers.attentionCap; limit > 0 {
+		attrs = append(attrs, onnxgraph.Float("softcap", limit))
 	}
 	return b.inner(b.attend(i, inputs, attrs))
 }
 
 // headNorm normalizes each head of a value of [tokens, heads × HeadSize].
 func (b *builder) headNorm(x string, weight onnxgraph.Stored) string {
-	heads := b.Reshape(x, -1, b.m.HeadSize)
-	return b.inner(b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{heads, b.Weight(weight)},
-		onnxgraph.Float("epsilon", b.m.Epsilon), onnxgraph.Int("axis", -1)))
+	return b.inner(b.rms(b.Reshape(x, -1, b.m.HeadSize), weight))
 }

@@ -40,7 +40,7 @@ func (m *Model) Peaks() *onnxgraph.Graph {
 	b := &builder{Graph: weights.NewGraph("peaks", weights.Floats), m: m, watched: &watched{}}
 	b.watched.next()
 	hidden := b.hidden()
-	b.inner(b.Linear(hidden, m.head, ""))
+	b.logits(hidden)
 	b.peaks(StreamPeaks, b.watched.stream)
 	b.peaks(MLPPeaks, b.watched.mlp)
 	b.peaks(OtherPeaks, b.watched.other)

@@ -24,32 +24,71 @@ type ropeScale struct {
 	MScaleDims *float64 `json:"mscale_all_dim"`
 }
 
-func (c *Config) scaling() ropeScale {
-	var s ropeScale
-	if c.Scaling != nil {
-		s = *c.Scaling
-	} else if c.Parameters != nil {
-		s = *c.Parameters
-	}
-	if s.Type == "" {
-		s.Type = s.OldType
-	}
-	if s.Type == "" {
-		s.Type = "default"
-	}
-	if s.Original == 0 {
-		s.Original = c.MaxPositions
-	}
-	return s
+// ropeParameters are those of all layers, or of two kinds of layers.
+type ropeParameters struct {
+	ropeScale
+	Full    *ropeScale `json:"full_attention"`
+	Sliding *ropeScale `json:"sliding_attention"`
 }
 
-// SetRotaryDivisors has the frequencies divided by factors that the checkpoint holds itself, instead of by
-// rope_scaling.
-func (c *Config) SetRotaryDivisors(factors []float32) { c.rotaryDivisors = factors }
+// A rotation is how a layer rotates its queries and keys.
+type rotation struct {
+	ropeScale
+	theta float64
+	dims  int // of a head that rotate
+	baked []float32
+}
+
+// Baked tells what a checkpoint's tensors have in them that config.json says of others.
+type Baked struct {
+	// Divisors are what the rotation's frequencies are divided by, instead of by rope_scaling; nil for nothing.
+	Divisors []float32
+	// PlusOne: norms that multiply with 1 + weight have the sum as their weight.
+	PlusOne bool
+}
+
+// SetBaked is called before Store.
+func (c *Config) SetBaked(b Baked) { c.baked = b }
+
+// rotation is that of layers that see everything, or of those that slide where they have one of their own.
+func (c *Config) rotation(sliding bool) rotation {
+	r := rotation{theta: c.Theta, dims: c.HeadSize, baked: c.baked.Divisors}
+	own := sliding && c.family.ownRotation
+	switch p := c.Parameters; {
+	case own && p != nil && p.Sliding != nil:
+		r.ropeScale = *p.Sliding
+	case own:
+		if r.baked = nil; c.LocalTheta != 0 {
+			r.theta = c.LocalTheta
+		}
+	case c.Scaling != nil:
+		r.ropeScale = *c.Scaling
+	case p != nil && p.Full != nil:
+		r.ropeScale = *p.Full
+	case p != nil:
+		r.ropeScale = p.ropeScale
+	}
+	if r.Theta > 0 {
+		r.theta = r.Theta
+	}
+	if r.Type == "" {
+		r.Type = r.OldType
+	}
+	if r.Type == "" {
+		r.Type = "default"
+	}
+	if r.Original == 0 {
+		r.Original = c.MaxPositions
+	}
+	return r
+}
 
 // divisors are what each frequency is divided by, all above zero.
-func (c *Config) divisors() ([]float32, error) {
-	d, err := c.scale()
+func (r rotation) divisors() ([]float32, error) {
+	if !(r.theta > 0) {
+		return nil, fmt.Errorf("%w: rope_theta is %v", ErrUnsupported, r.theta)
+	}
+	d, err := r.scale()
 	if err != nil {
 		return nil, err
 	}
@@ -58,36 +97,36 @@ func (c *Config) divisors() ([]float32, error) {
 			return nil, fmt.Errorf("%w: rotary frequency %d is divided by %v", ErrUnsupported, i, v)
 		}
 	}
-	if m := c.scaling().magnitude(); !(m > 0) || math.IsInf(m, 0) {
+	if m := r.magnitude(); !(m > 0) || math.IsInf(m, 0) {
 		return nil, fmt.Errorf("%w: rotated vectors are scaled by %v", ErrUnsupported, m)
 	}
 	return d, nil
 }
 
-func (c *Config) scale() ([]float32, error) {
-	if c.rotaryDivisors != nil {
-		if len(c.rotaryDivisors) != c.HeadSize/2 {
-			return nil, fmt.Errorf("%w: %d rotary factors for heads of %d", ErrUnsupported, len(c.rotaryDivisors), c.HeadSize)
+func (r rotation) scale() ([]float32, error) {
+	if r.baked != nil {
+		if len(r.baked) != r.dims/2 {
+			return nil, fmt.Errorf("%w: %d rotary factors for %d rotated dimensions", ErrUnsupported, len(r.baked), r.dims)
 		}
-		return c.rotaryDivisors, nil
+		return r.baked, nil
 	}
-	s, d := c.scaling(), make([]float32, c.HeadSize/2)
-	if s.Type != "default" && !(s.Factor >= 1) {
-		return nil, fmt.Errorf("%w: rope_scaling %s has factor %v", ErrUnsupported, s.Type, s.Factor)
+	d := make([]float32, r.dims/2)
+	if r.Type != "default" && !(r.Factor >= 1) {
+		return nil, fmt.Errorf("%w: rope_scaling %s has factor %v", ErrUnsupported, r.Type, r.Factor)
 	}
-	for i, f := range rotary.Frequencies(c.Theta, c.HeadSize) {
-		switch s.Type {
+	for i, f := range rotary.Frequencies(r.theta, r.dims) {
+		switch r.Type {
 		case "default":
 			d[i] = 1
 		case "linear":
-			d[i] = float32(s.Factor)
+			d[i] = float32(r.Factor)
 		case "llama3":
-			d[i] = float32(s.llama3(float64(f)))
+			d[i] = float32(r.llama3(float64(f)))
 		case "yarn":
-			d[i] = float32(s.yarn(float64(i), c))
+			d[i] = float32(r.yarn(float64(i)))
 		default:
 			return nil, fmt.Errorf("%w: rope_scaling of type %q; known are default, linear, llama3 and yarn", ErrUnsupported,
-				s.Type)
+				r.Type)
 		}
 	}
 	return d, nil
@@ -107,20 +146,20 @@ func (s ropeScale) llama3(frequency float64) float64 {
 }
 
 // yarn does the same by the number of turns that a dimension makes within the original length.
-func (s ropeScale) yarn(i float64, c *Config) float64 {
+func (r rotation) yarn(i float64) float64 {
 	dimension := func(turns float64) float64 {
-		return float64(c.HeadSize) * math.Log(float64(s.Original)/(turns*2*math.Pi)) / (2 * math.Log(c.Theta))
+		return float64(r.dims) * math.Log(float64(r.Original)/(turns*2*math.Pi)) / (2 * math.Log(r.theta))
 	}
-	low, high := dimension(or(s.BetaFast, 32)), dimension(or(s.BetaSlow, 1))
-	if s.Truncate == nil || *s.Truncate {
+	low, high := dimension(or(r.BetaFast, 32)), dimension(or(r.BetaSlow, 1))
+	if r.Truncate == nil || *r.Truncate {
 		low, high = math.Floor(low), math.Ceil(high)
 	}
-	low, high = max(low, 0), min(high, float64(c.HeadSize-1))
+	low, high = max(low, 0), min(high, float64(r.dims-1))
 	if low == high {
 		high += 0.001
 	}
 	ramp := max(0, min(1, (i-low)/(high-low)))
-	return 1 / (ramp/s.Factor + 1 - ramp)
+	return 1 / (ramp/r.Factor + 1 - ramp)
 }
 
 // magnitude is what cosines and sines are multiplied with.
@@ -149,16 +188,15 @@ func or(v *float64, otherwise float64) float64 {
 	return *v
 }
 
-// rotary is the table that every layer rotates by.
-func (c *Config) rotary() (rotary.Table, error) {
-	divisors, err := c.divisors()
+// table is what a layer with that rotation looks positions up in.
+func (r rotation) table(positions int) (rotary.Table, error) {
+	divisors, err := r.divisors()
 	if err != nil {
 		return rotary.Table{}, err
 	}
-	frequencies := rotary.Frequencies(c.Theta, c.HeadSize)
+	frequencies := rotary.Frequencies(r.theta, r.dims)
 	for i := range frequencies {
 		frequencies[i] /= divisors[i]
 	}
-	return rotary.Table{Frequencies: frequencies, Positions: c.MaxPositions, Magnitude: float32(c.scaling().magnitude())},
-		nil
+	return rotary.Table{Frequencies: frequencies, Positions: positions, Magnitude: float32(r.magnitude())}, nil
 }

@@ -17,7 +17,7 @@ func (m *Model) EmbeddingGraph(a weights.Arithmetic) *onnxgraph.Graph {
 	w := newWhole(b)
 	b.layout = w
 	x, added := b.layers()
-	_, last := b.norm(x, added, m.norm)
+	_, last := b.norm(x, added, &m.norm)
 	b.Output(LastHidden, onnxgraph.Float32, "batch", "sequence", m.HiddenSize)
 	b.NodeTo([]string{LastHidden}, onnxgraph.ONNX("Reshape"), []string{w.gather(last, w.asked), w.threeD})
 	return b.Graph.Graph

@@ -1,0 +1,181 @@
+"""Makes tiny checkpoints of the generating families that reference.py does not have, and what the reference computes.
+
+Needs torch, transformers 5.23, tokenizers and gguf 0.19; run it in this folder. tiny/NAME holds a Hugging Face directory
+and reference.json: rows of input_ids with the logits at every position, and 64 tokens that follow greedily. NAME.gguf is the
+same model as llama.cpp's converter keeps it. Every row is longer than the sliding window, one also than
+original_max_position_embeddings; where rotations change at that length, the texts of the others end there.
+
+    python families.py            all of them
+    python families.py gemma3     one
+"""
+
+import json
+import math
+import os
+import shutil
+import sys
+
+import gguf
+import numpy as np
+import torch
+import transformers as tf
+from tokenizers import Tokenizer, models
+
+VOCAB = 64
+llm = dict(hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, head_dim=16, vocab_size=VOCAB,
+           max_position_embeddings=128, bos_token_id=1, eos_token_id=2, pad_token_id=0, initializer_range=0.2)
+default = dict(rope_type="default")
+bare = {k: v for k, v in llm.items() if k != "head_dim"}
+four = dict(num_hidden_layers=4)
+# A GGUF file has no key for query_pre_attn_scalar: where there is one it is the size of a head.
+gemma3 = dict(llm, num_hidden_layers=6, sliding_window=5, query_pre_attn_scalar=16,
+              rope_parameters=dict(full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6), sliding_attention=dict(default, rope_theta=1e4)))
+phi3 = dict(bare, hidden_size=64, tie_word_embeddings=False)
+partial = dict(rope_theta=10000.0, partial_rotary_factor=0.75)
+longrope = dict(partial, rope_type="longrope", short_factor=[1.0 + 0.1 * i for i in range(12)], long_factor=[1.0 + 0.7 * i for i in range(12)])
+yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16)
+llama3 = dict(rope_type="llama3", rope_theta=10000.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+
+MODELS = {
+    "gemma2": (tf.Gemma2ForCausalLM, tf.Gemma2Config(**llm, sliding_window=5, query_pre_attn_scalar=16, attn_logit_softcapping=2.0, final_logit_softcapping=3.0), "GEMMA2"),
+    "gemma3": (tf.Gemma3ForCausalLM, tf.Gemma3TextConfig(**gemma3), "GEMMA3"),
+    "gemma3-images": (tf.Gemma3ForConditionalGeneration, tf.Gemma3Config(text_config=tf.Gemma3TextConfig(**dict(gemma3, num_hidden_layers=3, query_pre_attn_scalar=24,
+        layer_types=["sliding_attention", "sliding_attention", "full_attention"])), vision_config=tf.SiglipVisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1, image_size=16, patch_size=8), mm_tokens_per_image=1,
+        boi_token_index=60, eoi_token_index=61, image_token_index=62), None),
+    "phi3": (tf.Phi3ForCausalLM, tf.Phi3Config(**phi3, sliding_window=7, rope_parameters=dict(partial, rope_type="default")), "PHI3"),
+    "phi3-long": (tf.Phi3ForCausalLM, tf.Phi3Config(**phi3, original_max_position_embeddings=16, rope_parameters=longrope), "PHI3"),
+    "granite": (tf.GraniteForCausalLM, tf.GraniteConfig(**bare, tie_word_embeddings=True, embedding_multiplier=6.0, attention_multiplier=0.11, residual_multiplier=0.3,
+        logits_scaling=4.0), "GRANITE"),
+    "olmo2": (tf.Olmo2ForCausalLM, tf.Olmo2Config(**bare, tie_word_embeddings=False), "OLMO2"),
+    "olmo3": (tf.Olmo3ForCausalLM, tf.Olmo3Config(**dict(bare, **four), tie_word_embeddings=False, sliding_window=5,
+        rope_parameters=dict(full_attention=yarn, sliding_attention=dict(default, rope_theta=10000.0))), "OLMO2"),
+    "glm4": (tf.Glm4ForCausalLM, tf.Glm4Config(**dict(llm, head_dim=32), tie_word_embeddings=False, attention_bias=True,
+        rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)), "GLM4"),
+    "exaone4": (tf.Exaone4ForCausalLM, tf.Exaone4Config(**dict(bare, **four), tie_word_embeddings=False, sliding_window=5, sliding_window_pattern=4, rope_parameters=llama3), "EXAONE4"),
+    "exaone4-full": (tf.Exaone4ForCausalLM, tf.Exaone4Config(**bare, tie_word_embeddings=True, sliding_window=None, layer_types=["full_attention"] * 2,
+        rope_parameters=llama3), None),
+}
+
+
+def forward(model, ids):
+    with torch.no_grad():
+        return model(torch.tensor([ids])).logits[0]
+
+
+def build(name, cls, config, arch):
+    seed = sum(name.encode())
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    path = os.path.join("tiny", name)
+    shutil.rmtree(path, ignore_errors=True)
+    config._attn_implementation = "eager"
+    model = cls(config).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.dim() == 1:  # norms and biases are born as ones and zeros, which would hide mistakes
+                p.add_(torch.randn_like(p) * 0.5 + 0.5)
+    model.to(torch.bfloat16).save_pretrained(path)
+    model = cls.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+    Tokenizer(models.WordLevel({f"t{i}": i for i in range(VOCAB)}, unk_token="t0")).save(os.path.join(path, "tokenizer.json"))
+    rows = []
+    for ids in (rng.integers(3, 60, n).tolist() for n in (24, 11, 6)):
+        n = 64 if "long" not in name or len(ids) > config.original_max_position_embeddings else config.original_max_position_embeddings - len(ids)
+        out = list(ids)
+        for _ in range(n):  # whole, without a cache
+            out.append(int(forward(model, out)[-1].argmax()))
+        rows.append({"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in forward(model, ids)], "greedy": out[len(ids):]})
+    with open(os.path.join(path, "reference.json"), "w") as f:
+        json.dump(rows, f)
+    if arch:
+        write_gguf(name, model, getattr(gguf.MODEL_ARCH, arch))
+
+
+def keys(w, c, arch):
+    """The keys that llama.cpp's converter writes of a configuration."""
+    A = gguf.MODEL_ARCH
+    w.add_block_count(c.num_hidden_layers)
+    w.add_context_length(c.max_position_embeddings)
+    w.add_embedding_length(c.hidden_size)
+    w.add_feed_forward_length(c.intermediate_size)
+    w.add_head_count(c.num_attention_heads)
+    w.add_head_count_kv(c.num_key_value_heads)
+    w.add_layer_norm_rms_eps(c.rms_norm_eps)
+    rope = c.rope_parameters.get("full_attention", c.rope_parameters)
+    w.add_rope_freq_base(rope["rope_theta"])
+    head = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
+    if arch in (A.GEMMA2, A.GEMMA3, A.GLM4, A.EXAONE4):
+        w.add_key_length(head)
+        w.add_value_length(head)
+    if arch == A.GEMMA2:
+        w.add_attn_logit_softcapping(c.attn_logit_softcapping)
+        w.add_final_logit_softcapping(c.final_logit_softcapping)
+    if arch in (A.PHI3, A.GLM4):
+        w.add_rope_dimension_count(int(head * rope["partial_rotary_factor"]))
+    if arch == A.PHI3:
+        w.add_rope_scaling_orig_ctx_len(c.original_max_position_embeddings)
+        w.add_sliding_window(c.sliding_window or 0)
+    elif getattr(c, "sliding_window", None):
+        w.add_sliding_window(c.sliding_window)
+    if arch == A.EXAONE4:
+        w.add_sliding_window_pattern([t == "sliding_attention" for t in c.layer_types])
+    if arch == A.GRANITE:
+        w.add_attention_scale(c.attention_multiplier)
+        w.add_embedding_scale(c.embedding_multiplier)
+        w.add_residual_scale(c.residual_multiplier)
+        w.add_logit_scale(c.logits_scaling)
+    if rope["rope_type"] in ("linear", "yarn"):
+        w.add_rope_scaling_type(gguf.RopeScalingType(rope["rope_type"]))
+        w.add_rope_scaling_factor(rope["factor"])
+    if rope["rope_type"] == "yarn":
+        w.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+    if rope["rope_type"] == "longrope":
+        scale, original = c.max_position_embeddings / c.original_max_position_embeddings, c.original_max_position_embeddings
+        w.add_rope_scaling_attn_factors(math.sqrt(1 + math.log(scale) / math.log(original)))
+        w.add_tensor("rope_factors_long.weight", np.array(rope["long_factor"], dtype=np.float32))
+        w.add_tensor("rope_factors_short.weight", np.array(rope["short_factor"], dtype=np.float32))
+    if rope["rope_type"] == "llama3":
+        w.add_tensor("rope_freqs.weight", llama3_factors(rope, head))
+
+
+def llama3_factors(rope, head):
+    """What llama.cpp's converter has the frequencies divided by."""
+    out, factor, low, high, old = [], rope["factor"], rope["low_freq_factor"], rope["high_freq_factor"], rope["original_max_position_embeddings"]
+    for f in 1.0 / (rope["rope_theta"] ** (np.arange(0, head, 2) / head)):
+        wave = 2 * math.pi / f
+        smooth = (old / wave - low) / (high - low)
+        out.append(1 if wave < old / high else factor if wave > old / low else 1 / ((1 - smooth) / factor + smooth))
+    return np.array(out, dtype=np.float32)
+
+
+def write_gguf(name, model, arch):
+    c, T, A = model.config, gguf.GGMLQuantizationType, gguf.MODEL_ARCH
+    names = gguf.get_tensor_name_map(arch, c.num_hidden_layers)
+    w = gguf.GGUFWriter(name + ".gguf", gguf.MODEL_ARCH_NAMES[arch])
+    keys(w, c, arch)
+    w.add_tokenizer_model("llama")
+    w.add_token_list(["<unk>", "<s>", "</s>"] + [f"t{i}" for i in range(3, VOCAB)])
+    w.add_token_scores([0.0] * VOCAB)
+    w.add_token_types([2, 3, 3] + [1] * (VOCAB - 3))
+    w.add_bos_token_id(1)
+    w.add_eos_token_id(2)
+    for hf, value in model.state_dict().items():
+        if hf == "lm_head.weight" and c.tie_word_embeddings:
+            continue
+        value = value.numpy()
+        if hf.endswith("norm.weight") and arch in (A.GEMMA2, A.GEMMA3):
+            value = value + 1
+        if arch == A.GRANITE and hf.endswith(("q_proj.weight", "k_proj.weight")):  # pairs of neighbours rotate
+            heads = c.num_attention_heads if "q_proj" in hf else c.num_key_value_heads
+            value = value.reshape(heads, 2, -1, value.shape[1]).swapaxes(1, 2).reshape(value.shape)
+        t = T.F32 if value.ndim == 1 else T.BF16
+        w.add_tensor(names.get_name(hf, try_suffixes=(".weight", ".bias")), gguf.quantize(np.ascontiguousarray(value), t), raw_dtype=t)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
+for name, (cls, config, arch) in MODELS.items():
+    if sys.argv[1:] in ([], [name]):
+        build(name, cls, config, arch)
