@@ -69,7 +69,11 @@ func (s *Spec) open(graph string) error {
 			}
 		}
 	}
-	if s.Task == naming.TaskEmbed {
+	if c.static != nil {
+		if err := s.readStatic(c); err != nil {
+			return err
+		}
+	} else if s.Task == naming.TaskEmbed {
 		if err := s.readModules(c); err != nil {
 			return err
 		}

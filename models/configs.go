@@ -22,6 +22,7 @@ type configs struct {
 	tokenizer tokenizerConfig
 	engine    tokenizerFile
 	decoder   bool // there is a decoder.json
+	static    *Static
 }
 
 // modelConfig is config.json.
@@ -120,13 +121,13 @@ type tokenizerFile struct {
 
 // configNames are the small files that a Spec is made of.
 var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json",
-	"sentence_bert_config.json", "config_sentence_transformers.json", genaiName}
+	"sentence_bert_config.json", "config_sentence_transformers.json", StaticName, genaiName}
 
 func readConfigs(dir string) (*configs, error) {
 	_, err := os.Stat(filepath.Join(dir, DecoderName))
 	c := &configs{decoder: err == nil}
 	into := []any{ // genai_config.json is read in place of the first
-		&c.model, &c.engine, &c.tokenizer, &c.modules, &c.sentence, &c.prompts, new(json.RawMessage)}
+		&c.model, &c.engine, &c.tokenizer, &c.modules, &c.sentence, &c.prompts, &c.static, new(json.RawMessage)}
 	for i, name := range configNames {
 		read := readJSON
 		if i == 0 {

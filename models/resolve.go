@@ -98,17 +98,8 @@ func (s *Spec) readPooling(path string, c *configs) error {
 
 // resolve decides what several files speak of. Contradictions end in Notes, or in an error where no choice is safe.
 func (s *Spec) resolve(c *configs) error {
-	s.Lowercase = c.sentence.DoLowerCase
-	s.Prompts = c.prompts.Prompts
-	if c.prompts.Similarity != nil {
-		s.Similarity = *c.prompts.Similarity
-	}
-	if name := c.prompts.DefaultPromptName; name != nil {
-		if _, ok := s.Prompts[*name]; !ok {
-			return fmt.Errorf("%w: config_sentence_transformers.json: default_prompt_name is %q, which prompts does not have",
-				ErrBundle, *name)
-		}
-		s.DefaultPrompt = *name
+	if err := s.resolvePrompts(c); err != nil {
+		return err
 	}
 	if hidden := c.model.hidden(); s.Output.Rank == 3 && hidden > 0 && s.Dim > 0 && s.Dim != hidden {
 		return fmt.Errorf("%w: dimensions differ: output %s of %s has %d, config.json says %d", ErrBundle, s.Output.Name,
@@ -123,6 +114,22 @@ func (s *Spec) resolve(c *configs) error {
 		return err
 	}
 	return s.resolvePadding(c)
+}
+
+func (s *Spec) resolvePrompts(c *configs) error {
+	s.Lowercase = c.sentence.DoLowerCase
+	s.Prompts = c.prompts.Prompts
+	if c.prompts.Similarity != nil {
+		s.Similarity = *c.prompts.Similarity
+	}
+	if name := c.prompts.DefaultPromptName; name != nil {
+		if _, ok := s.Prompts[*name]; !ok {
+			return fmt.Errorf("%w: config_sentence_transformers.json: default_prompt_name is %q, which prompts does not have",
+				ErrBundle, *name)
+		}
+		s.DefaultPrompt = *name
+	}
+	return nil
 }
 
 func (s *Spec) resolveLength(c *configs) error {

@@ -77,6 +77,8 @@ type Spec struct {
 	// Notes are things worth knowing, above all contradictions between files, with both sides and what was chosen.
 	Notes []string
 
+	// Static is set where vectors are means out of a table.
+	Static *Static
 	// Architecture is what config.json says the model is, "" when it does not.
 	Architecture string
 	// Decoder and Generation describe a model of the task generate.

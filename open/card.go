@@ -22,7 +22,7 @@ func forDevice(ctx context.Context, cfg config.Config, spec *models.Spec, o *ses
 	if err != nil {
 		return nil, err
 	}
-	if *o = settled; o.Device == "cpu" || cfg.Models[spec.Name].ONNXFile != "" {
+	if *o = settled; o.Device == "cpu" || cfg.Models[spec.Name].ONNXFile != "" || spec.Static != nil {
 		return spec, nil
 	}
 	s, err := checkpoint.Card(ctx, spec.Dir, checkpoint.CardOptions{Library: o.Library, Note: func(note string) {

@@ -18,6 +18,8 @@ shards. The result is a model bundle with an ONNX graph made here, whole or not 
 
 To embed with (from directories): ` + strings.Join(bundles.Encoders(), ", ") + `; and decoders that were made
 for it: Qwen3 (Qwen3-Embedding), Mistral (e5-mistral), Qwen2 (gte-Qwen2), Llama, EuroBERT. These have no graph for a card yet.
+Static models, of model2vec (potion) and sentence-transformers (StaticEmbedding): a table of vectors and a mean. They run on
+the processor, whatever the device, and are stored in fp32.
 To generate with: Llama, Mistral, Qwen2, Qwen3, SmolLM, Gemma 2 and 3 (from directories and GGUF files, whose types F32, F16, BF16, Q4_0,
 Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K are read).
 

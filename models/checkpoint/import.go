@@ -73,6 +73,12 @@ func open(path string) (source, error) {
 	case err != nil:
 		return nil, err
 	case st.IsDir():
+		if inner, ok, err := staticAt(path); ok || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			return openStatic(path, inner)
+		}
 		return openDirectory(path)
 	case !st.Mode().IsRegular():
 		return nil, fmt.Errorf("%w: it is no regular file", ErrUnsupported)
@@ -162,6 +168,12 @@ func (o Options) fill(ctx context.Context, dir string, src source, p weights.Pre
 
 // store copies the weights of whatever the configuration describes, and gives the function that writes the graphs.
 func (o Options) store(ctx context.Context, s *weights.Store, src source, r *Result) (func(dir string) error, error) {
+	if table, ok := src.(*static); ok {
+		if o.Card != nil {
+			return nil, fmt.Errorf("%w: a graph for a card of a static model: it runs on the processor, whatever the device", ErrUnsupported)
+		}
+		return table.store(ctx, s, r)
+	}
 	config := src.config()
 	kind, err := describe(config)
 	if err != nil {

@@ -152,6 +152,62 @@ func TestCheckpointsThatCannotBeImportedLeaveNothing(t *testing.T) {
 	}
 }
 
+func TestStaticModelsThatCannotBeImportedLeaveNothing(t *testing.T) {
+	for _, c := range []struct {
+		name, model, want string
+		damage            func(t *testing.T, dir string)
+		options           checkpoint.Options
+	}{
+		{name: "no table", model: "model2vec", want: "neither the tensor embeddings", damage: func(t *testing.T, dir string) {
+			growHeader(t, filepath.Join(dir, "model.safetensors"), `"embeddings"`, `"embedding_"`)
+		}},
+		{name: "tokens without a row", model: "model2vec", want: "token IDs up to 2000", damage: func(t *testing.T, dir string) {
+			replace(t, filepath.Join(dir, "tokenizer.json"), `"the":4`, `"the":2000`)
+		}},
+		{name: "a mapping out of the table", model: "model2vec-mapped", want: "tensor mapping leads token 0 to row", damage: func(t *testing.T, dir string) {
+			path := filepath.Join(dir, "model.safetensors")
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := int(binary.LittleEndian.Uint64(data))
+			var header map[string]struct {
+				At []int `json:"data_offsets"`
+			}
+			if err := json.Unmarshal(data[8:8+n], &header); err != nil {
+				t.Fatal(err)
+			}
+			binary.LittleEndian.PutUint64(data[8+n+header["mapping"].At[0]:], 5000)
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{name: "max_length", model: "model2vec", want: `max_length is -3`, damage: func(t *testing.T, dir string) {
+			replace(t, filepath.Join(dir, "config.json"), `"max_length": 24`, `"max_length": -3`)
+		}},
+		{name: "a module after it", model: "static-embedding", want: "modules.dense.Dense after StaticEmbedding", damage: func(t *testing.T, dir string) {
+			replace(t, filepath.Join(dir, "modules.json"), "modules.normalize.Normalize", "modules.dense.Dense")
+		}},
+		{name: "blocks", model: "model2vec", want: "precision q4", options: checkpoint.Options{Precision: checkpoint.Q4}},
+		{name: "a graph for a card", model: "model2vec", want: "runs on the processor", options: checkpoint.Options{Card: &checkpoint.CardOptions{}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := c.options
+			o.Source, o.Dir = copyTiny(t, c.model), t.TempDir()
+			if c.damage != nil {
+				c.damage(t, o.Source)
+			}
+			_, err := checkpoint.Import(t.Context(), o)
+			if !errors.Is(err, checkpoint.ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want it to name %s", err, c.want)
+			}
+			if left, err := os.ReadDir(o.Dir); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
 // growHeader replaces a text in the header of a safetensors file by one of another length.
 func growHeader(t *testing.T, path, old, to string) {
 	t.Helper()

@@ -44,6 +44,10 @@ var scoreboard = []proof{
 	{"distilbert", "distilbert", transformers5_23, "hidden", 1e-11, ""},
 	{"modernbert", "modernbert", transformers5_23, "hidden", 1e-11, ""},
 	{"modernbert", "modernbert-biased", transformers5_23, "hidden", 1e-11, ""},
+	{"StaticModel", "model2vec", "model2vec 0.10.0", "texts", 1e-11, ""},
+	{"StaticModel", "model2vec-mapped", "model2vec 0.10.0", "texts", 2e-7, ""}, // the reference's means are fp16
+	{"StaticModel", "model2vec-unigram", "model2vec 0.10.0", "texts", 1e-11, ""},
+	{"StaticEmbedding", "static-embedding", "sentence-transformers 6.2.0", "texts", 1e-11, ""},
 	{"mpnet", "mpnet", transformers5_23, "hidden", 1e-11, ""},
 	{"LlamaForCausalLM", "llama", transformers5_23, "logits", 1e-5, ""},
 	{"LlamaForCausalLM", "llama3", transformers5_23, "logits", 1e-5, ""},
@@ -190,9 +194,46 @@ func smolLM2(t *testing.T, _ string) (s score) {
 	return s
 }
 
+// texts scores what a static model makes of texts, as vectors.json has them.
+func texts(t *testing.T, name string) (s score) {
+	var want struct {
+		Texts   []string    `json:"texts"`
+		Vectors [][]float32 `json:"vectors"`
+	}
+	readJSON(t, filepath.Join("testdata", "tiny", name, "vectors.json"), &want)
+	spec, err := models.OpenBundle(importTiny(t, name, checkpoint.FP32).Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := spec.Tokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := embed.Open(t.Context(), spec, session.Options{Home: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close() //nolint:errcheck // of a test
+	for i, text := range want.Texts {
+		cut, _ := spec.CutChars(text, spec.MaxLength)
+		ids, _, err := tok.AppendBody(nil, nil, cut)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := e.Embed(t.Context(), []embed.Row{{IDs: ids[:min(len(ids), spec.MaxLength)]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Max(want.Vectors[i]) > 0 { // of zeros there is no cosine; package embedding tests them
+			s.vector(v[0], want.Vectors[i])
+		}
+	}
+	return s
+}
+
 // measures are how checkpoints are held to their references.
 var measures = map[string]func(t *testing.T, checkpoint string) score{
-	"hidden": hidden, "logits": logits, "miniLM": miniLM, "smolLM2": smolLM2,
+	"hidden": hidden, "logits": logits, "miniLM": miniLM, "smolLM2": smolLM2, "texts": texts,
 }
 
 // provedBy are the checkpoints that a measure scores.
@@ -236,7 +277,7 @@ func TestScoreboard(t *testing.T) {
 		fmt.Fprintf(&table, "| %s | %s | %s | %s | %s | %s | %s |\n", p.families, p.checkpoint, p.library, apart, off, tokens,
 			cmp.Or(p.speed, "not measured"))
 	}
-	for _, family := range slices.Concat(encoder.ModelTypes(), decoder.Architectures()) {
+	for _, family := range slices.Concat(encoder.ModelTypes(), checkpoint.StaticModels(), decoder.Architectures()) {
 		if !shown[family] {
 			t.Errorf("%s can be imported, and no line of the scoreboard in scoreboard_test.go shows that it is right", family)
 		}

@@ -39,6 +39,7 @@ type Embedder struct {
 	spec    *models.Spec
 	session *onnx.Session // nil where deck is not
 	deck    *deck
+	table   *table // of a static model, in place of both
 	slots   chan batcher
 	tuning  tuning
 	device  string
@@ -73,11 +74,14 @@ func Open(ctx context.Context, spec *models.Spec, o session.Options) (*Embedder,
 	if err != nil {
 		return nil, err
 	}
+	e := &Embedder{spec: spec, threads: o.Threads, o: o, notes: o.Notes}
+	e.budget.Store(int64(o.BatchTokens))
+	if spec.Static != nil {
+		return e, e.openStatic(o)
+	}
 	if err := onnx.Load(o.Library); err != nil {
 		return nil, err
 	}
-	e := &Embedder{spec: spec, threads: o.Threads, o: o}
-	e.budget.Store(int64(o.BatchTokens))
 	if err := e.open(o); err != nil {
 		return nil, err
 	}
@@ -91,7 +95,6 @@ func Open(ctx context.Context, spec *models.Spec, o session.Options) (*Embedder,
 }
 
 func (e *Embedder) open(o session.Options) error {
-	e.notes = o.Notes
 	if e.spec.Card != nil {
 		return e.openCard(o.Device)
 	}
@@ -175,7 +178,7 @@ func (e *Embedder) Workers() int { return e.tuning.workers + e.tuning.ahead }
 func (e *Embedder) BatchTokens() int { return int(e.budget.Load()) }
 
 // Packed tells that padding costs nothing: the size of a batch is the number of its tokens.
-func (e *Embedder) Packed() bool { return e.deck != nil }
+func (e *Embedder) Packed() bool { return e.deck != nil || e.table != nil }
 
 // session.Company is what other texts of a batch do to a text's bits here.
 func (e *Embedder) Company() session.Company { return e.company }
@@ -193,6 +196,9 @@ func (e *Embedder) Close() error {
 	}
 	if e.deck != nil {
 		return e.deck.close()
+	}
+	if e.table != nil {
+		return e.table.close()
 	}
 	if e.session == nil {
 		return nil
@@ -227,13 +233,13 @@ func (e *Embedder) Embed(ctx context.Context, rows []Row) ([]Vector, error) {
 func (e *Embedder) check(rows []Row) error {
 	for i, r := range rows {
 		switch {
-		case len(r.IDs) == 0:
+		case len(r.IDs) == 0 && e.table == nil:
 			return fmt.Errorf("%w %d: it has no tokens", ErrRow, i)
 		case len(r.IDs) > e.spec.MaxLength:
 			return fmt.Errorf("%w %d: it has %d tokens, %s takes %d", ErrRow, i, len(r.IDs), e.spec.Name, e.spec.MaxLength)
 		case r.TypeIDs != nil && len(r.TypeIDs) != len(r.IDs):
 			return fmt.Errorf("%w %d: %d token_type_ids for %d tokens", ErrRow, i, len(r.TypeIDs), len(r.IDs))
-		case r.Skip < 0 || r.Skip >= len(r.IDs):
+		case r.Skip < 0 || r.Skip >= max(1, len(r.IDs)):
 			return fmt.Errorf("%w %d: pooling would skip %d of %d tokens", ErrRow, i, r.Skip, len(r.IDs))
 		}
 		if err := e.spec.CheckPooling(r.Pooling); err != nil {

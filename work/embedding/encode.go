@@ -44,17 +44,38 @@ func (e *Engine) encode(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 	if p.ChunkSize > 0 {
 		return e.chunks(s, r)
 	}
-	dropped := max(len(s.ids)-room, 0)
+	whole := len(s.ids)
+	dropped := max(whole-room, 0)
+	body := s.ids[:whole-dropped]
+	if p.truncate == truncateLeft {
+		body = s.ids[dropped:]
+	} else if cut, ok := e.opts.Spec.CutChars(prompted, p.MaxLength); ok {
+		if dropped, err = e.cutBefore(s, cut, room); err != nil {
+			return nil, tokenizeFailure(err)
+		}
+		body = s.ids
+	}
 	if dropped > 0 && p.truncate == truncateError {
 		return nil, &jobs.RecordError{Class: jobs.TooLong, Message: fmt.Sprintf(
 			"text: %d tokens exceed max_length %d; shorten it, or set truncate to right or left, or chunk_size",
-			len(s.ids)+e.tok.NumSpecial(), p.MaxLength)}
-	}
-	body := s.ids[:len(s.ids)-dropped]
-	if p.truncate == truncateLeft {
-		body = s.ids[dropped:]
+			whole+e.tok.NumSpecial(), p.MaxLength)}
 	}
 	return []*item{e.newItem(r, body, 0, 0, int32(utf8.RuneCountInString(text)), dropped)}, nil
+}
+
+// cutBefore has s hold the tokens of a text that was cut before it was tokenized, room of them at most, in place of the
+// whole one's, and counts those of the whole that are not among them: at the cut a word may have come to others.
+func (e *Engine) cutBefore(s *scratch, cut string, room int) (dropped int, err error) {
+	s.body = append(s.body[:0], s.ids...)
+	if s.ids, s.spans, err = e.tok.AppendBody(s.ids[:0], s.spans[:0], cut); err != nil {
+		return 0, err
+	}
+	s.ids = s.ids[:min(len(s.ids), room)]
+	kept := 0
+	for kept < min(len(s.ids), len(s.body)) && s.ids[kept] == s.body[kept] {
+		kept++
+	}
+	return len(s.body) - kept, nil
 }
 
 func tokenizeFailure(err error) *jobs.RecordError {

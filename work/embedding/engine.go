@@ -55,6 +55,13 @@ type BatchStats struct {
 	Took                 time.Duration
 }
 
+// bare adds no special tokens, which static models do without.
+type bare struct{ Tokenizer }
+
+func (bare) NumSpecial() int { return 0 }
+
+func (bare) AppendInput(ids, _, body []int32) ([]int32, []int32) { return append(ids, body...), nil }
+
 // Task is one record and where its rows go. Done is called exactly once, from
 // a goroutine of the engine, with the record's rows in chunk order; a record
 // that failed gives one row whose Error is set. Done gets nil rows only when
@@ -118,6 +125,9 @@ func New(o Options) *Engine {
 		window:   newWindow(o.Embedder.BatchTokens, o.Embedder.Packed()),
 		capacity: int64(o.WindowTokens) * bytesPerToken,
 		in:       make(chan *record, 256),
+	}
+	if o.Spec.Static != nil {
+		e.tok = bare{o.Tokenizer}
 	}
 	e.space = semaphore.NewWeighted(e.capacity)
 	running, stop := context.WithCancel(context.Background())

@@ -40,7 +40,7 @@ func (e *Engine) Input(r jobs.Record, p *Plan) (Input, *jobs.RecordError) {
 	if e.opts.Spec.Lowercase {
 		in.Text = strings.ToLower(in.Text)
 	}
-	in.Row = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.Pooling, Skip: min(p.skip, len(it.ids)-1)}
+	in.Row = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.Pooling, Skip: skipped(p, it)}
 	spans := s.spans[:len(it.ids)-e.tok.NumSpecial()]
 	if p.truncate == truncateLeft {
 		spans = s.spans[it.dropped:]

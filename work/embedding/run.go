@@ -72,7 +72,7 @@ func (e *Engine) run(ctx context.Context, batch []*item) ([]embed.Vector, error)
 	var tokens, longest int
 	for i, it := range batch {
 		p := it.rec.task.Plan
-		rows[i] = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.Pooling, Skip: min(p.skip, len(it.ids)-1)}
+		rows[i] = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.Pooling, Skip: skipped(p, it)}
 		crash.Run(it.ids)
 		tokens += len(it.ids)
 		longest = max(longest, len(it.ids))
@@ -91,6 +91,9 @@ func (e *Engine) run(ctx context.Context, batch []*item) ([]embed.Vector, error)
 	}
 	return vectors, nil
 }
+
+// skipped is how many of the item's tokens pooling leaves out.
+func skipped(p *Plan, it *item) int { return max(0, min(p.skip, len(it.ids)-1)) }
 
 // runFailure is the class under which a record that the model cannot run is
 // reported.

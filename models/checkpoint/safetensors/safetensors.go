@@ -114,11 +114,17 @@ const maxHeader = 100 << 20 // the format's own limit
 
 var types = map[string]tensor.Type{"F32": tensor.F32, "F16": tensor.F16, "BF16": tensor.BF16}
 
+// table are the tensors of a model2vec model, which may have types that no other weights have.
+var (
+	table      = map[string]bool{"embeddings": true, "mapping": true, "weights": true}
+	tableTypes = map[string]tensor.Type{"F64": tensor.F64, "I8": tensor.I8, "I32": tensor.I32, "I64": tensor.I64}
+)
+
 // skipped are types of tensors that are no weights, such as lists of positions.
 var skipped = map[string]bool{"I64": true, "I32": true, "I16": true, "I8": true, "U8": true, "U16": true, "U32": true,
 	"U64": true, "BOOL": true}
 
-// Read reads the header of one file of size bytes. Tensors of integers are left out.
+// Read reads the header of one file of size bytes. Tensors of integers are left out, but for the table of a static model.
 func Read(r io.ReaderAt, size int64) (map[string]*tensor.Tensor, error) {
 	var length [8]byte
 	if _, err := r.ReadAt(length[:], 0); err != nil {
@@ -162,10 +168,12 @@ func entry(name string, header []byte, r io.ReaderAt, start, size int64) (*tenso
 	if err := json.Unmarshal(header, &e); err != nil {
 		return nil, fmt.Errorf("tensor %s: %w", name, err)
 	}
-	if skipped[e.Type] {
+	typ, ok := types[e.Type]
+	if table[name] && !ok {
+		typ, ok = tableTypes[e.Type]
+	} else if skipped[e.Type] {
 		return nil, nil
 	}
-	typ, ok := types[e.Type]
 	if !ok {
 		return nil, fmt.Errorf("tensor %s has type %s; known are F32, F16 and BF16", name, e.Type)
 	}

@@ -22,6 +22,10 @@ const (
 	Q4_K
 	Q5_K
 	Q6_K
+	F64
+	I8
+	I32
+	I64
 )
 
 // A Form says what the blocks of a quantized type are made of.
@@ -54,6 +58,10 @@ var layouts = [...]layout{
 	Q4_K:    {"Q4_K", 256, 144, Form{32, 4, false}, decodeQ4_K},
 	Q5_K:    {"Q5_K", 256, 176, Form{32, 8, false}, decodeQ5_K},
 	Q6_K:    {"Q6_K", 256, 210, Form{16, 8, true}, decodeQ6_K},
+	F64:     {name: "F64", values: 1, bytes: 8},
+	I8:      {name: "I8", values: 1, bytes: 1},
+	I32:     {name: "I32", values: 1, bytes: 4},
+	I64:     {name: "I64", values: 1, bytes: 8},
 }
 
 func (t Type) layout() *layout {
@@ -98,6 +106,22 @@ func (t Type) decodeFloats(dst []float32, raw []byte) {
 	case BF16:
 		for i := range dst {
 			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(raw[2*i:])) << 16)
+		}
+	case F64:
+		for i := range dst {
+			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:])))
+		}
+	case I8:
+		for i := range dst {
+			dst[i] = float32(int8(raw[i]))
+		}
+	case I32:
+		for i := range dst {
+			dst[i] = float32(int32(binary.LittleEndian.Uint32(raw[4*i:])))
+		}
+	case I64:
+		for i := range dst {
+			dst[i] = float32(int64(binary.LittleEndian.Uint64(raw[8*i:])))
 		}
 	}
 }

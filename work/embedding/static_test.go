@@ -1,0 +1,164 @@
+package embedding
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/models"
+	"textmill/models/checkpoint"
+	"textmill/models/embed"
+	"textmill/models/session"
+	"textmill/work/rows"
+)
+
+// tinyModels are those of package checkpoint; vectors.json is what the reference's encode gives, made by its static.py.
+const tinyModels = "../../models/checkpoint/testdata/tiny"
+
+func openStaticModel(t *testing.T, name string) (*Engine, *models.Spec) {
+	t.Helper()
+	r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join(tinyModels, name), Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := models.OpenBundle(r.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := spec.Tokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := embed.Open(t.Context(), spec, session.Options{Home: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := New(Options{Spec: spec, Embedder: e, Tokenizer: tok})
+	t.Cleanup(func() {
+		engine.Close()
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return engine, spec
+}
+
+// through has the engine embed texts, all at once, and gives each one's row.
+func through(t *testing.T, e *Engine, params string, texts []string) []export.Row {
+	t.Helper()
+	p, err := jobs.ParseEmbedParams(json.RawMessage(params))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, out := e.Resolve(p, rows.Origin{}), make([]export.Row, len(texts))
+	var waiting sync.WaitGroup
+	for i, text := range texts {
+		waiting.Add(1)
+		err := e.Do(t.Context(), Task{Record: jobs.Record{ID: "x", Text: text}, Plan: plan, Done: func(list []export.Row) {
+			out[i] = list[0]
+			waiting.Done()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	waiting.Wait()
+	return out
+}
+
+func TestStaticModelsEmbedAsTheirLibraries(t *testing.T) {
+	for name, params := range map[string]map[string]string{
+		"model2vec":         {"vectors": `{}`, "max_length_6": `{"max_length":6}`},
+		"model2vec-mapped":  {"vectors": `{}`, "max_length_6": `{"max_length":6}`},
+		"model2vec-unigram": {"vectors": `{}`, "max_length_6": `{"max_length":6}`},
+		"static-embedding":  {"vectors": `{}`, "truncate_16": `{"dimensions":16}`, "prompt_query": `{"prompt_name":"query"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, _ := openStaticModel(t, name)
+			data, err := os.ReadFile(filepath.Join(tinyModels, name, "vectors.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var file map[string]json.RawMessage
+			var texts []string
+			if err := json.Unmarshal(data, &file); err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(file["texts"], &texts); err != nil {
+				t.Fatal(err)
+			}
+			for key, p := range params {
+				var want [][]float32
+				if err := json.Unmarshal(file[key], &want); err != nil {
+					t.Fatal(err)
+				}
+				got := through(t, e, p, texts)
+				for i, text := range texts {
+					if got[i].Error != "" {
+						t.Errorf("%s: %q: %s", key, text, got[i].Error)
+						continue
+					}
+					if c, zero := cosineOf(got[i].Embedding, want[i]); !(c >= 0.99999) {
+						t.Errorf("%s: %q: cosine %v; both of length 0: %v", key, text, c, zero)
+					}
+					if alone := through(t, e, p, texts[i:i+1])[0]; !slices.Equal(alone.Embedding, got[i].Embedding) {
+						t.Errorf("%s: %q has other bits alone", key, text)
+					}
+				}
+			}
+		})
+	}
+}
+
+// cosineOf is 1 for two vectors of length 0, and 0 where their lengths differ.
+func cosineOf(a, b []float32) (cosine float64, zero bool) {
+	if len(a) != len(b) {
+		return math.NaN(), false
+	}
+	var ab, aa, bb float64
+	for i := range a {
+		x, y := float64(a[i]), float64(b[i])
+		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+	}
+	switch {
+	case aa == 0 && bb == 0:
+		return 1, true
+	case math.Abs(aa/bb-1) > 2e-3: // the reference's norms count, too: its fp16 keeps three digits
+		return 0, false
+	}
+	return ab / math.Sqrt(aa*bb), false
+}
+
+// Tokens behind the cut are told, whether tokens or characters made it.
+func TestStaticModelsTellWhatTheyCut(t *testing.T) {
+	e, spec := openStaticModel(t, "model2vec")
+	if spec.MaxLength != 24 || spec.Static.CharsPerToken != 3 {
+		t.Fatalf("%+v", spec.Static)
+	}
+	chars := ("the " + strings.Repeat(" ", 40)) + strings.Repeat("a ", 40)
+	for text, want := range map[string][2]int{
+		"the of and":                       {3, 0},
+		"":                                 {0, 0},
+		strings.Repeat("a ", 30):           {24, 6},
+		chars:                              {15, 26}, // 72 characters: the, and 14 words
+		strings.Repeat(" ", 71) + "the of": {1, 2},  // the cut leaves "t" of the first word
+	} {
+		r := through(t, e, `{}`, []string{text})[0]
+		if int(r.NTokens.V) != want[0] || int(r.NDropped.V) != want[1] || r.Truncated.V != (want[1] > 0) {
+			t.Errorf("%q: %d tokens and %d dropped, truncated %v, want %v", text, r.NTokens.V, r.NDropped.V, r.Truncated.V, want)
+		}
+	}
+	if r := through(t, e, `{"truncate":"error"}`, []string{chars})[0]; !strings.Contains(r.Error, "41 tokens") {
+		t.Errorf("truncate error: %q", r.Error)
+	}
+	if r := through(t, e, `{"pooling":"none"}`, []string{"the of and"})[0]; len(r.Embedding) != 3*spec.Dim {
+		t.Errorf("pooling none: %d values, %s", len(r.Embedding), r.Error)
+	}
+}
