@@ -204,7 +204,8 @@ func (s *static) config() []byte {
 
 func (s *static) copyTo(dir string) error {
 	for _, name := range kept {
-		if err := copyFile(filepath.Join(dir, name), filepath.Join(s.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := copyFile(filepath.Join(dir, name), filepath.Join(s.dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -217,7 +218,7 @@ func (s *static) copyTo(dir string) error {
 	return writeJSON(filepath.Join(dir, models.StaticName), s.settings)
 }
 
-// store copies the table as floats, a chunk at a time, and gives the function that writes the graph that looks tokens up.
+// store copies the table as floats, a chunk at a time, and gives the function that writes the graph, a lookup.
 func (s *static) store(ctx context.Context, w *weights.Store, r *Result) (func(dir string) error, error) {
 	if w.Precision != weights.FP32 && w.Precision != weights.AsIs {
 		return nil, fmt.Errorf("%w: precision %s; a table of token vectors is kept in fp32, which costs no time here",

@@ -63,8 +63,8 @@ func (e *Engine) encode(s *scratch, r *record) ([]*item, *jobs.RecordError) {
 	return []*item{e.newItem(r, body, 0, 0, int32(utf8.RuneCountInString(text)), dropped)}, nil
 }
 
-// cutBefore has s hold the tokens of a text that was cut before it was tokenized, room of them at most, in place of the
-// whole one's, and counts those of the whole that are not among them: at the cut a word may have come to others.
+// cutBefore has s hold the tokens of a text that was cut before it was tokenized, room of them at most, in place of
+// the whole one's, and counts those of the whole that are not among them: at the cut a word may have come to others.
 func (e *Engine) cutBefore(s *scratch, cut string, room int) (dropped int, err error) {
 	s.body = append(s.body[:0], s.ids...)
 	if s.ids, s.spans, err = e.tok.AppendBody(s.ids[:0], s.spans[:0], cut); err != nil {

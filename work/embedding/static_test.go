@@ -105,7 +105,7 @@ func TestStaticModelsEmbedAsTheirLibraries(t *testing.T) {
 						t.Errorf("%s: %q: %s", key, text, got[i].Error)
 						continue
 					}
-					if c, zero := cosineOf(got[i].Embedding, want[i]); !(c >= 0.99999) {
+					if c, zero := alike(got[i].Embedding, want[i]); !(c >= 0.99999) {
 						t.Errorf("%s: %q: cosine %v; both of length 0: %v", key, text, c, zero)
 					}
 					if alone := through(t, e, p, texts[i:i+1])[0]; !slices.Equal(alone.Embedding, got[i].Embedding) {
@@ -117,8 +117,8 @@ func TestStaticModelsEmbedAsTheirLibraries(t *testing.T) {
 	}
 }
 
-// cosineOf is 1 for two vectors of length 0, and 0 where their lengths differ.
-func cosineOf(a, b []float32) (cosine float64, zero bool) {
+// alike is 1 for two vectors of length 0, and 0 where their lengths differ.
+func alike(a, b []float32) (cosine float64, zero bool) {
 	if len(a) != len(b) {
 		return math.NaN(), false
 	}

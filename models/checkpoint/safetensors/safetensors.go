@@ -124,7 +124,7 @@ var (
 var skipped = map[string]bool{"I64": true, "I32": true, "I16": true, "I8": true, "U8": true, "U16": true, "U32": true,
 	"U64": true, "BOOL": true}
 
-// Read reads the header of one file of size bytes. Tensors of integers are left out, but for the table of a static model.
+// Read reads the header of one file of size bytes. Tensors of integers are left out, but for a static model.
 func Read(r io.ReaderAt, size int64) (map[string]*tensor.Tensor, error) {
 	var length [8]byte
 	if _, err := r.ReadAt(length[:], 0); err != nil {
