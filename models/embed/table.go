@@ -18,8 +18,8 @@ import (
 // tableTokens is the size of a batch of a static model. There is no padding, and no run is faster for being larger.
 const tableTokens = 4096
 
-// A table is the vectors of a static model's tokens, mapped into memory. Texts are computed one by one: company changes
-// no bit.
+// A table is the vectors of a static model's tokens, mapped into memory. Texts are computed one by one, so company
+// changes no bit.
 type table struct {
 	mapped   []byte // nil where the graph itself held the table
 	values   []float32

@@ -148,7 +148,7 @@ func TestStaticModelsTellWhatTheyCut(t *testing.T) {
 		"":                                 {0, 0},
 		strings.Repeat("a ", 30):           {24, 6},
 		chars:                              {15, 26}, // 72 characters: the, and 14 words
-		strings.Repeat(" ", 71) + "the of": {1, 2},  // the cut leaves "t" of the first word
+		strings.Repeat(" ", 71) + "the of": {1, 2},   // the cut leaves "t" of the first word
 	} {
 		r := through(t, e, `{}`, []string{text})[0]
 		if int(r.NTokens.V) != want[0] || int(r.NDropped.V) != want[1] || r.Truncated.V != (want[1] > 0) {
