@@ -40,8 +40,8 @@ type modelConfig struct {
 
 func (m modelConfig) hidden() int { return firstPositive(m.HiddenSize, m.Dim, m.NEmbd, m.DModel) }
 
-// positions is how many the model has, 0 when it does not say.
-func (m modelConfig) positions() int { return firstPositive(m.MaxPositionEmbeddings, m.NPositions) }
+// positions is how many the model has, 0 when it does not say. Of two numbers one is how many it was trained with.
+func (m modelConfig) positions() int { return max(m.MaxPositionEmbeddings, m.NPositions) }
 
 // offset is how many positions the RoBERTa family leaves unused: it counts from the pad id on.
 func (m modelConfig) offset() int {

@@ -19,6 +19,7 @@ import sys
 import numpy as np
 import torch
 import transformers as tf
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
 PIECES = list(string.ascii_lowercase) + list(string.digits) + list(".,!?-'") + ["the", "of", "token", "read", "line", "é", "ü", "語"]
@@ -41,6 +42,7 @@ bert_tokens = wordpiece(tf.BertTokenizer, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "
 mpnet_tokens = wordpiece(tf.MPNetTokenizer, ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"])
 xlmr_tokens = unigram(["<s>", "<pad>", "</s>", "<unk>"])
 
+big = dict(hidden_size=64, intermediate_size=72, num_hidden_layers=2, num_attention_heads=4, initializer_range=0.1)  # heads are multiples of 8
 small = dict(hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, initializer_range=0.2)
 
 
@@ -49,7 +51,66 @@ def mpnet():
     return dict(model=tf.MPNetModel, config=tf.MPNetConfig(**small, max_position_embeddings=168), tokens=mpnet_tokens, rows=(160, 9, 4, 1), longest=160)
 
 
-MODELS = {"mpnet": mpnet}
+def nomic():
+    """Texts are longer than max_trained_positions; in transformers' words those are all positions there are."""
+    scaling = dict(rope_type="dynamic", rope_theta=1000.0, factor=2.0)
+
+    def words(path):
+        c = tf.NomicBertConfig.from_pretrained(path)
+        config(path, {
+            "architectures": ["NomicBertModel"], "model_type": "nomic_bert", "activation_function": "swiglu", "causal": False, "layer_norm_epsilon": c.layer_norm_eps,
+            "max_trained_positions": c.max_position_embeddings, "mlp_fc1_bias": False, "mlp_fc2_bias": False, "n_embd": c.hidden_size, "n_head": c.num_attention_heads,
+            "n_inner": c.intermediate_size, "n_layer": c.num_hidden_layers, "n_positions": 192, "pad_vocab_size_multiple": 64, "parallel_block": False, "prenorm": False,
+            "qkv_proj_bias": False, "rotary_emb_base": 1000, "rotary_emb_fraction": 1.0, "rotary_emb_interleaved": False, "rotary_emb_scale_base": None,
+            "rotary_scaling_factor": scaling["factor"], "type_vocab_size": 2, "use_rms_norm": None, "vocab_size": c.vocab_size})
+
+    return dict(model=tf.NomicBertModel, config=tf.NomicBertConfig(**big, max_position_embeddings=32, rope_parameters=scaling), tokens=bert_tokens, rows=(100, 40, 32, 9, 1),
+                longest=160, prompts={"query": "search_query: ", "document": "search_document: "}, words=words)
+
+
+def nomic_plain():
+    return dict(model=tf.NomicBertModel, config=tf.NomicBertConfig(**small, max_position_embeddings=192), tokens=bert_tokens, rows=(60, 9), longest=100, dtype=torch.float32,
+                normalize=False)
+
+
+def gte():
+    return dict(model=tf.GteModel, config=tf.GteConfig(**big, max_position_embeddings=192), tokens=xlmr_tokens, rows=(60, 9, 1), longest=100, pooling="cls")
+
+
+def new():
+    """The code beside the checkpoints multiplies theta by the factor, and divides frequencies by its root for the size of heads."""
+    factor, theta, size = 8.0, 20000.0, big["hidden_size"] // big["num_attention_heads"]
+    rope = dict(rope_type="linear", rope_theta=theta * factor, factor=factor ** (2 / size))
+
+    def words(path):
+        c = tf.GteConfig.from_pretrained(path)
+        config(path, {
+            "architectures": ["NewForTokenClassification"], "model_type": "new", "hidden_act": "gelu", "hidden_size": c.hidden_size, "intermediate_size": c.intermediate_size,
+            "layer_norm_eps": c.layer_norm_eps, "layer_norm_type": "layer_norm", "logn_attention_clip1": False, "logn_attention_scale": False,
+            "max_position_embeddings": 192, "num_attention_heads": c.num_attention_heads, "num_hidden_layers": c.num_hidden_layers, "pack_qkv": True, "pad_token_id": 1,
+            "position_embedding_type": "rope", "rope_scaling": {"factor": factor, "type": "ntk"}, "rope_theta": theta, "type_vocab_size": 0, "unpad_inputs": False,
+            "use_memory_efficient_attention": False, "vocab_size": c.vocab_size})
+        file = os.path.join(path, "model.safetensors")
+        save_file({"new." + k: v for k, v in load_file(file).items()}, file, {"format": "pt"})
+
+    return dict(model=tf.GteModel, config=tf.GteConfig(**big, max_position_embeddings=192, type_vocab_size=0, rope_parameters=rope), tokens=xlmr_tokens, rows=(60, 9, 1),
+                longest=100, pooling="cls", words=words, prompts={"query": "query: "})
+
+
+MODELS = {"mpnet": mpnet, "nomic": nomic, "nomic-plain": nomic_plain, "gte": gte, "new": new}
+
+
+def config(path, values):
+    with open(os.path.join(path, "config.json"), "w") as f:
+        json.dump(values, f, indent=1, sort_keys=True)
+        f.write("\n")
+
+
+def fresh(model):
+    """Has a rotation forget the longest text it has seen, by which transformers would rotate the next one."""
+    for m in model.modules():
+        if hasattr(m, "max_seq_len_cached"):
+            m.max_seq_len_cached = 0
 
 
 def directory(path, model, config, tokens, rows, longest, pooling="mean", normalize=True, prompts=None, default=None, dtype=torch.bfloat16, words=None):
@@ -82,6 +143,7 @@ def directory(path, model, config, tokens, rows, longest, pooling="mean", normal
     loaded = model.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
     for n in rows:
         ids = rng.integers(5, config.vocab_size, n).tolist()
+        fresh(loaded)
         with torch.no_grad():
             values = loaded(torch.tensor([ids])).last_hidden_state[0]
         out.append({"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in values]})
@@ -91,6 +153,7 @@ def directory(path, model, config, tokens, rows, longest, pooling="mean", normal
     st, out = SentenceTransformer(path, device="cpu", model_kwargs={"dtype": torch.float32}), []
     for name in [None, *(prompts or {})]:
         for text in TEXTS:
+            fresh(st)
             vector = st.encode(text, prompt_name=name)
             out.append({"text": text, "prompt": name or default or "", "embedding": [round(float(v), 7) for v in vector]})
     with open(os.path.join(path, "texts.json"), "w") as f:

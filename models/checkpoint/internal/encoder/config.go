@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"textmill/models/checkpoint/onnxgraph"
 )
 
 // ErrUnsupported is the class of architectures, and of settings of known ones, that cannot be built.
@@ -65,10 +67,14 @@ func ParseConfig(data []byte) (*Config, error) {
 // activations are those that ONNX Runtime has exactly.
 var activations = map[string]activation{
 	"gelu": {op: "Gelu", biased: "BiasGelu"}, "gelu_new": fastGelu, "gelu_pytorch_tanh": fastGelu, "gelu_fast": fastGelu,
+	"silu": {op: "QuickGelu", attrs: []onnxgraph.Attr{onnxgraph.Float("alpha", 1)}},
 }
 
-// An activation is an operator, and the one that also adds a bias.
-type activation struct{ op, biased string }
+// An activation is an operator, and the one that also adds a bias, "" where there is none.
+type activation struct {
+	op, biased string
+	attrs      []onnxgraph.Attr
+}
 
 var fastGelu = activation{op: "FastGelu", biased: "FastGelu"}
 
@@ -89,7 +95,8 @@ func (c *Config) check() error {
 			return fmt.Errorf("%w: %s is %d", ErrUnsupported, s.key, s.n)
 		}
 	}
-	_, known := activations[c.Activation]
+	does, known := activations[c.Activation]
+	known = known && (c.family.gate != noGate || does.biased != "")
 	switch {
 	case c.Layers > maxLayers:
 		return fmt.Errorf("%w: num_hidden_layers is %d", ErrUnsupported, c.Layers)

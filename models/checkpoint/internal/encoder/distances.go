@@ -69,11 +69,16 @@ func (b *builder) added(i int) string {
 	return ""
 }
 
-// apart is [sequence, sequence]: how far keys are behind queries.
-func (b *builder) apart() string {
+// along counts the places of the grid's sequence.
+func (b *builder) along() string {
 	length := b.Node(onnxgraph.ONNX("Gather"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{b.grid()}),
 		b.Scalar("sequence_axis", 1)})
-	place := b.Node(onnxgraph.ONNX("Range"), []string{b.Scalar("from", 0), length, b.Scalar("step", 1)})
+	return b.Node(onnxgraph.ONNX("Range"), []string{b.Scalar("from", 0), length, b.Scalar("step", 1)})
+}
+
+// apart is [sequence, sequence]: how far keys are behind queries.
+func (b *builder) apart() string {
+	place := b.along()
 	return b.Node(onnxgraph.ONNX("Sub"), []string{b.Reshape(place, 1, -1), b.Reshape(place, -1, 1)})
 }
 

@@ -104,10 +104,10 @@ func (k *keeper) layer(ctx context.Context, c *Config, i int) (l layer) {
 func (k *keeper) rotations(ctx context.Context, m *Model) {
 	r, size := m.rotation, m.HiddenSize/m.Heads
 	for kind, name := range [...]string{global: "global", local: "local"} {
-		if k.err != nil || !r.on || !slices.Contains(r.sliding, kind == local) {
+		if k.err != nil || !r.on || r.stretch.on() || !slices.Contains(r.sliding, kind == local) {
 			continue
 		}
-		table := rotary.Table{Frequencies: rotary.Frequencies(r.theta[kind], size), Positions: m.MaxPositions, Magnitude: 1}
+		table := rotary.Table{Frequencies: r.frequencies(kind, size), Positions: m.MaxPositions, Magnitude: 1}
 		shape := []int{m.MaxPositions, size / 2}
 		if m.cos[kind], k.err = k.store.StoreFloats(name+"_cos", shape, table.Cosines(ctx)); k.err == nil {
 			m.sin[kind], k.err = k.store.StoreFloats(name+"_sin", shape, table.Sines(ctx))

@@ -80,14 +80,32 @@ var mpnet = family{
 	distances: "encoder.relative_attention_bias", afterPad: true, read: readMPNet,
 }
 
+// nomic's norms are called by the layer's, in whose sublayers they follow.
+var nomic = family{
+	title: "Nomic", word: "embeddings.word_embeddings", kind: "embeddings.token_type_embeddings",
+	embeddingNorm: "emb_ln", layer: "encoder.layers.%d.",
+	qkv: "attn.Wqkv", output: "attn.out_proj", attentionNorm: "norm1",
+	up: []string{"mlp.fc12", "mlp.fc11"}, down: "mlp.fc2", outputNorm: "norm2", gate: firstHalf, read: readNomic,
+}
+
+func gte(read func(*Config, []byte) error) family {
+	return family{
+		title: "GTE", word: "embeddings.word_embeddings", kind: "embeddings.token_type_embeddings",
+		embeddingNorm: "embeddings.LayerNorm", layer: "encoder.layer.%d.",
+		qkv: "attention.qkv_proj", output: "attention.o_proj", attentionNorm: "attn_ln",
+		up: []string{"mlp.up_gate_proj"}, down: "mlp.down_proj", outputNorm: "mlp_ln", gate: secondHalf, read: read,
+	}
+}
+
 // families are the kinds of encoders that can be built, by model_type.
 var families = map[string]family{
 	"bert": bert, "roberta": roberta("RoBERTa"), "xlm-roberta": roberta("XLM-R"), "camembert": roberta("CamemBERT"),
 	"distilbert": distilbert, "modernbert": modernbert, "mpnet": mpnet,
+	"nomic_bert": nomic, "gte": gte(readGTE), "new": gte(readNew),
 }
 
 // prefixes are what a checkpoint with a head on top may put before the encoder's tensors.
-var prefixes = []string{"", "bert.", "roberta.", "distilbert.", "mpnet.", "model."}
+var prefixes = []string{"", "bert.", "roberta.", "distilbert.", "mpnet.", "new.", "model."}
 
 // Supports tells whether encoders of the model_type can be built.
 func Supports(modelType string) bool {

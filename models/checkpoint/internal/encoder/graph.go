@@ -21,6 +21,9 @@ type layout interface {
 	axis() int
 	// rotate turns the heads of spread rows by their places in their texts, for layers of that kind.
 	rotate(kind int, x string) string
+	// ruler is [texts or 1, sequence, 1] and [texts, 1, 1], as spread rows are rotated: the places of tokens in their
+	// texts, and how many tokens these have.
+	ruler() (places, lengths string)
 	// grid is a value of [texts, sequence], as attention lays tokens out.
 	grid() string
 	// attend gives a row a token again. Scores get added what is added, if it is not "".
@@ -36,6 +39,7 @@ type builder struct {
 	m       *Model
 	numbers []onnxgraph.Elem  // that the layers compute with
 	made    map[string]string // by once
+	angles  string            // of a stretched rotation, "" for not made yet
 	watched [][]string        // values of each layer whose greatest magnitudes are asked for; nil for none
 	at      int               // the layer that is built
 }
@@ -200,10 +204,15 @@ func (b *builder) split(x string, axis, n int) []string {
 	return parts
 }
 
-// turned is RotaryEmbedding of [batch, sequence, hidden].
+// turned is RotaryEmbedding of [texts, sequence, hidden].
 func (b *builder) turned(kind int, x, positions string) string {
-	return b.Node(onnxgraph.Contrib("RotaryEmbedding"), []string{x, positions, b.Weight(b.m.cos[kind]),
-		b.Weight(b.m.sin[kind])},
+	cos, sin := "", ""
+	if b.m.rotation.stretch.on() {
+		positions, cos, sin = b.stretched()
+	} else {
+		cos, sin = b.Weight(b.m.cos[kind]), b.Weight(b.m.sin[kind])
+	}
+	return b.Node(onnxgraph.Contrib("RotaryEmbedding"), []string{x, positions, cos, sin},
 		onnxgraph.Int("num_heads", b.m.Heads))
 }
 
@@ -225,6 +234,6 @@ func (b *builder) mlp(l *layer, x string) string {
 	if gate == secondHalf {
 		slices.Reverse(halves)
 	}
-	active := b.Node(onnxgraph.Contrib(does.op), halves[:1])
+	active := b.Node(onnxgraph.Contrib(does.op), halves[:1], does.attrs...)
 	return b.watch(b.Node(onnxgraph.ONNX("Mul"), []string{active, halves[1]}))
 }

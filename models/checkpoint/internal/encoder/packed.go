@@ -76,6 +76,20 @@ func (p *packed) rotate(kind int, x string) string {
 	return p.Reshape(x, -1, p.m.HiddenSize)
 }
 
+// ruler looks each token's text up, which is what token_offset divided by its sequence counts.
+func (p *packed) ruler() (places, lengths string) {
+	before := p.Cast(models.PackedLengths, onnxgraph.Int64)
+	of := p.Node(onnxgraph.ONNX("Sub"), []string{
+		p.Node(onnxgraph.ONNX("Slice"), []string{before, p.Ints("one", 1), p.Ints("end", 1<<40)}),
+		p.Node(onnxgraph.ONNX("Slice"), []string{before, p.Ints("zero", 0), p.Ints("minus_one", -1)})})
+	sequence := p.Node(onnxgraph.ONNX("Shape"), []string{p.grid()}, onnxgraph.Int("start", 1), onnxgraph.Int("end", 2))
+	tokens := p.Node(onnxgraph.ONNX("Shape"), []string{p.places})
+	at := p.Reshape(p.Cast(p.grid(), onnxgraph.Int64), -1)
+	at = p.Node(onnxgraph.ONNX("Slice"), []string{at, p.Ints("zero", 0), tokens})
+	of = p.gather(of, p.Node(onnxgraph.ONNX("Div"), []string{at, sequence}))
+	return p.Reshape(p.Cast(p.places, onnxgraph.Float32), -1, 1, 1), p.Reshape(p.Cast(of, onnxgraph.Float32), -1, 1, 1)
+}
+
 func (p *packed) grid() string { return models.PackedOffsets }
 
 // attend knows no window, but what is added to the scores: layers that have it leave flash attention for CUTLASS'.

@@ -60,6 +60,12 @@ func (p *padded) rotate(kind int, x string) string {
 	return p.turned(kind, x, p.Ints("first_position", 0))
 }
 
+func (p *padded) ruler() (places, lengths string) {
+	lengths = p.Node(onnxgraph.ONNX("ReduceSum"), []string{p.asked, p.Ints("axis_1", 1)}, onnxgraph.Int("keepdims", 1))
+	places, lengths = p.Cast(p.along(), onnxgraph.Float32), p.Cast(lengths, onnxgraph.Float32)
+	return p.Reshape(places, 1, -1, 1), p.Reshape(lengths, -1, 1, 1)
+}
+
 func (p *padded) grid() string { return p.input }
 
 func (p *padded) attend(q, k, v, added string) string {

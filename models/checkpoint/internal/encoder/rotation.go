@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // A rotation is how a model without a table of positions tells them apart. The zero value is for models with one.
@@ -11,6 +12,9 @@ type rotation struct {
 	on bool
 	// theta is the base of the frequencies: in layers that see everything, and in those that see a window.
 	theta [2]float64
+	// divisor, unless 0, is what all frequencies are divided by.
+	divisor float64
+	stretch stretch
 	// sliding tells for each layer whether it sees only the tokens that are at most reach away.
 	sliding []bool
 	reach   int
@@ -46,11 +50,6 @@ type modernNames struct {
 	LayerTypes    []string                   `json:"layer_types"`
 	Parameters    map[string]*ropeParameters `json:"rope_parameters"`
 	Scaling       *ropeParameters            `json:"rope_scaling"`
-}
-
-type ropeParameters struct {
-	Type  string   `json:"rope_type"`
-	Theta *float64 `json:"rope_theta"`
 }
 
 const fullAttention, slidingAttention = "full_attention", "sliding_attention"
@@ -116,8 +115,8 @@ func (r rotation) check(c *Config) error {
 		return fmt.Errorf("%w: heads of %d with max_position_embeddings %d (ONNX Runtime rotates multiples of 8)",
 			ErrUnsupported, size, c.MaxPositions)
 	}
-	for _, t := range r.theta {
-		if !(t > 0) || math.IsInf(t, 0) {
+	for i, t := range r.theta {
+		if !(t > 0) && (i == global || slices.Contains(r.sliding, true)) || math.IsInf(t, 0) {
 			return fmt.Errorf("%w: rope_theta is %v", ErrUnsupported, t)
 		}
 	}

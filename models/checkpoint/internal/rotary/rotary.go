@@ -21,6 +21,9 @@ func Frequencies(theta float64, headSize int) []float32 {
 	return f
 }
 
+// Power raises base to an exponent from 0 to below 1.
+func Power(base float64, exponent float32) float64 { return powers(base)(exponent) }
+
 // A Table holds the cosines and sines of the first positions, [Positions, len(Frequencies)] each, times Magnitude.
 type Table struct {
 	Frequencies []float32
