@@ -82,25 +82,38 @@ func Cancel(ctx context.Context, q *queue.Queue, o CancelOptions) (Cancellation,
 	if err != nil {
 		return c, err
 	}
+	_, claimed, err := q.Claims(ctx)
+	if err != nil {
+		return c, err
+	}
 	confirmed.expect()
 	request := jobs.Event{Type: jobs.EventCancelled, Job: o.Job, Shards: status.Shards, Time: time.Now()}
 	if err := q.PublishEvent(ctx, request); err != nil {
 		return c, fmt.Errorf("ask to cancel job %s: %w", o.Job, err)
 	}
-	if c.Purged, err = q.PurgeJob(ctx, o.Job, last+1); err != nil {
+	if err := c.purge(ctx, q, last, claimed); err != nil {
 		return c, err
-	}
-	if c.Purged > 0 {
-		dropped := jobs.Event{Type: jobs.EventDropped, Job: o.Job, Messages: int64(c.Purged), Time: time.Now()}
-		if err := q.PublishEvent(ctx, dropped); err != nil {
-			return c, fmt.Errorf("say what the cancel of job %s dropped: %w", o.Job, err)
-		}
 	}
 	if status.ShardsDone < status.Shards || status.Shards == 0 {
 		confirmed.wait(ctx, o.Wait)
 	}
 	c.Tables = confirmed.list()
 	return c, c.write(o)
+}
+
+// purge removes what waits on the job's own subjects, and its claims, up to a sequence of either stream.
+func (c *Cancellation) purge(ctx context.Context, q *queue.Queue, last, claimed uint64) (err error) {
+	if c.Purged, err = q.PurgeJob(ctx, c.Job, last+1); err != nil {
+		return err
+	}
+	if err := q.PurgeClaims(ctx, c.Job, claimed); err != nil || c.Purged == 0 {
+		return err
+	}
+	dropped := jobs.Event{Type: jobs.EventDropped, Job: c.Job, Messages: int64(c.Purged), Time: time.Now()}
+	if err := q.PublishEvent(ctx, dropped); err != nil {
+		return fmt.Errorf("say what the cancel of job %s dropped: %w", c.Job, err)
+	}
+	return nil
 }
 
 func (c *Cancellation) write(o CancelOptions) error {

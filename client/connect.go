@@ -50,7 +50,8 @@ func (o *SubmitOptions) Configure(cfg config.Config, version string) (err error)
 	if o.Export, err = store.Options(cfg.Export, version); err != nil {
 		return err
 	}
-	o.Limits = jobs.Limits{RecordsPerShard: cfg.Limits.RecordsPerShard, RecordBytes: int(cfg.Limits.RecordBytes)}
+	o.Limits = jobs.Limits{RecordsPerShard: cfg.Limits.RecordsPerShard, RecordBytes: int(cfg.Limits.RecordBytes),
+		ClaimBytes: int(cfg.Limits.ClaimBytes)}
 	o.Input.MaxRecordBytes = int(cfg.Limits.RecordBytes)
 	o.Streams = queue.StreamOptions{MaxBytes: int64(cfg.NATS.JobsMaxBytes)}
 	for name := range cfg.Models {

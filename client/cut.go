@@ -59,7 +59,7 @@ type cutter struct {
 	onRepeat                  string // what becomes of records that the dataset holds; "" where the daemon decides
 	params                    map[string]string
 	limits                    jobs.Limits
-	target, most              int  // bytes of a payload: where one is closed, and what the server carries
+	target, most              int  // bytes of a payload: where one is closed, and what a message or a claim carries
 	anyModel                  bool // do not compare the model that a record names
 	emit                      func(shard) error
 
@@ -79,7 +79,7 @@ func newCutter(c cutter, maxPayload int64) (*cutter, error) {
 		return nil, fmt.Errorf("the NATS server's max_payload is %d bytes; textmill needs at least %d", maxPayload,
 			2*headroom)
 	}
-	c.target = min(targetBytes, c.most)
+	c.target, c.most = min(targetBytes, c.most), max(c.most, c.limits.ClaimBytes)
 	c.records = targetRecords
 	if c.task == naming.TaskGenerate {
 		c.records = targetPrompts
@@ -170,7 +170,7 @@ func (c *cutter) cannotCarry(rec *jobs.Record, line int64) []byte {
 	size := len(c.line)
 	*rec = jobs.Record{ID: rec.ID, Attributes: input.KeepPart(rec.Attributes), Err: &jobs.RecordError{Class: jobs.TooLong,
 		Message: fmt.Sprintf(
-			"line %d: the record takes %d bytes of a message, the NATS server carries %d; split the text, raise max_payload, or point to the file with input",
+			"line %d: the record takes %d bytes of a message, %d are allowed; split the text, or raise limits.claim_bytes here and at the daemons",
 			line, size, c.most-c.frame())}}
 	if len(rec.ID) > longestKeptID {
 		rec.ID = ""

@@ -130,6 +130,7 @@ func (p *progress) look(n int, before bool) {
 		state = committed
 	case fate.Resolved:
 		state = resolved
+	case before && lostOnTheWay(fate.Class): // its payload was never read, so it is sent again
 	case fate.State == queue.StateFailed:
 		state = dead
 	case told.Times > int(one.untold):
@@ -272,3 +273,6 @@ func (p *progress) holds(n uint64) {
 
 // close shows the last state.
 func (p *progress) close() { p.show.close() }
+
+// lostOnTheWay says of a dead letter's class that nothing was wrong with the shard itself.
+func lostOnTheWay(class string) bool { return class == jobs.ClaimMissing || class == jobs.ClaimDamaged }

@@ -72,6 +72,8 @@ type NATS struct {
 	TLS             TLS           `yaml:"tls"`
 	InboxPrefix     string        `yaml:"inbox_prefix"`
 	JobsMaxBytes    ByteSize      `yaml:"jobs_max_bytes"`
+	ClaimsMaxBytes  ByteSize      `yaml:"claims_max_bytes"`
+	ClaimsMaxAge    time.Duration `yaml:"claims_max_age"`
 	Embedded        Embedded      `yaml:"embedded"`
 }
 
@@ -181,6 +183,7 @@ type Limits struct {
 	TopLogprobs     int           `yaml:"top_logprobs"`
 	Stop            int           `yaml:"stop"`
 	TokensPerShard  int           `yaml:"tokens_per_shard"`
+	ClaimBytes      ByteSize      `yaml:"claim_bytes"`
 }
 
 // Model overrides what holds for every model. Zero values mean: as in Runtime, or as the bundle's own files say.
@@ -214,8 +217,8 @@ func Default() Config {
 		NATS: NATS{
 			URL:          "", // the embedded server
 			AckWait:      30 * time.Second,
-			JobsMaxBytes: 8 << 30,
-			Embedded:     Embedded{Addr: "127.0.0.1:4222", Dir: places.Queue(inData), Auth: AuthNone},
+			JobsMaxBytes: 8 << 30, ClaimsMaxBytes: 8 << 30, ClaimsMaxAge: 168 * time.Hour,
+			Embedded: Embedded{Addr: "127.0.0.1:4222", Dir: places.Queue(inData), Auth: AuthNone},
 		},
 		Export: Export{
 			URI:            places.Tables(inData),
@@ -243,6 +246,7 @@ func Default() Config {
 			TopLogprobs:     20,
 			Stop:            64,
 			TokensPerShard:  16 << 20,
+			ClaimBytes:      64 << 20,
 		},
 		Models: nil, // every bundle under <home>/models
 	}

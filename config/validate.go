@@ -114,12 +114,16 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 	if c.NATS.AckWait < time.Second {
 		bad("nats.ack_wait", "%s is below 1s; heartbeats could not keep up", c.NATS.AckWait)
 	}
+	if c.NATS.ClaimsMaxAge < time.Hour {
+		bad("nats.claims_max_age", "%s is below 1h; payloads would be gone before their messages are worked on", c.NATS.ClaimsMaxAge)
+	}
 	if c.Export.Remember < time.Hour {
 		bad("export.remember", "%s is below 1h; redelivered messages would no longer be recognised", c.Export.Remember)
 	}
 	for path, n := range map[string]int64{
 		"export.part_bytes": int64(c.Export.PartBytes), "export.max_open": int64(c.Export.MaxOpen),
-		"nats.jobs_max_bytes": int64(c.NATS.JobsMaxBytes), "limits.record_bytes": int64(c.Limits.RecordBytes),
+		"nats.jobs_max_bytes": int64(c.NATS.JobsMaxBytes), "nats.claims_max_bytes": int64(c.NATS.ClaimsMaxBytes),
+		"limits.record_bytes":      int64(c.Limits.RecordBytes),
 		"limits.records_per_shard": int64(c.Limits.RecordsPerShard), "limits.window_tokens": int64(c.Limits.WindowTokens),
 		"generate.slots": int64(c.Generate.Slots), "generate.memory": int64(c.Generate.Memory),
 		"limits.n": int64(c.Limits.N), "limits.tokens_per_shard": int64(c.Limits.TokensPerShard),
@@ -131,7 +135,8 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 	notNegative := map[string]int64{"runtime.threads": int64(c.Runtime.Threads),
 		"runtime.memory":        int64(c.Runtime.Memory),
 		"limits.max_new_tokens": int64(c.Limits.MaxNewTokens)}
-	for path, n := range map[string]int{"limits.top_logprobs": c.Limits.TopLogprobs, "limits.stop": c.Limits.Stop} {
+	for path, n := range map[string]int64{"limits.top_logprobs": int64(c.Limits.TopLogprobs),
+		"limits.stop": int64(c.Limits.Stop), "limits.claim_bytes": int64(c.Limits.ClaimBytes)} {
 		if n < 0 {
 			bad(path, "%d must not be negative; 0 allows none", n)
 		}

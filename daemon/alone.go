@@ -127,6 +127,11 @@ func (e *executor) lettersAgain(
 	if err != nil || isolation == nil || len(isolation.Poison) == 0 {
 		return nil, err
 	}
+	redeemed, err := e.claims.redeem(ctx, m, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer redeemed()
 	at := 0
 	for record, err := range e.records(ctx, m.shard) {
 		if err != nil {

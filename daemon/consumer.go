@@ -128,13 +128,15 @@ func (c *consumer) begin(work context.Context, batch []*message, run func(*feed.
 	}
 }
 
-// byLine puts those of one job and dataset together; a delivery that waits for another of its identity stays by
-// itself.
+// byLine puts those of one job and dataset together; a delivery that waits for another of its identity, or whose
+// payload is large and not here, stays by itself.
 func byLine(messages []*message) (batches [][]*message) {
 	at := map[feed.Line]int{}
 	for _, m := range messages {
 		i, known := at[m.line()]
 		switch {
+		case m.leads && m.Message.Claim != nil:
+			batches = append(batches, []*message{m})
 		case m.leads && known:
 			batches[i] = append(batches[i], m)
 		case m.leads:

@@ -29,6 +29,7 @@ type executor struct {
 	events     *follow.Follower
 	settler    *settler
 	inputs     *input.Roots
+	claims     *claims
 	limits     jobs.Limits
 	// alone is held for reading by who feeds among others, for writing by who runs alone. All models have the same.
 	alone *sync.RWMutex
@@ -87,12 +88,18 @@ func (e *executor) run(ctx context.Context, m *message, turn *feed.Turn) (*commi
 	if r, over := e.admit(ctx, m, committer, true); over {
 		return committer, r
 	}
+	redeemed, err := e.claims.redeem(ctx, m, turn)
+	if err != nil {
+		return committer, failed(err)
+	}
 	d, err := e.start(ctx, m, committer)
 	if err != nil {
+		redeemed()
 		return committer, failed(err)
 	}
 	slow.Stop()
 	e.feedAmongOthers(ctx, d, m.shard, turn)
+	redeemed()
 	return committer, d.result()
 }
 
@@ -173,7 +180,7 @@ func (e *executor) lookUp(ctx context.Context, m *message, t *export.Table) (r r
 // may not have been published then.
 func (e *executor) recount(ctx context.Context, m *message, t *export.Table) commit.Counts {
 	uncounted := commit.Counts{Rows: len(m.shard.Records), Uncounted: true}
-	if m.Message.Delivered < 2 {
+	if m.Message.Delivered < 2 && m.shard.Claim == nil {
 		return uncounted // a publisher's repeat, long announced
 	}
 	if e.committers.OnRepeat(m.Delivery) != naming.RepeatAppend {

@@ -75,7 +75,10 @@ func (d *Daemon) openQueue(ctx context.Context, clients int) error {
 	}
 	d.onClose("queue", func() error { q.Close(); return nil })
 	d.queue, d.natsURL = q, url
-	return q.EnsureStreams(ctx, d.streams())
+	if err := q.EnsureStreams(ctx, d.streams()); err != nil {
+		return err
+	}
+	return q.EnsureClaims(ctx, 1)
 }
 
 // streams is how streams are made where they are absent.
@@ -94,13 +97,15 @@ func (d *Daemon) openConsumers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	limits := jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes)}
-	settler := &settler{queue: d.queue, letters: d.letters, log: d.log, metrics: d.metrics}
+	limits := jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes),
+		ClaimBytes: int(d.cfg.Limits.ClaimBytes)}
+	claims := newClaims(limits, claimsHeld)
+	settler := &settler{queue: d.queue, letters: d.letters, claims: claims, log: d.log, metrics: d.metrics}
 	var alone sync.RWMutex
 	for _, m := range all {
 		d.consumers = append(d.consumers, newConsumer(d.queue, &executor{
 			loadedModel: m, inFlight: d.inFlight, feed: newFeed(), committers: d.committers,
-			events: d.events, settler: settler, inputs: roots, limits: limits, alone: &alone, log: d.log,
+			events: d.events, settler: settler, inputs: roots, claims: claims, limits: limits, alone: &alone, log: d.log,
 		}))
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"textmill/daemon/inflight"
@@ -115,6 +116,16 @@ var outcomes = []struct {
 		func(f finding) outcome { return outcome{after: handBackDelay, cause: f.uncommitted} }},
 
 	// Why it has no rows.
+	{"its payload may come yet, or the answer was old",
+		func(f finding) bool { return isInvalid(f.failed, jobs.ClaimMissing) && f.attempt < claimLooks },
+		func(f finding) outcome { return outcome{after: handBackDelay, cause: f.failed} }},
+	{"its payload was lost on its way, which is no verdict on the shard: it may be published again",
+		func(f finding) bool { return isInvalid(f.failed, jobs.ClaimMissing, jobs.ClaimDamaged) },
+		func(f finding) outcome {
+			var i *jobs.Invalid
+			errors.As(f.failed, &i)
+			return outcome{kind: dead, class: i.Class, reason: i.Reason}
+		}},
 	{"it cannot be understood, or its input cannot be read as it says",
 		func(f finding) bool { var i *jobs.Invalid; return errors.As(f.failed, &i) },
 		func(f finding) outcome {
@@ -147,6 +158,14 @@ var outcomes = []struct {
 	{"nothing: its table was asked and does not know it",
 		func(finding) bool { return true },
 		func(finding) outcome { return outcome{after: handBackDelay, cause: errUnlogged} }},
+}
+
+// claimLooks is how often a claim is looked for.
+const claimLooks = 3
+
+func isInvalid(err error, classes ...string) bool {
+	var i *jobs.Invalid
+	return errors.As(err, &i) && slices.Contains(classes, i.Class)
 }
 
 // says is whether the table's log settles the delivery so.

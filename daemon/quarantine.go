@@ -63,6 +63,8 @@ func (e *executor) quarantine(ctx context.Context, batch []*message, turn *feed.
 	defer turn.Done()
 	begins := turn.Wait()
 	var waiting []suspect
+	redeemed := func() {}
+	defer func() { redeemed() }()
 	for i, m := range batch {
 		if !begins {
 			go e.report(ctx, m.Delivery, nil, failed(inflight.ErrDraining))
@@ -77,7 +79,10 @@ func (e *executor) quarantine(ctx context.Context, batch []*message, turn *feed.
 			go e.report(ctx, m.Delivery, committer, r)
 			continue
 		}
-		d, err := e.start(ctx, m, committer)
+		var d *execution
+		if redeemed, err = e.claims.redeem(ctx, m, turn); err == nil { // of a batch of one, if at all
+			d, err = e.start(ctx, m, committer)
+		}
 		if err != nil {
 			go e.report(ctx, m.Delivery, committer, failed(err))
 			continue

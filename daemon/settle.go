@@ -22,6 +22,7 @@ var errLookAgain = errors.New("the delivery must be looked up again")
 type settler struct {
 	queue   *queue.Queue
 	letters *letters.Writer
+	claims  *claims
 	log     *slog.Logger
 	metrics *metrics.Metrics
 }
@@ -100,7 +101,7 @@ func (s *settler) conclude(ctx context.Context, d *inflight.Delivery, t *export.
 			return fmt.Errorf("publish event: %w", err)
 		}
 		s.metrics.Dropped(1)
-		return d.Message.Term(ctx, "cancelled")
+		return s.endClaim(ctx, d, d.Message.Term(ctx, "cancelled"))
 	default:
 		return d.Message.Nak(o.after)
 	}
@@ -130,15 +131,28 @@ func (s *settler) ack(ctx context.Context, d *inflight.Delivery, t *export.Table
 	crash.Point("before-ack")
 	err := d.Message.Ack(ctx)
 	crash.Point("after-ack")
-	return err
+	return s.endClaim(ctx, d, err)
+}
+
+// endClaim removes the payload that a message claimed once the message itself is over: before that it is needed.
+func (s *settler) endClaim(ctx context.Context, d *inflight.Delivery, ended error) error {
+	if ended != nil {
+		return ended
+	}
+	if err := d.Message.EndClaim(ctx); err != nil {
+		s.log.WarnContext(ctx, "the payload of a settled delivery is not removed, and goes with its age",
+			"job", d.Job, "shard", d.Shard, "error", err)
+	}
+	return nil
 }
 
 // deadLetter makes a delivery one.
 func (s *settler) deadLetter(ctx context.Context, d *inflight.Delivery, t *export.Table, r result, o outcome) error {
-	payload, err := d.Message.Payload(ctx)
+	payload, redeemed, err := s.claims.payload(ctx, d.Message)
 	if err != nil {
 		return fmt.Errorf("read payload of dead letter: %w", err)
 	}
+	defer redeemed()
 	letter := queue.DeadLetter{
 		Key: d.LetterKey(), Class: o.class, Reason: o.reason, Delivery: d.Message,
 		Payload: payload, ModelSHA256: d.Weights,
@@ -163,7 +177,11 @@ func (s *settler) deadLetter(ctx context.Context, d *inflight.Delivery, t *expor
 		return err
 	}
 	crash.Point("before-term")
-	return d.Message.Term(ctx, o.class)
+	err = d.Message.Term(ctx, o.class)
+	if payload == nil { // the letter keeps the claim
+		return err
+	}
+	return s.endClaim(ctx, d, err)
 }
 
 // letterOf finds the letter of a delivery that was judged dead before it came, also under the name that an older

@@ -29,8 +29,8 @@ type bodyReader struct {
 	sync    string
 }
 
-// body reads a JSON message into s. named says that it gives both job and shard.
-func (s *Shard) body(data []byte, subjectJob string, l Limits) (named bool, err error) {
+// body reads a JSON message into s; a stub has neither records nor params. named says that it gives job and shard.
+func (s *Shard) body(data []byte, subjectJob string, l Limits, stub bool) (named bool, err error) {
 	if err := checkObject(data); err != nil {
 		return false, err
 	}
@@ -55,6 +55,9 @@ func (s *Shard) body(data []byte, subjectJob string, l Limits) (named bool, err 
 	s.RawParams = bytes.Clone(b.params)
 	s.parseParams(s.RawParams)
 	switch {
+	case stub && (b.seen["records"] || s.Input != nil || b.params != nil):
+		return false, invalidf("records, input and params stand beside a claim; they belong into its payload")
+	case stub:
 	case s.Records == nil && s.Input == nil:
 		return false, invalidf("the message has no records: give records or input")
 	case s.Records != nil && s.Input != nil:

@@ -29,6 +29,8 @@ const (
 	InputChanged     = "input_changed"
 	InputMissing     = "input_missing"
 	InputForbidden   = "input_forbidden"
+	ClaimMissing     = "claim_missing"
+	ClaimDamaged     = "claim_damaged"
 	Crash            = "crash"
 )
 
@@ -67,4 +69,5 @@ func invalidf(format string, args ...any) *Invalid {
 type Limits struct {
 	RecordsPerShard int // more is invalid_job
 	RecordBytes     int // of text or of all messages' contents; more is a too_long row
+	ClaimBytes      int // of a payload that lies in chunks; 0 = none may
 }

@@ -14,7 +14,8 @@ const (
 	HeaderAttempts    = "Textmill-Attempts"
 	HeaderSubject     = "Textmill-Subject"
 	HeaderModelSHA256 = "Textmill-Model-Sha256"
-	HeaderTail        = "Textmill-Tail" // how many bytes of the payload lie under <subject>.tail
+	HeaderTail        = "Textmill-Tail"  // how many bytes of the payload lie under <subject>.tail
+	HeaderTails       = "Textmill-Tails" // how many messages hold them, <subject>.tail.1 being the second; 1 without it
 )
 
 // Names of the headers that a dead letter's retries carry too, so that a retry is recognised as the message that it
@@ -28,7 +29,8 @@ const (
 )
 
 var (
-	ofLetters = []string{HeaderClass, HeaderReason, HeaderAttempts, HeaderSubject, HeaderModelSHA256, HeaderTail}
+	ofLetters = []string{HeaderClass, HeaderReason, HeaderAttempts, HeaderSubject, HeaderModelSHA256, HeaderTail,
+		HeaderTails}
 	ofRetries = []string{HeaderSequence, HeaderTimestamp, HeaderStreamCreated, HeaderOriginalMsgID, HeaderRetry}
 )
 
@@ -51,12 +53,16 @@ type Letter struct {
 	Origin        Origin
 	MsgID         string // that the message had at first
 	Retry         int    // 0, or which retry it was
-	Tail          int
+	Tail          int    // bytes of the payload that are not in the letter
+	Tails         int    // messages that hold them, where there is more than one
 }
 
 // Set writes what the letter says; what it does not say stays as it is.
 func (l Letter) Set(h Header) {
-	retry, tail := "", ""
+	retry, tail, tails := "", "", ""
+	if l.Tails > 0 {
+		tails = strconv.Itoa(l.Tails)
+	}
 	if l.Retry > 0 {
 		retry = strconv.Itoa(l.Retry)
 	}
@@ -65,7 +71,8 @@ func (l Letter) Set(h Header) {
 	}
 	for name, value := range map[string]string{
 		HeaderClass: l.Class, HeaderReason: l.Reason, HeaderAttempts: strconv.Itoa(l.Attempts), HeaderSubject: l.Subject,
-		HeaderModelSHA256: l.ModelSHA256, HeaderTail: tail, HeaderOriginalMsgID: l.MsgID, HeaderRetry: retry,
+		HeaderModelSHA256: l.ModelSHA256, HeaderTail: tail, HeaderTails: tails, HeaderOriginalMsgID: l.MsgID,
+		HeaderRetry:         retry,
 		HeaderSequence:      strconv.FormatUint(l.Origin.Sequence, 10),
 		HeaderTimestamp:     l.Origin.Timestamp.UTC().Format(time.RFC3339Nano),
 		HeaderStreamCreated: l.Origin.StreamCreated.UTC().Format(time.RFC3339Nano),
@@ -84,6 +91,7 @@ func (h Header) Letter() Letter {
 	}
 	l.Attempts, _ = strconv.Atoi(h.Get(HeaderAttempts))
 	l.Tail, _ = strconv.Atoi(h.Get(HeaderTail))
+	l.Tails, _ = strconv.Atoi(h.Get(HeaderTails))
 	l.Retry, _ = h.Retry()
 	return l
 }

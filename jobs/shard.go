@@ -43,8 +43,9 @@ type Shard struct {
 	KeyID string
 	Retry int // 0, or which retry of a dead letter this is
 
-	Records []Record // nil when Input is set
+	Records []Record // nil when Input or Claim is set
 	Input   *Input
+	Claim   *Claim // where the payload lies; the shard knows only what the message says of it
 
 	Embed     EmbedParams    // when Task is embed
 	Generate  GenerateParams // when Task is generate
@@ -62,7 +63,8 @@ func (s *Shard) EventID() string {
 
 // Decode reads a message. An error is an *Invalid: the message is a dead letter.
 // What is wrong with one record is in that record, what is wrong with params is in
-// ParamsErr. The shard holds no reference to m.Data.
+// ParamsErr. The shard holds no reference to m.Data. Of a message with a claim it
+// has only what the message itself says.
 func Decode(m Message, l Limits) (*Shard, error) {
 	s, err := decode(m, l)
 	if err != nil {
@@ -87,10 +89,20 @@ func decode(m Message, l Limits) (*Shard, error) {
 	if err := s.readHeader(m.Header); err != nil {
 		return nil, err
 	}
+	if s.Claim, err = m.Header.Claim(); err != nil {
+		return nil, err
+	}
 	named := false
-	if charset, plain := m.Header.plainText(); plain {
+	charset, plain := m.Header.plainText()
+	switch {
+	case s.Claim != nil:
+		named, err = s.stub(m, charset, plain, subject.Job, sequence)
+	case plain:
 		s.plain(m, sequence, charset)
-	} else if named, err = s.body(m.Data, subject.Job, l); err != nil {
+	default:
+		named, err = s.body(m.Data, subject.Job, l, false)
+	}
+	if err != nil {
 		return nil, err
 	}
 	s.identify(named, sequence, origin)

@@ -33,7 +33,7 @@ type Delivery struct {
 	Task    string
 	Model   string
 	Weights string // model_sha256 of who works on it
-	Payload string // SHA-256 of the message's body, in hex
+	Payload string // SHA-256 of the payload, in hex
 	Shards  int    // how many the job has; 0 when the message does not say
 	// OnRepeat says what becomes of records that the dataset holds already; "" when the message does not say.
 	OnRepeat string
@@ -52,6 +52,9 @@ func Decode(m *queue.Delivery, limits jobs.Limits, weights string) (*Delivery, *
 
 func newDelivery(m *queue.Delivery, shard *jobs.Shard, weights string) *Delivery {
 	sum := sha256.Sum256(m.Data)
+	if m.Claim != nil {
+		sum = m.Claim.Sum()
+	}
 	d := &Delivery{Message: m, Task: m.Task, Model: m.Model, Weights: weights,
 		Payload: hex.EncodeToString(sum[:]), halted: make(chan struct{})}
 	if shard != nil {
@@ -62,7 +65,7 @@ func newDelivery(m *queue.Delivery, shard *jobs.Shard, weights string) *Delivery
 		d.Job, d.Shard, d.Dataset = cmp.Or(named.Job, jobs.DefaultJob), named.Shard, named.Dataset
 	}
 	if shard != nil && shard.KeyID != "" {
-		d.Key = export.JobKey(shard.Task, shard.Model, shard.Job, shard.KeyID, m.Data)
+		d.Key = export.PayloadKey(shard.Task, shard.Model, shard.Job, shard.KeyID, sum)
 	} else {
 		d.Shard = cmp.Or(d.Shard, strconv.FormatUint(m.Sequence, 10))
 		d.Key = export.SeqKey(m.Stream, m.StreamCreated, m.Sequence, m.Timestamp, d.Job)

@@ -127,6 +127,7 @@ func Specs() []Spec {
 		{Name: "repeat", Daemons: 2, Kinds: []string{republish, kill, echoNetwork}},
 		{Name: "models", Daemons: 2, Kinds: []string{rerun, rerun, kill, freeze, republish}, Twin: true},
 		{Name: "models-crash", Daemons: 2, Kinds: []string{rerun, crash, freeze}, Armed: true, Twin: true},
+		{Name: "claims", Daemons: 2, Kinds: []string{crash, freeze, republish, kill}, Armed: true, Claims: true},
 		{Name: "frozen", Daemons: 2, Kinds: []string{freezeAll, freezeAll, kill, republish}},
 		{Name: "stream", Daemons: 1, Kinds: []string{remakeStream, restoreStore, dropStream, dropEvents}},
 		{Name: "table", Daemons: 2, Kinds: []string{remakeTable}},

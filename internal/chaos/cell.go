@@ -40,6 +40,7 @@ type Spec struct {
 	Twin    bool          // every shard of texts to embed goes to two models, as it is
 	Traps   bool          // some records take too long or too much memory
 	NoDead  bool          // publishes nothing that becomes a dead letter
+	Claims  bool          // payloads lie in the stream of claims
 	Writes  bool          // texts are continued, not embedded
 	Drain   time.Duration // drain_timeout; 0 = 20 s
 	Files   int           // a daemon may have so many open; 0 = as many as this process

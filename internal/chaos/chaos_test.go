@@ -65,6 +65,7 @@ func TestEachRecordOnce(t *testing.T) {
 	c.Seed, c.PerCell, c.Parallel = 1977, 5, 8
 	c.Specs = []Spec{
 		{Name: "crash", Daemons: 2, Kinds: []string{crash, freeze}, Armed: true},
+		{Name: "claims", Daemons: 2, Kinds: []string{crash, freeze, republish}, Armed: true, Claims: true},
 		{Name: "network", Daemons: 1, Kinds: append([]string{killBroker}, network...), Plain: true},
 		{Name: "traps", Daemons: 2, Kinds: []string{quiet, freeze}, Traps: true},
 		{Name: "queue", Daemons: 1, Kinds: []string{republish, remakeStream, restoreStore, dropStream, dropEvents}},

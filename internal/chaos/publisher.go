@@ -3,9 +3,14 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +42,7 @@ type message struct {
 	subject string
 	msgID   string
 	plain   bool
+	claimed bool // the payload goes ahead in chunks
 	data    []byte
 }
 
@@ -52,19 +58,59 @@ func (p *publisher) publish(ctx context.Context, all ...message) error {
 			msg.Header.Set("Content-Type", "text/plain")
 			msg.Header.Set("Textmill-Dataset", dataset)
 		}
-		for {
-			one, cancel := context.WithTimeout(ctx, 2*time.Second)
-			_, err := p.js.PublishMsg(one, msg)
-			cancel()
-			if err == nil {
-				break
+		if m.claimed {
+			if err := p.leave(ctx, m, msg); err != nil {
+				return err
 			}
-			if err := pause(ctx, 20*time.Millisecond); err != nil {
-				return fmt.Errorf("publish: %w", err)
-			}
+		}
+		if err := p.confirmed(ctx, msg); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// confirmed repeats a message until it is in its stream.
+func (p *publisher) confirmed(ctx context.Context, msg *nats.Msg) error {
+	for {
+		one, cancel := context.WithTimeout(ctx, 2*time.Second)
+		_, err := p.js.PublishMsg(one, msg)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
+	}
+}
+
+const chunkBytes = 512
+
+// leave puts a message's payload into the stream of claims, as docs/reference/protocol.md says, and the claim in its
+// place.
+func (p *publisher) leave(ctx context.Context, m message, msg *nats.Msg) error {
+	var names shardMessage
+	if err := json.Unmarshal(m.data, &names); err != nil {
+		return err
+	}
+	id, chunks := rand.Text(), 0
+	for chunk := range slices.Chunk(m.data, chunkBytes) {
+		c := nats.NewMsg("textmill.claims." + names.Job + "." + id)
+		c.Data = chunk
+		c.Header.Set("Nats-Msg-Id", fmt.Sprintf("%s/%d", id, chunks))
+		if err := p.confirmed(ctx, c); err != nil {
+			return err
+		}
+		chunks++
+	}
+	msg.Header.Set("Textmill-Claim", id)
+	msg.Header.Set("Textmill-Claim-Chunks", strconv.Itoa(chunks))
+	msg.Header.Set("Textmill-Claim-Size", strconv.Itoa(len(m.data)))
+	msg.Header.Set("Textmill-Claim-Sha256", fmt.Sprintf("%x", sha256.Sum256(m.data)))
+	body, err := json.Marshal(map[string]any{"job": names.Job, "shard": names.Shard, "dataset": names.Dataset})
+	msg.Data = body
+	return err
 }
 
 // waiting is how many messages the job stream holds.

@@ -92,7 +92,7 @@ func (c *cell) waveFor(dataset string, dead bool) []message {
 				c.wants[fmt.Sprintf("%d-%d-%d", w, s, i)].fate = buried
 			}
 		}
-		all = append(all, message{subject: subject, data: encode(m)})
+		all = append(all, message{subject: subject, data: encode(m), claimed: c.Claims})
 	}
 	if c.Twin {
 		all = append(all, c.twins(w, all)...)

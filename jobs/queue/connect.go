@@ -55,6 +55,9 @@ type Options struct {
 	AckWait time.Duration // of consumers that are created; 0 = 30 s
 	Logger  *slog.Logger  // nil = slog.Default()
 
+	ClaimsMaxBytes int64         // of the stream of claims, when it is created; 0 = 8 GiB
+	ClaimsMaxAge   time.Duration // of what it holds; 0 = 7 days
+
 	PublishBytes    int // bound of PublishJob's unconfirmed bytes; 0 = 32 MiB
 	PublishMessages int // bound of PublishJob's unconfirmed messages; 0 = 256
 }
@@ -69,9 +72,15 @@ type Queue struct {
 	server  string // for messages, without secrets
 	link    link
 	pub     publisher
-	denied  atomic.Int64 // permission errors that the server has reported
-	closed  chan struct{}
-	once    sync.Once
+
+	claimBytes  int64
+	claimAge    time.Duration
+	claimsMu    sync.Mutex
+	claimsThere bool // the stream of claims
+
+	denied atomic.Int64 // permission errors that the server has reported
+	closed chan struct{}
+	once   sync.Once
 }
 
 const (
@@ -90,7 +99,8 @@ const (
 // certificate that is not trusted) ends it at once. Once connected, the queue
 // reconnects for ever.
 func Connect(ctx context.Context, o Options) (*Queue, error) {
-	q := &Queue{log: o.Logger, ackWait: o.AckWait, closed: make(chan struct{})}
+	q := &Queue{log: o.Logger, ackWait: o.AckWait, claimBytes: o.ClaimsMaxBytes, claimAge: o.ClaimsMaxAge,
+		closed: make(chan struct{})}
 	if q.log == nil {
 		q.log = slog.Default()
 	}

@@ -19,7 +19,7 @@ import (
 // DeadLetter is a message that no retry by itself can help.
 type DeadLetter struct {
 	Delivery    *Delivery // its subject's task and model, its headers and its place in the stream
-	Payload     []byte    // as it came
+	Payload     []byte    // as it came; nil: it lies in a claim that cannot be redeemed, and the letter keeps the claim
 	Key         string    // the delivery's identity: one key has one letter
 	Class       string
 	Reason      string
@@ -33,8 +33,8 @@ const (
 )
 
 // PublishDead returns when the letter is in the stream. A key that has a letter
-// keeps that one. A payload that fits the server's limit only without the letter's
-// headers is kept in two messages.
+// keeps that one. A payload that does not fit the server's limit with the letter's
+// headers is kept in several messages.
 func (q *Queue) PublishDead(ctx context.Context, l DeadLetter) error {
 	task, model := l.Delivery.Task, l.Delivery.Model
 	if task == "" || model == "" {
@@ -43,15 +43,19 @@ func (q *Queue) PublishDead(ctx context.Context, l DeadLetter) error {
 	}
 	msg := nats.NewMsg(jobs.DeadSubject(task, model, l.Key))
 	msg.Header, msg.Data = l.header(), l.Payload
-	if over := len(msg.Data) + headerSize(msg.Header) + marginBytes - int(q.nc.MaxPayload()); over > 0 &&
-		over <= len(msg.Data) {
-		tail := nats.NewMsg(msg.Subject + ".tail")
-		cut := len(msg.Data) - min(len(msg.Data), over+marginBytes)
-		msg.Data, tail.Data = l.Payload[:cut], l.Payload[cut:]
-		msg.Header.Set(jobs.HeaderTail, strconv.Itoa(len(tail.Data)))
-		if err := q.publishOnce(ctx, tail); err != nil {
+	if l.Payload == nil {
+		stub, err := l.Delivery.Payload(ctx)
+		if err != nil {
 			return err
 		}
+		msg.Data = stub
+	}
+	room := max(int(q.nc.MaxPayload())-headerSize(msg.Header)-2*marginBytes, 0)
+	if len(msg.Data) > room+marginBytes {
+		if err := q.publishTails(ctx, msg, msg.Data[room:]); err != nil {
+			return err
+		}
+		msg.Data = msg.Data[:room]
 	}
 	return q.publishOnce(ctx, msg)
 }
@@ -83,6 +87,9 @@ func (l *DeadLetter) header() nats.Header {
 		says.MsgID = d.Header.Get(jobs.HeaderMsgID)
 	}
 	h := d.Header.Own()
+	if l.Payload != nil {
+		h = h.Unclaimed()
+	}
 	says.Set(h)
 	return cutHeader(nats.Header(h))
 }
@@ -105,7 +112,8 @@ func cutHeader(h nats.Header) nats.Header {
 			names = append(names, name)
 		}
 	}
-	read := []string{jobs.HeaderContentType, jobs.HeaderJob, jobs.HeaderDataset}
+	read := []string{jobs.HeaderClaim, jobs.HeaderClaimSize, jobs.HeaderClaimChunks, jobs.HeaderClaimSHA256,
+		jobs.HeaderContentType, jobs.HeaderJob, jobs.HeaderDataset}
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(slices.Index(read, a)-slices.Index(read, b), strings.Compare(a, b))
 	})
@@ -135,7 +143,8 @@ type DeadEntry struct {
 	Payload     []byte // nil in lists
 
 	sequence uint64 // in the stream of dead letters
-	tail     int
+	tail     int    // bytes
+	tails    int    // messages that hold them
 }
 
 func deadEntry(subject string, h jobs.Header, size int, sequence uint64, at time.Time) (DeadEntry, bool) {
@@ -144,10 +153,14 @@ func deadEntry(subject string, h jobs.Header, size int, sequence uint64, at time
 		return DeadEntry{}, false
 	}
 	l := h.Letter()
+	tails := 0
+	if l.Tail > 0 {
+		tails = min(max(l.Tails, 1), mostTails)
+	}
 	return DeadEntry{
 		ID: hash, Task: task, Model: model, Header: h, Class: l.Class, Reason: l.Reason, Attempts: l.Attempts,
 		Subject: l.Subject, Sequence: l.Origin.Sequence, ModelSHA256: l.ModelSHA256, Retry: l.Retry, Time: at.UTC(),
-		Size: size + l.Tail, sequence: sequence, tail: l.Tail,
+		Size: size + l.Tail, sequence: sequence, tail: l.Tail, tails: tails,
 	}, true
 }
 
@@ -204,16 +217,11 @@ func (q *Queue) GetDead(ctx context.Context, id string) (DeadEntry, error) {
 		return DeadEntry{}, fmt.Errorf("dead letter %s: %w", id, ErrNotFound)
 	}
 	e.Payload = m.Data
-	if e.tail > 0 {
-		tail, err := s.GetLastMsgForSubject(ctx, m.Subject+".tail")
-		if errors.Is(err, jetstream.ErrMsgNotFound) { // retried meanwhile
-			return DeadEntry{}, fmt.Errorf("rest of dead letter %s: %w", id, ErrNotFound)
-		}
-		if err != nil {
-			return DeadEntry{}, fmt.Errorf("rest of dead letter %s: %w", id, lost(err))
-		}
-		e.Payload = append(e.Payload, tail.Data...)
+	rest, err := q.tails(ctx, s, e)
+	if err != nil {
+		return DeadEntry{}, err
 	}
+	e.Payload = append(e.Payload, rest...)
 	return e, nil
 }
 
@@ -242,11 +250,7 @@ func (q *Queue) RetryDead(ctx context.Context, id string) (DeadEntry, error) {
 
 // again publishes what a letter holds.
 func (q *Queue) again(ctx context.Context, e DeadEntry, msg *nats.Msg) error {
-	_, err := q.checkSize(msg)
-	if err == nil {
-		err = q.publish(ctx, msg, failWhenFull)
-	}
-	if err != nil {
+	if err := q.publishWhole(ctx, msg, failWhenFull); err != nil {
 		return fmt.Errorf("retry dead letter %s: %w", e.ID, lost(err))
 	}
 	return nil
@@ -263,8 +267,8 @@ func (q *Queue) removeDead(ctx context.Context, e DeadEntry) error {
 			err = nil
 		}
 	}
-	if err == nil && e.tail > 0 {
-		err = s.Purge(ctx, jetstream.WithPurgeSubject(jobs.DeadSubjectOf(e.Task, e.Model, e.ID)+".tail"))
+	for n := 0; err == nil && n < e.tails; n++ {
+		err = s.Purge(ctx, jetstream.WithPurgeSubject(tailSubject(jobs.DeadSubjectOf(e.Task, e.Model, e.ID), n)))
 	}
 	if err != nil {
 		return fmt.Errorf("remove dead letter %s: %w", e.ID, lost(err))

@@ -22,7 +22,8 @@ type Delivery struct {
 	Task, Model, Job string // of the subject; "" where it is malformed
 	Header           jobs.Header
 	Data             []byte
-	Size             int // of the body
+	Size             int         // of the payload
+	Claim            *jobs.Claim // where the payload lies; nil where Data is it. Data says only whose it is then
 
 	Stream        string
 	StreamCreated time.Time
@@ -50,6 +51,9 @@ func (c *Consumer) delivery(msg *nats.Msg) (*Delivery, error) {
 	}
 	if s, err := jobs.ParseSubject(msg.Subject); err == nil {
 		d.Task, d.Model, d.Job = s.Task, s.Model, s.Job
+	}
+	if c, err := d.Header.Claim(); err == nil && c != nil && d.Job != "" { // else it is a dead letter
+		d.Claim, d.Size = c, int(c.Size)
 	}
 	d.Retry, d.Origin = d.Header.Retry()
 	return d, nil

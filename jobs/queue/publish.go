@@ -52,7 +52,8 @@ func (p *publisher) init(mostBytes, mostCount int) {
 }
 
 // PublishJob sends a message and returns before the server confirms it; it blocks
-// while too much is unconfirmed. A full stream and a lost connection are waited
+// while too much is unconfirmed. One that is larger than the server carries leaves its
+// payload in the stream of claims first. A full stream and a lost connection are waited
 // out until ctx ends. An error of an earlier message is returned by every later
 // call and by Flush.
 func (q *Queue) PublishJob(ctx context.Context, m JobMessage) error {
@@ -61,6 +62,9 @@ func (q *Queue) PublishJob(ctx context.Context, m JobMessage) error {
 		msg.Header.Set(jobs.HeaderMsgID, m.MsgID)
 	}
 	size, err := q.checkSize(msg)
+	if err != nil && m.claimable() {
+		size, err = len(msg.Data), nil
+	}
 	if err != nil {
 		return err
 	}
@@ -68,10 +72,16 @@ func (q *Queue) PublishJob(ctx context.Context, m JobMessage) error {
 		return err
 	}
 	go func() {
-		err := q.publish(ctx, msg, waitForRoom)
+		err := q.publishWhole(ctx, msg, waitForRoom)
 		q.pub.release(size, err)
 	}()
 	return nil
+}
+
+// claimable says whether a payload that is too large may lie elsewhere: with those of its job.
+func (m *JobMessage) claimable() bool {
+	s, err := jobs.ParseSubject(m.Subject)
+	return err == nil && s.Job != ""
 }
 
 // Flush waits until everything that PublishJob has sent is confirmed.
@@ -179,7 +189,7 @@ func (q *Queue) publish(ctx context.Context, msg *nats.Msg, full onFull) error {
 			return fmt.Errorf("publish to %s: %w: the user lacks a permission", msg.Subject, ErrRefused)
 		case full == failWhenFull && isFull(err):
 			return fmt.Errorf("publish to %s: %w: %w", msg.Subject, ErrFull, err)
-		case !q.mayRetry(err):
+		case !q.mayRetry(err, msg.Subject):
 			return fmt.Errorf("publish to %s: %w", msg.Subject, err)
 		}
 		select {
@@ -204,9 +214,9 @@ func (q *Queue) publishNow(ctx context.Context, msg *nats.Msg) error {
 }
 
 // mayRetry says whether the same message may get through later.
-func (q *Queue) mayRetry(err error) bool {
+func (q *Queue) mayRetry(err error, subject string) bool {
 	if isFull(err) {
-		q.pub.tellFull(q, err)
+		q.pub.tellFull(q, subject, err)
 		return true
 	}
 	var api *jetstream.APIError
@@ -231,9 +241,13 @@ func isFull(err error) bool {
 }
 
 // tellFull logs that publishing waits.
-func (p *publisher) tellFull(q *Queue, err error) {
+func (p *publisher) tellFull(q *Queue, subject string, err error) {
+	stream := JobStream
+	if strings.HasPrefix(subject, strings.TrimSuffix(jobs.AllClaims, ">")) {
+		stream = ClaimStream
+	}
 	if p.full.due() > 0 {
-		q.log.Info("the job stream takes no more for now, waiting", "server", q.server, "error", err)
+		q.log.Info("the stream takes no more for now, waiting", "stream", stream, "server", q.server, "error", err)
 	}
 }
 

@@ -66,6 +66,9 @@ func (e *DeadEntry) resolved(how string) jobs.Event {
 	sum := sha256.Sum256(e.Payload)
 	out := jobs.Event{Type: jobs.EventResolved, Task: e.Task, Model: e.Model, PayloadSHA256: hex.EncodeToString(sum[:]),
 		Class: e.Class, Reason: how, Time: time.Now()}
+	if c, err := e.Header.Claim(); err == nil && c != nil {
+		out.PayloadSHA256 = c.SHA256
+	}
 	m := jobs.Message{Subject: e.Subject, Header: e.Header, Data: e.Payload, Sequence: e.Sequence}
 	if s, err := jobs.Decode(m, jobs.Limits{}); err == nil {
 		out.Job, out.Shard, out.Dataset = s.Job, s.EventID(), s.Dataset

@@ -78,7 +78,7 @@ func (q *Queue) RestoreStreams(ctx context.Context, o StreamOptions) error {
 			return q.streamError("look up", name, err)
 		}
 	}
-	return nil
+	return q.EnsureClaims(ctx, o.Replicas)
 }
 
 func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, size, byDefault int64) error {
@@ -161,7 +161,7 @@ func (q *Queue) checkStream(have, want jetstream.StreamConfig) error {
 	differ(!have.NoAck, "no_ack", have.NoAck, false)
 	if want.Name != EventStream {
 		differ(have.Discard == want.Discard, "discard", have.Discard, want.Discard)
-		differ(have.MaxAge == 0, "max_age", have.MaxAge, 0)
+		differ(have.MaxAge == 0 || want.MaxAge > 0, "max_age", have.MaxAge, 0)
 		differ(have.MaxMsgsPerSubject <= 0 || have.DiscardNewPerSubject, "max_msgs_per_subject", have.MaxMsgsPerSubject, -1)
 	}
 	if wrong != nil {

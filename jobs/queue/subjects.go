@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sort"
@@ -172,28 +171,5 @@ func (q *Queue) PurgeJob(ctx context.Context, job string, before uint64) (uint64
 	if err := naming.CheckJob(job); err != nil {
 		return 0, fmt.Errorf("purge: job %w", err)
 	}
-	req, err := json.Marshal(struct {
-		Filter string `json:"filter"`
-		Before uint64 `json:"seq,omitempty"`
-	}{ownSubjects(job), before})
-	if err != nil {
-		return 0, fmt.Errorf("purge job %s: %w", job, err)
-	}
-	ask, cancel := context.WithTimeout(ctx, 2*askTimeout)
-	defer cancel()
-	msg, err := q.nc.RequestWithContext(ask, "$JS.API.STREAM.PURGE."+JobStream, req)
-	if err != nil {
-		return 0, fmt.Errorf("purge job %s: %w", job, lost(err))
-	}
-	var answer struct {
-		Error  *jetstream.APIError `json:"error"`
-		Purged uint64              `json:"purged"`
-	}
-	if err := json.Unmarshal(msg.Data, &answer); err != nil {
-		return 0, fmt.Errorf("purge job %s: read the answer: %w", job, err)
-	}
-	if answer.Error != nil {
-		return 0, fmt.Errorf("purge job %s: %w", job, answer.Error)
-	}
-	return answer.Purged, nil
+	return q.purge(ctx, JobStream, ownSubjects(job), before)
 }
