@@ -108,7 +108,7 @@ func Stub(payload []byte, h Header) []byte {
 			return nil
 		}
 		switch name {
-		case "job", "shard", "shards", "dataset", "sync":
+		case "job", "shard", "shards", "dataset", "sync", "on_repeat":
 			if v := jsontext.Value(raw); !v.IsValid() || len(raw) > mostStubbed {
 				return nil
 			}
@@ -141,12 +141,13 @@ func (s *Shard) stub(m Message, charset string, plain bool, job string, sequence
 // Redeemed checks what the payload of a message with a claim decoded to: the message must have said of its job, shard
 // and dataset what the payload says.
 func (s *Shard) Redeemed(payload *Shard) error {
-	if payload.Job == s.Job && payload.KeyID == s.KeyID && payload.Dataset == s.Dataset {
+	named := payload.Job == s.Job && payload.KeyID == s.KeyID
+	if named && payload.Dataset == s.Dataset && payload.OnRepeat == s.OnRepeat {
 		return nil
 	}
 	say := func(s *Shard) string {
 		return "job " + strconv.Quote(clip(s.Job)) + ", shard " + strconv.Quote(clip(s.KeyID)) + ", dataset " +
-			strconv.Quote(clip(s.Dataset))
+			strconv.Quote(clip(s.Dataset)) + ", on_repeat " + strconv.Quote(s.OnRepeat)
 	}
 	return invalidf("the payload in the claim is of %s; the body of its message names %s and must name the same",
 		say(payload), say(s))

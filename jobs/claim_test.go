@@ -50,10 +50,11 @@ func TestClaimsAreReadAsWritten(t *testing.T) {
 func TestAClaimKeepsTheNames(t *testing.T) {
 	const subject = "textmill.jobs.embed.m.j"
 	for name, whole := range map[string]Message{
-		"named":   {Data: []byte(`{"records":[{"id":"a","text":"x"}],"job":"j","shard":7,"shards":9,"dataset":"d"}`)},
-		"a sync":  {Data: []byte(`{"job":"j","shard":"s 1","dataset":"d","sync":"0123456789abcdef","records":[{"text":"x"}]}`)},
-		"unnamed": {Data: []byte(`{"records":[{"text":"x"}]}`)},
-		"a text":  {Data: []byte("some text"), Header: Header{HeaderContentType: {"text/plain"}, HeaderDataset: {"notes"}, HeaderMsgID: {"m1"}}},
+		"named":     {Data: []byte(`{"records":[{"id":"a","text":"x"}],"job":"j","shard":7,"shards":9,"dataset":"d"}`)},
+		"a sync":    {Data: []byte(`{"job":"j","shard":"s 1","dataset":"d","sync":"0123456789abcdef","records":[{"text":"x"}]}`)},
+		"on_repeat": {Data: []byte(`{"job":"j","shard":1,"on_repeat":"replace","records":[{"id":"a","text":"x"}]}`)},
+		"unnamed":   {Data: []byte(`{"records":[{"text":"x"}]}`)},
+		"a text":    {Data: []byte("some text"), Header: Header{HeaderContentType: {"text/plain"}, HeaderDataset: {"notes"}, HeaderMsgID: {"m1"}}},
 	} {
 		whole.Subject, whole.Sequence = subject, 11
 		stub := whole
@@ -71,7 +72,7 @@ func TestAClaimKeepsTheNames(t *testing.T) {
 		if err != nil || got.Records != nil || got.Claim == nil {
 			t.Fatalf("%s: %+v, %v", name, got, err)
 		}
-		if got.Job != want.Job || got.EventID() != want.EventID() || got.KeyID != want.KeyID || got.Dataset != want.Dataset || got.Shards != want.Shards {
+		if got.Job != want.Job || got.EventID() != want.EventID() || got.KeyID != want.KeyID || got.Dataset != want.Dataset || got.OnRepeat != want.OnRepeat || got.Shards != want.Shards {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
 		if err := got.Redeemed(want); err != nil {
@@ -95,7 +96,7 @@ func TestClaimsThatAreRefused(t *testing.T) {
 	}
 	a, _ := Decode(Message{Subject: "textmill.jobs.embed.m.j", Header: claimHeader(nil), Data: []byte(`{"shard":1,"dataset":"d"}`)}, Limits{})
 	b, _ := Decode(Message{Subject: "textmill.jobs.embed.m.j", Data: []byte(`{"shard":2,"dataset":"d","records":[{"text":"x"}]}`)}, Limits{})
-	if err := a.Redeemed(b); err == nil || !strings.Contains(err.Error(), `is of job "j", shard "2", dataset "d"; the body of its message names job "j", shard "1"`) {
+	if err := a.Redeemed(b); err == nil || !strings.Contains(err.Error(), `is of job "j", shard "2", dataset "d", on_repeat ""; the body of its message names job "j", shard "1"`) {
 		t.Errorf("another shard's payload: %v", err)
 	}
 }
