@@ -93,7 +93,7 @@ func (c *Config) validateUpkeep(bad func(string, string, ...any)) {
 	for i, entry := range c.Export.PartitionBy {
 		name, by, ok := strings.Cut(entry, "=")
 		if err := naming.CheckDataset(name); !ok || by == "" || err != nil {
-			bad(fmt.Sprintf("export.partition_by[%d]", i), "%q is not DATASET=COLUMN,COLUMN, such as docs=task,model", entry)
+			bad(fmt.Sprintf("export.partition_by[%d]", i), "%q is not DATASET=COLUMN,COLUMN, such as docs=date,attribute:lang", entry)
 		}
 	}
 }

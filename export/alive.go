@@ -67,7 +67,7 @@ func (s *stage) live(log *slog.Logger) error {
 
 // sign writes a sign that is unlike the one before.
 func (s *stage) sign() error {
-	return s.mark(signName(s.id), []byte(strconv.FormatInt(s.names.Add(1), 10)+"\n"))
+	return s.put(s.marks, signName(s.id), []byte(strconv.FormatInt(s.names.Add(1), 10)+"\n"))
 }
 
 // hush ends the signs of life without waiting, and says what tells that they have ended; nil where there are none.

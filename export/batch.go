@@ -58,7 +58,7 @@ func (t *Table) Begin(ctx context.Context, kind EmbeddingKind) (*Batch, error) {
 		return nil, err
 	}
 	return &Batch{t: t, h: h, kind: kind, keys: map[string]*delivery{}, shared: map[string]*partFile{},
-		by: h.partitioning()}, nil
+		by: h.layout().by}, nil
 }
 
 func (t *Table) begin(ctx context.Context, kind EmbeddingKind) (*handle, EmbeddingKind, error) {
@@ -74,8 +74,8 @@ func (t *Table) begin(ctx context.Context, kind EmbeddingKind) (*handle, Embeddi
 	return h, kind, h.terms.accepts(kind)
 }
 
-// Add appends all rows of a delivery to the part that small deliveries share. ErrRow leaves the batch as it was; after
-// any other error it can only be aborted.
+// Add appends all rows of a delivery to the part that small deliveries share. ErrRow and ErrSchema leave the batch as
+// it was; after any other error it can only be aborted.
 func (b *Batch) Add(k Key, rows []Row) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,8 +88,15 @@ func (b *Batch) Add(k Key, rows []Row) error {
 		return err
 	}
 	groups, err := b.by.apart(rows)
+	if err != nil {
+		b.drop(d)
+		return err
+	}
 	for _, g := range groups {
 		err = errors.Join(err, b.share(d, g))
+	}
+	if err == nil {
+		err = spill(b.shared, b.t.store.o)
 	}
 	if err != nil {
 		b.drop(d)
@@ -104,10 +111,9 @@ func (b *Batch) share(d *delivery, g group) error {
 	p := b.shared[g.key]
 	if p == nil {
 		var err error
-		if p, err = b.h.newPart(b.t.store.o, b.kind); err != nil {
+		if p, err = b.h.newPart(b.t.store.o, b.kind, g.partition); err != nil {
 			return err
 		}
-		p.partition = g.partition
 		b.shared[g.key] = p
 	}
 	from := p.w.Rows()
@@ -206,6 +212,13 @@ func (b *Batch) drop(d *delivery) {
 func (b *Batch) fail(err error) error {
 	b.broken = fmt.Errorf("write a part of %s: %w", b.t.path, b.h.blame(err))
 	return b.broken
+}
+
+// Full says that the batch has so many files open that it should be committed before it takes more.
+func (b *Batch) Full() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.shared) >= mostOpen
 }
 
 // Bytes is about how large the batch's parts are.

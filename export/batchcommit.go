@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
-	"time"
 
 	"textmill/export/delta"
 	"textmill/export/part"
@@ -168,17 +166,15 @@ func (p *plan) place(ctx context.Context) error {
 	if err := b.narrow(ctx, p.keep); err != nil {
 		return err
 	}
-	now := b.now()
+	var parts []*partFile
 	for _, f := range b.files(p.keep) {
 		if f.rows == 0 { // it took only refused rows
-			b.warn(f.remove())
+			b.t.warn(f.remove())
 			continue
 		}
-		if err := f.place(now); err != nil {
-			return err
-		}
+		parts = append(parts, f)
 	}
-	return b.sync(p.keep)
+	return b.h.placeAll(parts, b.t.now())
 }
 
 // parts names those of what is kept, once they are in their place.
@@ -189,7 +185,7 @@ func (p *plan) parts() ([]delta.Action, error) {
 			return nil, errUnplaced
 		}
 	}
-	now := b.now()
+	now := b.t.now()
 	var adds []delta.Action
 	p.result.Rows = 0
 	for _, f := range b.files(p.keep) {
@@ -212,9 +208,6 @@ func (p *plan) parts() ([]delta.Action, error) {
 	return adds, nil
 }
 
-// now is by the clock, not by how long the process ran.
-func (b *Batch) now() time.Time { return b.t.store.o.Now().Round(0) }
-
 // files are the finished parts that hold deliveries' rows.
 func (b *Batch) files(keep []*delivery) []*partFile {
 	var all []*partFile
@@ -227,26 +220,6 @@ func (b *Batch) files(keep []*delivery) []*partFile {
 		}
 	}
 	return all
-}
-
-// sync makes the names of placed parts durable.
-func (b *Batch) sync(keep []*delivery) error {
-	var fresh []*partFile
-	for _, f := range b.files(keep) {
-		if f.placed && !f.durable {
-			fresh = append(fresh, f)
-		}
-	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	if err := b.h.dir.Sync(); err != nil {
-		return err
-	}
-	for _, f := range fresh {
-		f.durable = true
-	}
-	return nil
 }
 
 // discard removes the parts that the commit did not name.
@@ -267,13 +240,7 @@ func (b *Batch) discard(keep []*delivery) {
 
 func (b *Batch) removeShared() {
 	for _, p := range b.shared {
-		b.warn(p.remove())
-	}
-}
-
-func (b *Batch) warn(err error) {
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		b.t.log.Warn("a part stays until the next sweep", "error", err)
+		b.t.warn(p.remove())
 	}
 }
 

@@ -149,30 +149,30 @@ func (s *swap) groups(target int64) ([][]delta.Add, error) {
 }
 
 // compactGroup puts one group of files together.
-func (t *Table) compactGroup(ctx context.Context, group []delta.Add) (Rewritten, error) {
+func (t *Table) compactGroup(ctx context.Context, group []delta.Add) (done Rewritten, err error) {
 	s, err := t.openSwap(ctx, Rewrite{Operation: "OPTIMIZE"})
 	if err != nil {
-		return Rewritten{}, err
+		return done, err
 	}
 	defer s.abort()
 	s.dataChange, s.merges = false, true
-	shapes := map[string][]delta.Add{}
+	all := sortedRuns{}
+	defer func() {
+		for _, r := range all {
+			err = errors.Join(err, r.file.Remove())
+		}
+	}()
 	for _, a := range group {
 		if _, live := s.live[a.Path]; !live {
-			return Rewritten{}, s.conflict(s.seen, "%s is no longer there", a.Path)
+			return done, s.conflict(s.seen, "%s is no longer there", a.Path)
 		}
-		err := s.open(a, func(src *part.Source) error {
-			shapes[src.Shape()] = append(shapes[src.Shape()], a)
-			s.touched[a.Path] = &touched{add: a, rows: src.Rows()}
-			return nil
-		})
-		if err != nil {
-			return Rewritten{}, err
+		if err := s.sort(ctx, a, all); err != nil {
+			return done, s.h.blame(err)
 		}
 	}
-	for _, shape := range slices.Sorted(maps.Keys(shapes)) {
-		if err := s.merge(ctx, shapes[shape]); err != nil {
-			return Rewritten{}, s.h.blame(err)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if err := s.mergeRuns(ctx, all[key], group[0].PartitionValues); err != nil {
+			return done, s.h.blame(err)
 		}
 	}
 	t.store.o.Point("compact-written")
@@ -180,76 +180,60 @@ func (t *Table) compactGroup(ctx context.Context, group []delta.Add) (Rewritten,
 	return s.result, err
 }
 
-// merge writes the rows of files of one shape, sorted, those with errors apart.
-func (s *swap) merge(ctx context.Context, files []delta.Add) error {
-	for _, wantErrors := range []bool{false, true} {
-		runs, err := s.sort(ctx, files, wantErrors)
-		if err != nil {
-			return err
-		}
-		if runs.rows > 0 {
-			err = s.mergeRuns(ctx, runs, files[0].PartitionValues)
-		}
-		if err = errors.Join(err, runs.file.Remove()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// sortedRuns are rows in sorted runs, in files of this machine: those of files of one shape together, errors apart.
+type sortedRuns map[string]*runs
 
-// sortedRuns is a file of this machine that holds rows in sorted runs.
-type sortedRuns struct {
+type runs struct {
+	*part.Sorter
 	file *disk.File
-	sum  part.Sum
-	rows int64
 }
 
-// sort gathers the rows of files, those with errors or those without, in sorted runs.
-func (s *swap) sort(ctx context.Context, files []delta.Add, wantErrors bool) (r sortedRuns, err error) {
+// of gives the runs for rows of a source.
+func (all sortedRuns) of(s *swap, key string, src *part.Source, partition map[string]*string) (*runs, error) {
+	if all[key] != nil {
+		return all[key], nil
+	}
 	stage := s.h.stage()
-	if r.file, err = stage.dir.Create(stage.tempName()); err != nil {
-		return r, err
+	file, err := stage.dir.Create(stage.tempName())
+	if err != nil {
+		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.file.Remove())
-		}
-	}()
-	var sorter *part.Sorter
-	for _, a := range files {
-		err := s.open(a, func(src *part.Source) error {
-			if sorter == nil {
-				var err error
-				o := part.Options{RowGroupBytes: s.t.store.o.RowGroupBytes}
-				if sorter, err = part.NewSorter(r.file, src, o, part.NewSum()); err != nil {
-					return err
-				}
+	all[key] = &runs{file: file}
+	all[key].Sorter, err = part.NewSorter(file, src, part.Options{
+		RowGroupBytes: s.t.store.o.RowGroupBytes, Constants: s.h.layout().by.constants(partition),
+	}, part.NewSum())
+	return all[key], err
+}
+
+// sort adds the rows of a file to those that are sorted already.
+func (s *swap) sort(ctx context.Context, a delta.Add, all sortedRuns) error {
+	return s.open(a, func(src *part.Source) error {
+		s.touched[a.Path] = &touched{add: a, rows: src.Rows()}
+		failed := touched{rows: src.Rows(), bits: make([]uint64, src.Rows()/64+1)}
+		err := src.Labels(ctx, false, func(row int64, l *part.Label) error {
+			if l.Error {
+				failed.mark(row)
 			}
-			failed := touched{rows: src.Rows(), bits: make([]uint64, src.Rows()/64+1)}
-			err := src.Labels(ctx, false, func(row int64, l *part.Label) error {
-				if l.Error {
-					failed.mark(row)
-				}
-				return nil
-			})
-			if err != nil || wantErrors && failed.taken == 0 {
-				return err
-			}
-			return sorter.Take(ctx, src, func(row int64) bool { return failed.has(row) == wantErrors })
+			return nil
 		})
-		if err != nil {
-			return r, err
+		for key, n := range map[bool]int64{false: src.Rows() - failed.taken, true: failed.taken} {
+			if err != nil || n == 0 {
+				continue
+			}
+			var to *runs
+			if to, err = all.of(s, fmt.Sprint(key, src.Shape()), src, a.PartitionValues); err == nil {
+				err = to.Take(ctx, src, func(row int64) bool { return failed.has(row) == key })
+			}
 		}
-	}
-	if err := errors.Join(sorter.Close(), r.file.Close()); err != nil {
-		return r, err
-	}
-	r.rows, r.sum = sorter.Rows(), sorter.Sum()
-	return r, nil
+		return err
+	})
 }
 
 // mergeRuns makes a part of sorted runs, and makes sure that it holds their rows.
-func (s *swap) mergeRuns(ctx context.Context, runs sortedRuns, partition map[string]*string) error {
+func (s *swap) mergeRuns(ctx context.Context, runs *runs, partition map[string]*string) error {
+	if err := errors.Join(runs.Close(), runs.file.Close()); err != nil {
+		return err
+	}
 	dir := s.h.stage().dir
 	st, err := dir.Stat(runs.file.Name())
 	if err != nil {
@@ -264,7 +248,7 @@ func (s *swap) mergeRuns(ctx context.Context, runs sortedRuns, partition map[str
 	if err != nil {
 		return err
 	}
-	next, err := s.h.copyPart(s.t.store.o, src)
+	next, err := s.h.copyPart(s.t.store.o, src, partition)
 	if err != nil {
 		return err
 	}
@@ -275,6 +259,5 @@ func (s *swap) mergeRuns(ctx context.Context, runs sortedRuns, partition map[str
 	if err := next.finish(); err != nil {
 		return err
 	}
-	next.partition = partition
-	return next.holds(ctx, runs.sum)
+	return next.holds(ctx, runs.Sum())
 }

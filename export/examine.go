@@ -56,7 +56,7 @@ func (s *swap) look(ctx context.Context, paths []string) error {
 
 // lookInto marks the rows of a file that are meant.
 func (s *swap) lookInto(ctx context.Context, a delta.Add) error {
-	if !s.choose.mayHold(a.Stats) {
+	if !s.choose.mayHold(&a, s.base.by) {
 		return nil
 	}
 	return s.open(a, func(src *part.Source) error {
@@ -141,7 +141,7 @@ func (s *swap) take(ctx context.Context, v int64, e *delta.Entry) error {
 			return s.conflict(v, "%s was removed, whose rows are to be rewritten", r.Path)
 		}
 		if f.next != nil {
-			s.drop(f.next)
+			s.t.warn(f.next.remove())
 		}
 		delete(s.touched, r.Path)
 	}

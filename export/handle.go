@@ -19,6 +19,8 @@ type handle struct {
 	log *delta.Log
 	own atomic.Pointer[stage] // nil until it is armed
 
+	folders sync.Map // of partitions, that are known to be there durably
+
 	arming  sync.Mutex // one takes the lock
 	reading sync.Mutex // one reads the log on, and nobody else changes snap, txns and terms
 	holding sync.Mutex // one looks what vectors an older table holds
@@ -144,11 +146,11 @@ func (h *handle) version() int64 {
 	return h.snap.Version
 }
 
-// partitioning is by what the table's files are apart.
-func (h *handle) partitioning() Partitioning {
+// layout is how the table's files are apart.
+func (h *handle) layout() layout {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.terms.by
+	return h.terms.layout
 }
 
 // refused is why textmill must not write to the table, as it is known, or nil.

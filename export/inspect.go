@@ -28,6 +28,7 @@ type Inspection struct {
 	Embedding  string
 	Vectors    Vectors // that the log binds the table to; none where the first job with vectors will
 	Schema     string  // Delta's JSON
+	By         Partitioning
 	Created    time.Time
 	Refused    error // why textmill would not write to the table; nil when it would
 	Files      []LiveFile
@@ -106,6 +107,7 @@ func (v *view) inspect() (*Inspection, error) {
 	in := &Inspection{
 		Path: v.dir.Path(), ID: v.snap.Metadata.ID, Version: v.snap.Version, Checkpoint: v.snap.Checkpoint,
 		Embedding: terms.kind.String(), Vectors: terms.vectors, Schema: v.snap.Metadata.SchemaString, Refused: terms.refused,
+		By:      terms.by,
 		Settled: len(v.txns.jobs), Dead: len(v.txns.dead), Cancelled: len(v.txns.ends),
 	}
 	for _, r := range v.txns.seqs {
@@ -139,11 +141,20 @@ func (v *view) inspect() (*Inspection, error) {
 
 func (v *view) liveFile(a delta.Add) (LiveFile, error) { return liveFile(v.dir.Path(), a) }
 
-// liveFile finds the file of a table that an add names, whose path is a URL relative to it.
+// fileOf is the name in its table of a file that the log names by a path, a URL relative to the table.
+func fileOf(path string) (string, error) {
+	name, err := url.PathUnescape(path)
+	if err != nil || !filepath.IsLocal(name) || strings.Contains(path, "://") {
+		return "", fmt.Errorf("%w: the log names %q, which is no file in the table", ErrCorrupt, path)
+	}
+	return name, nil
+}
+
+// liveFile finds the file of a table that an add names.
 func liveFile(table string, a delta.Add) (LiveFile, error) {
-	name, err := url.PathUnescape(a.Path)
-	if err != nil || filepath.IsAbs(name) || !filepath.IsLocal(name) || strings.Contains(a.Path, "://") {
-		return LiveFile{}, fmt.Errorf("%w: the log names %q, which is no file in the table", ErrCorrupt, a.Path)
+	name, err := fileOf(a.Path)
+	if err != nil {
+		return LiveFile{}, err
 	}
 	f := LiveFile{
 		Path: storage.Join(table, name), Size: a.Size, Rows: -1, name: name, partition: a.PartitionValues,
@@ -159,45 +170,6 @@ func liveFile(table string, a delta.Add) (LiveFile, error) {
 		f.Rows = *s.NumRecords
 	}
 	return f, nil
-}
-
-// within tells of a table in a directory whether its files are files in it; a bucket has nothing but files.
-type within struct{ root *os.Root }
-
-func (v *view) within() (within, error) {
-	if v.dir.Remote() {
-		return within{}, nil
-	}
-	root, err := os.OpenRoot(v.dir.Path())
-	if err != nil {
-		return within{}, fmt.Errorf("open table: %w", err)
-	}
-	return within{root}, nil
-}
-
-func (w within) close() {
-	if w.root != nil {
-		_ = w.root.Close() // opened for reading
-	}
-}
-
-// check refuses a link or a device, which programs would follow out of the table. A file that is missing is no finding
-// here.
-func (w within) check(f LiveFile) error {
-	if w.root == nil {
-		return nil
-	}
-	st, err := w.root.Lstat(filepath.FromSlash(f.name))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err == nil && !st.Mode().IsRegular() {
-		err = errors.New("it is no regular file")
-	}
-	if err != nil {
-		return fmt.Errorf("%w: the log names %q, which is no file in the table: %w", ErrCorrupt, f.name, err)
-	}
-	return nil
 }
 
 // openLive opens a live file in dir and hands it on with its size.

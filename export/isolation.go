@@ -159,7 +159,7 @@ func (t *Table) SaveIsolation(ctx context.Context, k Key, kind EmbeddingKind, is
 	if err := s.live(t.log); err != nil {
 		return err
 	}
-	if err := s.mark(isolationName(k), data); err != nil {
+	if err := s.put(s.marks, isolationName(k), data); err != nil {
 		return err
 	}
 	return s.marks.Sync()

@@ -50,7 +50,7 @@ func (b *Batch) narrow(ctx context.Context, keep []*delivery) error {
 func (b *Batch) replace(ctx context.Context, p *partFile, keep func(row int64, r *Row) bool) (*partFile, error) {
 	next, err := p.only(ctx, b.t.store.o, keep)
 	if err == nil {
-		b.warn(p.remove())
+		b.t.warn(p.remove())
 	}
 	return next, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"time"
 
 	"textmill/export/delta"
@@ -20,7 +21,8 @@ type partFile struct {
 	stage    *stage // where it is made
 	kind     EmbeddingKind
 	temp     string
-	name     string
+	name     string // in the table
+	folder   string // where that is
 	file     *disk.File
 	w        partWriter
 	finished bool
@@ -47,27 +49,30 @@ type partWriter interface {
 	Close() error
 }
 
-func (h *handle) newPart(o Options, kind EmbeddingKind) (*partFile, error) {
-	return h.makePart(kind, func(f *disk.File) (partWriter, error) {
-		return part.New(f, part.Options{Kind: kind, RowGroupBytes: o.RowGroupBytes, Metadata: o.Metadata})
+func (h *handle) newPart(o Options, kind EmbeddingKind, partition map[string]*string) (*partFile, error) {
+	return h.makePart(o, kind, partition, func(f *disk.File, o part.Options) (partWriter, error) {
+		return part.New(f, o)
 	})
 }
 
-// copyPart starts a part for rows of others that are of one shape.
-func (h *handle) copyPart(o Options, like *part.Source) (*partFile, error) {
-	return h.makePart(EmbeddingAny, func(f *disk.File) (partWriter, error) {
-		return part.NewCopy(f, like, part.Options{RowGroupBytes: o.RowGroupBytes, Metadata: o.Metadata})
+// copyPart starts a part for rows of others that are of one shape and one partition.
+func (h *handle) copyPart(o Options, like *part.Source, partition map[string]*string) (*partFile, error) {
+	return h.makePart(o, EmbeddingAny, partition, func(f *disk.File, o part.Options) (partWriter, error) {
+		return part.NewCopy(f, like, o)
 	})
 }
 
-func (h *handle) makePart(kind EmbeddingKind, writer func(*disk.File) (partWriter, error)) (*partFile, error) {
-	s := h.stage()
-	p := &partFile{h: h, stage: s, kind: kind, temp: s.tempName(), name: s.partName()}
+func (h *handle) makePart(o Options, kind EmbeddingKind, partition map[string]*string,
+	writer func(*disk.File, part.Options) (partWriter, error)) (*partFile, error) {
+	s, l := h.stage(), h.layout()
+	p := &partFile{h: h, stage: s, kind: kind, temp: s.tempName(), folder: l.folder(partition), partition: partition}
+	p.name = path.Join(p.folder, s.partName())
 	var err error
 	if p.file, err = s.dir.Create(p.temp); err != nil {
 		return nil, err
 	}
-	if p.w, err = writer(p.file); err != nil {
+	if p.w, err = writer(p.file, part.Options{Kind: kind, RowGroupBytes: o.RowGroupBytes, Metadata: o.Metadata,
+		Constants: l.by.constants(partition)}); err != nil {
 		return nil, errors.Join(err, p.remove())
 	}
 	return p, nil
@@ -84,6 +89,14 @@ func (p *partFile) write(rows []Row) error {
 }
 
 func (p *partFile) copied() *part.Copy { return p.w.(*part.Copy) }
+
+// held is about how many bytes of rows it has in memory.
+func (p *partFile) held() int64 {
+	if p.finished {
+		return 0
+	}
+	return p.w.(*part.Writer).Held()
+}
 
 func (p *partFile) bytes() int64 {
 	if p.finished {
@@ -204,18 +217,6 @@ func (p *partFile) open() (interface {
 	return p.stage.dir.Open(p.temp)
 }
 
-// place gives the finished part its final name, which the caller makes durable by syncing the table's directory.
-func (p *partFile) place(now time.Time) error {
-	if p.placed {
-		return nil
-	}
-	if err := p.h.dir.Place(p.stage.dir, p.temp, p.name); err != nil {
-		return err
-	}
-	p.placed, p.placedAt = true, now
-	return nil
-}
-
 // stillThere guards against a placed part that a sweep has taken, or may take: see partAge.
 func (p *partFile) stillThere(now time.Time) error {
 	if p.h.dir.Remote() && now.Sub(p.placedAt) > partAge {
@@ -227,7 +228,7 @@ func (p *partFile) stillThere(now time.Time) error {
 
 func (p *partFile) add() *delta.Add {
 	return &delta.Add{
-		Path: p.name, PartitionValues: partitionOf(p.partition), Size: p.size, ModificationTime: p.modified,
+		Path: pathOf(p.name), PartitionValues: partitionOf(p.partition), Size: p.size, ModificationTime: p.modified,
 		DataChange: true, Stats: &p.stats,
 	}
 }
@@ -250,11 +251,10 @@ func (p *partFile) remove() error {
 
 // only writes a new, finished part of the rows that keep wants, which is asked of each in order.
 func (p *partFile) only(ctx context.Context, o Options, keep func(at int64, r *Row) bool) (*partFile, error) {
-	next, err := p.h.newPart(o, p.kind)
+	next, err := p.h.newPart(o, p.kind, p.partition)
 	if err != nil {
 		return nil, err
 	}
-	next.partition = p.partition
 	var at int64
 	err = p.read(func(r *part.Reader) error {
 		return r.Rows(ctx, func(rows []Row) error {

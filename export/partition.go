@@ -3,44 +3,122 @@ package export
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"textmill/export/part"
 )
 
-// Partitioning is by what a table's files are apart: task, model. Both stand in the files too, for readers without the
-// log, and for those who take a partition's values from paths alone.
+// Partitioning is by what a table's files are apart: task, model, date (the day of created_at, in UTC), and
+// attribute:NAME for one attribute. Each is a column, date and NAME of such tables alone, that stands in the files
+// too, for readers without the log. The files lie in folders as Hive has them, since Polars takes the values from
+// there.
 type Partitioning []string
 
-// ParsePartitioning reads task,model or one of these.
+const (
+	byDate      = "date"
+	byAttribute = "attribute:"
+)
+
+// columnName is what an attribute is called that tables can be partitioned by.
+var columnName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+
+// ParsePartitioning reads task,model,date,attribute:NAME or some of these.
 func ParsePartitioning(s string) (Partitioning, error) {
 	p := Partitioning(strings.Split(s, ","))
 	for i, by := range p {
 		if slices.Contains(p[:i], by) {
 			return nil, fmt.Errorf("%s stands there twice", by)
 		}
-		if by != "task" && by != "model" {
-			return nil, fmt.Errorf("%q is not one of task and model", by)
+		name, attribute := strings.CutPrefix(by, byAttribute)
+		switch {
+		case !attribute && by != "task" && by != "model" && by != byDate:
+			return nil, fmt.Errorf("%q is not one of task, model, date and attribute:NAME", by)
+		case !attribute:
+		case !columnName.MatchString(name):
+			return nil, fmt.Errorf("the attribute %q cannot be a column: it needs up to 64 letters, digits and underscores",
+				name)
+		case strings.EqualFold(name, byDate) || part.IsColumn(name):
+			return nil, fmt.Errorf("the attribute %q cannot be a column: tables have one of that name", name)
+		case p[:i].Attribute() != "":
+			return nil, fmt.Errorf("%s and another attribute: it can be one", by)
 		}
 	}
 	return p, nil
 }
 
+// Attribute is the one by which the table is partitioned, and its column; "" for none.
+func (p Partitioning) Attribute() string {
+	for _, by := range p {
+		if name, is := strings.CutPrefix(by, byAttribute); is {
+			return name
+		}
+	}
+	return ""
+}
+
+// columns are the table's partition columns.
+func (p Partitioning) columns() []string {
+	names := []string{}
+	for _, by := range p {
+		names = append(names, strings.TrimPrefix(by, byAttribute))
+	}
+	return names
+}
+
 // of is a row's value of each column; nil is null.
 func (p Partitioning) of(r *Row) map[string]*string {
 	values := map[string]*string{}
-	for _, by := range p {
-		value := r.Task
-		if by == "model" {
+	for i, column := range p.columns() {
+		value := ""
+		switch p[i] {
+		case "task":
+			value = r.Task
+		case "model":
 			value = r.Model
+		case byDate:
+			if !r.CreatedAt.IsZero() {
+				value = r.CreatedAt.UTC().Format(time.DateOnly)
+			}
+		default:
+			value = ofAttribute(column, r.Attributes[column])
 		}
-		values[by] = nil
+		values[column] = nil
 		if value != "" {
-			values[by] = &value
+			values[column] = &value
 		}
 	}
 	return values
+}
+
+// ofAttribute is the column's value where the attribute has one; "" is null, as for an attribute that is empty, so
+// long that no folder can have its name, or called as folders of null are.
+func ofAttribute(column, value string) string {
+	if value == hiveNull || len(folderName(column, &value)) > longestName {
+		return ""
+	}
+	return value
+}
+
+// without tells that no row of a partition has a value in a column.
+func (p Partitioning) without(partition map[string]*string, column, value string) bool {
+	has, is := partition[column]
+	return is && (has == nil || *has != value) && value != ""
+}
+
+// withoutAttribute tells that no row of a partition has an attribute of a value.
+func (p Partitioning) withoutAttribute(partition map[string]*string, name, value string) bool {
+	return name == p.Attribute() && p.without(partition, name, ofAttribute(name, value))
+}
+
+// constants are the columns that all rows of a file have one value in, as Parquet has them.
+func (p Partitioning) constants(values map[string]*string) (all []part.Constant) {
+	for i, column := range p.columns() {
+		all = append(all, part.Constant{Name: column, Date: p[i] == byDate, Value: values[column]})
+	}
+	return all
 }
 
 // group is rows that go into one file.
@@ -54,7 +132,7 @@ type group struct {
 const errorKey = "error"
 
 // apart gives the rows of each file, in their order: those of one partition, error rows apart, so that a loader can
-// leave these out.
+// leave these out. It is ErrSchema where there are too many.
 func (p Partitioning) apart(rows []Row) ([]group, error) {
 	if n := countErrors(rows); len(p) == 0 && (n == 0 || n == int64(len(rows))) {
 		if len(rows) == 0 {
@@ -85,85 +163,17 @@ func (p Partitioning) apart(rows []Row) ([]group, error) {
 		}
 		all[n].rows = append(all[n].rows, rows[i])
 	}
-	return all, nil
+	return all, p.bounded(len(all))
 }
 
-// mostOpen bounds how many files a parter writes at a time: each holds a row group in memory.
-const mostOpen = 16
+// mostOpen bounds how many files are written at a time, beside what they hold of rows each takes 0.4 MiB.
+const mostOpen = 256
 
-// parter writes rows to parts that end when they are large, those of each group to their own.
-type parter struct {
-	h     *handle
-	o     Options
-	kind  EmbeddingKind
-	by    Partitioning
-	cur   map[string]*partFile
-	parts []*partFile
-}
-
-// write leaves the parts as they were where the error is ErrRow.
-func (p *parter) write(rows []Row) error {
-	if err := part.CheckRows(rows, p.kind); err != nil {
-		return err
+// bounded is ErrSchema where that would be too many.
+func (p Partitioning) bounded(files int) error {
+	if files <= mostOpen {
+		return nil
 	}
-	groups, err := p.by.apart(rows)
-	if err != nil {
-		return err
-	}
-	for _, g := range groups {
-		cur := p.cur[g.key]
-		if cur == nil {
-			if cur, err = p.begin(g); err != nil {
-				return err
-			}
-		}
-		if err := cur.write(g.rows); err != nil {
-			return err
-		}
-		if cur.bytes() < p.o.PartBytes {
-			continue
-		}
-		if err := p.end(g.key); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// begin starts a part for a group, in place of the others where there are many.
-func (p *parter) begin(g group) (*partFile, error) {
-	if len(p.cur) >= mostOpen {
-		if err := p.finish(); err != nil {
-			return nil, err
-		}
-	}
-	next, err := p.h.newPart(p.o, p.kind)
-	if err != nil {
-		return nil, err
-	}
-	next.partition = g.partition
-	if p.cur == nil {
-		p.cur = map[string]*partFile{}
-	}
-	p.cur[g.key], p.parts = next, append(p.parts, next)
-	return next, nil
-}
-
-// end completes the open part of a group.
-func (p *parter) end(key string) error {
-	if err := p.cur[key].finish(); err != nil {
-		return err
-	}
-	delete(p.cur, key)
-	return nil
-}
-
-// finish completes the open parts.
-func (p *parter) finish() error {
-	for key := range p.cur {
-		if err := p.end(key); err != nil {
-			return err
-		}
-	}
-	return nil
+	return fmt.Errorf("%w: its rows are of more than %d partitions by %s, each with files of its own; give it a dataset"+
+		" that is partitioned by what has fewer values", ErrSchema, mostOpen, strings.Join(p, ","))
 }

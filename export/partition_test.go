@@ -14,7 +14,9 @@ import (
 func TestParsePartitioning(t *testing.T) {
 	for text, want := range map[string]string{
 		"task": "task", "model,task": "model,task", "": "not one of", "tasks": "not one of", "task,task": "twice",
-		"date": "not one of",
+		"date": "date", "attribute:lang,task,date": "attribute:lang,task,date", "attribute:": "cannot be a column",
+		"attribute:a.b": "cannot be a column", "attribute:Text": "have one of that name", "attribute:DATE": "have one of that name",
+		"attribute:a,attribute:b": "it can be one", "attribute:" + strings.Repeat("a", 65): "up to 64",
 	} {
 		p, err := ParsePartitioning(text)
 		got := strings.Join(p, ",")

@@ -122,7 +122,7 @@ func (q *Quarantine) save(waits bool) error {
 	if err != nil {
 		return err
 	}
-	return q.s.mark(q.name, data)
+	return q.s.put(q.s.marks, q.name, data)
 }
 
 // elsewhere are the deliveries, by the hash of their keys, that other processes which live have in quarantine. What a
@@ -207,7 +207,7 @@ func (s *stage) limit(hashes []string, share int) error {
 		}
 		data, err = json.Marshal(Isolation{Running: -1, Share: share, Owner: s.id})
 		if err == nil {
-			err = s.mark(name, data)
+			err = s.put(s.marks, name, data)
 		}
 		if err != nil {
 			return err

@@ -107,6 +107,17 @@ func (f LiveFile) Without(column, value string) bool {
 	return is && too && (value < least || value > most)
 }
 
+// WithoutAttribute tells that no row of a file of the table has an attribute of a value.
+func (in *Inspection) WithoutAttribute(f LiveFile, name, value string) bool {
+	return in.By.withoutAttribute(f.partition, name, value)
+}
+
+// OnlyAttribute tells that all rows of a file of the table have an attribute of a value.
+func (in *Inspection) OnlyAttribute(f LiveFile, name, value string) bool {
+	has := f.partition[name]
+	return name == in.By.Attribute() && has != nil && *has == value
+}
+
 // Void tells that a column is null in all rows of the file.
 func (f LiveFile) Void(column string) bool {
 	if v, is := f.partition[column]; is {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"textmill/export/delta"
 	"textmill/export/part"
 	"textmill/ground/naming"
 )
@@ -152,7 +153,9 @@ func (r *repeats) find(l *part.Label) *repeat {
 	return &r.held[i]
 }
 
-func (r *repeats) mayHold(stats *string) bool { return r.bounds.leaveRoom(statsOf(stats)) }
+func (r *repeats) mayHold(a *delta.Add, _ Partitioning) bool {
+	return r.bounds.leaveRoom(statsOf(a.Stats))
+}
 
 func (r *repeats) read(ctx context.Context, src *part.Source, each func(row int64, l *part.Label) error) error {
 	return src.Places(ctx, each)

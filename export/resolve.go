@@ -43,7 +43,7 @@ func (p *plan) resolve(ctx context.Context) error {
 		return err
 	}
 	b.t.store.o.Point("repeats-written")
-	return b.repeats.swap.place()
+	return b.repeats.swap.h.placeAll(b.repeats.swap.parts(), b.t.now())
 }
 
 // repeating says whether records of the batch are looked for in the table.

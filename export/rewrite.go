@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"time"
 
 	"textmill/export/delta"
 	"textmill/export/part"
@@ -186,7 +185,7 @@ func (s *swap) rewriteFile(ctx context.Context, f *touched) error {
 		if src.Rows() != f.rows {
 			return fmt.Errorf("%w: it has %d rows, and had %d", part.ErrDamaged, src.Rows(), f.rows)
 		}
-		next, err := s.h.copyPart(s.t.store.o, src)
+		next, err := s.h.copyPart(s.t.store.o, src, f.add.PartitionValues)
 		if err != nil {
 			return err
 		}
@@ -204,7 +203,6 @@ func (s *swap) rewriteFile(ctx context.Context, f *touched) error {
 		if err != nil {
 			return errors.Join(err, next.remove())
 		}
-		next.partition = f.add.PartitionValues
 		f.next = next
 		return nil
 	})
@@ -216,6 +214,3 @@ func (s *swap) tell(stage string, done, files int, rows int64) {
 		s.Progress(RewriteProgress{Stage: stage, Done: done, Files: files, Rows: s.told})
 	}
 }
-
-// now is by the clock, not by how long the process ran.
-func (s *swap) now() time.Time { return s.t.store.o.Now().Round(0) }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"textmill/export/delta"
 	"textmill/export/part"
 )
 
@@ -149,12 +150,17 @@ func (c *chooser) read(ctx context.Context, src *part.Source, each func(row int6
 
 func (c *chooser) looked(context.Context) error { return nil }
 
-// mayHold says whether a file's bounds, where the log has any, leave room for rows that are meant.
-func (c *chooser) mayHold(stats *string) bool {
-	if c.none() {
+// mayHold says whether a file's partition and bounds, where the log has any, leave room for rows that are meant.
+func (c *chooser) mayHold(a *delta.Add, by Partitioning) bool {
+	if c.none() || c.Model != "" && by.without(a.PartitionValues, "model", c.Model) {
 		return false
 	}
-	s := statsOf(stats)
+	for name, value := range c.Attributes {
+		if by.withoutAttribute(a.PartitionValues, name, value) {
+			return false
+		}
+	}
+	s := statsOf(a.Stats)
 	if c.Errors && s.NumRecords != nil && s.NullCount.Error != nil && *s.NullCount.Error == *s.NumRecords {
 		return false
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 )
 
 // Spool takes the rows of one big delivery as they come, into parts of its own, and is then given to a batch. It is
@@ -31,7 +30,7 @@ func (t *Table) Spool(ctx context.Context, k Key, kind EmbeddingKind) (*Spool, e
 	if err != nil {
 		return nil, err
 	}
-	return &Spool{t: t, key: k, parter: parter{h: h, o: t.store.o, kind: kind, by: h.partitioning()}}, nil
+	return &Spool{t: t, key: k, parter: parter{h: h, o: t.store.o, kind: kind, by: h.layout().by}}, nil
 }
 
 // Append writes further rows. ErrRow leaves the spool as it was; after any other error it can only be aborted.
@@ -92,9 +91,7 @@ func (s *Spool) Abort() {
 
 func (s *Spool) remove() {
 	for _, p := range s.parts {
-		if err := p.remove(); err != nil && !errors.Is(err, os.ErrNotExist) {
-			s.t.log.Warn("a part stays until the next sweep", "error", err)
-		}
+		s.t.warn(p.remove())
 	}
 }
 

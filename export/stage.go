@@ -53,13 +53,13 @@ func (s *stage) close() error {
 	return errors.Join(s.bury(), s.lock.Release(), s.dir.Close())
 }
 
-// mark gives a file among the marks its content, whole; its name is durable once they are synced.
-func (s *stage) mark(name string, data []byte) error {
+// put gives a file in dir its content, whole; its name is durable once dir is synced.
+func (s *stage) put(dir storage.Dir, name string, data []byte) error {
 	temp, err := s.write(data)
 	if err != nil {
 		return err
 	}
-	if err := s.marks.Place(s.dir, temp, name); err != nil {
+	if err := dir.Place(s.dir, temp, name); err != nil {
 		return errors.Join(err, s.dir.Unlink(temp))
 	}
 	return nil

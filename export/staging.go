@@ -114,11 +114,7 @@ func (st *Staging) Renew() error {
 	if err != nil {
 		return err
 	}
-	temp, err := st.stage.write(data)
-	if err != nil {
-		return err
-	}
-	if err := st.dir.Place(st.stage.dir, temp, manifestName); err != nil {
+	if err := st.stage.put(st.dir, manifestName, data); err != nil {
 		return err
 	}
 	return st.dir.Sync()

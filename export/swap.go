@@ -40,7 +40,7 @@ type chooses interface {
 	none() bool // no row of any file
 	shares() uint64
 	load(ctx context.Context, share uint64) error
-	mayHold(stats *string) bool
+	mayHold(a *delta.Add, by Partitioning) bool
 	read(ctx context.Context, src *part.Source, each func(row int64, l *part.Label) error) error
 	means(l *part.Label) bool
 	looked(ctx context.Context) error // all files were looked into for the share that is loaded
@@ -97,7 +97,7 @@ var errMoved = errors.New("the log went on")
 // commit places the parts and publishes the entry.
 func (s *swap) commit(ctx context.Context) error {
 	for {
-		if err := s.place(); err != nil {
+		if err := s.h.placeAll(s.parts(), s.t.now()); err != nil {
 			return s.t.blame(s.h, err)
 		}
 		s.t.store.o.Point("rewrite-placed")
@@ -122,29 +122,6 @@ func (s *swap) commit(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// place makes the parts files of the table, durably.
-func (s *swap) place() error {
-	fresh := false
-	for _, p := range s.parts() {
-		if !p.placed {
-			if err := p.place(s.now()); err != nil {
-				return err
-			}
-		}
-		fresh = fresh || !p.durable
-	}
-	if !fresh {
-		return nil
-	}
-	if err := s.h.dir.Sync(); err != nil {
-		return err
-	}
-	for _, p := range s.parts() {
-		p.durable = true
-	}
-	return nil
 }
 
 // decide needs h.mu.
@@ -243,7 +220,7 @@ func (s *swap) adds() ([]delta.Action, error) {
 		if p.rows == 0 {
 			continue
 		}
-		if err := errors.Join(p.stillThere(s.now()), p.stage.held()); err != nil {
+		if err := errors.Join(p.stillThere(s.t.now()), p.stage.held()); err != nil {
 			return nil, err
 		}
 		a := p.add()
@@ -263,12 +240,6 @@ func (s *swap) abort() {
 		return
 	}
 	for _, p := range s.parts() {
-		s.drop(p)
-	}
-}
-
-func (s *swap) drop(p *partFile) {
-	if err := p.remove(); err != nil {
-		s.t.log.Warn("a part stays until the next sweep", "error", err)
+		s.t.warn(p.remove())
 	}
 }

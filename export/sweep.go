@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"textmill/export/delta"
@@ -78,8 +79,12 @@ func (s *Store) sweepTable(ctx context.Context, root storage.Dir, name string) (
 		return nil, err
 	}
 	defer dir.Close()
+	n, err := readNamed(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
 	if dir.Remote() {
-		if removed, err = sweepOld(ctx, dir, s.o.Now().Add(-orphanAge)); err != nil {
+		if removed, err = sweepOld(ctx, dir, n, s.o.Now().Add(-orphanAge)); err != nil {
 			return removed, err
 		}
 		marks, err := dir.Sub(marksName)
@@ -98,20 +103,19 @@ func (s *Store) sweepTable(ctx context.Context, root storage.Dir, name string) (
 		return removed, err
 	}
 	defer aux.Close()
-	past, err := s.sweepRemoved(ctx, dir)
+	past, err := s.sweepRemoved(ctx, dir, n)
 	if removed = append(removed, past...); err != nil {
 		return removed, err
 	}
-	more, err := s.sweepStage(ctx, dir, aux)
+	more, err := s.sweepStage(ctx, dir, n, aux)
 	return append(removed, more...), err
 }
 
 // sweepRemoved removes parts of ours that the table no longer needs and was to keep for a time that is over.
-func (s *Store) sweepRemoved(ctx context.Context, dir storage.Dir) (removed []string, err error) {
-	out, err := vacuum(ctx, dir, s.o.Now(), VacuumOptions{}, ourPart.MatchString)
+func (s *Store) sweepRemoved(ctx context.Context, dir storage.Dir, n *named) (removed []string, err error) {
+	out, err := vacuum(ctx, dir, n, s.o.Now(), VacuumOptions{}, func(name string) bool { return ownerOf(name) != "" })
 	for _, path := range out.Files {
-		_, name := storage.Split(path)
-		removed = append(removed, name)
+		removed = append(removed, strings.TrimPrefix(path, dir.Path()+"/"))
 	}
 	if errors.Is(err, delta.ErrInterval) {
 		s.o.Logger.WarnContext(ctx, "files that the table no longer needs stay", "path", dir.Path(), "error", err)
@@ -120,27 +124,31 @@ func (s *Store) sweepRemoved(ctx context.Context, dir storage.Dir) (removed []st
 	return removed, err
 }
 
+// ownerOf is the id of the process that made a file of a table; "" is somebody else's.
+func ownerOf(name string) string {
+	if m := ourPart.FindStringSubmatch(name[strings.LastIndexByte(name, '/')+1:]); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
 // sweepOld removes parts of ours that the log does not name and that were uploaded before a time.
-func sweepOld(ctx context.Context, dir storage.Dir, before time.Time) (removed []string, err error) {
-	names, err := dir.Names("")
+func sweepOld(ctx context.Context, dir storage.Dir, n *named, before time.Time) (removed []string, err error) {
+	names, err := namesIn(dir)
 	if err != nil {
 		return nil, err
 	}
-	named, err := namedFiles(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range names {
-		if !ourPart.MatchString(n) || named[n] {
+	for _, name := range names {
+		if ownerOf(name) == "" || n.has(name) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return removed, err
 		}
-		st, err := dir.Stat(n)
+		st, err := dir.Stat(name)
 		if err == nil && st.ModTime.Before(before) {
-			err = dir.Unlink(n)
-			removed = append(removed, n)
+			err = dir.Unlink(name)
+			removed = append(removed, name)
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return removed, err
@@ -150,15 +158,12 @@ func sweepOld(ctx context.Context, dir storage.Dir, before time.Time) (removed [
 }
 
 // sweepStage removes what owners left whose locks can be taken: unfinished files, and in a directory parts.
-func (s *Store) sweepStage(ctx context.Context, dir storage.Dir, aux *disk.Dir) (removed []string, err error) {
+func (s *Store) sweepStage(ctx context.Context, dir storage.Dir, n *named, aux *disk.Dir) (
+	removed []string, err error) {
 	if err := sweepMarks(storage.Local(aux), s.o.Now()); err != nil {
 		return nil, err
 	}
 	left, err := listLeftovers(dir, aux)
-	if err != nil {
-		return nil, err
-	}
-	named, err := namedFiles(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +173,7 @@ func (s *Store) sweepStage(ctx context.Context, dir storage.Dir, aux *disk.Dir) 
 			_ = l.Drop()
 		}
 	}()
-	for id := range left.ids(named) {
+	for id := range left.ids(n) {
 		lock, err := aux.Lock(id + ".lock")
 		if errors.Is(err, disk.ErrLocked) {
 			continue
@@ -187,13 +192,13 @@ func (s *Store) sweepStage(ctx context.Context, dir storage.Dir, aux *disk.Dir) 
 func listLeftovers(dir storage.Dir, aux *disk.Dir) (*leftovers, error) {
 	left := &leftovers{parts: map[string][]string{}, temps: map[string][]string{}, locks: map[string]bool{}}
 	if !dir.Remote() {
-		names, err := dir.Names("")
+		names, err := namesIn(dir)
 		if err != nil {
 			return nil, err
 		}
 		for _, n := range names {
-			if m := ourPart.FindStringSubmatch(n); m != nil {
-				left.parts[m[1]] = append(left.parts[m[1]], n)
+			if id := ownerOf(n); id != "" {
+				left.parts[id] = append(left.parts[id], n)
 			}
 		}
 	}
@@ -211,8 +216,8 @@ func listLeftovers(dir storage.Dir, aux *disk.Dir) (*leftovers, error) {
 	return left, nil
 }
 
-// ids are those that may have left something; named are the files of a log that may be out of date by now.
-func (l *leftovers) ids(named map[string]bool) map[string]bool {
+// ids are those that may have left something; the log that names files may have gone on by now.
+func (l *leftovers) ids(named *named) map[string]bool {
 	ids := map[string]bool{}
 	for id := range l.locks {
 		ids[id] = true
@@ -222,7 +227,7 @@ func (l *leftovers) ids(named map[string]bool) map[string]bool {
 	}
 	for id, parts := range l.parts {
 		for _, n := range parts {
-			if !named[n] {
+			if !named.has(n) {
 				ids[id] = true
 			}
 		}
@@ -233,7 +238,7 @@ func (l *leftovers) ids(named map[string]bool) map[string]bool {
 // remove needs the locks: only a log that is read after they were taken tells what their former owners committed.
 func (l *leftovers) remove(ctx context.Context, dir storage.Dir, aux *disk.Dir,
 	locks map[string]*disk.Lock) (removed []string, err error) {
-	named, err := namedFiles(ctx, dir)
+	named, err := readNamed(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +249,7 @@ func (l *leftovers) remove(ctx context.Context, dir storage.Dir, aux *disk.Dir,
 	}
 	for id, lock := range locks {
 		for _, n := range now.parts[id] {
-			if named[n] {
+			if named.has(n) {
 				continue
 			}
 			if err := dir.Unlink(n); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -264,22 +269,6 @@ func (l *leftovers) remove(ctx context.Context, dir storage.Dir, aux *disk.Dir,
 		}
 	}
 	return removed, nil
-}
-
-// namedFiles are the parts that the log names, live or removed not long ago: readers of older versions need these too.
-func namedFiles(ctx context.Context, dir storage.Dir) (map[string]bool, error) {
-	n, err := readNamed(ctx, dir)
-	if n == nil || err != nil {
-		return nil, err
-	}
-	all := map[string]bool{}
-	for path := range n.live {
-		all[path] = true
-	}
-	for path := range n.removed {
-		all[path] = true
-	}
-	return all, nil
 }
 
 func isNotDir(err error) bool {

@@ -65,7 +65,11 @@ func (h *handle) syncEntries(ctx context.Context, from, to int64) error {
 			return err
 		}
 		for _, a := range e.Adds {
-			if err := h.dir.SyncFile(a.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			name, err := fileOf(a.Path)
+			if err != nil {
+				return err
+			}
+			if err := h.dir.SyncFile(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
 		}

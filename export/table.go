@@ -7,11 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-
-	"github.com/google/uuid"
+	"time"
 
 	"textmill/export/delta"
-	"textmill/export/part"
 )
 
 // Table is the table of one dataset. Its methods are safe for concurrent use. Those that tell what is known of it wait
@@ -33,6 +31,16 @@ type Table struct {
 
 	mu sync.Mutex // guards h alone
 	h  *handle    // nil: not opened, or the table does not exist
+}
+
+// now is by the clock, not by how long the process ran.
+func (t *Table) now() time.Time { return t.store.o.Now().Round(0) }
+
+// warn says that a part could not be removed.
+func (t *Table) warn(err error) {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.log.Warn("a part stays until the next sweep", "error", err)
+	}
 }
 
 // Path is the table's directory.
@@ -209,53 +217,6 @@ func (t *Table) makeTable(ctx context.Context, kind EmbeddingKind) (*handle, err
 	}
 	t.set(h)
 	return h, nil
-}
-
-// create publishes version 0, unless someone else does.
-func (t *Table) create(ctx context.Context, h *handle, kind EmbeddingKind) error {
-	if err := h.arm(); err != nil {
-		return err
-	}
-	now := t.store.o.Now().UnixMilli()
-	id := newID()
-	data, err := delta.Encode([]delta.Action{
-		{CommitInfo: t.commitInfo("CREATE TABLE", id, now)},
-		{Protocol: &delta.Protocol{MinReaderVersion: 1, MinWriterVersion: 2}},
-		{Metadata: metadata(uuid.NewString(), kind, now, t.store.o.PartitionBy(t.name))},
-	})
-	if err != nil {
-		return err
-	}
-	s := h.stage()
-	temp, err := s.write(data)
-	if err != nil {
-		return err
-	}
-	err = h.log.Publish(s.dir, temp, 0, id)
-	if errors.Is(err, delta.ErrExists) {
-		err = nil
-	}
-	if err = errors.Join(err, s.dir.Unlink(temp)); err != nil {
-		return err
-	}
-	if err := h.log.Sync(); err != nil {
-		return err
-	}
-	return h.load(ctx)
-}
-
-func metadata(id string, kind EmbeddingKind, now int64, by Partitioning) *delta.Metadata {
-	if kind == EmbeddingAny {
-		kind = EmbeddingFloat32
-	}
-	return &delta.Metadata{
-		ID:               id,
-		Format:           delta.Format{Provider: "parquet", Options: map[string]string{}},
-		SchemaString:     part.SchemaString(kind),
-		PartitionColumns: append([]string{}, by...),
-		Configuration:    map[string]string{},
-		CreatedTime:      &now,
-	}
 }
 
 func (t *Table) commitInfo(operation, id string, now int64) *delta.CommitInfo {

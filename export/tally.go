@@ -93,7 +93,11 @@ func (c *tallies) of(ctx context.Context, h *handle, id string, v int64) (*talli
 }
 
 func (h *handle) tally(ctx context.Context, a delta.Add, counts map[Origin]Tally) error {
-	f, err := h.dir.Open(a.Path)
+	name, err := fileOf(a.Path)
+	if err != nil {
+		return err
+	}
+	f, err := h.dir.Open(name)
 	if err != nil {
 		return err
 	}

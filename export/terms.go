@@ -15,7 +15,7 @@ type terms struct {
 	kind    EmbeddingKind // of its embedding column
 	vectors Vectors       // that the log binds the table to
 	files   bool          // it had rows at some time
-	by      Partitioning
+	layout
 	lacks   bool  // columns of ours, which the next commit with rows adds
 	refused error // why textmill must not write here
 }
@@ -38,11 +38,9 @@ func termsOf(path string, s *delta.Snapshot) terms {
 	if f := m.Format.Provider; f != "parquet" {
 		refuse("its files are %s", f)
 	}
-	if len(m.PartitionColumns) > 0 {
-		var err error
-		if t.by, err = ParsePartitioning(strings.Join(m.PartitionColumns, ",")); err != nil {
-			refuse("partitioned by %v: %v", m.PartitionColumns, err)
-		}
+	var err error
+	if t.layout, err = layoutOf(&m); err != nil {
+		refuse("partitioned by %v: %v", m.PartitionColumns, err)
 	}
 	for k := range m.Configuration {
 		if strings.HasPrefix(k, "delta.constraints.") || k == "delta.invariants" {

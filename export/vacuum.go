@@ -4,22 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"textmill/export/delta"
 	"textmill/export/storage"
 )
 
-// named is the files that a log names.
+// named is the files of a table that its log names, live or removed not long ago: readers of older versions need these
+// too. What is outside of the table is none of it.
 type named struct {
 	snap    *delta.Snapshot
-	live    map[string]delta.Add
+	live    map[string]bool
 	removed map[string]time.Time // when
+}
+
+// has also tells of a table without a log.
+func (n *named) has(name string) bool {
+	if n == nil {
+		return false
+	}
+	_, removed := n.removed[name]
+	return removed || n.live[name]
 }
 
 // readNamed reads them; nil where there is no table.
@@ -34,17 +41,23 @@ func readNamed(ctx context.Context, dir storage.Dir) (*named, error) {
 	defer log.Close()
 	n := &named{}
 	n.snap, err = log.Load(ctx, func() delta.Sink {
-		n.live, n.removed = map[string]delta.Add{}, map[string]time.Time{}
+		n.live, n.removed = map[string]bool{}, map[string]time.Time{}
 		return delta.Sink{
 			Add: func(a delta.Add) {
-				n.live[a.Path] = a
-				delete(n.removed, a.Path)
+				if name, err := fileOf(a.Path); err == nil {
+					n.live[name] = true
+					delete(n.removed, name)
+				}
 			},
 			Remove: func(r delta.Remove) {
-				delete(n.live, r.Path)
-				n.removed[r.Path] = time.Time{} // long ago
+				name, err := fileOf(r.Path)
+				if err != nil {
+					return
+				}
+				delete(n.live, name)
+				n.removed[name] = time.Time{} // long ago
 				if r.DeletionTimestamp != nil {
-					n.removed[r.Path] = time.UnixMilli(*r.DeletionTimestamp)
+					n.removed[name] = time.UnixMilli(*r.DeletionTimestamp)
 				}
 			},
 		}
@@ -84,7 +97,11 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (Vacuumed, error) {
 	if h == nil {
 		return Vacuumed{}, fmt.Errorf("table %s: %w", t.path, os.ErrNotExist)
 	}
-	out, err := vacuum(ctx, h.dir, t.store.o.Now(), o, nil)
+	n, err := readNamed(ctx, h.dir)
+	if err != nil {
+		return Vacuumed{}, fmt.Errorf("vacuum %s: %w", t.path, err)
+	}
+	out, err := vacuum(ctx, h.dir, n, t.store.o.Now(), o, nil)
 	if err != nil {
 		return out, fmt.Errorf("vacuum %s: %w", t.path, err)
 	}
@@ -92,11 +109,10 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (Vacuumed, error) {
 }
 
 // vacuum removes what the log says was removed long enough ago, and which wants lets go; nil lets go everything.
-func vacuum(ctx context.Context, dir storage.Dir, now time.Time, o VacuumOptions, wants func(name string) bool) (
-	out Vacuumed, err error) {
-	n, err := readNamed(ctx, dir)
-	if n == nil || err != nil {
-		return out, err
+func vacuum(ctx context.Context, dir storage.Dir, n *named, now time.Time, o VacuumOptions,
+	wants func(name string) bool) (out Vacuumed, err error) {
+	if n == nil {
+		return out, nil
 	}
 	out.Version = n.snap.Version
 	if out.Retention, err = n.snap.Metadata.Retention(); o.Retention != nil {
@@ -107,10 +123,8 @@ func vacuum(ctx context.Context, dir storage.Dir, now time.Time, o VacuumOptions
 	}
 	before := now.Add(-out.Retention)
 	var names []string
-	for path, at := range n.removed {
-		name, err := url.PathUnescape(path)
-		inside := err == nil && filepath.IsLocal(name) && !strings.Contains(path, "://")
-		if inside && !at.After(before) && (wants == nil || wants(name)) {
+	for name, at := range n.removed {
+		if !at.After(before) && (wants == nil || wants(name)) {
 			names = append(names, name)
 		}
 	}

@@ -133,16 +133,16 @@ func (v *view) verifyFile(ctx context.Context, f LiveFile, out *Verification) (b
 
 // unnamed lists parts and temporary files that the log, read again, does not name.
 func (v *view) unnamed(ctx context.Context, out *Verification) error {
-	names, err := v.dir.Names("")
+	names, err := namesIn(v.dir)
 	if err != nil {
 		return err
 	}
-	named, err := namedFiles(ctx, v.dir)
+	named, err := readNamed(ctx, v.dir)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		if filepath.Ext(n) == ".parquet" && !named[n] {
+		if filepath.Ext(n) == ".parquet" && !named.has(n) {
 			out.Unnamed = append(out.Unnamed, storage.Join(v.dir.Path(), n))
 		}
 	}

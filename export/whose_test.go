@@ -235,7 +235,7 @@ func TestOlderDaemonBesideThisOne(t *testing.T) {
 func commitAsOlder(t *testing.T, tab *Table, k Key) {
 	t.Helper()
 	h, now := tab.h, time.Now()
-	p, err := h.newPart(tab.store.o, EmbeddingFloat32)
+	p, err := h.newPart(tab.store.o, EmbeddingFloat32, nil)
 	if err == nil {
 		err = p.write(sample(k.shard, 10))
 	}
@@ -243,7 +243,7 @@ func commitAsOlder(t *testing.T, tab *Table, k Key) {
 		err = p.finish()
 	}
 	if err == nil {
-		err = p.place(now)
+		err = h.placeAll([]*partFile{p}, now)
 	}
 	if err != nil {
 		t.Fatal(err)

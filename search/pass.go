@@ -113,7 +113,10 @@ func (p *pass) without(f export.LiveFile) bool {
 		return true
 	}
 	return slices.ContainsFunc(p.where, func(c scan.Condition) bool {
-		return !c.Attribute && f.Without(c.Column, c.Value)
+		if c.Attribute {
+			return p.table.WithoutAttribute(f, c.Column, c.Value)
+		}
+		return f.Without(c.Column, c.Value)
 	})
 }
 
@@ -158,8 +161,11 @@ func (w *worker) group(ctx context.Context, t task) error {
 // unsettled are the conditions that the log does not say to be met by all rows of a file.
 func (p *pass) unsettled(f export.LiveFile) scan.Conditions {
 	return slices.DeleteFunc(slices.Clone(p.where), func(c scan.Condition) bool {
+		if c.Attribute {
+			return p.table.OnlyAttribute(f, c.Column, c.Value)
+		}
 		only, ok := f.Only(c.Column)
-		return !c.Attribute && ok && only == c.Value && f.Full(c.Column)
+		return ok && only == c.Value && f.Full(c.Column)
 	})
 }
 

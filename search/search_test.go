@@ -97,7 +97,7 @@ func openTable(t testing.TB, uri string) *export.Reading {
 
 func nearestOf(t testing.TB, r *export.Reading, questions [][]float32, metric string, k int, where ...string) ([][]Hit, Stats) {
 	t.Helper()
-	conditions, err := Where(r.Schema, where)
+	conditions, err := Where(r.Schema, r.By, where)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestConditionsHold(t *testing.T) {
 		}
 	}
 	for _, given := range []string{"embedding=1", "attributes=1", "=x", "lang"} {
-		if _, err := Where(r.Schema, []string{given}); !errors.Is(err, ErrWhere) {
+		if _, err := Where(r.Schema, r.By, []string{given}); !errors.Is(err, ErrWhere) {
 			t.Errorf("%q: %v", given, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"textmill/export"
 	"textmill/export/scan"
 )
 
@@ -13,8 +14,8 @@ import (
 var ErrWhere = errors.New("not a condition")
 
 // Where reads conditions of the form NAME=VALUE for a table of a Delta schema. NAME is a column, or else an attribute;
-// attributes.NAME is an attribute in any case.
-func Where(schema string, given []string) (scan.Conditions, error) {
+// attributes.NAME is an attribute in any case, and so is the one by which the table is partitioned.
+func Where(schema string, by export.Partitioning, given []string) (scan.Conditions, error) {
 	var s struct {
 		Fields []struct {
 			Name string          `json:"name"`
@@ -37,7 +38,7 @@ func Where(schema string, given []string) (scan.Conditions, error) {
 		c := scan.Condition{Column: name, Value: value}
 		if attribute, is := strings.CutPrefix(name, "attributes."); is {
 			c.Column, c.Attribute = attribute, true
-		} else if isPlain, column := plain[name]; !column {
+		} else if isPlain, column := plain[name]; !column || name == by.Attribute() {
 			c.Attribute = true
 		} else if !isPlain {
 			return nil, fmt.Errorf("%w: column %s holds no single value; conditions are on plain columns and on attributes",

@@ -146,7 +146,7 @@ func (c *Committer) writeNext(ctx context.Context) bool {
 		}
 		return true
 	}
-	if c.open.Batch != nil && (c.open.Bytes() >= c.partBytes || c.interval == 0) {
+	if c.open.Batch != nil && (c.open.Bytes() >= c.partBytes || c.open.Full() || c.interval == 0) {
 		c.commit(ctx)
 	}
 	return true

@@ -25,24 +25,30 @@ type Copy struct {
 	stats  stats
 	roles  []role // by leaf
 	notes  map[string]string
+	more   *appended
 	one    [1]parquet.Row
 	sum    Sum
 	broken error
 }
 
-// NewCopy starts a part on w that has the columns of a source, compressed as textmill does. Nothing is complete before
-// Close.
+// NewCopy starts a part on w that has the columns of a source and those constants that it lacks, compressed as
+// textmill does. Nothing is complete before Close.
 func NewCopy(w io.Writer, like *Source, o Options) (c *Copy, err error) {
 	defer func() { damaged(recover(), &err) }()
 	if o.RowGroupBytes == 0 {
 		o.RowGroupBytes = DefaultRowGroupBytes
 	}
-	schema := like.file.Schema()
-	c = &Copy{out: &counted.Writer{W: w}, limit: o.RowGroupBytes, notes: maps.Clone(o.Metadata), sum: NewSum()}
+	more, err := lacking(like.file.Schema(), o.Constants)
+	if err != nil {
+		return nil, err
+	}
+	c = &Copy{out: &counted.Writer{W: w}, limit: o.RowGroupBytes, notes: maps.Clone(o.Metadata), sum: NewSum(),
+		more: more}
 	if c.notes == nil {
 		c.notes = map[string]string{}
 	}
-	options := append(writerOptions(), parquet.NewSchema(schema.Name(), likeOurs{like.file.Root(), true}))
+	schema := more.schema(like)
+	options := append(writerOptions(), schema)
 	if _, err := parquet.NewWriterConfig(options...); err != nil {
 		return nil, fmt.Errorf("configure the Parquet writer: %w", err)
 	}
@@ -75,6 +81,7 @@ func (c *Copy) Take(ctx context.Context, s *Source, keep func(row int64) bool) (
 		if !keep(at - 1) {
 			return nil
 		}
+		row = c.more.to(row)
 		c.sum.add(row)
 		return c.write(row)
 	})

@@ -39,6 +39,8 @@ type record[E float32 | int8 | int16] struct {
 	CreatedAt      *int64            `parquet:"created_at,optional,timestamp(microsecond:utc),plain,zstd"`
 	ContentSHA256  *string           `parquet:"content_sha256,optional,plain,zstd"`
 	StreamCreated  *int64            `parquet:"stream_created,optional,timestamp(microsecond:utc),dict,zstd"`
+	Day            *int32            `parquet:"-"` // the last two are of tables that are partitioned by them
+	Constant       *string           `parquet:"-"`
 }
 
 // younger are the columns that tables and files of before may lack.
@@ -64,8 +66,8 @@ type deltaMap struct {
 	ValueContainsNull bool   `json:"valueContainsNull"`
 }
 
-// SchemaString is the Delta schema of a table whose embeddings have this element type.
-func SchemaString(kind Embedding) string {
+// SchemaString is the Delta schema of a table whose embeddings have this element type, and which has constants.
+func SchemaString(kind Embedding, constants ...Constant) string {
 	array := func(e string) any { return deltaArray{Type: "array", ElementType: e} }
 	var fields []deltaField
 	add := func(typ any, names ...string) {
@@ -86,6 +88,11 @@ func SchemaString(kind Embedding) string {
 	add("timestamp", "created_at")
 	add("string", "content_sha256")
 	add("timestamp", "stream_created")
+	for _, c := range constants {
+		if !IsColumn(c.Name) {
+			add(c.deltaType(), c.Name)
+		}
+	}
 	b, err := json.Marshal(struct {
 		Type   string       `json:"type"`
 		Fields []deltaField `json:"fields"`
@@ -115,6 +122,18 @@ func KindOf(schemaString string) (Embedding, error) {
 		return 0, err
 	}
 	return kind, fits(want, got)
+}
+
+// HasColumns is an error where a schema lacks a constant, or has it as something else.
+func HasColumns(schemaString string, constants []Constant) error {
+	got, err := fieldsOf(schemaString)
+	for _, c := range constants {
+		i := slices.IndexFunc(got, named(c.Name))
+		if err == nil && (i < 0 || got[i]["type"] != c.deltaType()) {
+			err = fmt.Errorf("it has no column %s of the type %s", c.Name, c.deltaType())
+		}
+	}
+	return err
 }
 
 // Lacks says whether a schema, which KindOf takes, is one of before some column of ours.

@@ -27,6 +27,7 @@ type Sorter struct {
 	held   int64 // bytes in the run, about
 	rows   int64
 	sum    Sum
+	more   *appended
 	broken error
 }
 
@@ -79,10 +80,15 @@ func NewSorter(w io.Writer, like *Source, o Options, sum Sum) (s *Sorter, err er
 	if o.RowGroupBytes == 0 {
 		o.RowGroupBytes = DefaultRowGroupBytes
 	}
-	schema := parquet.NewSchema(like.file.Schema().Name(), likeOurs{like.file.Root(), true})
+	more, err := lacking(like.file.Schema(), o.Constants)
+	if err != nil {
+		return nil, err
+	}
+	schema := more.schema(like)
 	return &Sorter{
-		w:   parquet.NewGenericWriter[any](&counted.Writer{W: w}, append(writerOptions(), schema)...),
-		run: parquet.NewBuffer(schema, parquet.SortingRowGroupConfig(byRecord)), limit: o.RowGroupBytes, sum: sum,
+		more: more,
+		w:    parquet.NewGenericWriter[any](&counted.Writer{W: w}, append(writerOptions(), schema)...),
+		run:  parquet.NewBuffer(schema, parquet.SortingRowGroupConfig(byRecord)), limit: o.RowGroupBytes, sum: sum,
 	}, nil
 }
 
@@ -101,6 +107,7 @@ func (s *Sorter) Take(ctx context.Context, src *Source, keep func(row int64) boo
 		if !keep(at - 1) {
 			return nil
 		}
+		row = s.more.to(row)
 		s.sum.add(row)
 		s.held += sizeOf(row)
 		s.rows++

@@ -17,6 +17,7 @@ type Options struct {
 	Kind          Embedding
 	RowGroupBytes int64             // a row group ends at about so many bytes before compression; 0 = 16 MiB
 	Metadata      map[string]string // into the footer
+	Constants     []Constant        // columns beside ours
 }
 
 // DefaultRowGroupBytes bounds what a writer holds in memory.
@@ -113,13 +114,23 @@ func (w *Writer) WriteChecked(rows []Row) error {
 		w.group += bytes
 		rows = rows[n:]
 		if w.group >= w.limit {
-			if w.broken = w.enc.flush(); w.broken != nil {
-				return w.broken
+			if err := w.Flush(); err != nil {
+				return err
 			}
-			w.group = 0
 		}
 	}
 	return nil
+}
+
+// Held is about how many bytes of rows are in memory.
+func (w *Writer) Held() int64 { return w.group }
+
+// Flush ends the row group before its time. After an error the part is lost.
+func (w *Writer) Flush() error {
+	if w.broken == nil {
+		w.broken, w.group = w.enc.flush(), 0
+	}
+	return w.broken
 }
 
 // Bytes is about how large the file would be if it were closed now.
@@ -145,14 +156,24 @@ func (w *Writer) Close() error {
 
 type typed[E float32 | int8 | int16] struct {
 	w       *parquet.GenericWriter[record[E]]
+	day     *int32  // of all
+	text    *string // of all
 	of      func(*Row) []E
 	records []record[E]
 	micros  [][2]int64
 }
 
 func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) []E) (*typed[E], error) {
-	schema := parquet.SchemaOf(new(record[E]))
+	t := &typed[E]{of: of}
+	tags, err := t.take(o.Constants)
+	if err != nil {
+		return nil, err
+	}
+	schema := parquet.SchemaOf(new(record[E]), tags...)
 	options := append(writerOptions(), parquet.NewSchema(schema.Name(), schemaNode{schema}))
+	for _, tag := range tags {
+		options = append(options, tag.(*parquet.StructTagOption))
+	}
 	// Floats do not get smaller. Small integers lie in 32 bits each, as Parquet has none smaller, and get four times so.
 	if o.Kind == Float32 {
 		options = append(options, parquet.Compression(&parquet.Uncompressed))
@@ -166,7 +187,8 @@ func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) 
 	if _, err := parquet.NewWriterConfig(options...); err != nil {
 		return nil, fmt.Errorf("configure the Parquet writer: %w", err)
 	}
-	return &typed[E]{w: parquet.NewGenericWriter[record[E]](out, options...), of: of}, nil
+	t.w = parquet.NewGenericWriter[record[E]](out, options...)
+	return t, nil
 }
 
 // writerOptions hold for every part, whatever its columns.
@@ -190,6 +212,7 @@ func (t *typed[E]) write(rows []Row) error {
 	for i := range rows {
 		fill(&t.records[i], &rows[i], &t.micros[i])
 		t.records[i].Embedding = t.of(&rows[i])
+		t.records[i].Day, t.records[i].Constant = t.day, t.text
 	}
 	_, err := t.w.Write(t.records)
 	clear(t.records) // do not keep the caller's rows alive

@@ -99,7 +99,7 @@ func (a *asker) prepare(ctx context.Context) error {
 		return fmt.Errorf("%s holds %s, which are not searched: embed the texts with another pooling than none",
 			a.table.Path, vectors)
 	}
-	where, err := search.Where(a.table.Schema, a.o.Where)
+	where, err := search.Where(a.table.Schema, a.table.By, a.o.Where)
 	if err != nil {
 		return fmt.Errorf("%w: --where: %w", local.ErrUsage, err)
 	}
