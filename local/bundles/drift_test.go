@@ -58,7 +58,7 @@ func driftOf(t *testing.T, cfg config.Config, names ...string) ([]drift, error) 
 // Every family's graph for a card is next to the processor's, in each precision that it has.
 func TestDriftOfGraphsForACardIsSmall(t *testing.T) {
 	decoders := []string{"llama", "llama3", "mistral", "qwen2", "qwen3", "smollm3"}
-	encoders := []string{"bert", "xlm-roberta", "distilbert", "modernbert", "modernbert-biased", "mpnet", "nomic", "gte", "new"}
+	encoders := []string{"bert", "xlm-roberta", "distilbert", "modernbert", "modernbert-biased", "mpnet", "nomic", "gte", "new", "electra", "albert", "jina-v3"}
 	for precision, names := range map[string][]string{"": slices.Concat(decoders, encoders), models.BF16: decoders, "q4": decoders[:1]} {
 		found, err := driftOf(t, imported(t, precision, names...), names...)
 		if err != nil || len(found) != len(names) {

@@ -97,7 +97,20 @@ def new():
                 longest=100, pooling="cls", words=words, prompts={"query": "query: "})
 
 
-MODELS = {"mpnet": mpnet, "nomic": nomic, "nomic-plain": nomic_plain, "gte": gte, "new": new}
+def electra():
+    return dict(model=tf.ElectraModel, config=tf.ElectraConfig(**small, embedding_size=24, max_position_embeddings=64), tokens=bert_tokens, rows=(60, 9), longest=64)
+
+
+def albert():
+    return dict(model=tf.AlbertModel, config=tf.AlbertConfig(**dict(small, num_hidden_layers=4), num_hidden_groups=2, embedding_size=24, max_position_embeddings=64),
+                tokens=bert_tokens, rows=(60, 9), longest=64)
+
+
+def jina():
+    return dict(model=tf.JinaEmbeddingsV3Model, config=tf.JinaEmbeddingsV3Config(**small, max_position_embeddings=194), tokens=xlmr_tokens, rows=(60, 9), longest=100)
+
+
+MODELS = {"mpnet": mpnet, "nomic": nomic, "nomic-plain": nomic_plain, "gte": gte, "new": new, "electra": electra, "albert": albert, "jina-v3": jina}
 
 
 def config(path, values):

@@ -16,22 +16,25 @@ var ErrUnsupported = errors.New("the model cannot be imported")
 
 // A Config is what config.json says, in Hugging Face's words.
 type Config struct {
-	ModelType      string  `json:"model_type"`
-	HiddenSize     int     `json:"hidden_size"`
-	Layers         int     `json:"num_hidden_layers"`
-	Heads          int     `json:"num_attention_heads"`
-	Intermediate   int     `json:"intermediate_size"`
-	VocabSize      int     `json:"vocab_size"`
-	MaxPositions   int     `json:"max_position_embeddings"`
-	Kinds          int     `json:"type_vocab_size"`
-	Epsilon        float64 `json:"layer_norm_eps"`
-	Activation     string  `json:"hidden_act"`
-	PositionType   string  `json:"position_embedding_type"`
-	PadID          *int    `json:"pad_token_id"`
-	IsDecoder      bool    `json:"is_decoder"`
-	family         family
-	positionOffset int
-	rotation       rotation
+	ModelType    string  `json:"model_type"`
+	HiddenSize   int     `json:"hidden_size"`
+	Layers       int     `json:"num_hidden_layers"`
+	Heads        int     `json:"num_attention_heads"`
+	Intermediate int     `json:"intermediate_size"`
+	VocabSize    int     `json:"vocab_size"`
+	MaxPositions int     `json:"max_position_embeddings"`
+	Kinds        int     `json:"type_vocab_size"`
+	Epsilon      float64 `json:"layer_norm_eps"`
+	Activation   string  `json:"hidden_act"`
+	PositionType string  `json:"position_embedding_type"`
+	PadID        *int    `json:"pad_token_id"`
+	IsDecoder    bool    `json:"is_decoder"`
+	family       family
+	// embeddingSize is the width of the tables that tokens are looked up in; groups is how many kinds of layers there
+	// are, each of which comes as often as another.
+	embeddingSize, groups int
+	positionOffset        int
+	rotation              rotation
 	// Which linear layers and norms have biases.
 	attentionBias, upBias, downBias, normBias bool
 }
@@ -51,6 +54,12 @@ func ParseConfig(data []byte) (*Config, error) {
 		if err := c.family.read(c, data); err != nil {
 			return nil, err
 		}
+	}
+	if c.embeddingSize == 0 {
+		c.embeddingSize = c.HiddenSize
+	}
+	if c.groups == 0 {
+		c.groups = c.Layers
 	}
 	if c.family.kind == "" {
 		c.Kinds = 0
@@ -89,7 +98,7 @@ func (c *Config) check() error {
 		n   int
 	}{
 		{"hidden_size", c.HiddenSize}, {"num_hidden_layers", c.Layers}, {"num_attention_heads", c.Heads},
-		{"intermediate_size", c.Intermediate}, {"vocab_size", c.VocabSize}, {"max_position_embeddings", c.MaxPositions},
+		{"intermediate_size", c.Intermediate}, {"vocab_size", c.VocabSize}, {"embedding_size", c.embeddingSize}, {"num_hidden_groups", c.groups}, {"max_position_embeddings", c.MaxPositions},
 	} {
 		if s.n < 1 || s.n > maxSize {
 			return fmt.Errorf("%w: %s is %d", ErrUnsupported, s.key, s.n)
@@ -100,6 +109,8 @@ func (c *Config) check() error {
 	switch {
 	case c.Layers > maxLayers:
 		return fmt.Errorf("%w: num_hidden_layers is %d", ErrUnsupported, c.Layers)
+	case c.Layers%c.groups != 0:
+		return fmt.Errorf("%w: num_hidden_layers %d is no multiple of num_hidden_groups %d", ErrUnsupported, c.Layers, c.groups)
 	case c.HiddenSize%c.Heads != 0:
 		return fmt.Errorf("%w: hidden_size %d is no multiple of %d heads", ErrUnsupported, c.HiddenSize, c.Heads)
 	case c.Kinds < 0 || c.Kinds > maxSize:

@@ -16,6 +16,7 @@ type Model struct {
 	Embedding      *weights.Matrix
 	position, kind *weights.Matrix // nil for models without
 	embeddingNorm  norm
+	project        *linear // nil for models without
 	layers         []layer
 	finalNorm      norm
 	cos, sin       [2]onnxgraph.Stored // by kind of layer, for models that rotate
@@ -52,7 +53,7 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 			break
 		}
 	}
-	m, f, h := &Model{Config: c}, c.family, c.HiddenSize
+	m, f, h := &Model{Config: c}, c.family, c.embeddingSize
 	m.Embedding = k.table(ctx, f.word, c.VocabSize, h)
 	if f.position != "" {
 		m.position = k.table(ctx, f.position, c.MaxPositions, h)
@@ -61,18 +62,27 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 		m.kind = k.table(ctx, f.kind, c.Kinds, h)
 	}
 	m.embeddingNorm = k.norm(f.embeddingNorm, c.normBias, h)
-	for i := range c.Layers {
-		m.layers = append(m.layers, k.layer(ctx, c, i))
-		if k.err != nil {
-			break
-		}
+	if f.project != "" && k.store.Has(k.prefix+f.project+".weight") {
+		l := k.linear(ctx, true, c.HiddenSize, h, f.project)
+		m.project = &l
+	} else if k.err == nil && h != c.HiddenSize {
+		k.err = fmt.Errorf("%w: %s.weight", weights.ErrMissing, k.prefix+f.project)
 	}
+	m.layers = k.layers(ctx, c)
 	if f.finalNorm != "" {
-		m.finalNorm = k.norm(f.finalNorm, c.normBias, h)
+		m.finalNorm = k.norm(f.finalNorm, c.normBias, c.HiddenSize)
 	}
 	k.rotations(ctx, m)
 	k.distances(ctx, m)
 	return m, k.err
+}
+
+// layers stores each group's and repeats it.
+func (k *keeper) layers(ctx context.Context, c *Config) (all []layer) {
+	for group := 0; group < c.groups && k.err == nil; group++ {
+		all = append(all, slices.Repeat([]layer{k.layer(ctx, c, group)}, c.Layers/c.groups)...)
+	}
+	return all
 }
 
 func (k *keeper) layer(ctx context.Context, c *Config, i int) (l layer) {

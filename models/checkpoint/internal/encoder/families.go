@@ -9,8 +9,9 @@ import (
 // it lacks.
 type family struct {
 	// title is what people call it.
-	title                                    string
-	word, position, kind, embeddingNorm      string
+	title                               string
+	word, position, kind, embeddingNorm string
+	// layer is what names begin with, by the number of the layer or of the group that shares one.
 	layer                                    string
 	query, key, value, output, attentionNorm string
 	down, outputNorm                         string
@@ -22,6 +23,8 @@ type family struct {
 	// of what comes out; attentionNorm and outputNorm are those norms.
 	finalNorm string
 	gate      gate
+	// project makes hidden_size of embedding_size, behind the embedding's norm, where config.json says the latter.
+	project string
 	// distances is a table of what attention's scores get added for how far tokens are apart, the same in all layers.
 	distances string
 	// afterPad tells that positions count from the one after the pad id.
@@ -97,15 +100,38 @@ func gte(read func(*Config, []byte) error) family {
 	}
 }
 
+func electra() family {
+	f := bert
+	f.title, f.project, f.read = "ELECTRA", "embeddings_project", readElectra
+	return f
+}
+
+var albert = family{
+	title: "ALBERT", word: "embeddings.word_embeddings", position: "embeddings.position_embeddings",
+	kind: "embeddings.token_type_embeddings", embeddingNorm: "embeddings.LayerNorm",
+	project: "encoder.embedding_hidden_mapping_in", layer: "encoder.albert_layer_groups.%d.albert_layers.0.",
+	query: "attention.query", key: "attention.key", value: "attention.value",
+	output: "attention.dense", attentionNorm: "attention.LayerNorm",
+	up: []string{"ffn"}, down: "ffn_output", outputNorm: "full_layer_layer_norm", read: readAlbert,
+}
+
+var jina = family{
+	title: "Jina v3", word: "embeddings.word_embeddings", kind: "embeddings.token_type_embeddings",
+	embeddingNorm: "emb_ln", layer: "encoder.layers.%d.",
+	qkv: "mixer.Wqkv", output: "mixer.out_proj", attentionNorm: "norm1",
+	up: []string{"mlp.fc1"}, down: "mlp.fc2", outputNorm: "norm2", read: readJina,
+}
+
 // families are the kinds of encoders that can be built, by model_type.
 var families = map[string]family{
 	"bert": bert, "roberta": roberta("RoBERTa"), "xlm-roberta": roberta("XLM-R"), "camembert": roberta("CamemBERT"),
 	"distilbert": distilbert, "modernbert": modernbert, "mpnet": mpnet,
 	"nomic_bert": nomic, "gte": gte(readGTE), "new": gte(readNew),
+	"electra": electra(), "albert": albert, "jina_embeddings_v3": jina,
 }
 
 // prefixes are what a checkpoint with a head on top may put before the encoder's tensors.
-var prefixes = []string{"", "bert.", "roberta.", "distilbert.", "mpnet.", "new.", "model."}
+var prefixes = []string{"", "bert.", "roberta.", "distilbert.", "mpnet.", "new.", "electra.", "albert.", "model."}
 
 // Supports tells whether encoders of the model_type can be built.
 func Supports(modelType string) bool {

@@ -47,6 +47,9 @@ func TestConfigurationsThatCannotBeBuiltAreNamed(t *testing.T) {
 		{"learned positions", ofNew + `,"position_embedding_type":"absolute"}`, `"absolute"`},
 		{"mixed", ofNew + `,"rope_scaling":{"type":"ntk","factor":2,"mixed_b":0.6}}`, "mixed_b"},
 		{"some of a head", ofNew + `,"rope_parameters":{"partial_rotary_factor":0.5}}`, "partial_rotary_factor is 0.5"},
+		{"uneven groups", plain + `,"model_type":"albert","embedding_size":8,"num_hidden_layers":3,"num_hidden_groups":2}`, "num_hidden_groups 2"},
+		{"groups within groups", plain + `,"model_type":"albert","inner_group_num":2}`, "inner_group_num is 2"},
+		{"no embedding", plain + `,"model_type":"electra","embedding_size":-1}`, "embedding_size is -1"},
 		{"odd heads", modern + `,"num_attention_heads":8}`, "heads of 4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -69,6 +72,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add(modern + `,"layer_types":["full_attention","sliding_attention"],"rope_parameters":{"full_attention":{"rope_theta":2}},"global_rope_theta":3}`)
 	f.Add(ofNomic + `,"rotary_scaling_factor":2,"max_trained_positions":32}`)
 	f.Add(ofNew + `,"rope_scaling":{"type":"ntk","factor":2},"rope_theta":20000}`)
+	f.Add(plain + `,"model_type":"albert","embedding_size":8,"num_hidden_groups":2}`)
 	f.Add(plain + `,"model_type":"mpnet","pad_token_id":1,"relative_attention_num_buckets":32}`)
 	f.Add(`{"model_type":"distilbert","dim":32,"hidden_dim":40,"n_layers":2,"n_heads":2,"vocab_size":64,"max_position_embeddings":64}`)
 	f.Fuzz(func(t *testing.T, text string) {

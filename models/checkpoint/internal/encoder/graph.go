@@ -106,7 +106,11 @@ func (b *builder) embed() string {
 	if len(added) == 2 {
 		added = []string{b.Node(onnxgraph.ONNX("Add"), added)}
 	}
-	return b.norm(x, strings.Join(added, ""), nil, m.embeddingNorm)
+	x = b.norm(x, strings.Join(added, ""), nil, m.embeddingNorm)
+	if m.project != nil {
+		x = b.linear(x, *m.project)
+	}
+	return x
 }
 
 // norm normalizes x + added + bias, where added may be "" and bias nil.

@@ -121,6 +121,35 @@ func either[T any](v *T, none T) T {
 	return *v
 }
 
+func readElectra(c *Config, data []byte) error {
+	e := struct {
+		Size int `json:"embedding_size"`
+	}{128}
+	if err := json.Unmarshal(data, &e); err != nil {
+		return fmt.Errorf("read config.json: %w", err)
+	}
+	c.embeddingSize = e.Size
+	return nil
+}
+
+func readAlbert(c *Config, data []byte) error {
+	a := struct {
+		Activation string `json:"hidden_act"`
+		Groups     int    `json:"num_hidden_groups"`
+		Inner      int    `json:"inner_group_num"`
+	}{"gelu_new", 1, 1}
+	if err := json.Unmarshal(data, &a); err != nil {
+		return fmt.Errorf("read config.json: %w", err)
+	}
+	if a.Inner != 1 {
+		return fmt.Errorf("%w: inner_group_num is %d, 1 is known", ErrUnsupported, a.Inner)
+	}
+	c.Activation, c.groups = a.Activation, a.Groups
+	return readElectra(c, data)
+}
+
+func readJina(c *Config, data []byte) error { return readRope(c, data, 20000) }
+
 func readGTE(c *Config, data []byte) error {
 	c.upBias = false
 	return readRope(c, data, 160000)
