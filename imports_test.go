@@ -61,10 +61,11 @@ var downward = map[string][]string{
 	"work/rows":       {"export", "jobs", "models"},
 
 	"models":            {"models/internal/...", "models/sample", "tokenize"},
-	"models/checkpoint": {"models", "models/internal/...", "tokenize"},
+	"models/checkpoint": {"models", "models/head", "models/internal/...", "tokenize"},
 	"models/compare":    {"models", "models/internal/...", "models/session", "tokenize"},
-	"models/embed":      {"models", "models/internal/...", "models/session"},
+	"models/embed":      {"models", "models/head", "models/internal/...", "models/session"},
 	"models/fetch":      {"models", "models/checkpoint"},
+	"models/head":       {"models", "models/checkpoint/safetensors", "models/checkpoint/tensor"},
 	"models/generate":   {"models", "models/internal/...", "models/sample", "models/session", "tokenize"},
 	"models/internal":   {},
 	"models/sample":     {},

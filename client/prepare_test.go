@@ -80,7 +80,7 @@ func TestWhatCannotFitIsRefusedBeforeItIsPublished(t *testing.T) {
 	for dataset, vectors := range map[string]export.Vectors{"floats": {Precision: "float32", Dim: 384}, "bytes": {Precision: "int8", Dim: 384}} {
 		fillTable(t, tables, dataset, "j", vectors)
 	}
-	spec := &models.Spec{Name: "m", Task: "embed", Dim: 384, MaxLength: 256, Pooling: "mean"}
+	spec := &models.Spec{Name: "m", Task: "embed", Dim: 384, Hidden: 384, MaxLength: 256, Pooling: "mean"}
 	for _, tc := range []struct {
 		dataset string
 		params  map[string]string

@@ -12,7 +12,7 @@ import (
 type EmbedParams struct {
 	PromptName   *string
 	Prompt       *string // goes before PromptName
-	Pooling      string  // mean, cls, last, max, none
+	Pooling      string  // mean, cls, last, max, mean_sqrt_len, weightedmean, none
 	Normalize    *bool
 	Dimensions   int
 	Precision    string // float32, int8, uint8, binary, ubinary
@@ -64,7 +64,7 @@ var embedParams = []param[EmbedParams]{
 	{name: "prompt", about: "a text that goes before each text, whatever prompt_name says",
 		kind: textParam, set: func(p *EmbedParams, v paramValue) { p.Prompt = v.string() }},
 	{name: "pooling", about: "how the vectors of tokens become one; none keeps one for each token",
-		kind: textParam, allowed: []string{"mean", "cls", "last", "max", "none"},
+		kind: textParam, allowed: []string{"mean", "cls", "last", "max", "mean_sqrt_len", "weightedmean", "none"},
 		set: func(p *EmbedParams, v paramValue) { p.Pooling = v.text }},
 	{name: "normalize", about: "whether vectors are brought to length 1",
 		kind: boolParam, set: func(p *EmbedParams, v paramValue) { p.Normalize = &v.yes }},

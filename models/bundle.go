@@ -77,6 +77,9 @@ func (s *Spec) open(graph string) error {
 		if err := s.readModules(c); err != nil {
 			return err
 		}
+		if err := s.requireRecorded(s.ModuleFiles); err != nil {
+			return err
+		}
 		if err := s.resolve(c); err != nil {
 			return err
 		}
@@ -134,7 +137,12 @@ func (s *Spec) keepOwnFiles(files []File) error {
 		delete(other, f)
 	}
 	s.Files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return other[f.Path] })
-	for _, name := range append(own, configNames...) {
+	return s.requireRecorded(append(own, configNames...))
+}
+
+// requireRecorded refuses files that are there and were not when the bundle was recorded.
+func (s *Spec) requireRecorded(names []string) error {
+	for _, name := range names {
 		if slices.ContainsFunc(s.Files, func(f File) bool { return f.Path == name }) {
 			continue
 		}

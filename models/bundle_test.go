@@ -86,9 +86,26 @@ func TestBundlesThatAreRefused(t *testing.T) {
 		{"pooling of another dimension", tiny.Model{}, tiny.Files{"1_Pooling/config.json": `{"word_embedding_dimension":6,"pooling_mode_mean_tokens":true}`}, []string{"1_Pooling/config.json", "6", "config.json", "4"}},
 		{"graph of another dimension", tiny.Model{}, tiny.Files{"config.json": `{"hidden_size":5,"max_position_embeddings":8,"pad_token_id":0}`, "1_Pooling/config.json": `{"pooling_mode_mean_tokens":true}`}, []string{"last_hidden_state", "4", "config.json", "5"}},
 		{"no pad id", tiny.Model{}, tiny.Files{"config.json": `{"hidden_size":4,"max_position_embeddings":8}`, "tokenizer_config.json": `{}`}, []string{"pad"}},
-		{"two poolings", tiny.Model{}, tiny.Files{"1_Pooling/config.json": `{"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true}`}, []string{"cls", "mean"}},
-		{"a pooling we do not do", tiny.Model{}, tiny.Files{"1_Pooling/config.json": `{"pooling_mode_weightedmean_tokens":true}`}, []string{"weightedmean"}},
-		{"a module we do not do", tiny.Model{}, tiny.Files{"modules.json": `[{"path":"","type":"sentence_transformers.models.Transformer"},{"path":"2_Dense","type":"sentence_transformers.models.Dense"}]`}, []string{"Dense"}},
+		{"a pooling we do not do", tiny.Model{}, tiny.Files{"1_Pooling/config.json": `{"pooling_mode":["mean","median"]}`}, []string{"1_Pooling/config.json", "median"}},
+		{"a pooling flag we do not know", tiny.Model{}, tiny.Files{"1_Pooling/config.json": `{"pooling_mode_median_tokens":true}`}, []string{"1_Pooling/config.json", "pooling_mode_median_tokens"}},
+		{"a pooling that is no name", tiny.Model{}, tiny.Files{"1_Pooling/config.json": `{"pooling_mode":7}`}, []string{"1_Pooling/config.json", "pooling_mode"}},
+		{"a module we do not do", tiny.Model{}, tiny.Files{"modules.json": behind("WordWeights", "2_WordWeights")}, []string{"modules.json", "WordWeights"}},
+		{"a dense layer before the pooling", tiny.Model{}, tiny.Files{"modules.json": `[{"path":"","type":"x.Transformer"},{"path":"2_Dense","type":"x.Dense"}]`}, []string{"2_Dense", "before the Pooling"}},
+		{"two poolings one after the other", tiny.Model{}, tiny.Files{"modules.json": behind("Pooling", "1_Pooling")}, []string{"two Pooling"}},
+		{"no pooling", tiny.Model{}, tiny.Files{"modules.json": `[{"path":"","type":"x.Transformer"}]`}, []string{"no Pooling module"}},
+		{"a dense layer without its config", tiny.Model{}, tiny.Files{"modules.json": behind("Dense", "2_Dense")}, []string{"2_Dense/config.json"}},
+		{"a dense layer outside", tiny.Model{}, tiny.Files{"modules.json": behind("Dense", "../2_Dense")}, []string{"../2_Dense", "outside"}},
+		{"a dense layer without its size", tiny.Model{}, tiny.Files{"modules.json": behind("Dense", "2_Dense"), "2_Dense/config.json": `{"in_features":4}`}, []string{"2_Dense/config.json", "out_features"}},
+		{"a dense layer without weights", tiny.Model{}, tiny.Files{"modules.json": behind("Dense", "2_Dense"), "2_Dense/config.json": `{"in_features":4,"out_features":2}`}, []string{"2_Dense/model.safetensors", "missing"}},
+		{"a dense layer in a pickle", tiny.Model{}, tiny.Files{"modules.json": behind("Dense", "2_Dense"), "2_Dense/config.json": `{"in_features":4,"out_features":2}`, "2_Dense/pytorch_model.bin": "x"}, []string{"2_Dense/pytorch_model.bin", "pickle", "model.safetensors"}},
+		{"a dense layer of another size", tiny.Model{}, tiny.Files{"modules.json": behind("Dense", "2_Dense"), "2_Dense/config.json": `{"in_features":5,"out_features":2}`, "2_Dense/model.safetensors": "x"}, []string{"Dense", "takes 5", "4"}},
+		{"an activation we do not do", tiny.Model{}, tiny.Files{"modules.json": behind("Dense", "2_Dense"), "2_Dense/config.json": `{"in_features":4,"out_features":2,"activation_function":"torch.nn.modules.activation.Softshrink"}`, "2_Dense/model.safetensors": "x"}, []string{"2_Dense/config.json", "Softshrink"}},
+		{"an activation of someone's own", tiny.Model{}, tiny.Files{"modules.json": behind("Dense", "2_Dense"), "2_Dense/config.json": `{"in_features":4,"out_features":2,"activation_function":"mine.Tanh"}`, "2_Dense/model.safetensors": "x"}, []string{"2_Dense/config.json", "mine.Tanh"}},
+		{"a dense layer for tokens", tiny.Model{}, tiny.Files{"modules.json": behind("Dense", "2_Dense"), "2_Dense/config.json": `{"in_features":4,"out_features":2,"module_input_name":"token_embeddings"}`, "2_Dense/model.safetensors": "x"}, []string{"2_Dense/config.json", "module_input_name"}},
+		{"a norm without its size", tiny.Model{}, tiny.Files{"modules.json": behind("LayerNorm", "2_LayerNorm"), "2_LayerNorm/config.json": `{}`}, []string{"2_LayerNorm/config.json", "dimension"}},
+		{"a graph that pools, and a dense layer", tiny.Model{Pooled: true}, tiny.Files{"modules.json": behind("Dense", "2_Dense"), "2_Dense/config.json": `{"in_features":4,"out_features":4}`, "2_Dense/model.safetensors": "x"}, []string{"Dense", "inside the graph"}},
+		{"another task of transformers", tiny.Model{}, tiny.Files{"sentence_bert_config.json": `{"transformer_task":"fill-mask"}`}, []string{"sentence_bert_config.json", "fill-mask"}},
+		{"another output", tiny.Model{}, tiny.Files{"sentence_bert_config.json": `{"modality_config":{"text":{"method_output_name":"pooler_output"}}}`}, []string{"sentence_bert_config.json", "pooler_output"}},
 		{"no length anywhere", tiny.Model{}, tiny.Files{"config.json": `{"hidden_size":4,"pad_token_id":0}`, "sentence_bert_config.json": "", "tokenizer_config.json": `{"model_max_length":1000000000000000019884624838656}`}, []string{"how long"}},
 		{"unknown default prompt", tiny.Model{}, tiny.Files{"config_sentence_transformers.json": `{"prompts":{},"default_prompt_name":"query"}`}, []string{"query"}},
 		{"a broken config", tiny.Model{}, tiny.Files{"config.json": `{"hidden_size":`}, []string{"config.json"}},
@@ -112,6 +129,11 @@ func TestBundlesThatAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// behind is modules.json with a module behind the pooling.
+func behind(kind, path string) string {
+	return `[{"path":"","type":"x.Transformer"},{"path":"1_Pooling","type":"x.Pooling"},{"path":"` + path + `","type":"x.` + kind + `"}]`
 }
 
 func TestDamagedBundles(t *testing.T) {

@@ -171,7 +171,7 @@ func (s *Spec) bindOutput(outputs []graph.Value) error {
 	}
 	s.Output = Output{Name: o.Name, Rank: len(o.Dims), Half: o.Type == graph.Float16}
 	if d := o.Dims[len(o.Dims)-1]; d > 0 {
-		s.Dim = int(d)
+		s.Hidden = int(d)
 	}
 	return nil
 }

@@ -65,8 +65,10 @@ func (m module) kind() string { return m.Type[strings.LastIndexByte(m.Type, '.')
 
 // sentenceConfig is sentence_bert_config.json.
 type sentenceConfig struct {
-	MaxSeqLength *int `json:"max_seq_length"`
-	DoLowerCase  bool `json:"do_lower_case"`
+	MaxSeqLength *int                       `json:"max_seq_length"`
+	DoLowerCase  bool                       `json:"do_lower_case"`
+	Task         string                     `json:"transformer_task"`
+	Modalities   map[string]json.RawMessage `json:"modality_config"`
 }
 
 // promptConfig is config_sentence_transformers.json.
@@ -74,6 +76,7 @@ type promptConfig struct {
 	Prompts           map[string]string `json:"prompts"`
 	DefaultPromptName *string           `json:"default_prompt_name"`
 	Similarity        *string           `json:"similarity_fn_name"`
+	TruncateDim       *int              `json:"truncate_dim"`
 }
 
 // tokenizerConfig is tokenizer_config.json.

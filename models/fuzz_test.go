@@ -39,7 +39,7 @@ func FuzzOpenEncoder(f *testing.F) {
 		if s == nil || s.Task != naming.TaskEmbed {
 			return
 		}
-		if s.Dim != 4 || s.PadID < 0 || s.PaddingSide != "left" && s.PaddingSide != "right" || s.Pooling == "" {
+		if s.Hidden != 4 || s.Dim < 1 || s.PadID < 0 || s.PaddingSide != "left" && s.PaddingSide != "right" || s.Pooling == "" {
 			t.Errorf("%+v", s)
 		}
 		if _, ok := s.Prompts[s.DefaultPrompt]; !ok && s.DefaultPrompt != "" {

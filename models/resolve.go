@@ -2,113 +2,16 @@ package models
 
 import (
 	"fmt"
-	"path/filepath"
-	"slices"
 	"strings"
 )
-
-// readModules reads modules.json and the pooling module's own file.
-func (s *Spec) readModules(c *configs) error {
-	if len(c.modules) == 0 {
-		s.Pooling = PoolMean
-		s.note("no modules.json: pooling is mean and vectors are not normalized, as sentence-transformers does with a plain encoder")
-		return nil
-	}
-	for _, m := range c.modules {
-		switch m.kind() {
-		case "Transformer":
-			if m.Path != "" && m.Path != "." {
-				return fmt.Errorf("%w: modules.json puts the encoder into folder %q; textmill reads config.json and tokenizer.json at the top", ErrBundle, m.Path)
-			}
-		case "Pooling":
-			if m.Path != "" && !filepath.IsLocal(filepath.FromSlash(m.Path)) {
-				return fmt.Errorf("%w: modules.json puts the Pooling module into %q, outside of the bundle", ErrBundle, m.Path)
-			}
-			if err := s.readPooling(filepath.Join(s.Dir, filepath.FromSlash(m.Path), "config.json"), c); err != nil {
-				return err
-			}
-		case "Normalize":
-			s.Normalize = true
-		default:
-			return fmt.Errorf("%w: modules.json names the module %q (%s), which textmill does not apply", ErrBundle, m.Type,
-				m.Path)
-		}
-	}
-	if s.Pooling == "" && !s.PooledInGraph {
-		return fmt.Errorf("%w: modules.json names no Pooling module", ErrBundle)
-	}
-	return nil
-}
-
-// poolingConfig is 1_Pooling/config.json: one flag per pooling, or the pooling's name in newer files.
-type poolingConfig struct {
-	Dimension      int    `json:"word_embedding_dimension"`
-	EmbeddingDim   int    `json:"embedding_dimension"`
-	Mode           string `json:"pooling_mode"`
-	CLS            bool   `json:"pooling_mode_cls_token"`
-	Mean           bool   `json:"pooling_mode_mean_tokens"`
-	Max            bool   `json:"pooling_mode_max_tokens"`
-	Last           bool   `json:"pooling_mode_lasttoken"`
-	MeanSqrtLength bool   `json:"pooling_mode_mean_sqrt_len_tokens"`
-	WeightedMean   bool   `json:"pooling_mode_weightedmean_tokens"`
-	IncludePrompt  *bool  `json:"include_prompt"`
-}
-
-func (p poolingConfig) modes() []string {
-	var modes []string
-	for _, m := range []struct {
-		on   bool
-		name string
-	}{{p.CLS, PoolCLS}, {p.Mean, PoolMean}, {p.Max, PoolMax}, {p.Last, PoolLast}, {p.MeanSqrtLength, "mean_sqrt_len"},
-		{p.WeightedMean, "weightedmean"}} {
-		if m.on {
-			modes = append(modes, m.name)
-		}
-	}
-	if p.Mode != "" && !slices.Contains(modes, strings.TrimSuffix(p.Mode, "token")) {
-		modes = append(modes, strings.TrimSuffix(p.Mode, "token"))
-	}
-	return modes
-}
-
-func (s *Spec) readPooling(path string, c *configs) error {
-	var p poolingConfig
-	found, err := readJSON(path, &p)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return fmt.Errorf("%w: modules.json names a Pooling module, and %s is missing", ErrBundle, path)
-	}
-	modes := p.modes()
-	if len(modes) != 1 || !slices.Contains([]string{PoolCLS, PoolMean, PoolMax, PoolLast}, modes[0]) {
-		return fmt.Errorf("%w: %s asks for pooling %v; textmill does one of cls, mean, max and last", ErrBundle, path, modes)
-	}
-	s.Pooling = modes[0]
-	if p.IncludePrompt != nil {
-		s.PoolPrompt = *p.IncludePrompt
-	}
-	if dim, hidden := firstPositive(p.Dimension, p.EmbeddingDim), c.model.hidden(); dim > 0 && hidden > 0 &&
-		dim != hidden {
-		return fmt.Errorf("%w: dimensions differ: %s says %d, config.json says %d", ErrBundle, path, dim, hidden)
-	}
-	s.Dim = firstPositive(s.Dim, p.Dimension, p.EmbeddingDim)
-	return nil
-}
 
 // resolve decides what several files speak of. Contradictions end in Notes, or in an error where no choice is safe.
 func (s *Spec) resolve(c *configs) error {
 	if err := s.resolvePrompts(c); err != nil {
 		return err
 	}
-	if hidden := c.model.hidden(); s.Output.Rank == 3 && hidden > 0 && s.Dim > 0 && s.Dim != hidden {
-		return fmt.Errorf("%w: dimensions differ: output %s of %s has %d, config.json says %d", ErrBundle, s.Output.Name,
-			s.Graph, s.Dim, hidden)
-	}
-	s.Dim = firstPositive(s.Dim, c.model.hidden())
-	if s.Dim == 0 {
-		return fmt.Errorf("%w: neither %s nor config.json nor the pooling config says how long its vectors are", ErrBundle,
-			s.Graph)
+	if err := s.resolveDim(c); err != nil {
+		return err
 	}
 	if err := s.resolveLength(c); err != nil {
 		return err
@@ -128,6 +31,25 @@ func (s *Spec) resolvePrompts(c *configs) error {
 				ErrBundle, *name)
 		}
 		s.DefaultPrompt = *name
+	}
+	return nil
+}
+
+func (s *Spec) resolveDim(c *configs) (err error) {
+	if hidden := c.model.hidden(); s.Output.Rank == 3 && hidden > 0 && s.Hidden > 0 && s.Hidden != hidden {
+		return fmt.Errorf("%w: dimensions differ: output %s of %s has %d, config.json says %d", ErrBundle, s.Output.Name,
+			s.Graph, s.Hidden, hidden)
+	}
+	s.Hidden = firstPositive(s.Hidden, c.model.hidden())
+	if s.Hidden == 0 {
+		return fmt.Errorf("%w: neither %s nor config.json nor the pooling config says how long its vectors are", ErrBundle,
+			s.Graph)
+	}
+	if s.Dim, err = s.DimOf(s.Pooling); err != nil {
+		return fmt.Errorf("%w: modules.json: %w", ErrBundle, err)
+	}
+	if cut := c.prompts.TruncateDim; cut != nil && *cut > 0 && *cut < s.Dim {
+		s.Truncate = *cut
 	}
 	return nil
 }
@@ -154,6 +76,10 @@ func (s *Spec) resolveLength(c *configs) error {
 	}
 	first := claims[0]
 	s.MaxLength = first.length
+	if first.file == "tokenizer_config.json" && positions > 0 && s.MaxLength > positions { // as sentence-transformers does
+		first = claims[len(claims)-1]
+		s.MaxLength = usable
+	}
 	if positions > 0 && s.MaxLength > positions {
 		return fmt.Errorf("%w: %s says texts may have %d tokens, config.json has only %d positions (max_position_embeddings)", ErrBundle, first.file, s.MaxLength, positions)
 	}

@@ -2,8 +2,6 @@
 package models
 
 import (
-	"fmt"
-
 	"textmill/tokenize"
 )
 
@@ -11,15 +9,6 @@ import (
 const (
 	TaskEmbed    = "embed"
 	TaskGenerate = "generate"
-)
-
-// Poolings that textmill computes.
-const (
-	PoolMean = "mean" // sum of the token vectors divided by the attention mask's sum
-	PoolCLS  = "cls"  // the first token's vector
-	PoolLast = "last" // the last token's vector
-	PoolMax  = "max"  // the greatest value of each dimension
-	PoolNone = "none" // every token's vector
 )
 
 // A File is one file of a bundle as it was when it was recorded. Path is relative to the bundle, with forward slashes.
@@ -44,13 +33,19 @@ type Spec struct {
 
 	// MaxLength is the most tokens, specials counted, that the model takes.
 	MaxLength int
-	// Dim is the length of the model's vectors.
-	Dim int
-	// Pooling is how the model was trained to make one vector; PooledInGraph means that the graph does it itself and
-	// no other pooling can be asked for.
+	// Dim is the length of the model's vectors, Hidden that of the graph's, which the others are pooled from.
+	Dim, Hidden int
+	// Truncate is how many of a vector's first dimensions are kept where nothing else is asked for, 0 for all.
+	Truncate int
+	// Pooling is how the model was trained to make one vector, several of them with PoolJoint between. PooledInGraph
+	// means that the graph does it itself and no other pooling can be asked for.
 	Pooling       string
 	PooledInGraph bool
-	Normalize     bool
+	// Steps are applied to the pooled vector, in their order; Normalize is the last.
+	Steps     []Step
+	Normalize bool
+	// ModuleFiles are the files of the modules behind the encoder.
+	ModuleFiles []string
 	// Lowercase means that texts are lowercased before they are tokenized.
 	Lowercase bool
 
@@ -121,18 +116,4 @@ func (s *Spec) GraphPath() string { return s.path(s.Graph) }
 // Tokenizer loads the bundle's tokenizer.json.
 func (s *Spec) Tokenizer() (*tokenize.Tokenizer, error) {
 	return tokenize.Load(s.path("tokenizer.json"))
-}
-
-// CheckPooling tells whether the model can pool in that way; "" is its own.
-func (s *Spec) CheckPooling(name string) error {
-	switch name {
-	case "", s.Pooling:
-		return nil
-	case PoolMean, PoolCLS, PoolLast, PoolMax, PoolNone:
-		if s.PooledInGraph {
-			return fmt.Errorf("pooling %q: %s pools inside its graph and can do no other", name, s.Name)
-		}
-		return nil
-	}
-	return fmt.Errorf("pooling %q is none of mean, cls, last, max, none", name)
 }

@@ -28,14 +28,14 @@ type Static struct {
 const LongestStatic = 1 << 24
 
 func (s *Spec) readStatic(c *configs) error {
-	if s.Task != naming.TaskEmbed || s.Output.Rank != 3 || s.Dim < 1 {
+	if s.Task != naming.TaskEmbed || s.Output.Rank != 3 || s.Hidden < 1 {
 		return fmt.Errorf("%w: %s is there, but %s gives no vectors of tokens", ErrBundle, StaticName, s.Graph)
 	}
 	t := c.static
 	if t.MaxLength < 0 || t.MaxLength > LongestStatic || t.CharsPerToken < 0 || t.CharsPerToken > LongestStatic {
 		return fmt.Errorf("%w: %s: max_length %d, chars_per_token %d", ErrBundle, StaticName, t.MaxLength, t.CharsPerToken)
 	}
-	s.Static, s.Pooling, s.Normalize = t, PoolMean, t.Normalize
+	s.Static, s.Pooling, s.Normalize, s.Dim = t, PoolMean, t.Normalize, s.Hidden
 	s.PaddingSide, s.MaxLength = "right", t.MaxLength
 	if s.MaxLength == 0 {
 		s.MaxLength = LongestStatic

@@ -46,7 +46,10 @@ type embedModel struct {
 	Dim           int               `json:"dim"`
 	Pooling       string            `json:"pooling"`
 	PooledInGraph bool              `json:"pooled_in_graph"`
+	Modules       []string          `json:"modules,omitempty"`
 	Normalize     bool              `json:"normalize"`
+	Truncate      int               `json:"truncate_dim,omitempty"`
+	Similarity    string            `json:"similarity_fn_name,omitempty"`
 	Prompts       map[string]string `json:"prompts,omitempty"`
 	DefaultPrompt string            `json:"default_prompt,omitempty"`
 	PaddingSide   string            `json:"padding_side"`
@@ -86,7 +89,8 @@ func answerOf(s *models.Spec) modelAnswer {
 	if d == nil {
 		a.embedModel = &embedModel{
 			Dim: s.Dim, Pooling: s.Pooling, PooledInGraph: s.PooledInGraph, Normalize: s.Normalize, Prompts: s.Prompts,
-			DefaultPrompt: s.DefaultPrompt, PaddingSide: s.PaddingSide, PadID: s.PadID,
+			Modules: s.StepNames(), Truncate: s.Truncate, Similarity: s.Similarity, DefaultPrompt: s.DefaultPrompt,
+			PaddingSide: s.PaddingSide, PadID: s.PadID,
 		}
 		return a
 	}
@@ -171,7 +175,9 @@ func inputs(a modelAnswer) string {
 
 func (a *embedModel) lines() [][2]any {
 	lines := [][2]any{
-		{"dim", a.Dim}, {"pooling", a.Pooling}, {"pooled_in_graph", a.PooledInGraph}, {"normalize", a.Normalize},
+		{"dim", a.Dim}, {"pooling", a.Pooling}, {"pooled_in_graph", a.PooledInGraph}, {"modules behind the pooling", cmp.Or(strings.Join(a.Modules, ", "), "none")},
+		{"normalize", a.Normalize}, {"truncate_dim", cmp.Or(a.Truncate, a.Dim)},
+		{"similarity_fn_name", cmp.Or(a.Similarity, "not said")},
 		{"default_prompt", a.DefaultPrompt}, {"padding", fmt.Sprintf("%s, id %d", a.PaddingSide, a.PadID)},
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Prompts)) {

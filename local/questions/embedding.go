@@ -82,7 +82,7 @@ func newEmbedding(m *open.Embedder, dim int, o Options) (*embedding, error) {
 		return nil, fmt.Errorf("the table's vectors have %d dimensions, those of model %s have %d", dim, m.Spec.Name,
 			m.Spec.Dim)
 	}
-	if dim < m.Spec.Dim {
+	if dim < m.Spec.Dim || m.Spec.Truncate != 0 {
 		params.Dimensions = dim
 	}
 	if _, has := m.Spec.Prompts[queryPrompt]; has && params.Prompt == nil && params.PromptName == nil {

@@ -10,9 +10,11 @@ import (
 	"strings"
 
 	"textmill/ground/regular"
+	"textmill/models"
 	"textmill/models/checkpoint/internal/decoder"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/safetensors"
+	"textmill/models/head"
 )
 
 // A directory is a Hugging Face directory.
@@ -20,6 +22,7 @@ type directory struct {
 	*safetensors.Set
 	dir        string
 	configJSON []byte
+	modules    []string // files of sentence-transformers modules
 }
 
 func openDirectory(dir string) (source, error) {
@@ -35,6 +38,10 @@ func openDirectory(dir string) (source, error) {
 		return nil, fmt.Errorf("%w: it has no fast tokenizer: %w; save one with the tokenizer's own library", ErrUnsupported,
 			err)
 	}
+	modules, err := checkModules(dir)
+	if err != nil {
+		return nil, err
+	}
 	set, err := safetensors.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: %w; weights in another format have to be saved as safetensors first", ErrUnsupported, err)
@@ -42,7 +49,20 @@ func openDirectory(dir string) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &directory{Set: set, dir: dir, configJSON: config}, nil
+	return &directory{Set: set, dir: dir, configJSON: config, modules: modules}, nil
+}
+
+// checkModules reads all of a directory's sentence-transformers modules, before any weight is copied, and lists their
+// files.
+func checkModules(dir string) ([]string, error) {
+	spec, err := models.ReadModules(dir)
+	if err == nil {
+		_, err = head.Load(spec)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
+	}
+	return spec.ModuleFiles, nil
 }
 
 // inner are what checkpoints have in the place of "model." before a decoder's tensors: nothing where they hold no
@@ -90,21 +110,7 @@ var kept = []string{
 }
 
 func (d *directory) copyTo(dir string) error {
-	files := kept
-	modules, err := filepath.Glob(filepath.Join(d.dir, "[0-9]*_*", "*"))
-	if err != nil {
-		return err
-	}
-	for _, m := range modules {
-		rel, err := filepath.Rel(d.dir, m)
-		if err != nil {
-			return err
-		}
-		if !strings.HasSuffix(rel, ".bin") { // the same weights are there as safetensors
-			files = append(files[:len(files):len(files)], rel)
-		}
-	}
-	for _, name := range files {
+	for _, name := range slices.Concat(kept, d.modules) {
 		if err := copyFile(filepath.Join(dir, name), filepath.Join(d.dir, name)); err != nil &&
 			!errors.Is(err, fs.ErrNotExist) {
 			return err

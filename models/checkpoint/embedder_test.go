@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,5 +188,62 @@ func TestEveryDecoderThatEmbedsIsHeld(t *testing.T) {
 		if !tiny[family] {
 			t.Errorf("%s: testdata/embedders.py makes no tiny checkpoint of it", family)
 		}
+	}
+}
+
+// TestDamagedModulesAreRefused holds that a module that cannot be applied is named before any weight is copied.
+func TestDamagedModulesAreRefused(t *testing.T) {
+	const whole = "testdata/embedders/modules"
+	for _, c := range []struct {
+		name   string
+		damage func(dir string)
+		says   []string
+	}{
+		{"no weights", func(dir string) { remove(t, dir, "4_Dense/model.safetensors") }, []string{"4_Dense/model.safetensors", "missing"}},
+		{"weights in a pickle", func(dir string) {
+			if err := os.Rename(filepath.Join(dir, "4_Dense/model.safetensors"), filepath.Join(dir, "4_Dense/pytorch_model.bin")); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"4_Dense/pytorch_model.bin", "pickle", "save the model"}},
+		{"cut weights", func(dir string) {
+			if err := os.Truncate(filepath.Join(dir, "4_Dense/model.safetensors"), 400); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"4_Dense/model.safetensors"}},
+		{"another tensor", func(dir string) { change(t, dir, "4_Dense/model.safetensors", "linear.bias", "linear.bits") },
+			[]string{"4_Dense/model.safetensors", "lacks the tensor linear.bias"}},
+		{"another shape", func(dir string) { change(t, dir, "6_Dense/config.json", `"out_features": 40`, `"out_features": 39`) },
+			[]string{"6_Dense/model.safetensors", "linear.weight", "[40 24]", "[39 24]"}},
+		{"a chain that does not fit", func(dir string) { change(t, dir, "4_Dense/config.json", `"in_features": 64`, `"in_features": 60`) },
+			[]string{"Dense", "takes 60"}},
+		{"a norm's weights", func(dir string) { remove(t, dir, "3_LayerNorm/model.safetensors") }, []string{"3_LayerNorm/model.safetensors"}},
+		{"no pooling config", func(dir string) { remove(t, dir, "1_Pooling/config.json") }, []string{"1_Pooling/config.json"}},
+		{"modules that are no list", func(dir string) { change(t, dir, "modules.json", "[", "{") }, []string{"modules.json"}},
+		{"a module of someone's own", func(dir string) { change(t, dir, "modules.json", "layer_norm.LayerNorm", "mine.Router") },
+			[]string{"modules.json", "Router"}},
+		{"a value that is no number", func(dir string) {
+			path := filepath.Join(dir, "4_Dense/model.safetensors")
+			data := read(t, path)
+			binary.LittleEndian.PutUint32(data[len(data)-4:], math.Float32bits(float32(math.NaN())))
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"4_Dense/model.safetensors", "NaN"}},
+	} {
+		dir := copyDir(t, whole)
+		c.damage(dir)
+		err := refused(t, dir, c.name)
+		for _, word := range c.says {
+			if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), word) {
+				t.Errorf("%s: %v does not say %q", c.name, err, word)
+			}
+		}
+	}
+}
+
+func remove(t *testing.T, dir, file string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, file)); err != nil {
+		t.Fatal(err)
 	}
 }

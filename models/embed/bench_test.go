@@ -57,7 +57,7 @@ func BenchmarkEmbed(b *testing.B) {
 
 // BenchmarkPool pools 1,024 token vectors of 384 dimensions: it should stay far below a run's time.
 func BenchmarkPool(b *testing.B) {
-	spec := &models.Spec{Dim: 384, Pooling: models.PoolMean, PaddingSide: "right", Output: models.Output{Rank: 3}}
+	spec := &models.Spec{Dim: 384, Hidden: 384, Pooling: models.PoolMean, PaddingSide: "right", Output: models.Output{Rank: 3}}
 	rows := sampleRows(1024, 32)
 	out := make([]float32, 1024*384)
 	for _, pooling := range []string{models.PoolMean, models.PoolMax, models.PoolCLS} {

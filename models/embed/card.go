@@ -47,7 +47,7 @@ func openDeck(spec *models.Spec, o session.Options, threads int) (*deck, error) 
 		return nil, err
 	}
 	share, err := o.Claim(spec.Name, session.Demand{Weights: weights, Least: leastWork,
-		Wanted: max(leastWork, cardRuns*mostTokens*int64(spec.Dim)*bytesOfWork)})
+		Wanted: max(leastWork, cardRuns*mostTokens*int64(spec.Hidden)*bytesOfWork)})
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (s *cardSlot) once(ctx context.Context, e *Embedder, p *packed) (_ []Vector
 		name string
 		rows int
 	}{{models.PackedVectors, len(p.sums)}, {models.PackedGreatest, len(p.greatest)}, {models.PackedEach, p.kept}} {
-		out[i] = views.of(&s.outputs[i], 0, int64(max(o.rows, 1)), int64(e.spec.Dim))
+		out[i] = views.of(&s.outputs[i], 0, int64(max(o.rows, 1)), int64(e.spec.Hidden))
 		views.bind(s.binding.Out, o.name, out[i])
 	}
 	if views.err != nil {
@@ -144,7 +144,7 @@ func (s *cardSlot) once(ctx context.Context, e *Embedder, p *packed) (_ []Vector
 	if err != nil {
 		return nil, err
 	}
-	return p.vectors(out[0].Floats(), out[1].Floats(), out[2].Floats(), e.spec.Dim), nil
+	return p.vectors(out[0].Floats(), out[1].Floats(), out[2].Floats(), e.spec), nil
 }
 
 // aligned is what inputs begin at a multiple of, in int32: operators read many values at a time.

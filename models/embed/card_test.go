@@ -73,7 +73,8 @@ func mixture(n int) []Row {
 		for j := range rows[i].IDs {
 			rows[i].IDs[j] = r.Int32N(60)
 		}
-		rows[i].Pooling = []string{"", models.PoolMean, models.PoolCLS, models.PoolLast, models.PoolMax, models.PoolNone}[i%6]
+		rows[i].Pooling = []string{"", models.PoolMean, models.PoolCLS, models.PoolLast, models.PoolMax, models.PoolNone, models.PoolWeighted,
+			models.PoolMeanSqrt, models.PoolCLS + models.PoolJoint + models.PoolMean}[i%9]
 		rows[i].Skip = min(i%3, len(rows[i].IDs)-1)
 		if i%4 == 0 {
 			rows[i].TypeIDs = slices.Repeat([]int32{1}, len(rows[i].IDs))

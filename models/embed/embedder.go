@@ -10,6 +10,7 @@ import (
 
 	"textmill/ground/naming"
 	"textmill/models"
+	"textmill/models/head"
 	"textmill/models/internal/onnx"
 	"textmill/models/internal/signals"
 	"textmill/models/session"
@@ -31,7 +32,8 @@ type Row struct {
 	Skip int
 }
 
-// A Vector has models.Spec.Dim values, or len(IDs)·Dim for pooling "none", token after token. It is not normalized.
+// A Vector has as many values as models.Spec.DimOf its pooling says, for "none" each token's one after the other. It
+// is not normalized.
 type Vector = []float32
 
 // An Embedder turns rows into vectors with one loaded model.
@@ -40,6 +42,7 @@ type Embedder struct {
 	session *onnx.Session // nil where deck is not
 	deck    *deck
 	table   *table // of a static model, in place of both
+	head    head.Head
 	slots   chan batcher
 	tuning  tuning
 	device  string
@@ -81,6 +84,9 @@ func Open(ctx context.Context, spec *models.Spec, o session.Options) (*Embedder,
 	}
 	if err := onnx.Load(o.Library); err != nil {
 		return nil, err
+	}
+	if e.head, err = head.Load(spec); err != nil {
+		return nil, fmt.Errorf("open model %s: %w", spec.Name, err)
 	}
 	if err := e.open(o); err != nil {
 		return nil, err
@@ -224,9 +230,32 @@ func (e *Embedder) Embed(ctx context.Context, rows []Row) ([]Vector, error) {
 		if err != nil {
 			return nil, fmt.Errorf("embed %d rows with %s: %w", len(rows), e.spec.Name, err)
 		}
+		e.apply(rows, vectors)
 		return vectors, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// apply has the steps behind the pooling make of vectors what the model gives. Those that overflow are no numbers.
+func (e *Embedder) apply(rows []Row, vectors []Vector) {
+	if len(e.head) == 0 {
+		return
+	}
+	pooled := make([][]float32, len(rows))
+	for i, r := range rows {
+		if poolingOf(r, e.spec) != models.PoolNone {
+			pooled[i] = vectors[i]
+		}
+	}
+	e.head.Apply(pooled)
+	for i, v := range pooled {
+		if v == nil {
+			continue
+		}
+		if vectors[i] = v; !finite(v) {
+			vectors[i] = nil
+		}
 	}
 }
 

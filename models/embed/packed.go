@@ -2,6 +2,7 @@ package embed
 
 import (
 	"math/bits"
+	"slices"
 
 	"textmill/models"
 )
@@ -36,17 +37,17 @@ func pack(rows []Row, spec *models.Spec, total, least int) *packed {
 		p.longest = max(p.longest, powerOfTwo(n))
 		p.pooling[i] = poolingOf(r, spec)
 		switch p.pooling[i] {
-		case models.PoolNone:
-			p.each = append(p.each, i)
-			p.kept += n
 		case models.PoolMax:
 			p.greatest = append(p.greatest, i)
 			p.compared = max(p.compared, n-r.Skip)
 		case models.PoolCLS, models.PoolLast:
 			p.sums = append(p.sums, i)
-		default:
+		case models.PoolMean:
 			p.sums = append(p.sums, i)
 			p.width = max(p.width, n-r.Skip)
+		default: // tokens leave as they are, and are pooled by poolRow
+			p.each = append(p.each, i)
+			p.kept += n
 		}
 	}
 	p.width = (p.width + models.PackedStep - 1) / models.PackedStep * models.PackedStep
@@ -166,7 +167,7 @@ func (p *packed) summed(dst []int32) {
 		line, r := dst[k*p.width:], p.rows[i]
 		switch first := p.begins[i]; p.pooling[i] {
 		case models.PoolCLS:
-			line[0] = int32(first)
+			line[0] = int32(first + r.Skip)
 		case models.PoolLast:
 			line[0] = int32(first + len(r.IDs) - 1)
 		default:
@@ -209,27 +210,28 @@ func (p *packed) keeps(dst []int32) {
 	}
 }
 
-// vectors are the rows', out of what the outputs hold. They share one allocation and nothing with those.
-func (p *packed) vectors(sums, greatest, each []float32, dim int) []Vector {
-	all := make([]float32, dim*(len(p.sums)+len(p.greatest)+p.kept))
-	vectors := make([]Vector, len(p.rows))
-	take := func(row int, from *[]float32, n int) {
-		v := all[:n:n]
-		all = all[n:]
-		copy(v, *from)
-		*from = (*from)[n:]
+// vectors are the rows', out of what the outputs hold. They share nothing with those.
+func (p *packed) vectors(sums, greatest, each []float32, spec *models.Spec) []Vector {
+	vectors, hidden := make([]Vector, len(p.rows)), spec.Hidden
+	take := func(row int, v []float32) {
 		if finite(v) {
 			vectors[row] = v
 		}
 	}
-	for _, i := range p.sums {
-		take(i, &sums, dim)
+	pooled := func(rows []int, from []float32) {
+		all := slices.Clone(from[:len(rows)*hidden])
+		for k, i := range rows {
+			take(i, all[k*hidden:(k+1)*hidden:(k+1)*hidden])
+		}
 	}
-	for _, i := range p.greatest {
-		take(i, &greatest, dim)
-	}
+	pooled(p.sums, sums)
+	pooled(p.greatest, greatest)
 	for _, i := range p.each {
-		take(i, &each, dim*len(p.rows[i].IDs))
+		n := len(p.rows[i].IDs) * hidden
+		v := make([]float32, pooledSize(p.rows[i], spec))
+		poolRow(v, each[:n], hidden, p.pooling[i], p.rows[i].Skip)
+		take(i, v)
+		each = each[n:]
 	}
 	return vectors
 }

@@ -1,15 +1,20 @@
 package embed
 
-import "textmill/models"
+import (
+	"math"
+	"strings"
+
+	"textmill/models"
+)
 
 // pool makes one Vector a row out of the batch's output. The vectors share one allocation and nothing with out.
 func pool(rows []Row, out []float32, width int, spec *models.Spec) []Vector {
-	dim, total := spec.Dim, 0
+	hidden, total := spec.Hidden, 0
 	size := func(r Row) int {
-		if spec.Output.Rank == 3 && poolingOf(r, spec) == models.PoolNone {
-			return dim * len(r.IDs)
+		if spec.Output.Rank == 3 {
+			return pooledSize(r, spec)
 		}
-		return dim
+		return hidden
 	}
 	for _, r := range rows {
 		total += size(r)
@@ -21,11 +26,10 @@ func pool(rows []Row, out []float32, width int, spec *models.Spec) []Vector {
 		v := all[:n:n]
 		all = all[n:]
 		if spec.Output.Rank == 2 {
-			copy(v, out[i*dim:(i+1)*dim])
+			copy(v, out[i*hidden:(i+1)*hidden])
 		} else {
 			first := i*width + offset(spec, width, len(r.IDs))
-			tokens := out[(first+r.Skip)*dim : (first+len(r.IDs))*dim]
-			poolRow(v, tokens, poolingOf(r, spec), out[first*dim:(first+len(r.IDs))*dim])
+			poolRow(v, out[first*hidden:(first+len(r.IDs))*hidden], hidden, poolingOf(r, spec), r.Skip)
 		}
 		if finite(v) {
 			vectors[i] = v
@@ -41,16 +45,36 @@ func poolingOf(r Row, spec *models.Spec) string {
 	return r.Pooling
 }
 
-// poolRow makes v of a row's tokens, skipped ones left out; whole has them.
-func poolRow(v, tokens []float32, pooling string, whole []float32) {
-	dim := len(v)
-	switch pooling {
+// pooledSize is how many values pooling makes of a row.
+func pooledSize(r Row, spec *models.Spec) int {
+	pooling := poolingOf(r, spec)
+	if pooling == models.PoolNone {
+		return spec.Hidden * len(r.IDs)
+	}
+	return spec.Hidden * (1 + strings.Count(pooling, models.PoolJoint))
+}
+
+// poolRow makes v of the vectors of a row's tokens, of which skip at the front are left out. Several poolings lie one
+// behind the other.
+func poolRow(v, tokens []float32, hidden int, pooling string, skip int) {
+	if pooling == models.PoolNone {
+		copy(v, tokens)
+		return
+	}
+	for mode := range strings.SplitSeq(pooling, models.PoolJoint) {
+		poolOne(v[:hidden], tokens[skip*hidden:], mode, skip)
+		v = v[hidden:]
+	}
+}
+
+// poolOne makes v of tokens, before which others were left out.
+func poolOne(v, tokens []float32, mode string, before int) {
+	dim, n := len(v), float32(len(tokens)/len(v))
+	switch mode {
 	case models.PoolCLS:
-		copy(v, whole)
+		copy(v, tokens)
 	case models.PoolLast:
-		copy(v, whole[len(whole)-dim:])
-	case models.PoolNone:
-		copy(v, whole)
+		copy(v, tokens[len(tokens)-dim:])
 	case models.PoolMax:
 		copy(v, tokens)
 		for t := dim; t < len(tokens); t += dim {
@@ -59,14 +83,34 @@ func poolRow(v, tokens []float32, pooling string, whole []float32) {
 				v[j] = max(v[j], x)
 			}
 		}
-	default:
+	case models.PoolWeighted: // places count from the first token of the text, left out or not
+		var sum float32
 		for t := 0; t < len(tokens); t += dim {
-			add(v, tokens[t:t+dim])
+			place := float32(before + t/dim + 1)
+			for j, x := range tokens[t : t+dim] {
+				v[j] += float32(x * place)
+			}
+			sum += place
 		}
-		scale := 1 / float32(len(tokens)/dim)
-		for j := range v {
-			v[j] *= scale
-		}
+		scale(v, 1/sum)
+	case models.PoolMeanSqrt:
+		addAll(v, tokens)
+		scale(v, 1/float32(math.Sqrt(float64(n))))
+	default:
+		addAll(v, tokens)
+		scale(v, 1/n)
+	}
+}
+
+func scale(v []float32, by float32) {
+	for j := range v {
+		v[j] *= by
+	}
+}
+
+func addAll(v, tokens []float32) {
+	for t := 0; t < len(tokens); t += len(v) {
+		add(v, tokens[t:t+len(v)])
 	}
 }
 

@@ -102,9 +102,9 @@ func (s *slot) run(ctx context.Context, e *Embedder, rows, width int) (err error
 
 // output makes the tensor that the run writes into, over memory that is kept.
 func (s *slot) output(spec *models.Spec, rows, width int) (ort.Value, error) {
-	shape := ort.NewShape(int64(rows), int64(spec.Dim))
+	shape := ort.NewShape(int64(rows), int64(spec.Hidden))
 	if spec.Output.Rank == 3 {
-		shape = ort.NewShape(int64(rows), int64(width), int64(spec.Dim))
+		shape = ort.NewShape(int64(rows), int64(width), int64(spec.Hidden))
 	}
 	n := int(shape.FlattenedSize())
 	s.out = slices.Grow(s.out[:0], n)[:n]

@@ -58,11 +58,11 @@ func openTable(spec *models.Spec) (*table, error) {
 			continue
 		}
 		v, ok := g.Tensors[n.Inputs[0]]
-		if !ok || v.Type != graph.Float32 || !v.Raw || len(v.Dims) != 2 || v.Dims[1] != int64(spec.Dim) ||
+		if !ok || v.Type != graph.Float32 || !v.Raw || len(v.Dims) != 2 || v.Dims[1] != int64(spec.Hidden) ||
 			v.Dims[0] < 1 || v.Dims[0] > 1<<40/v.Dims[1] || v.Length != v.Dims[0]*v.Dims[1]*4 {
-			return nil, fmt.Errorf("%s looks tokens up in %s, which is no table of %d floats a row", spec.Graph, n.Inputs[0], spec.Dim)
+			return nil, fmt.Errorf("%s looks tokens up in %s, which is no table of %d floats a row", spec.Graph, n.Inputs[0], spec.Hidden)
 		}
-		t := &table{rows: int(v.Dims[0]), dim: spec.Dim, leaveOut: spec.Static.LeaveOut}
+		t := &table{rows: int(v.Dims[0]), dim: spec.Hidden, leaveOut: spec.Static.LeaveOut}
 		return t, t.load(spec.GraphPath(), v)
 	}
 	return nil, fmt.Errorf("%s looks up no tokens in a table", spec.Graph)
@@ -167,5 +167,5 @@ func (t *table) pool(v []float32, r Row, pooling string) {
 	for _, id := range r.IDs {
 		tokens = append(tokens, t.row(id)...)
 	}
-	poolRow(v, tokens[r.Skip*t.dim:], pooling, tokens)
+	poolRow(v, tokens, t.dim, pooling, r.Skip)
 }

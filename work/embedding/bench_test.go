@@ -31,7 +31,7 @@ func (instant) Packed() bool     { return true }
 
 // BenchmarkEngine tells what everything but the model and the table costs a text.
 func BenchmarkEngine(b *testing.B) {
-	spec := &models.Spec{Name: "m", Task: "embed", MaxLength: 256, Dim: 384, Pooling: "mean", Normalize: true, SHA256: "abc"}
+	spec := &models.Spec{Name: "m", Task: "embed", MaxLength: 256, Dim: 384, Hidden: 384, Pooling: "mean", Normalize: true, SHA256: "abc"}
 	e := New(Options{Spec: spec, Embedder: instant{384}, Tokenizer: words{}})
 	defer e.Close()
 	plan := e.Resolve(jobs.EmbedParams{StoreText: true}, rows.Origin{})

@@ -1,6 +1,7 @@
 package embedding
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -77,6 +78,9 @@ func TestVectorsAreThoseOfSentenceTransformers(t *testing.T) {
 						if !(near >= 0.99999) || len(got) != len(want) {
 							t.Errorf("params %s, text %d %s: cosine %v to the reference, %d dimensions of %d", c.Params, i, how, near, len(got), len(want))
 						}
+						if off := apartFrom(got, want); !(off < 1e-5) && !normalizedAfter(spec, c.Params) {
+							t.Errorf("params %s, text %d %s: values are off by %g of the greatest", c.Params, i, how, off)
+						}
 						if !slices.Equal(got, together[i]) {
 							t.Errorf("params %s, text %d: %s it has other bits", c.Params, i, how)
 						}
@@ -151,6 +155,20 @@ func embedThrough(t *testing.T, e *Engine, params json.RawMessage, texts []strin
 		<-done
 	}
 	return vectors
+}
+
+// apartFrom is the greatest difference in parts of the greatest value.
+func apartFrom(got, want []float32) float64 {
+	var off, top float64
+	for i := range min(len(got), len(want)) {
+		off, top = max(off, math.Abs(float64(got[i]-want[i]))), max(top, math.Abs(float64(want[i])))
+	}
+	return off / top
+}
+
+// normalizedAfter tells that a vector is brought to length 1 after it was cut, which sentence-transformers does before.
+func normalizedAfter(spec *models.Spec, params json.RawMessage) bool {
+	return spec.Normalize && (spec.Truncate > 0 || bytes.Contains(params, []byte("dimensions")))
 }
 
 func cosineOf(a, b []float32) float64 {

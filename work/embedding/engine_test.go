@@ -73,7 +73,7 @@ func (*flaky) Workers() int     { return 2 }
 func (*flaky) BatchTokens() int { return 64 }
 func (*flaky) Packed() bool     { return false }
 
-var testSpec = &models.Spec{Name: "m", Task: naming.TaskEmbed, MaxLength: 8, Dim: 2, Pooling: "mean", Normalize: true,
+var testSpec = &models.Spec{Name: "m", Task: naming.TaskEmbed, MaxLength: 8, Dim: 2, Hidden: 2, Pooling: "mean", Normalize: true,
 	SHA256: "abc", Prompts: map[string]string{"query": "find: "}}
 
 // embedAll runs texts through an engine and returns each one's rows.

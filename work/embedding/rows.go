@@ -26,7 +26,7 @@ func (e *Engine) errorRow(r *record, err *jobs.RecordError) export.Row {
 func (e *Engine) row(it *item, v embed.Vector) (export.Row, error) {
 	plan, row := it.rec.task.Plan, e.baseRow(it.rec)
 	if plan.Pooling == models.PoolNone {
-		row.Embedding, row.Dim = v, export.Some(int32(e.opts.Spec.Dim))
+		row.Embedding, row.Dim = v, export.Some(int32(e.opts.Spec.Hidden))
 	} else {
 		f, err := vector.Finish(v, plan.Vector)
 		if err != nil {

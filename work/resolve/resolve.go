@@ -34,17 +34,23 @@ func Embed(p jobs.EmbedParams, spec *models.Spec, specials int) (e Embedding, er
 		return e, fmt.Errorf("pooling: model %s pools by itself (%s)", spec.Name, spec.Pooling)
 	}
 	e.Pooling = cmp.Or(p.Pooling, spec.Pooling)
-	if p.Dimensions > spec.Dim {
-		return e, fmt.Errorf("dimensions: %d is more than the %d of model %s", p.Dimensions, spec.Dim, spec.Name)
+	if e.dim, err = spec.DimOf(e.Pooling); err != nil {
+		return e, err
+	}
+	if p.Dimensions > e.dim {
+		return e, fmt.Errorf("dimensions: %d is more than the %d of model %s", p.Dimensions, e.dim, spec.Name)
 	}
 	e.Vector = vector.Params{Dimensions: p.Dimensions, Normalize: spec.Normalize, Precision: p.Precision}
+	if spec.Truncate < e.dim && p.Dimensions == 0 && e.Pooling != models.PoolNone {
+		e.Vector.Dimensions = spec.Truncate
+	}
 	if p.Normalize != nil {
 		e.Vector.Normalize = *p.Normalize
 	}
 	if e.Pooling == models.PoolNone && (p.Dimensions != 0 || p.Precision != vector.Float32) {
 		return e, fmt.Errorf("pooling: none gives one vector a token, which dimensions and precision do not apply to")
 	}
-	e.MaxLength, e.dim = spec.MaxLength, spec.Dim
+	e.MaxLength = spec.MaxLength
 	if p.MaxLength != 0 {
 		if p.MaxLength <= specials || p.MaxLength > spec.MaxLength {
 			return e, fmt.Errorf("max_length: %d is not between %d and the %d tokens of model %s", p.MaxLength, specials+1,
@@ -76,6 +82,9 @@ func (e Embedding) Vectors() export.Vectors {
 	}
 }
 
+// sameAs are further names of a prompt, tried in this order as sentence-transformers does to encode documents.
+var sameAs = map[string][]string{"document": {"passage", "corpus"}}
+
 // prompt is given in full, by its name, or the model's default.
 func prompt(p jobs.EmbedParams, spec *models.Spec) (string, error) {
 	if p.Prompt != nil {
@@ -89,6 +98,11 @@ func prompt(p jobs.EmbedParams, spec *models.Spec) (string, error) {
 		return "", nil
 	}
 	text, ok := spec.Prompts[name]
+	for _, other := range sameAs[name] {
+		if !ok {
+			text, ok = spec.Prompts[other]
+		}
+	}
 	if !ok {
 		known := strings.Join(slices.Sorted(maps.Keys(spec.Prompts)), ", ")
 		if known == "" {

@@ -83,7 +83,7 @@ func (t *tracer) vectors(ctx context.Context, m Embedding, in embedding.Input) e
 		}
 		if batch[i].Pooling == models.PoolNone {
 			for j := range in.Row.IDs {
-				h := Hidden{Type: "hidden", Index: j, Values: valuesOf(v[j*m.Spec.Dim:(j+1)*m.Spec.Dim], t.Values)}
+				h := Hidden{Type: "hidden", Index: j, Values: valuesOf(v[j*m.Spec.Hidden:(j+1)*m.Spec.Hidden], t.Values)}
 				if err := t.emit(h); err != nil {
 					return err
 				}

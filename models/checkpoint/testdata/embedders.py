@@ -33,7 +33,7 @@ yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_posit
 def texts():
     rng = np.random.default_rng(3)
     lengths = (1, 2, 3, 5, 8, 13, 21, 30, 44, 70)
-    return [" ".join(rng.choice(WORDS, n)) for n in lengths] + ["w1, strange words", ""]
+    return [" ".join(rng.choice(WORDS, n)) for n in lengths] + ["w1, strange words", "", "W3 w4 QUERY"]
 
 
 def tokenizer(path, template, side, length):
@@ -54,7 +54,7 @@ def randomize(model):
 
 
 def build(name, cls, config, template="$A </s>", side="left", length=None, modules=lambda dim: [st.Pooling(dim, "lasttoken")], bf16=True,
-          prompts=None, similarity=None, truncate=None, cases=({},), finish=lambda path: None, saved=None):
+          prompts=None, similarity=None, truncate=None, cases=({},), finish=lambda path: None, saved=None, lower=False):
     print(name)
     torch.manual_seed(len(name) * 31 + ord(name[0]))
     path, base = os.path.join("embedders", name), os.path.join("embedders", name + ".base")
@@ -66,7 +66,7 @@ def build(name, cls, config, template="$A </s>", side="left", length=None, modul
         model = model.to(torch.bfloat16)
     model.save_pretrained(base)
     tokenizer(base, template, side, length or config.max_position_embeddings)
-    transformer = st.Transformer(base, model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"}, **({"max_seq_length": length} if length else {}))
+    transformer = st.Transformer(base, model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"}, do_lower_case=lower, **({"max_seq_length": length} if length else {}))
     chain = modules(transformer.get_embedding_dimension())
     for m in chain:
         randomize(m)
@@ -97,7 +97,56 @@ def golden(path, cases):
 qwen3 = dict(prompts={"query": QUERY, "document": ""}, similarity="cosine", modules=lambda d: [st.Pooling(d, "lasttoken"), st.Normalize()],
              cases=({}, {"prompt_name": "query"}, {"prompt_name": "document"}, {"dimensions": 8}, {"prompt_name": "query", "dimensions": 16}))
 
+bert = dict(vocab_size=len(VOCAB), hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=64, initializer_range=0.2)
+MODES = ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+
+
+def flags(*on):
+    """The pooling's config as files of before have it."""
+    def finish(path):
+        keys = ["cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"]
+        with open(os.path.join(path, "1_Pooling", "config.json"), "w") as f:
+            json.dump({"word_embedding_dimension": 32, **{f"pooling_mode_{k}": k in on for k in keys}}, f, indent=2)
+    return finish
+
+
+def lower_case(path):
+    """sentence_bert_config.json as it was until sentence-transformers 5; the tokenizer saved after has its own normalizer then."""
+    with open(os.path.join(path, "sentence_bert_config.json"), "w") as f:
+        json.dump({"max_seq_length": 30, "do_lower_case": True}, f, indent=2)
+    tokenizer(path, "<s> $A </s>", "right", 64)
+
+
+def labse(d):
+    return [st.Pooling(d, "cls"), st.Dense(d, d, activation_function=torch.nn.Tanh()), st.Normalize()]
+
+
+def chain(d):
+    return [st.Pooling(d, ["cls", "max"]), st.Dropout(0.5), st.LayerNorm(2 * d), st.Dense(2 * d, 24, activation_function=torch.nn.GELU()),
+            st.Normalize(), st.Dense(24, 40, bias=False, activation_function=torch.nn.Identity())]
+
+
+def residual(d):
+    return [st.Pooling(d, "mean"), st.Normalize(), st.Dense(d, d, activation_function=torch.nn.ReLU(), use_residual=True),
+            st.Dense(d, 16, activation_function=torch.nn.SiLU(), use_residual=True), st.Dense(16, 16, activation_function=torch.nn.Sigmoid())]
+
+
+def encoder(name, modules, prompts={"query": "find: ", "passage": "text: "}, cases=({}, {"prompt_name": "query"}), **more):
+    build(name, tf.BertModel, tf.BertConfig(**bert), template="<s> $A </s>", side="right", modules=modules, prompts=prompts, cases=cases, **more)
+
+
+def pools(mode, **more):
+    return lambda n: encoder(n, lambda d: [st.Pooling(d, mode, include_prompt=False)], **more)
+
+
 MODELS = {
+    **{f"pool-{m}": pools(m, length=24) for m in MODES},
+    "pool-all": pools(MODES),
+    "pool-flags": lambda n: encoder(n, lambda d: [st.Pooling(d, ["max", "mean", "lasttoken"])], finish=flags("lasttoken", "mean_tokens", "max_tokens")),
+    "lowercase": lambda n: encoder(n, lambda d: [st.Pooling(d, "mean")], lower=True, finish=lower_case),
+    "labse": lambda n: encoder(n, labse, truncate=12, prompts={"query": "find: "}, cases=({}, {"dimensions": 32}, {"dimensions": 5}), similarity="dot"),
+    "modules": lambda n: encoder(n, chain, cases=({}, {"prompt_name": "query", "dimensions": 7})),
+    "residual": lambda n: encoder(n, residual),
     # Qwen3-Embedding: a generator's architecture with modules; the tokenizer appends the end token.
     "qwen3-embedding": lambda n: build(n, tf.Qwen3ForCausalLM, tf.Qwen3Config(**headed, tie_word_embeddings=True), length=48, **qwen3),
     "qwen3-fp32": lambda n: build(n, tf.Qwen3Model, tf.Qwen3Config(**headed), side="right", bf16=False, **qwen3),
