@@ -121,6 +121,8 @@ var only = map[string]string{
 	"github.com/minio/":                   "export",
 	"github.com/jackc/":                   "local",
 	"github.com/viterin/vek":              "search",
+	"github.com/JohannesKaufmann/":        "input",
+	"golang.org/x/net/":                   "input",
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.

@@ -143,6 +143,7 @@ func (s *submission) sortInput(ctx context.Context, all *ondisk.Sorter) error {
 	}
 	c.sync = noSync
 	contents := jobs.NewContents(s.sha256, c.paramsJSON)
+	defer func() { s.summary.FilesLeftOut = s.src.left }()
 	var head []byte
 	return s.src.each(func(it *input.Item) error {
 		if all.Len()%1024 == 0 && ctx.Err() != nil {

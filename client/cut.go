@@ -168,10 +168,14 @@ func (c *cutter) carry(invalid bool) error {
 // cannotCarry replaces a record that is too big for any message by its error.
 func (c *cutter) cannotCarry(rec *jobs.Record, line int64) []byte {
 	size := len(c.line)
+	where := fmt.Sprintf("line %d", line)
+	if line == 0 { // a whole file
+		where = rec.ID
+	}
 	*rec = jobs.Record{ID: rec.ID, Attributes: input.KeepPart(rec.Attributes), Err: &jobs.RecordError{Class: jobs.TooLong,
 		Message: fmt.Sprintf(
-			"line %d: the record takes %d bytes of a message, %d are allowed; split the text, or raise limits.claim_bytes here and at the daemons",
-			line, size, c.most-c.frame())}}
+			"%s: the record takes %d bytes of a message, %d are allowed; split the text, or raise limits.claim_bytes here and at the daemons",
+			where, size, c.most-c.frame())}}
 	if len(rec.ID) > longestKeptID {
 		rec.ID = ""
 	}

@@ -25,6 +25,7 @@ func (s *submission) cut(ctx context.Context, maxPayload int64, emit func(*cutte
 	if s.feed != nil {
 		return errors.Join(s.feed(c), c.flush())
 	}
+	defer func() { s.summary.FilesLeftOut = s.src.left }()
 	return s.src.each(func(it *input.Item) error {
 		if err := errors.Join(s.checkID(it), c.add(it)); err != nil {
 			return err

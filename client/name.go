@@ -105,7 +105,7 @@ func (s *submission) resumeOld(ctx context.Context, q *queue.Queue, params []byt
 	if known, err := s.knows(ctx, q, s.o.Job); err != nil || known {
 		return err
 	}
-	if s.o.Input.TextTemplate != "" || s.o.Input.AttributeColumns != nil { // unknown to it
+	if s.o.WholeFiles || s.o.Input.TextTemplate != "" || s.o.Input.AttributeColumns != nil { // unknown to it
 		return nil
 	}
 	old, err := oldName(s.o, params)

@@ -53,6 +53,12 @@ func requested(t *testing.T, r *rand.Rand) SubmitOptions {
 			o.Input.AttributeColumns = []string{}
 		}
 	}
+	if o.Input.TextTemplate == "" && o.Input.AttributeColumns == nil && r.IntN(3) == 0 {
+		o.WholeFiles = true
+		for _, path := range o.Files {
+			o.Names = append(o.Names, filepath.Base(path))
+		}
+	}
 	o.Dataset = pick("d", "d", "d", "e")
 	o.Model = pick("m", "m", "m", "n")
 	o.Local = []LocalModel{{Name: "m", Task: naming.TaskEmbed, SHA256: pick("sha", "sha", "other")}, {Name: "n", Task: pick(naming.TaskEmbed, naming.TaskGenerate)}}

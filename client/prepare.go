@@ -33,6 +33,9 @@ func prepare(ctx context.Context, q *queue.Queue, o SubmitOptions) (*submission,
 	}
 	s := &submission{o: o, src: &sources{files: o.Files, stdin: interruptible(ctx, o.Stdin), o: o.Input,
 		warn: func(what string) { fmt.Fprintln(o.Stderr, what) }}}
+	if o.WholeFiles {
+		s.src.names = o.Names
+	}
 	if err := s.checkOptions(); err != nil {
 		return s, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
@@ -88,7 +91,7 @@ func (s *submission) checkOptions() error {
 	}
 	var err error
 	s.maxErrors, err = parseMaxErrors(o.MaxErrors)
-	return errors.Join(append(errs, err, checkFiles(o.Files), o.Input.Check(), o.checkSync())...)
+	return errors.Join(append(errs, err, o.checkFiles(), o.Input.Check(), o.checkSync())...)
 }
 
 // findModel finds the model where the request does not name it, and the task: that of the model, else of the first

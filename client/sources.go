@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"textmill/ground/plain"
 	"textmill/input"
 )
 
@@ -17,9 +18,12 @@ const stdinName = "-"
 // sources hands out the records of several inputs as one sequence.
 type sources struct {
 	files []string
+	names []string // of files that are a record each; nil: they are not
 	stdin io.Reader
 	o     input.Options
 	warn  func(string) // of what is left out of an input
+	left  int          // files that are left out
+	told  bool         // how many
 	bare  bool         // lines of text have no ids, as an earlier version published them
 
 	placed bool // lines of text were given ids
@@ -30,7 +34,7 @@ type sources struct {
 
 // again are the same inputs from their start; what is left out of them was said.
 func (s *sources) again() *sources {
-	return &sources{files: s.files, stdin: s.stdin, o: s.o, warn: func(string) {}, placed: s.placed}
+	return &sources{files: s.files, names: s.names, stdin: s.stdin, o: s.o, warn: func(string) {}, placed: s.placed}
 }
 
 // repeatable says that every input can be read twice: pipes cannot.
@@ -44,7 +48,8 @@ func (s *sources) repeatable() bool {
 }
 
 // checkFiles finds what is wrong with a list of inputs before anything is done with them.
-func checkFiles(files []string) error {
+func (o *SubmitOptions) checkFiles() error {
+	files := o.Files
 	if len(files) == 0 {
 		return errors.New("no input: name files, or - for standard input")
 	}
@@ -66,7 +71,32 @@ func checkFiles(files []string) error {
 			errs = append(errs, fmt.Errorf("%s is a directory; name the files in it", f))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.checkWhole())...)
+}
+
+// checkWhole finds what does not go with files that are a record each.
+func (o *SubmitOptions) checkWhole() error {
+	if !o.WholeFiles {
+		return nil
+	}
+	i := o.Input
+	if i.Format != "" || i.TextColumn != "" || i.TextTemplate != "" || i.IDColumn != "" || i.AttributeColumns != nil {
+		return errors.New("--whole-files makes a record of each file, called by its path; leave --format and the columns out")
+	}
+	if len(o.Names) != len(o.Files) {
+		return fmt.Errorf("%d files have %d names", len(o.Files), len(o.Names))
+	}
+	by := make(map[string]string, len(o.Files))
+	for at, name := range o.Names {
+		if isStream(o.Files[at]) {
+			return fmt.Errorf("--whole-files: %s has no path to be called by", o.Files[at])
+		}
+		if other, twice := by[name]; twice {
+			return fmt.Errorf("--whole-files: %s and %s would both have the id %s; name the directory above them", other, o.Files[at], name)
+		}
+		by[name] = o.Files[at]
+	}
+	return nil
 }
 
 // next fills it with the next record of any input; the end of the last is io.EOF.
@@ -83,6 +113,7 @@ func (s *sources) read(it *input.Item) error {
 	for {
 		if s.open == nil {
 			if s.at == len(s.files) {
+				s.tellLeft()
 				return io.EOF
 			}
 			r, err := s.openNext()
@@ -92,6 +123,11 @@ func (s *sources) read(it *input.Item) error {
 			s.open = r
 			if skipped := r.Skipped(); len(skipped) > 0 {
 				s.warn(fmt.Sprintf("%s: columns without a text form are left out: %s", s.name(), strings.Join(skipped, ", ")))
+			}
+			if why := r.LeftOut(); why != "" {
+				if s.left++; s.left <= mostProblems {
+					s.warn(fmt.Sprintf("%s is left out: %s", plain.Text(s.name()), why))
+				}
 			}
 		}
 		err := s.open.Next(it)
@@ -111,7 +147,18 @@ func (s *sources) read(it *input.Item) error {
 	}
 }
 
+// tellLeft says at the end how many files were left out, if not all of them were named.
+func (s *sources) tellLeft() {
+	if s.left > mostProblems && !s.told {
+		s.told = true
+		s.warn(fmt.Sprintf("%d files in all are left out", s.left))
+	}
+}
+
 func (s *sources) openNext() (*input.Reader, error) {
+	if s.names != nil {
+		return input.OpenWhole(s.files[s.at], s.names[s.at], s.o)
+	}
 	if s.files[s.at] == stdinName {
 		return input.NewReader(s.stdin, s.o)
 	}

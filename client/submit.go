@@ -37,10 +37,13 @@ type SubmitOptions struct {
 	Job     string            // "" = derived from the content of all else
 	Params  map[string]string // --param k=v
 	Files   []string          // "-" is Stdin
-	Stdin   io.Reader
-	Input   input.Options       // --format, --text-column, --id-column; MaxRecordBytes is limits.record_bytes
-	Streams queue.StreamOptions // for streams that no daemon has made yet
-	Limits  jobs.Limits         // those of the configuration, so that what a daemon would refuse is known here
+	// WholeFiles makes one record of each file, with its name of Names as id.
+	WholeFiles bool
+	Names      []string
+	Stdin      io.Reader
+	Input      input.Options       // --format, --text-column, --id-column; MaxRecordBytes is limits.record_bytes
+	Streams    queue.StreamOptions // for streams that no daemon has made yet
+	Limits     jobs.Limits         // those of the configuration, so that what a daemon would refuse is known here
 
 	// Local are the models in the cache. A model that is not among them and that no daemon announces is refused,
 	// unless Force. Force also sends OpenAI-batch requests that name another model, and records that all look bad.

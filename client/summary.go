@@ -24,8 +24,9 @@ type Summary struct {
 	Shards  int    `json:"shards"`
 	Bytes   int64  `json:"bytes"` // of all messages
 	// Invalid counts the records that are sent as errors, and Problems names the first.
-	Invalid  int      `json:"invalid"`
-	Problems []string `json:"problems,omitempty"`
+	Invalid      int      `json:"invalid"`
+	Problems     []string `json:"problems,omitempty"`
+	FilesLeftOut int      `json:"files_left_out,omitempty"` // that hold no text, with WholeFiles
 
 	Sync *SyncSummary `json:"sync,omitempty"` // of a sync; what follows speaks of the records that it published
 

@@ -2,7 +2,6 @@ package client
 
 import (
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -15,7 +14,7 @@ func place(it *input.Item, file string) bool {
 	if isStream(file) {
 		return false
 	}
-	name := strings.ToValidUTF8(filepath.ToSlash(filepath.Clean(file)), "\ufffd")
+	name := input.Slashed(file)
 	it.Record.ID = fmt.Sprintf("%s:%d", name, it.Line)
 	it.Record.Attributes = map[string]string{"file": name, "line": strconv.FormatInt(it.Line, 10)}
 	return true

@@ -17,35 +17,48 @@ var ErrNoFiles = errors.New("there is no file")
 
 // Expand makes a list of files of what a user names: a file stays as it is, also - for standard input; a directory is
 // the regular files in it and below, in the order of their paths; a pattern of path/filepath's Match, where no file
-// has that very name, is the files that match it, in the same order. Names that begin with a dot are left
-// out of both.
-func Expand(named []string) ([]string, error) {
-	var files []string
+// has that very name, is the files that match it, in the same order. Names that begin with a dot are left out of
+// both. names are what files are called that are whole records: their paths from the directory that was named, or as
+// they were named, with slashes.
+func Expand(named []string) (files, names []string, err error) {
 	for _, name := range named {
 		st, err := os.Stat(name)
 		switch {
 		case err == nil && st.IsDir():
 			some, err := below(name)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			files = append(files, some...)
+			for _, path := range some {
+				rest, err := filepath.Rel(name, path)
+				if err != nil {
+					return nil, nil, fmt.Errorf("look for files in %s: %w", name, err)
+				}
+				files, names = append(files, path), append(names, Slashed(rest))
+			}
 		case errors.Is(err, fs.ErrNotExist) && name != "-" && strings.ContainsAny(name, "*?["):
 			some, err := filepath.Glob(name)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
+				return nil, nil, fmt.Errorf("%s: %w", name, err)
 			}
 			some = slices.DeleteFunc(some, func(path string) bool { return isDir(path) || hides(path, name) })
 			if len(some) == 0 {
-				return nil, fmt.Errorf("%w that matches %s", ErrNoFiles, name)
+				return nil, nil, fmt.Errorf("%w that matches %s", ErrNoFiles, name)
 			}
 			slices.Sort(some)
-			files = append(files, some...)
+			for _, path := range some {
+				files, names = append(files, path), append(names, Slashed(path))
+			}
 		default: // whoever opens it says what is wrong
-			files = append(files, name)
+			files, names = append(files, name), append(names, Slashed(name))
 		}
 	}
-	return files, nil
+	return files, names, nil
+}
+
+// Slashed is a path as ids and attributes hold it, the same on every system.
+func Slashed(path string) string {
+	return strings.ToValidUTF8(filepath.ToSlash(filepath.Clean(path)), "\ufffd")
 }
 
 // hides tells whether a path has a name that begins with a dot where the pattern that it matches has none.

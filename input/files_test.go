@@ -28,13 +28,32 @@ func TestExpand(t *testing.T) {
 		"a.txt": "a.txt", "-": "-", "b": "b/2.txt b/c/1.txt", "z.jsonl b a.txt": "z.jsonl b/2.txt b/c/1.txt a.txt",
 		"*.txt": "a.txt odd[1].txt", "odd[1].txt": "odd[1].txt", "*": "a.txt odd[1].txt z.jsonl", "b/*/*.txt": "b/c/1.txt", "gone": "gone",
 	} {
-		if got, err := Expand(strings.Fields(given)); err != nil || strings.Join(got, " ") != want {
+		if got, _, err := Expand(strings.Fields(given)); err != nil || strings.Join(got, " ") != want {
 			t.Errorf("%s: %v, %v; want %s", given, got, err, want)
 		}
 	}
 	for given, want := range map[string]string{"empty": "empty", "*.csv": "*.csv", "b/[": "b/[", "empt*": "empt*"} {
-		if got, err := Expand([]string{given}); err == nil || !strings.Contains(err.Error(), want) {
+		if got, _, err := Expand([]string{given}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v", given, got, err)
+		}
+	}
+}
+
+// What a file is called does not depend on where its directory lies.
+func TestNamesOfWholeFiles(t *testing.T) {
+	root := t.TempDir()
+	t.Chdir(root)
+	for _, name := range []string{"d/a.md", "d/e/b.md", "c\xff.md"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte("x"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for given, want := range map[string]string{
+		"d": "a.md e/b.md", "d/": "a.md e/b.md", "./d/../d": "a.md e/b.md", root + "/d": "a.md e/b.md", ".": "c\ufffd.md d/a.md d/e/b.md",
+		"./d//a.md": "d/a.md", "d/*.md d/e": "d/a.md b.md", "d/../c*": "c\ufffd.md",
+	} {
+		if _, got, err := Expand(strings.Fields(given)); err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, %v; want %s", given, got, err, want)
 		}
 	}
 }

@@ -69,6 +69,7 @@ type Reader struct {
 	src     source
 	format  string
 	skipped []string
+	leftOut string
 	closes  []func() error
 	atEnd   func() error
 }
@@ -94,6 +95,9 @@ func (r *Reader) Format() string { return r.format }
 
 // Skipped names the columns of a Parquet file that have no text form, and so become no attributes.
 func (r *Reader) Skipped() []string { return r.skipped }
+
+// LeftOut says why a whole file is no record; "" where it is one.
+func (r *Reader) LeftOut() string { return r.leftOut }
 
 // Close releases the input.
 func (r *Reader) Close() error {

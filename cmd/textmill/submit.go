@@ -24,7 +24,7 @@ func submitCommand(s *settings) *cobra.Command {
 		Example: submitExamples,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if o.Files, err = filesOf(cmd, args, list); err != nil {
+			if o.Files, o.Names, err = filesOf(cmd, args, list); err != nil {
 				return err
 			}
 			o.Stdin, o.Stdout, o.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
@@ -65,6 +65,7 @@ func submitFlags(cmd *cobra.Command, o *client.SubmitOptions) {
 	flags.StringVar(&o.Input.TextTemplate, "text-template", "", "`TEMPLATE` that joins several columns to the text, as '{title}\\n\\n{body?}'")
 	flags.StringVar(&o.Input.IDColumn, "id-column", "", "`NAME` of the column or key that holds the id; default: id")
 	flags.StringSliceVar(&o.Input.AttributeColumns, "attribute-columns", nil, "`NAMES` of the columns or keys that become attributes, separated by commas; default: all others")
+	flags.BoolVar(&o.WholeFiles, "whole-files", false, "make one record of each file, with its path as id: Markdown, text and HTML, of which the text is taken")
 	flags.StringVar(&o.MaxErrors, "max-errors", "", "fail where more rows are errors, `N` of them or N%; default: only where all are")
 	flags.BoolVar(&o.Sync, "sync", false, "make the dataset equal to the input: compute what is new or changed, and swap it in with one commit")
 	flags.BoolVar(&o.DeleteMissing, "delete-missing", false, "with --sync: delete records that are not in the input")
@@ -75,32 +76,32 @@ func submitFlags(cmd *cobra.Command, o *client.SubmitOptions) {
 	flags.BoolVar(&o.Force, "force", false, "publish for a model that neither a daemon nor the cache knows, and records that cannot be used")
 }
 
-// filesOf are the files that the arguments and the list of --files-from name.
-func filesOf(cmd *cobra.Command, args []string, list string) ([]string, error) {
+// filesOf are the files, and their names, that the arguments and the list of --files-from name.
+func filesOf(cmd *cobra.Command, args []string, list string) (files, names []string, err error) {
 	switch {
 	case list == "-":
 		more, err := input.List(cmd.InOrStdin(), "--files-from -")
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		args = append(args, more...)
 	case list != "":
 		f, err := regular.Open(list)
 		if err != nil {
-			return nil, fmt.Errorf("--files-from: %w", err)
+			return nil, nil, fmt.Errorf("--files-from: %w", err)
 		}
 		defer f.Close()
 		more, err := input.List(f, list)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		args = append(args, more...)
 	}
 	if len(args) == 0 {
-		return nil, usageError{cmd.CommandPath(), errors.New("name a FILE, or - for standard input")}
+		return nil, nil, usageError{cmd.CommandPath(), errors.New("name a FILE, or - for standard input")}
 	}
 	if list == "-" && slices.Contains(args, "-") {
-		return nil, usageError{cmd.CommandPath(), errors.New("standard input is the list of files, and cannot be one")}
+		return nil, nil, usageError{cmd.CommandPath(), errors.New("standard input is the list of files, and cannot be one")}
 	}
 	return input.Expand(args)
 }

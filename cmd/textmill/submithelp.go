@@ -22,6 +22,11 @@ A record whose id the dataset holds already gets rows beside those. With --on-re
 published last stay, with --on-repeat skip those that are there; each record needs an id for that. FILEs that were submitted
 before are the same job, and done: to go back to what they hold, name another --job, or use --sync.
 
+With --whole-files each FILE is one record: its id is its path from the directory that was named, or as it was named, its attributes are file,
+media_type and, of HTML, title. Markdown and text are taken as they are, in UTF-8 or, with a byte order mark, UTF-16; of HTML (.html, .htm,
+.xhtml, or no ending) the text that a reader sees. A file that is no text, or without any, is left out, and told; one that is not UTF-8, or
+too long (limits.record_bytes, limits.claim_bytes), is an error row.
+
 With --sync the dataset becomes equal to the FILEs, whose records must all have ids: their content, the params and the
 model's files are compared with the table (content_sha256), records that are new, changed or error rows are computed, and one
 commit swaps their rows in; readers see the dataset as it was or as it is to be. Nothing is deleted without
@@ -34,4 +39,5 @@ const submitExamples = `  textmill submit --model all-MiniLM-L6-v2 --dataset doc
   zcat texts.gz | textmill submit --model all-MiniLM-L6-v2 --dataset notes --format text --job notes-1 -
   textmill submit --sync --delete-missing --model all-MiniLM-L6-v2 --dataset docs corpus.jsonl.zst
   textmill submit --on-repeat replace --model all-MiniLM-L6-v2 --dataset docs changed.jsonl
+  textmill submit --whole-files --sync --delete-missing --model all-MiniLM-L6-v2 --dataset handbook docs/
   textmill submit --dataset batch requests.jsonl    # OpenAI-batch requests name their model`
