@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -137,6 +138,12 @@ func Specs() []Spec {
 		{Name: "upkeep", Daemons: 2, Kinds: []string{rewritten, reworked, kill}},
 		{Name: "upkeep-crash", Daemons: 2, Kinds: []string{rewritten, crash, freeze}, Armed: true},
 		{Name: "upkeep-bucket", Daemons: 2, Kinds: []string{rewritten, reworked, loseCommit, lateCommit, refuseBucket}, Bucket: true},
+		{Name: "sync", Daemons: 2, Kinds: []string{synced, syncedAgainst, rewritten, kill}},
+		{Name: "sync-crash", Daemons: 2, Kinds: []string{synced, syncedAgainst, crash, freeze}, Armed: true},
+		{Name: "sync-bucket", Daemons: 2, Kinds: []string{synced, rewritten, loseCommit, lateCommit, refuseBucket}, Bucket: true},
+		{Name: "replace", Daemons: 2, Kinds: []string{replaced, replaced, rewritten, optimized, kill}},
+		{Name: "replace-crash", Daemons: 2, Kinds: []string{replaced, replaced, crash, freeze}, Armed: true,
+			Points: slices.Concat(points, []point{{"repeats-found", 2}, {"repeats-written", 2}, {"rewrite-file", 3}})},
 		{Name: "files", Daemons: 1, Kinds: []string{quiet}, Faulty: 60},
 		{Name: "clock", Daemons: 2, Kinds: []string{quiet, republish, kill}, Jumps: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},

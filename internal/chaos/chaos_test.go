@@ -73,6 +73,8 @@ func TestEachRecordOnce(t *testing.T) {
 		{Name: "models", Daemons: 2, Kinds: []string{rerun, crash, freezeAll}, Armed: true, Twin: true},
 		{Name: "places", Daemons: 1, Kinds: []string{loseRoot, manyDatasets}, Files: 192, NoDead: true},
 		{Name: "upkeep", Daemons: 2, Kinds: []string{rewritten, reworked}},
+		{Name: "sync", Daemons: 2, Kinds: []string{synced, syncedAgainst, kill}},
+		{Name: "replace", Daemons: 2, Kinds: []string{replaced, optimized, crash}, Armed: true},
 		{Name: "upkeep-bucket", Daemons: 2, Kinds: []string{rewritten, lateCommit}, Bucket: true},
 		{Name: "bucket", Daemons: 2, Kinds: []string{kill, freeze, refuseBucket, loseCommit, lateCommit}, Bucket: true},
 		{Name: "poison", Daemons: 2, Kinds: []string{quiet, freezeAll}, Poison: true},

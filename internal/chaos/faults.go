@@ -55,6 +55,12 @@ func (c *cell) inject(ctx context.Context, kind string) error {
 	case rewritten, reworked:
 		c.struck(kind)
 		return c.keepUp(ctx, kind)
+	case synced, syncedAgainst:
+		c.struck(kind)
+		return c.syncs(ctx, kind)
+	case replaced:
+		c.struck(kind)
+		return c.replace(ctx)
 	}
 	if slices.Contains(bucketFaults, kind) {
 		return c.breakBucket(ctx, kind)

@@ -94,21 +94,29 @@ const tries = 30
 
 // upkeep runs a command on the table until it has come through.
 func (c *cell) upkeep(ctx context.Context, args []string) func() error {
-	var arms []string // of its first lives
-	for range c.random.IntN(3) {
-		p := upkeepPoints[c.random.IntN(len(upkeepPoints))]
-		arms = append(arms, fmt.Sprintf("%s:%d", p.name, 1+c.random.IntN(p.most)))
-	}
 	if len(args) == 1 && args[0] == "delete" { // there was nobody left to choose
 		return func() error { return nil }
 	}
 	name := "table " + args[0] + " beside the daemons"
 	args = append([]string{"table", args[0], c.table(dataset), "--set", "export.scratch=" + c.scratch(0)}, args[1:]...)
+	return c.insist(ctx, name, upkeepPoints, func() *exec.Cmd {
+		cmd := exec.CommandContext(ctx, c.camp.Binary, args...)
+		cmd.Env = append(append(os.Environ(), "TEXTMILL_HOME="+c.camp.Home), c.camp.Env...)
+		return cmd
+	})
+}
+
+// insist runs a command, whose first lives may end at some points, until it has come through.
+func (c *cell) insist(ctx context.Context, name string, ends []point, make func() *exec.Cmd) func() error {
+	var arms []string // of its first lives
+	for range c.random.IntN(3) {
+		p := ends[c.random.IntN(len(ends))]
+		arms = append(arms, fmt.Sprintf("%s:%d", p.name, 1+c.random.IntN(p.most)))
+	}
 	return func() error {
 		var said string
 		for try := range tries {
-			cmd := exec.CommandContext(ctx, c.camp.Binary, args...)
-			cmd.Env = append(append(os.Environ(), "TEXTMILL_HOME="+c.camp.Home), c.camp.Env...)
+			cmd := make()
 			if try < len(arms) {
 				cmd.Env = append(cmd.Env, "CRASH_POINT="+arms[try])
 			}

@@ -53,6 +53,8 @@ type shardMessage struct {
 	Dataset string            `json:"dataset"`
 	Records []json.RawMessage `json:"records"`
 	Params  map[string]any    `json:"params,omitempty"`
+
+	OnRepeat string `json:"on_repeat,omitempty"`
 }
 
 // wave makes the next job: shards of records with known vectors, among them one record that cannot be read; with dead,
