@@ -35,7 +35,7 @@ engines_jars := $(engines)/jars/.of-$(shell cksum < test/engines/spark.xml | tr 
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test test-engines docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search gpu-pack gpu-check soak chaos fuzz sbom vuln require
+.PHONY: help build setup demo test test-engines docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search gpu-pack gpu-check soak mixed chaos fuzz sbom vuln require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ gpu-pack: build ## a folder of 90 MB at most for a machine with a card and no ne
 gpu-check: build ## whether a card of this machine keeps what is promised, and how fast it is: make gpu-check ARGS="--device cuda:1"
 	$(bin) setup --device cuda
 	$(PYTHON) bench/gpu/check.py --binary $(abspath $(bin)) --home "$$($(PYTHON) bench/gpu/pack.py --print-home)" $(ARGS)
+
+mixed: setup $(stamp) ## one table that everything changes at once, read all the while: make mixed ARGS="--minutes 10"
+	$(venv)/bin/python bench/mixed.py $(ARGS)
 
 soak: setup $(stamp) ## an hour of everything at once: memory, descriptors and goroutines must stay flat: make soak ARGS="--minutes 60"
 	$(venv)/bin/python bench/soak.py $(ARGS)

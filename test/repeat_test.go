@@ -91,7 +91,7 @@ func TestRepeatsWhoeverDies(t *testing.T) {
 	d := begin()
 	now := texts(60, "first")
 	d.publishes(t, now, "--dataset", "docs")
-	for day, point := range []string{"repeats-written", "rewrite-file", "before-ack"} {
+	for day, point := range []string{"repeats-found", "repeats-written", "before-ack"} {
 		d.kill()
 		older, newer := endingIn(texts(70, fmt.Sprint("older ", day)), "0123456"), endingIn(texts(70, fmt.Sprint("newer ", day)), "3456789")
 		d.publishes(t, older, "--dataset", "docs", "--no-wait", "--job", fmt.Sprint("older-", day))

@@ -27,9 +27,9 @@ var syncPoints = slices.Concat(upkeepPoints, []point{
 	{"sync-gathered", 1},
 })
 
-// syncs has records changed by two syncs at once, while a third process puts files together, or by one beside delta-rs,
-// which deletes others. Each sync may die, or lose to others, and is then run again. Afterwards what first brought the
-// records is published again, and must not bring them back.
+// syncs has records changed by two syncs at once, while a third process puts files together, or by one beside
+// delta-rs, which deletes others. Each sync may die, or lose to others, and is then run again. Afterwards what first
+// brought the records is published again, and must not bring them back.
 func (c *cell) syncs(ctx context.Context, kind string) error {
 	first, second := c.victims(), c.victims()
 	work := []func() error{c.sync(ctx, first)}

@@ -18,7 +18,7 @@ import (
 // The kinds of faults that the upkeep of a table is to others, and others to it, while daemons commit.
 const (
 	rewritten = "two deletes and a compaction at once"
-	reworked  = "delta-rs: delete, OPTIMIZE, vacuum beside a delete and a compaction"
+	reworked  = "delta-rs: delete, OPTIMIZE, vacuum beside a delete"
 )
 
 // upkeepPoints are where a command that rewrites a table may die.
@@ -29,7 +29,9 @@ var upkeepPoints = []point{
 }
 
 // keepUp deletes records, half of them by each of two processes, while a third puts files together, each of which may
-// die and is then run again. Afterwards what was deleted is published again, and must stay away.
+// die and is then run again. Afterwards what was deleted is published again, and must stay away. Where one of the
+// processes is delta-rs, files are put together by it alone: its OPTIMIZE writes rows twice beside any other, also
+// beside another of its own (1.6.6; docs/chaos.md shows it).
 func (c *cell) keepUp(ctx context.Context, kind string) error {
 	first, second := c.victims(), c.victims()
 	with := func(ids []string) []string {
@@ -39,9 +41,9 @@ func (c *cell) keepUp(ctx context.Context, kind string) error {
 		}
 		return args
 	}
-	jobs := []func() error{c.upkeep(ctx, with(first)), c.upkeep(ctx, []string{"compact"})}
+	jobs := []func() error{c.upkeep(ctx, with(first))}
 	if kind == rewritten {
-		jobs = append(jobs, c.upkeep(ctx, with(second)))
+		jobs = append(jobs, c.upkeep(ctx, with(second)), c.upkeep(ctx, []string{"compact"}))
 	} else {
 		jobs = append(jobs, func() error {
 			_, err := c.camp.deltars.askFor(ctx, question{What: "rework", Path: c.table(dataset), IDs: second})
