@@ -33,7 +33,8 @@ var downward = map[string][]string{
 	"daemon/letters":      {"daemon/metrics", "jobs/queue"},
 	"daemon/metrics":      {"export", "models/generate", "work/embedding"},
 	"daemon/turns":        {"jobs/queue"},
-	"daemon/web":          {"jobs", "work/trace"},
+	"daemon/api":          {"export", "input", "jobs", "models", "work/rows"},
+	"daemon/web":          {"daemon/api", "jobs", "work/trace"},
 
 	"local":           {"jobs"},
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},

@@ -56,6 +56,7 @@ type HTTP struct {
 	Addr         string   `yaml:"addr"`
 	TokenFile    string   `yaml:"token_file" kind:"path"`
 	AllowedHosts []string `yaml:"allowed_hosts"`
+	RequestBytes ByteSize `yaml:"request_bytes"`
 }
 
 // NATS is the server that holds the queue. An empty URL means the embedded one.
@@ -213,7 +214,7 @@ func Default() Config {
 		Data:         "", // home if that is set, else the user's data directory + /textmill
 		DrainTimeout: 30 * time.Second,
 		Log:          Log{Level: "info", Format: "text"},
-		HTTP:         HTTP{Addr: "127.0.0.1:8080"},
+		HTTP:         HTTP{Addr: "127.0.0.1:8080", RequestBytes: 16 << 20},
 		NATS: NATS{
 			URL:          "", // the embedded server
 			AckWait:      30 * time.Second,

@@ -12,6 +12,7 @@ import (
 
 	"textmill/config"
 	"textmill/daemon/announce"
+	"textmill/daemon/api"
 	"textmill/daemon/commit"
 	"textmill/daemon/descriptors"
 	"textmill/daemon/follow"
@@ -118,7 +119,7 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 		return err
 	}
 	o := web.Options{Addr: d.cfg.HTTP.Addr, Token: token, AllowedHosts: d.cfg.HTTP.AllowedHosts,
-		Connections: connections, Metrics: d.metrics.Handler(), State: d.state, Log: d.log}
+		Connections: connections, API: d.api(), Metrics: d.metrics.Handler(), State: d.state, Log: d.log}
 	for _, c := range d.consumers {
 		o.Models = append(o.Models, web.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256,
 			Device: c.device, BatchTokens: c.batch, Workers: c.workers, Tracer: c.tracer})
@@ -128,6 +129,15 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 	}
 	d.onClose("http", d.web.Close)
 	return nil
+}
+
+// api is what clients of OpenAI's API may ask for.
+func (d *Daemon) api() *api.Server {
+	o := api.Options{RequestBytes: int64(d.cfg.HTTP.RequestBytes), Log: d.log}
+	for _, c := range d.consumers {
+		o.Models = append(o.Models, api.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Asks: c.asks})
+	}
+	return api.New(o)
 }
 
 // state is what the pages say of the daemon.

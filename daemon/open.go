@@ -155,6 +155,7 @@ type loadedModel struct {
 	spec    *models.Spec
 	engine  engine
 	tracer  web.Tracer
+	asks    func(*jobs.Shard, rows.Origin) rows.Work // of whoever waits for the rows; nil where nobody may
 	device  string
 	workers int      // rows or batches that run at a time
 	batch   int      // tokens a batch; 0 for a model that has none
@@ -194,7 +195,7 @@ func (d *Daemon) openEmbedder(ctx context.Context, spec *models.Spec) (loadedMod
 	spec = e.Spec // on a card the graph for cards
 	d.onClose("model "+spec.Name, e.Close)
 	return loadedModel{
-		spec: spec, engine: e.Engine,
+		spec: spec, engine: e.Engine, asks: e.Engine.Asks,
 		tracer: trace.Embedding{Spec: spec, Embedder: e, Engine: e.Engine, Tokenizer: e.Tokenizer},
 		device: e.Device(), workers: e.Workers(), batch: e.BatchTokens(), inTurn: true,
 		notes: e.Notes(), depends: e.Dependence(),

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -15,9 +16,9 @@ func TestPagesAskForTheToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := start(t, cfg)
-	status := func(path, authorization string) int {
+	status := func(method, path, authorization string) int {
 		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.daemon.web.Addr()+path, http.NoBody)
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.daemon.web.Addr()+path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,20 +33,25 @@ func TestPagesAskForTheToken(t *testing.T) {
 		return answer.StatusCode
 	}
 	for _, p := range r.daemon.web.Pages() {
+		p.Path = strings.ReplaceAll(p.Path, "{model}", model)
 		without := http.StatusOK
 		if p.Guarded {
 			without = http.StatusUnauthorized
 		}
 		for _, given := range []string{"", "Bearer another", "a secret"} {
-			if got := status(p.Path, given); got != without {
+			if got := status(p.Method, p.Path, given); got != without {
 				t.Errorf("%s with %q: %d, want %d", p.Path, given, got, without)
 			}
 		}
-		if got := status(p.Path, "Bearer a secret"); got != http.StatusOK {
+		want := http.StatusOK
+		if p.Method == http.MethodPost { // an empty request
+			want = http.StatusBadRequest
+		}
+		if got := status(p.Method, p.Path, "Bearer a secret"); got != want {
 			t.Errorf("%s with the token: %d", p.Path, got)
 		}
 	}
-	if got := status("/", "Bearer a secret"); got != http.StatusNotFound {
+	if got := status(http.MethodGet, "/", "Bearer a secret"); got != http.StatusNotFound {
 		t.Errorf("/: %d", got)
 	}
 }

@@ -2,6 +2,7 @@ package input
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -47,6 +48,10 @@ type request struct {
 	model      string
 	dimensions int
 	attributes []member
+
+	alone  bool // not a line of a batch
+	sha256 string
+	base64 bool
 }
 
 // parseRequest makes the records of one request; a request that cannot be carried is one error record.
@@ -66,6 +71,9 @@ func (q *request) failed(e *jobs.RecordError) Item {
 }
 
 func (q *request) wrong(class, format string, args ...any) *jobs.RecordError {
+	if q.alone {
+		return &jobs.RecordError{Class: class, Message: fmt.Sprintf(format, args...)}
+	}
 	return lineError(class, q.line, format, args...)
 }
 
@@ -185,7 +193,11 @@ func (q *request) embeddingsField(f member) *jobs.RecordError {
 		if v := attributeText(f.value); v != "float" && v != "base64" {
 			return q.wrong(jobs.InvalidParam, "body.encoding_format %s: \"float\" or \"base64\" is needed", shown(f.value))
 		}
+		q.base64 = attributeText(f.value) == "base64"
 	default:
+		if known, e := q.aloneField(f); known {
+			return e
+		}
 		return q.wrong(jobs.InvalidParam, "body.%s is not known; embeddings take input, model, dimensions, encoding_format, user and metadata", f.name)
 	}
 	return nil
@@ -219,7 +231,9 @@ func (q *request) item(text []byte) Item {
 func (q *request) itemOf(object []byte) Item {
 	rec := jobs.ParseRecord(object)
 	it := Item{Record: rec, Line: q.line, Task: q.task, Model: q.model}
-	nameLine(&it)
+	if !q.alone {
+		nameLine(&it)
+	}
 	if rec.Err == nil && len(q.attributes) > 0 {
 		it.Record.Attributes = make(map[string]string, len(q.attributes))
 		for _, f := range q.attributes {

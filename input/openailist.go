@@ -115,7 +115,12 @@ func (q *request) list() []Item {
 	for i, text := range texts {
 		it := q.item(text)
 		if it.Record.Err != nil {
-			it.Record.Err.Message = strings.Replace(it.Record.Err.Message, ": ", ": body.input["+strconv.Itoa(i)+"]: ", 1)
+			place := "body.input[" + strconv.Itoa(i) + "]: "
+			if e := it.Record.Err; q.alone {
+				e.Message = place + e.Message
+			} else { // behind the line
+				e.Message = strings.Replace(e.Message, ": ", ": "+place, 1)
+			}
 			return []Item{q.whole(it)}
 		}
 		part.Index = i

@@ -190,6 +190,12 @@ func Params(task string) []Param {
 	return described(embedParams)
 }
 
+// IsEmbedParam says whether the task embed has a param of this name.
+func IsEmbedParam(name string) bool {
+	_, err := findParam(embedParams, name)
+	return err == nil
+}
+
 // IsGenerateParam says whether the task generate has a param of this name.
 func IsGenerateParam(name string) bool {
 	_, err := findParam(generateParams, name)

@@ -100,10 +100,11 @@ func sameOrigin(r *http.Request) bool {
 	return true
 }
 
-// withoutBody refuses requests that bring a body, before any of it is read: no page here takes one.
-func withoutBody(next http.Handler) http.Handler {
+// withoutBody refuses requests that bring a body to a page that takes none, before any of it is read.
+func withoutBody(next *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength == 0 {
+		_, pattern := next.Handler(r)
+		if r.ContentLength == 0 || strings.HasPrefix(pattern, http.MethodPost+" ") {
 			next.ServeHTTP(w, r)
 			return
 		}

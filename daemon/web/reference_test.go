@@ -9,18 +9,19 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/daemon/api"
 	"textmill/internal/reference"
 )
 
 func TestReferenceOfPages(t *testing.T) {
 	var out strings.Builder
-	fmt.Fprintln(&out, "| path | token | |\n|---|---|---|")
-	for _, p := range (&Server{}).Pages() {
+	fmt.Fprintln(&out, "| | path | token | |\n|---|---|---|---|")
+	for _, p := range (&Server{o: Options{API: api.New(api.Options{})}}).Pages() {
 		guard := "no"
 		if p.Guarded {
 			guard = "yes"
 		}
-		fmt.Fprintf(&out, "| `%s` | %s | %s |\n", p.Path, guard, reference.Cell(p.About))
+		fmt.Fprintf(&out, "| %s | `%s` | %s | %s |\n", p.Method, p.Path, guard, reference.Cell(p.About))
 	}
 	reference.Holds(t, "http.md", "pages", out.String())
 }

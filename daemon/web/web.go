@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"textmill/daemon/api"
 )
 
 // Options are what the pages say, and to whom.
@@ -24,6 +26,7 @@ type Options struct {
 	Metrics      http.Handler
 	State        func() State
 	Models       []Model
+	API          *api.Server
 	Log          *slog.Logger
 }
 
@@ -60,7 +63,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	}
 	clients := newConnections(o.Connections, usualPatience)
 	s := &Server{o: o, addr: l.Addr().String(), tracing: make(chan struct{}, tracesAtOnce)}
-	s.http = clients.server(newHosts(o.Addr, l.Addr(), o.AllowedHosts).only(withoutBody(clients.answering(s.mux()))))
+	s.http = clients.server(newHosts(o.Addr, l.Addr(), o.AllowedHosts).only(clients.answering(s.mux())))
 	go func() {
 		if err := s.http.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			o.Log.ErrorContext(ctx, "http server ended", "error", err)
@@ -82,8 +85,9 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// Page is one that is answered to GET.
+// Page is one that is answered.
 type Page struct {
+	Method  string
 	Path    string
 	Guarded bool   // asks for the token, where there is one
 	About   string // what it says, and its codes beside 200
@@ -93,27 +97,42 @@ type Page struct {
 // Pages are all there are.
 func (s *Server) Pages() []Page {
 	alive := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	return []Page{
-		{"/healthz", false, "ok: the process lives", alive},
-		{"/readyz", false, "ready: it can take and commit work; tables that it must not write to follow, and why no dead letters are taken. 503: why it cannot",
+	pages := []Page{
+		{get, "/healthz", false, "ok: the process lives", alive},
+		{get, "/readyz", false, "ready: it can take and commit work; tables that it must not write to follow, and why no dead letters are taken. 503: why it cannot",
 			http.HandlerFunc(s.ready)},
-		{"/metrics", true, "what Prometheus scrapes", s.o.Metrics},
-		{"/status", true, "what is served and held, as JSON", http.HandlerFunc(s.status)},
-		{"/trace", true, "a form; with model, text and params in the query what the model does with the text, while it does it. " +
+		{get, "/metrics", true, "what Prometheus scrapes", s.o.Metrics},
+		{get, "/status", true, "what is served and held, as JSON", http.HandlerFunc(s.status)},
+		{get, "/trace", true, "a form; with model, text and params in the query what the model does with the text, while it does it. " +
 			"404: no such model. 413: more than 8 KiB. 503: two texts are traced already", http.HandlerFunc(s.trace)},
 	}
+	for _, r := range s.o.API.Routes() {
+		pages = append(pages, Page{r.Method, r.Path, true, r.About, r.Answer})
+	}
+	return pages
 }
 
-func (s *Server) mux() *http.ServeMux {
+const get = http.MethodGet
+
+func (s *Server) mux() http.Handler {
 	mux := http.NewServeMux()
 	for _, p := range s.Pages() {
 		handler := p.answer
 		if p.Guarded {
 			handler = guarded(s.o.Token, handler)
 		}
-		mux.Handle("GET "+p.Path, handler)
+		mux.Handle(p.Method+" "+p.Path, handler)
 	}
-	return mux
+	return withoutBody(mux)
+}
+
+// refuse answers with an error, in the form that clients of the path read.
+func refuse(w http.ResponseWriter, r *http.Request, status int, message string) {
+	if strings.HasPrefix(r.URL.Path, "/v1/") {
+		api.Refuse(w, status, message)
+		return
+	}
+	http.Error(w, message, status)
 }
 
 // guarded asks for a bearer token when one is configured.
@@ -126,7 +145,7 @@ func guarded(token string, next http.Handler) http.Handler {
 		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		sum := sha256.Sum256([]byte(given))
 		if !ok || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
-			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
+			refuse(w, r, http.StatusUnauthorized, "a bearer token is needed")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -44,6 +44,7 @@ type Embedder struct {
 	table   *table // of a static model, in place of both
 	head    head.Head
 	slots   chan batcher
+	asked   chan batcher // of Ask; nil where it takes one of slots
 	tuning  tuning
 	device  string
 	threads int
@@ -140,6 +141,8 @@ func (e *Embedder) start(t tuning, device string) error {
 		e.slots <- new(slot)
 	}
 	if device == "" {
+		e.asked = make(chan batcher, 1)
+		e.asked <- new(slot)
 		return nil
 	}
 	if _, err := e.measured(context.Background(), sampleRows(1, 1)); err != nil { // loads the rest of CUDA
@@ -200,6 +203,9 @@ func (e *Embedder) Close() error {
 	for range e.tuning.workers {
 		<-e.slots
 	}
+	if e.asked != nil {
+		<-e.asked
+	}
 	if e.deck != nil {
 		return e.deck.close()
 	}
@@ -217,6 +223,19 @@ func (e *Embedder) Close() error {
 // Embed runs rows as one batch, padded to the longest or packed, and returns a Vector for each in the same order, nil
 // where ErrNaN applies. It is safe for concurrent use. When ctx ends, the run is stopped and ctx's error returned.
 func (e *Embedder) Embed(ctx context.Context, rows []Row) ([]Vector, error) {
+	return e.with(ctx, e.slots, rows)
+}
+
+// Ask is Embed for rows that somebody waits for: on a processor it runs beside all calls of Embed, whatever their
+// number and size, where the operating system gives both their share; on a card it waits for one of them.
+func (e *Embedder) Ask(ctx context.Context, rows []Row) ([]Vector, error) {
+	if e.asked == nil {
+		return e.Embed(ctx, rows)
+	}
+	return e.with(ctx, e.asked, rows)
+}
+
+func (e *Embedder) with(ctx context.Context, slots chan batcher, rows []Row) ([]Vector, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -224,8 +243,8 @@ func (e *Embedder) Embed(ctx context.Context, rows []Row) ([]Vector, error) {
 		return nil, err
 	}
 	select {
-	case s := <-e.slots:
-		defer func() { e.slots <- s }()
+	case s := <-slots:
+		defer func() { slots <- s }()
 		vectors, err := s.embed(ctx, e, rows)
 		if err != nil {
 			return nil, fmt.Errorf("embed %d rows with %s: %w", len(rows), e.spec.Name, err)

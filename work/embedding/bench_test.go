@@ -25,6 +25,10 @@ func (i instant) Embed(_ context.Context, texts []embed.Row) ([]embed.Vector, er
 	return out, nil
 }
 
+func (i instant) Ask(ctx context.Context, texts []embed.Row) ([]embed.Vector, error) {
+	return i.Embed(ctx, texts)
+}
+
 func (instant) Workers() int     { return 4 }
 func (instant) BatchTokens() int { return 8192 }
 func (instant) Packed() bool     { return true }

@@ -19,10 +19,11 @@ import (
 	"textmill/tokenize"
 )
 
-// embedder runs one batch. Calls may overlap, up to Workers of them. BatchTokens may become less meanwhile; it counts
-// padding unless texts are Packed.
+// embedder runs one batch. Calls of Embed may overlap, up to Workers of them, and one of Ask beside them.
+// BatchTokens may become less meanwhile; it counts padding unless texts are Packed.
 type embedder interface {
 	Embed(ctx context.Context, rows []embed.Row) ([]embed.Vector, error)
+	Ask(ctx context.Context, rows []embed.Row) ([]embed.Vector, error)
 	Workers() int
 	BatchTokens() int
 	Packed() bool
@@ -87,7 +88,8 @@ type Engine struct {
 	opts     Options
 	tok      Tokenizer
 	window   *window
-	capacity int64 // of space, in bytes of text
+	asked    *window // of Ask
+	capacity int64   // of space, in bytes of text
 	space    *semaphore.Weighted
 
 	in      chan *record
@@ -123,6 +125,7 @@ func New(o Options) *Engine {
 		opts:     o,
 		tok:      o.Tokenizer,
 		window:   newWindow(o.Embedder.BatchTokens, o.Embedder.Packed()),
+		asked:    newWindow(o.Embedder.BatchTokens, o.Embedder.Packed()),
 		capacity: int64(o.WindowTokens) * bytesPerToken,
 		in:       make(chan *record, 256),
 	}
@@ -136,8 +139,9 @@ func New(o Options) *Engine {
 		e.encoded.Go(func() { e.encodeLoop(running) })
 	}
 	for range max(o.Embedder.Workers(), 1) {
-		e.ran.Go(func() { e.runLoop(running) })
+		e.ran.Go(func() { e.runLoop(running, e.window, o.Embedder.Embed) })
 	}
+	e.ran.Go(func() { e.runLoop(running, e.asked, o.Embedder.Ask) })
 	return e
 }
 
@@ -158,6 +162,18 @@ func (e *Engine) Do(ctx context.Context, t Task) error {
 	return nil
 }
 
+// Ask is Do for a record whose rows somebody waits for. It passes by all that Do was given, and runs beside it; how
+// much may wait is the caller's to bound. The text is tokenized before it returns.
+func (e *Engine) Ask(t Task) error {
+	e.feeding.RLock()
+	defer e.feeding.RUnlock()
+	if e.closed {
+		return ErrClosed
+	}
+	e.gather(new(scratch), &record{task: t}, e.asked)
+	return nil
+}
+
 // Close refuses further records, finishes those accepted, and returns when all
 // their Done calls have returned.
 func (e *Engine) Close() {
@@ -169,6 +185,7 @@ func (e *Engine) Close() {
 	e.feeding.Unlock()
 	e.encoded.Wait()
 	e.window.close()
+	e.asked.close()
 	e.ran.Wait()
 	e.stop()
 }
@@ -184,28 +201,33 @@ func (e *Engine) encodeLoop(running context.Context) {
 			e.drop(r)
 			continue
 		}
-		r.content = r.task.Plan.contents.SHA256(&r.task.Record)
-		items, failure := []*item(nil), lacksText(r.task.Record)
-		if failure == nil {
-			failure = r.task.Plan.failure
-		}
-		if failure == nil {
-			items, failure = e.encode(&s, r)
-		}
-		if failure == unavailable {
-			e.drop(r)
-			continue
-		}
-		if failure != nil {
-			e.space.Release(r.cost)
-			r.task.Done([]export.Row{e.errorRow(r, failure)})
-			continue
-		}
-		r.waiting, r.pending = len(items), len(items)
-		r.rows = make([]export.Row, len(items))
-		e.window.add(items...)
+		e.gather(&s, r, e.window)
 		s.shrink()
 	}
+}
+
+// gather tokenizes a record into a window.
+func (e *Engine) gather(s *scratch, r *record, into *window) {
+	r.content = r.task.Plan.contents.SHA256(&r.task.Record)
+	items, failure := []*item(nil), lacksText(r.task.Record)
+	if failure == nil {
+		failure = r.task.Plan.failure
+	}
+	if failure == nil {
+		items, failure = e.encode(s, r)
+	}
+	if failure == unavailable {
+		e.drop(r)
+		return
+	}
+	if failure != nil {
+		e.space.Release(r.cost)
+		r.task.Done([]export.Row{e.errorRow(r, failure)})
+		return
+	}
+	r.waiting, r.pending = len(items), len(items)
+	r.rows = make([]export.Row, len(items))
+	into.add(items...)
 }
 
 // drop ends a record that the engine was stopped before.

@@ -69,6 +69,10 @@ func (f *flaky) Embed(ctx context.Context, rows []embed.Row) ([]embed.Vector, er
 	return out, nil
 }
 
+func (f *flaky) Ask(ctx context.Context, rows []embed.Row) ([]embed.Vector, error) {
+	return f.Embed(ctx, rows)
+}
+
 func (*flaky) Workers() int     { return 2 }
 func (*flaky) BatchTokens() int { return 64 }
 func (*flaky) Packed() bool     { return false }
@@ -321,6 +325,62 @@ func TestStopAnswersEveryTask(t *testing.T) {
 	wg.Wait()
 	if err := e.Do(t.Context(), Task{Record: jobs.Record{Text: "a"}, Plan: plan}); !errors.Is(err, ErrClosed) {
 		t.Errorf("Do after Close: %v", err)
+	}
+}
+
+// one is the rows of a record that is asked for.
+func one(t *testing.T, e *Engine, text string) []export.Row {
+	t.Helper()
+	plan := e.Resolve(jobs.EmbedParams{Precision: "float32", Truncate: "right"}, rows.Origin{})
+	made := make(chan []export.Row, 1)
+	if err := e.Ask(Task{Record: jobs.Record{Text: text}, Plan: plan, Done: func(rows []export.Row) { made <- rows }}); err != nil {
+		t.Fatal(err)
+	}
+	return <-made
+}
+
+// held embeds for Ask, and nothing else until it is let go.
+type held struct {
+	flaky
+	began, free chan struct{}
+}
+
+func (h *held) Embed(ctx context.Context, rows []embed.Row) ([]embed.Vector, error) {
+	h.began <- struct{}{}
+	<-h.free
+	return h.flaky.Embed(ctx, rows)
+}
+
+func (h *held) Ask(ctx context.Context, rows []embed.Row) ([]embed.Vector, error) {
+	return h.flaky.Embed(ctx, rows)
+}
+
+// Whoever asks waits for none of what the queue brought, though all workers are busy with it and the window is full.
+func TestAsksPassTheQueue(t *testing.T) {
+	h := &held{began: make(chan struct{}, 100), free: make(chan struct{})}
+	e := New(Options{Spec: testSpec, Embedder: h, Tokenizer: words{}, WindowTokens: 64})
+	plan := e.Resolve(jobs.EmbedParams{Precision: "float32", Truncate: "right"}, rows.Origin{})
+	var bulk, feeding sync.WaitGroup
+	feeding.Go(func() {
+		for range 100 {
+			bulk.Add(1)
+			if err := e.Do(t.Context(), Task{Record: jobs.Record{Text: "a b"}, Plan: plan, Done: func([]export.Row) { bulk.Done() }}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range h.Workers() {
+		<-h.began
+	}
+	if got := one(t, e, "a b c"); len(got) != 1 || got[0].Error != "" || got[0].NTokens.V != 5 {
+		t.Errorf("rows %+v", got)
+	}
+	close(h.free)
+	feeding.Wait()
+	bulk.Wait()
+	e.Close()
+	if err := e.Ask(Task{Plan: plan}); !errors.Is(err, ErrClosed) {
+		t.Errorf("Ask after Close: %v", err)
 	}
 }
 

@@ -43,18 +43,30 @@ func (e *Engine) Work(s *jobs.Shard, o rows.Origin) rows.Work {
 		plan = e.Resolve(s.Embed, o)
 	}
 	plan.contents = jobs.NewContents(e.opts.Spec.SHA256, s.RawParams)
-	return work{e, plan}
+	return work{e, plan, false}
+}
+
+// Asks is Work whose rows somebody waits for: it is done by Ask.
+func (e *Engine) Asks(s *jobs.Shard, o rows.Origin) rows.Work {
+	w := e.Work(s, o).(work)
+	w.asks = true
+	return w
 }
 
 type work struct {
 	e    *Engine
 	plan *Plan
+	asks bool
 }
 
 func (w work) Vectors() export.Vectors { return w.plan.vectors() }
 
 func (w work) Do(ctx context.Context, r jobs.Record, done func([]export.Row)) error {
-	return w.e.Do(ctx, Task{Record: r, Plan: w.plan, Done: done})
+	t := Task{Record: r, Plan: w.plan, Done: done}
+	if w.asks {
+		return w.e.Ask(t)
+	}
+	return w.e.Do(ctx, t)
 }
 
 // Fail is a plan under which every record becomes a row with this error.

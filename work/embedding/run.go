@@ -12,14 +12,17 @@ import (
 	"textmill/models/session"
 )
 
-func (e *Engine) runLoop(running context.Context) {
+// embeds is Embed or Ask of an embedder.
+type embeds func(ctx context.Context, rows []embed.Row) ([]embed.Vector, error)
+
+func (e *Engine) runLoop(running context.Context, from *window, with embeds) {
 	for {
-		batch, ok := e.window.take()
+		batch, ok := from.take()
 		if !ok {
 			return
 		}
 		e.free(batch)
-		e.runSplit(running, batch)
+		e.runSplit(running, batch, with)
 	}
 }
 
@@ -40,10 +43,10 @@ func (e *Engine) free(batch []*item) {
 // runSplit runs a batch. One that fails as a whole is halved until the failure
 // is down to single records, so that neighbours are unharmed. A single one that took too long is run once more: the
 // whole process may have been stopped meanwhile.
-func (e *Engine) runSplit(running context.Context, batch []*item) {
-	vectors, err := e.run(running, batch)
+func (e *Engine) runSplit(running context.Context, batch []*item, with embeds) {
+	vectors, err := e.run(running, batch, with)
 	if len(batch) == 1 && errors.Is(err, context.DeadlineExceeded) && running.Err() == nil {
-		vectors, err = e.run(running, batch)
+		vectors, err = e.run(running, batch, with)
 	}
 	switch {
 	case err == nil:
@@ -55,14 +58,14 @@ func (e *Engine) runSplit(running context.Context, batch []*item) {
 			e.abandon(it)
 		}
 	case len(batch) > 1:
-		e.runSplit(running, batch[:len(batch)/2])
-		e.runSplit(running, batch[len(batch)/2:])
+		e.runSplit(running, batch[:len(batch)/2], with)
+		e.runSplit(running, batch[len(batch)/2:], with)
 	default:
 		e.settle(batch[0], e.errorRow(batch[0].rec, runFailure(err)))
 	}
 }
 
-func (e *Engine) run(ctx context.Context, batch []*item) ([]embed.Vector, error) {
+func (e *Engine) run(ctx context.Context, batch []*item, with embeds) ([]embed.Vector, error) {
 	if e.opts.RunTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, e.opts.RunTimeout)
@@ -78,7 +81,7 @@ func (e *Engine) run(ctx context.Context, batch []*item) ([]embed.Vector, error)
 		longest = max(longest, len(it.ids))
 	}
 	begun := time.Now()
-	vectors, err := e.opts.Embedder.Embed(ctx, rows)
+	vectors, err := with(ctx, rows)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,150 @@
+// Package api answers the clients of OpenAI's API: with the very models that the queue's records run through.
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"textmill/jobs"
+	"textmill/work/rows"
+)
+
+// Options are what is answered, and to how many at a time.
+type Options struct {
+	Models []Model
+	// RequestBytes bounds a request; four of that size are answered at a time, or more smaller ones.
+	RequestBytes int64
+	Log          *slog.Logger
+}
+
+// Model is one that may be asked for.
+type Model struct {
+	Name, Task, SHA256 string
+	// Asks is the work of a request, which does not wait behind the queue's; nil where the model's task has no path here.
+	Asks func(*jobs.Shard, rows.Origin) rows.Work
+}
+
+// A Route is a path that is answered.
+type Route struct {
+	Method, Path string
+	About        string
+	Answer       http.HandlerFunc
+}
+
+// Server answers. Its methods are safe for concurrent use.
+type Server struct {
+	o     Options
+	since time.Time
+	room  *semaphore.Weighted // bytes of requests that are being answered
+}
+
+// requestsAtOnce is how many requests of the greatest size are answered at a time.
+const requestsAtOnce = 4
+
+// least is what a request takes of that, however short it is: its answer is longer.
+const least = 16 << 10
+
+// New makes a server.
+func New(o Options) *Server {
+	return &Server{o: o, since: time.Now(), room: semaphore.NewWeighted(requestsAtOnce * o.RequestBytes)}
+}
+
+// Routes are all there are.
+func (s *Server) Routes() []Route {
+	return []Route{
+		{http.MethodGet, "/v1/models", "the models that are served, with `model_sha256`, in OpenAI's form", s.models},
+		{http.MethodGet, "/v1/models/{model}", "one of them. 404: there is none of that name", s.model},
+		{http.MethodPost, "/v1/embeddings", "vectors of the texts of a request, in OpenAI's form: see below", s.embeddings},
+	}
+}
+
+// The types of OpenAI's errors.
+const (
+	badRequest  = "invalid_request_error"
+	tooMany     = "rate_limit_error"
+	serverError = "server_error"
+)
+
+// failure is an error in OpenAI's form.
+type failure struct {
+	Status  int     `json:"-"`
+	Message string  `json:"message"`
+	Type    string  `json:"type"`
+	Param   *string `json:"param"`
+	Code    *string `json:"code"`
+}
+
+func (f *failure) of(param string) *failure { f.Param = &param; return f }
+
+func (f *failure) named(code string) *failure { f.Code = &code; return f }
+
+func fail(status int, kind, message string) *failure {
+	return &failure{Status: status, Message: message, Type: kind}
+}
+
+// Refuse answers a request with an error in OpenAI's form.
+func Refuse(w http.ResponseWriter, status int, message string) {
+	kind := badRequest
+	if status >= http.StatusInternalServerError {
+		kind = serverError
+	}
+	fail(status, kind, message).write(w)
+}
+
+func (f *failure) write(w http.ResponseWriter) {
+	if f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	answer(w, f.Status, map[string]*failure{"error": f})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// Time that a client has for its request and for reading the answer, and that the answer may take.
+const (
+	sending   = time.Minute
+	answering = 10 * time.Minute
+)
+
+// read takes the body of a request, once there is room for it. The caller calls done when the request was answered.
+func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, done func(), f *failure) {
+	size := r.ContentLength
+	if size < 0 {
+		size = s.o.RequestBytes
+	}
+	tooLong := fail(http.StatusRequestEntityTooLarge, badRequest,
+		"the request is longer than "+strconv.FormatInt(s.o.RequestBytes, 10)+
+			" bytes; send fewer texts at a time, or raise http.request_bytes")
+	if size > s.o.RequestBytes {
+		w.Header().Set("Connection", "close")
+		return nil, nil, tooLong
+	}
+	size = min(max(size, least), s.o.RequestBytes)
+	if !s.room.TryAcquire(size) {
+		w.Header().Set("Connection", "close")
+		return nil, nil, fail(http.StatusTooManyRequests, tooMany,
+			"too many requests are being answered; try again soon").named("rate_limit_exceeded")
+	}
+	conn := http.NewResponseController(w)
+	_, _ = conn.SetReadDeadline(time.Now().Add(sending)), conn.SetWriteDeadline(time.Now().Add(sending+answering))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.o.RequestBytes))
+	if err == nil {
+		return body, func() { s.room.Release(size) }, nil
+	}
+	s.room.Release(size)
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		return nil, nil, tooLong
+	}
+	return nil, nil, fail(http.StatusBadRequest, badRequest, "the request did not come whole")
+}

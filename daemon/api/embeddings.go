@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"textmill/export"
+	"textmill/ground/naming"
+	"textmill/input"
+	"textmill/jobs"
+	"textmill/models"
+	"textmill/work/rows"
+)
+
+// embeddingList is the answer, in OpenAI's form.
+type embeddingList struct {
+	Object string      `json:"object"`
+	Data   []embedding `json:"data"`
+	Model  string      `json:"model"`
+	SHA256 string      `json:"model_sha256"`
+	Usage  usage       `json:"usage"`
+}
+
+type embedding struct {
+	Object string `json:"object"`
+	Index  int    `json:"index"`
+	Vector any    `json:"embedding"` // numbers, or base64 of little-endian float32
+}
+
+type usage struct {
+	PromptTokens int `json:"prompt_tokens"`
+	TotalTokens  int `json:"total_tokens"`
+}
+
+func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
+	body, done, f := s.read(w, r)
+	if f != nil {
+		f.write(w)
+		return
+	}
+	defer done()
+	list, f := s.embed(r.Context(), r.URL.Path, body)
+	if f != nil {
+		f.write(w)
+		return
+	}
+	answer(w, http.StatusOK, list)
+}
+
+func (s *Server) embed(ctx context.Context, path string, body []byte) (*embeddingList, *failure) {
+	q := input.ReadRequest(path, body)
+	for i := range q.Items {
+		if e := q.Items[i].Record.Err; e != nil {
+			return nil, refused(e)
+		}
+	}
+	m, f := s.asked(q.Items[0].Model, naming.TaskEmbed, q.SHA256)
+	if f != nil {
+		return nil, f
+	}
+	params, err := jobs.ParseEmbedParams(q.Params)
+	if err != nil {
+		return nil, fail(http.StatusBadRequest, badRequest, err.Error())
+	}
+	if params.Pooling == models.PoolNone {
+		return nil, fail(http.StatusBadRequest, badRequest, "pooling none makes a vector of each token; this path answers with one of each text").
+			of("pooling")
+	}
+	params.StoreText, params.StoreTokenIDs = false, false
+	made, f := run(ctx, m.Asks(&jobs.Shard{Task: naming.TaskEmbed, Model: m.Name, Embed: params, RawParams: q.Params},
+		rows.Origin{Unwanted: func() bool { return ctx.Err() != nil }}), q.Items)
+	if f != nil {
+		return nil, f
+	}
+	list := &embeddingList{Object: "list", Model: m.Name, SHA256: m.SHA256, Data: make([]embedding, len(made))}
+	for i := range made {
+		row := &made[i]
+		list.Data[i] = embedding{Object: "embedding", Index: i, Vector: vectorOf(row)}
+		if floats, ok := list.Data[i].Vector.([]float32); ok && q.Base64 {
+			list.Data[i].Vector = inBase64(floats)
+		} else if q.Base64 {
+			return nil, fail(http.StatusBadRequest, badRequest, "encoding_format base64 is for vectors of float32; leave precision out").
+				of("encoding_format")
+		}
+		list.Usage.PromptTokens += int(row.NTokens.V)
+	}
+	list.Usage.TotalTokens = list.Usage.PromptTokens
+	return list, nil
+}
+
+// asked is the model that a request names, if it is for the task and is the very one that is wanted.
+func (s *Server) asked(name, task, sha256 string) (*Model, *failure) {
+	if name == "" {
+		return nil, fail(http.StatusBadRequest, badRequest, "model is missing; GET /v1/models lists those that are served").of("model")
+	}
+	m, f := s.find(name)
+	switch {
+	case f != nil:
+		return nil, f
+	case m.Task != task || m.Asks == nil:
+		return nil, fail(http.StatusBadRequest, badRequest,
+			"the model "+quoted(name)+" is for the task "+m.Task+", which this path is not").of("model")
+	case sha256 != "" && sha256 != m.SHA256:
+		return nil, fail(http.StatusNotFound, badRequest,
+			"the model "+quoted(name)+" that is served has another model_sha256: "+m.SHA256).of("model_sha256").named("model_not_found")
+	}
+	return m, nil
+}
+
+// run gives the row of each item, or what is wrong with the first that has none.
+func run(ctx context.Context, work rows.Work, items []input.Item) ([]export.Row, *failure) {
+	made := make([]export.Row, len(items))
+	stopped := make([]bool, len(items))
+	var waiting sync.WaitGroup
+	for i := range items {
+		waiting.Add(1)
+		err := work.Do(ctx, items[i].Record, func(list []export.Row) {
+			defer waiting.Done()
+			if stopped[i] = len(list) == 0; !stopped[i] {
+				made[i] = list[0]
+			}
+		})
+		if err != nil {
+			waiting.Done()
+			stopped[i] = true
+			break
+		}
+	}
+	waiting.Wait()
+	for i := range made {
+		switch {
+		case stopped[i]:
+			return nil, fail(http.StatusServiceUnavailable, serverError, "the daemon is going down; try again elsewhere or later")
+		case made[i].Error != "":
+			e := jobs.ParseRecordError(made[i].Error)
+			if len(items) > 1 {
+				e.Message = "input[" + strconv.Itoa(i) + "]: " + e.Message
+			}
+			return nil, refused(e)
+		}
+	}
+	return made, nil
+}
+
+// refused is what is wrong with a record, as an answer.
+func refused(e *jobs.RecordError) *failure {
+	message := strings.ReplaceAll(e.Message, "body.", "")
+	switch e.Class {
+	case jobs.OutOfMemory:
+		return fail(http.StatusServiceUnavailable, serverError, message).named(e.Class)
+	case jobs.NaN, jobs.ModelFailed, jobs.Timeout:
+		return fail(http.StatusInternalServerError, serverError, message).named(e.Class)
+	}
+	return fail(http.StatusBadRequest, badRequest, message).named(e.Class)
+}
+
+// vectorOf is a row's vector as the table holds it.
+func vectorOf(row *export.Row) any {
+	switch {
+	case row.Embedding8 != nil:
+		ints := make([]int, len(row.Embedding8)) // bytes would be written as text
+		for i, x := range row.Embedding8 {
+			ints[i] = int(x)
+		}
+		return ints
+	case row.Embedding16 != nil:
+		return row.Embedding16
+	}
+	return row.Embedding
+}
+
+func inBase64(v []float32) string {
+	raw := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
+	}
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// quoted is a name as a message shows it.
+func quoted(name string) string { return strconv.Quote(name[:min(len(name), 200)]) }
