@@ -20,7 +20,8 @@ To embed with (from directories): ` + strings.Join(bundles.Encoders(), ", ") + `
 for it: Qwen3 (Qwen3-Embedding), Mistral (e5-mistral), Qwen2 (gte-Qwen2), Llama, EuroBERT. These have no graph for a card yet.
 Static models, of model2vec (potion) and sentence-transformers (StaticEmbedding): a table of vectors and a mean. They run on
 the processor, whatever the device, and are stored in fp32.
-To generate with: Llama, Mistral, Qwen2, Qwen3, SmolLM, Gemma 2 and 3 (from directories and GGUF files, whose types F32, F16, BF16, Q4_0,
+To generate with: ` + strings.Join(bundles.Generators(), ", ") + `
+(from directories and GGUF files, whose types F32, F16, BF16, Q4_0,
 Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K are read).
 
 A decoder embeds if its directory has sentence-transformers modules (modules.json) or it has no head (Qwen3Model); --task embed asks

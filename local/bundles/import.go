@@ -21,6 +21,9 @@ import (
 // Encoders are what people call the kinds of models that can be imported to embed with.
 func Encoders() []string { return checkpoint.Encoders() }
 
+// Generators are what people call those that can be imported to generate with.
+func Generators() []string { return checkpoint.Generators() }
+
 // ImportOptions describes one run of `textmill models import`.
 type ImportOptions struct {
 	Source    string // a GGUF file, or a Hugging Face directory with safetensors

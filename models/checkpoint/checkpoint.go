@@ -64,6 +64,7 @@ import (
 	"errors"
 
 	"textmill/models"
+	"textmill/models/checkpoint/internal/decoder"
 	"textmill/models/checkpoint/internal/encoder"
 	"textmill/models/checkpoint/internal/weights"
 )
@@ -88,6 +89,9 @@ const (
 
 // Encoders are what people call the kinds of models that can be imported to embed with, in order.
 func Encoders() []string { return encoder.Titles() }
+
+// Generators are what people call the families that can be imported to generate with.
+func Generators() []string { return decoder.Titles() }
 
 // Options say what to import, and how.
 type Options struct {

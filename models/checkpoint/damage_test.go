@@ -188,6 +188,25 @@ func TestDamagedSafetensorsAreRefusedAndNamed(t *testing.T) {
 	}
 }
 
+func TestDamagedFamiliesAreRefusedAndNamed(t *testing.T) {
+	for _, c := range []struct{ family, old, to, want string }{
+		{"gemma2", "model.layers.1.pre_feedforward_layernorm.weight", "x", "lacks a tensor: model.layers.1.pre_feedforward_layernorm.weight"},
+		{"gemma3-images", "language_model.model.norm.weight", "x", "lacks a tensor: model.norm.weight"},
+		{"phi3", "model.layers.0.mlp.gate_up_proj.weight", "x", "lacks a tensor: model.layers.0.mlp.gate_up_proj.weight"},
+		{"phi3", `"shape":[256,128]`, `"shape":[128,256]`, "tensor model.layers.0.self_attn.qkv_proj.weight: its shape is [128 256]"},
+		{"olmo2", "model.layers.1.self_attn.q_norm.weight", "x", "lacks a tensor: model.layers.1.self_attn.q_norm.weight"},
+		{"glm4", "model.layers.0.post_mlp_layernorm.weight", "x", "lacks a tensor: model.layers.0.post_mlp_layernorm.weight"},
+	} {
+		t.Run(c.family+" "+c.old, func(t *testing.T) {
+			dir := copyTiny(t, c.family)
+			growHeader(t, filepath.Join(dir, "model.safetensors"), c.old, c.to)
+			if err := refused(t, dir, c.family); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want it to name %q", err, c.want)
+			}
+		})
+	}
+}
+
 func TestOverlappingSafetensorsAreRefused(t *testing.T) {
 	dir := copyTiny(t, "llama")
 	file := filepath.Join(dir, "model.safetensors")

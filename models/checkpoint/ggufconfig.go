@@ -8,49 +8,6 @@ import (
 	"slices"
 )
 
-// A ggufArchitecture is what general.architecture means in Hugging Face's words.
-type ggufArchitecture struct {
-	architecture, modelType string
-	// interleaved tells that llama.cpp's converter reorders the rows of q and k.
-	interleaved bool
-	// sparseRotary tells that every fourth layer does not rotate.
-	sparseRotary bool
-	// plusOne tells that the converter adds 1 to the weights of norms.
-	plusOne bool
-	// names are the tensors of a layer whose names are not those of Llama.
-	names map[string]string
-	// scale finds query_pre_attn_scalar, which the file has no key for.
-	scale func(g *ggufModel, name string) int64
-}
-
-// gemmaNames are those of a layer with four norms.
-var gemmaNames = map[string]string{
-	"post_attention_layernorm": "post_attention_norm", "pre_feedforward_layernorm": "ffn_norm",
-	"post_feedforward_layernorm": "post_ffw_norm",
-}
-
-// gemmaScale is the size of a head, but for the largest models, which llama.cpp knows by the number of their layers.
-func gemmaScale(g *ggufModel, name string) int64 {
-	layers, _ := g.Int(name + ".block_count")
-	heads, _ := g.Int(name + ".attention.head_count")
-	if hidden, _ := g.Int(name + ".embedding_length"); heads > 0 && (name == "gemma2" && layers == 46 ||
-		name == "gemma3" && layers == 62) {
-		return hidden / heads
-	}
-	head, _ := g.Int(name + ".attention.key_length")
-	return head
-}
-
-var ggufArchitectures = map[string]ggufArchitecture{
-	"llama":  {architecture: "LlamaForCausalLM", modelType: "llama", interleaved: true},
-	"qwen2":  {architecture: "Qwen2ForCausalLM", modelType: "qwen2"},
-	"qwen3":  {architecture: "Qwen3ForCausalLM", modelType: "qwen3"},
-	"gemma2": {architecture: "Gemma2ForCausalLM", modelType: "gemma2", plusOne: true, names: gemmaNames, scale: gemmaScale},
-	"gemma3": {architecture: "Gemma3ForCausalLM", modelType: "gemma3_text", plusOne: true, names: gemmaNames,
-		scale: gemmaScale},
-	"smollm3": {architecture: "SmolLM3ForCausalLM", modelType: "smollm3", interleaved: true, sparseRotary: true},
-}
-
 // readConfig writes config.json in Hugging Face's words from the file's keys.
 func (g *ggufModel) readConfig() error {
 	name := g.Text("general.architecture")
@@ -84,8 +41,7 @@ func (g *ggufModel) readConfig() error {
 		return fmt.Errorf("%w: %s.attention.layer_norm_rms_epsilon is missing", ErrUnsupported, name)
 	}
 	c["rms_norm_eps"] = epsilon
-	for own, hf := range map[string]string{"attn_logit_softcapping": "attn_logit_softcapping",
-		"final_logit_softcapping": "final_logit_softcapping"} {
+	for own, hf := range ggufNumbers {
 		if f, ok := g.Float(name + "." + own); ok {
 			c[hf] = f
 		}
@@ -93,6 +49,7 @@ func (g *ggufModel) readConfig() error {
 	if arch.scale != nil {
 		c["query_pre_attn_scalar"] = arch.scale(g, name)
 	}
+	g.readLayers(name, c)
 	if err := g.readRotary(name, c); err != nil {
 		return err
 	}
@@ -115,8 +72,20 @@ func (g *ggufModel) readRotary(name string, c map[string]any) error {
 		}
 	}
 	head, hasHead := g.Int(name + ".attention.key_length")
+	if heads, _ := g.Int(name + ".attention.head_count"); !hasHead && heads > 0 {
+		hidden, _ := g.Int(name + ".embedding_length")
+		head, hasHead = hidden/heads, g.arch.partial
+	}
 	if d, ok := g.Int(name + ".rope.dimension_count"); ok && hasHead && d != head {
-		return fmt.Errorf("%w: %d of a head's %d dimensions rotate", ErrUnsupported, d, head)
+		if !g.arch.partial || head <= 0 {
+			return fmt.Errorf("%w: %d of a head's %d dimensions rotate", ErrUnsupported, d, head)
+		}
+		c["partial_rotary_factor"] = float64(d) / float64(head)
+	} else if g.arch.partial {
+		c["partial_rotary_factor"] = 1.0
+	}
+	if err := g.readLongRope(name, c); err != nil {
+		return err
 	}
 	switch kind := g.Text(name + ".rope.scaling.type"); kind {
 	case "", "none":
@@ -158,7 +127,7 @@ func (g *ggufModel) readShapes(c map[string]any) {
 	c["tie_word_embeddings"] = !head
 	_, qkv := g.Tensor("blk.0.attn_q.bias")
 	_, output := g.Tensor("blk.0.attn_output.bias")
-	c["attention_bias"] = qkv && output
+	c["attention_bias"] = qkv && (output || g.arch.plainO)
 	_, mlp := g.Tensor("blk.0.ffn_up.bias")
 	c["mlp_bias"] = mlp
 	for key, own := range map[string]string{"bos_token_id": "bos", "eos_token_id": "eos", "pad_token_id": "padding"} {

@@ -66,6 +66,14 @@ var scoreboard = []proof{
 	{"Gemma2ForCausalLM", "gemma2", transformers5_23, "logits", 1e-5, ""},
 	{"Gemma3ForCausalLM", "gemma3", transformers5_23, "logits", 1e-5, ""},
 	{"Gemma3ForConditionalGeneration", "gemma3-images", transformers5_23, "logits", 1e-5, ""},
+	{"Phi3ForCausalLM", "phi3", transformers5_23, "logits", 1e-5, ""},
+	{"Phi3ForCausalLM", "phi3-long", transformers5_23, "logits", 1e-5, ""},
+	{"GraniteForCausalLM", "granite", transformers5_23, "logits", 1e-5, ""},
+	{"Olmo2ForCausalLM", "olmo2", transformers5_23, "logits", 1e-5, ""},
+	{"Olmo3ForCausalLM", "olmo3", transformers5_23, "logits", 1e-5, ""},
+	{"Glm4ForCausalLM", "glm4", transformers5_23, "logits", 1e-5, ""},
+	{"Exaone4ForCausalLM", "exaone4", transformers5_23, "logits", 1e-5, ""},
+	{"Exaone4ForCausalLM", "exaone4-full", transformers5_23, "logits", 1e-5, ""},
 }
 
 // A score is what a checkpoint came to.

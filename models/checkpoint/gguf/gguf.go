@@ -112,6 +112,12 @@ func (f *File) Bool(key string) (value, ok bool) {
 	return value, ok
 }
 
+// Bools is an array of truth values.
+func (f *File) Bools(key string) ([]bool, bool) {
+	v, ok := f.values[key].([]bool)
+	return v, ok
+}
+
 // Texts is the array of strings at key.
 func (f *File) Texts(key string) ([]string, bool) {
 	v, ok := f.values[key].([]string)

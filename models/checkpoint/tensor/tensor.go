@@ -48,6 +48,14 @@ func New(name string, typ Type, shape []int, r io.ReaderAt, offset, fileSize int
 	return t, nil
 }
 
+// Slice is n of the rows of a matrix, from one on.
+func (t *Tensor) Slice(from, n int) *Tensor {
+	part := *t
+	part.Shape = []int{n, t.Width()}
+	part.offset += int64(from) * t.rowBytes()
+	return &part
+}
+
 // Width is the number of values in a row, Rows the number of rows.
 func (t *Tensor) Width() int {
 	if len(t.Shape) == 0 {

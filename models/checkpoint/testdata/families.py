@@ -3,7 +3,7 @@
 Needs torch, transformers 5.23, tokenizers and gguf 0.19; run it in this folder. tiny/NAME holds a Hugging Face directory
 and reference.json: rows of input_ids with the logits at every position, and 64 tokens that follow greedily. NAME.gguf is the
 same model as llama.cpp's converter keeps it. Every row is longer than the sliding window, one also than
-original_max_position_embeddings; where rotations change at that length, the texts of the others end there.
+original_max_position_embeddings, but for longrope: with that texts end there.
 
     python families.py            all of them
     python families.py gemma3     one
@@ -30,9 +30,9 @@ four = dict(num_hidden_layers=4)
 # A GGUF file has no key for query_pre_attn_scalar: where there is one it is the size of a head.
 gemma3 = dict(llm, num_hidden_layers=6, sliding_window=5, query_pre_attn_scalar=16,
               rope_parameters=dict(full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6), sliding_attention=dict(default, rope_theta=1e4)))
-phi3 = dict(bare, hidden_size=64, tie_word_embeddings=False)
+phi3 = dict(bare, hidden_size=128, num_hidden_layers=1, tie_word_embeddings=False)  # ONNX Runtime rotates multiples of 16 dimensions
 partial = dict(rope_theta=10000.0, partial_rotary_factor=0.75)
-longrope = dict(partial, rope_type="longrope", short_factor=[1.0 + 0.1 * i for i in range(12)], long_factor=[1.0 + 0.7 * i for i in range(12)])
+longrope = dict(partial, rope_type="longrope", short_factor=[1.0 + 0.1 * i for i in range(24)], long_factor=[1.0 + 0.7 * i for i in range(24)])
 yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16)
 llama3 = dict(rope_type="llama3", rope_theta=10000.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
 
@@ -79,8 +79,9 @@ def build(name, cls, config, arch):
     model = cls.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
     Tokenizer(models.WordLevel({f"t{i}": i for i in range(VOCAB)}, unk_token="t0")).save(os.path.join(path, "tokenizer.json"))
     rows = []
-    for ids in (rng.integers(3, 60, n).tolist() for n in (24, 11, 6)):
-        n = 64 if "long" not in name or len(ids) > config.original_max_position_embeddings else config.original_max_position_embeddings - len(ids)
+    most = getattr(config, "original_max_position_embeddings", 128) if name == "phi3-long" else 128
+    for ids in (rng.integers(3, 60, min(n, most)).tolist() for n in (24, 11, 6)):
+        n = min(64, most - len(ids))
         out = list(ids)
         for _ in range(n):  # whole, without a cache
             out.append(int(forward(model, out)[-1].argmax()))

@@ -14,42 +14,48 @@ var ErrUnsupported = errors.New("the model cannot be imported")
 
 // A Config is what config.json says, in Hugging Face's words.
 type Config struct {
-	Architectures    []string        `json:"architectures"`
-	ModelType        string          `json:"model_type"`
-	Causal           *bool           `json:"is_causal"`
-	HiddenSize       int             `json:"hidden_size"`
-	Layers           int             `json:"num_hidden_layers"`
-	Heads            int             `json:"num_attention_heads"`
-	KVHeads          int             `json:"num_key_value_heads"`
-	HeadSize         int             `json:"head_dim"`
-	Intermediate     int             `json:"intermediate_size"`
-	VocabSize        int             `json:"vocab_size"`
-	MaxPositions     int             `json:"max_position_embeddings"`
-	Epsilon          float64         `json:"rms_norm_eps"`
-	Activation       string          `json:"hidden_act"`
-	HiddenActivation string          `json:"hidden_activation"` // Gemma's word for it
-	Tied             *bool           `json:"tie_word_embeddings"`
-	AttentionBias    bool            `json:"attention_bias"`
-	MLPBias          bool            `json:"mlp_bias"`
-	Window           *int            `json:"sliding_window"`
-	UseWindow        bool            `json:"use_sliding_window"`
-	WindowFrom       int             `json:"max_window_layers"`
-	Every            int             `json:"sliding_window_pattern"`
-	LayerTypes       []string        `json:"layer_types"`
-	NoRotary         []int           `json:"no_rope_layers"` // 0 for layers that do not rotate
-	Bidirectional    bool            `json:"use_bidirectional_attention"`
-	Theta            float64         `json:"rope_theta"`
-	LocalTheta       float64         `json:"rope_local_base_freq"`
-	Scaling          *ropeScale      `json:"rope_scaling"`
-	Parameters       *ropeParameters `json:"rope_parameters"`
-	PartialRotary    float64         `json:"partial_rotary_factor"`
-	QueryScalar      float64         `json:"query_pre_attn_scalar"`
-	AttentionCap     *float64        `json:"attn_logit_softcapping"`
-	LogitsCap        *float64        `json:"final_logit_softcapping"`
-	family           family
-	headless         bool // it embeds
-	numbers          numbers
-	baked            Baked
+	Architectures       []string        `json:"architectures"`
+	ModelType           string          `json:"model_type"`
+	Causal              *bool           `json:"is_causal"`
+	HiddenSize          int             `json:"hidden_size"`
+	Layers              int             `json:"num_hidden_layers"`
+	Heads               int             `json:"num_attention_heads"`
+	KVHeads             int             `json:"num_key_value_heads"`
+	HeadSize            int             `json:"head_dim"`
+	Intermediate        int             `json:"intermediate_size"`
+	VocabSize           int             `json:"vocab_size"`
+	MaxPositions        int             `json:"max_position_embeddings"`
+	Epsilon             float64         `json:"rms_norm_eps"`
+	Activation          string          `json:"hidden_act"`
+	HiddenActivation    string          `json:"hidden_activation"` // Gemma's word for it
+	Tied                *bool           `json:"tie_word_embeddings"`
+	AttentionBias       bool            `json:"attention_bias"`
+	MLPBias             bool            `json:"mlp_bias"`
+	Window              *int            `json:"sliding_window"`
+	UseWindow           bool            `json:"use_sliding_window"`
+	WindowFrom          int             `json:"max_window_layers"`
+	Every               pattern         `json:"sliding_window_pattern"`
+	LayerTypes          []string        `json:"layer_types"`
+	NoRotary            []int           `json:"no_rope_layers"` // 0 for layers that do not rotate
+	Bidirectional       bool            `json:"use_bidirectional_attention"`
+	Theta               float64         `json:"rope_theta"`
+	LocalTheta          float64         `json:"rope_local_base_freq"`
+	Scaling             *ropeScale      `json:"rope_scaling"`
+	Parameters          *ropeParameters `json:"rope_parameters"`
+	PartialRotary       float64         `json:"partial_rotary_factor"`
+	QueryScalar         float64         `json:"query_pre_attn_scalar"`
+	EmbeddingMultiplier *float64        `json:"embedding_multiplier"`
+	AttentionMultiplier *float64        `json:"attention_multiplier"`
+	ResidualMultiplier  *float64        `json:"residual_multiplier"`
+	LogitsScaling       *float64        `json:"logits_scaling"`
+	Original            int             `json:"original_max_position_embeddings"`
+	AttentionCap        *float64        `json:"attn_logit_softcapping"`
+	LogitsCap           *float64        `json:"final_logit_softcapping"`
+	family              family
+	headless            bool // it embeds
+	numbers             numbers
+	span                int // max_position_embeddings, where MaxPositions is less
+	baked               Baked
 }
 
 // ParseConfig reads config.json of a model that generates, and refuses what cannot be built.
@@ -127,7 +133,13 @@ func (c *Config) complete() error {
 	if c.Theta == 0 {
 		c.Theta = 10000
 	}
-	if c.numbers = (numbers{embedding: 1}); c.family.numbers != nil {
+	if c.Parameters != nil && c.Parameters.Partial > 0 {
+		c.PartialRotary = c.Parameters.Partial
+	}
+	if r := c.rotation(false); r.Type == longrope && r.Original > 0 {
+		c.span, c.MaxPositions = c.MaxPositions, min(c.MaxPositions, r.Original)
+	}
+	if c.numbers = llama; c.family.numbers != nil {
 		c.numbers = c.family.numbers(c)
 	}
 	return c.check()
@@ -170,8 +182,11 @@ func (c *Config) check() error {
 			ErrUnsupported)
 	case !(c.Epsilon >= 0):
 		return fmt.Errorf("%w: rms_norm_eps is %v", ErrUnsupported, c.Epsilon)
-	case c.PartialRotary != 1:
+	case c.PartialRotary != 1 && !c.family.partial, !(c.PartialRotary > 0 && c.PartialRotary <= 1):
 		return fmt.Errorf("%w: partial_rotary_factor is %v", ErrUnsupported, c.PartialRotary)
+	case c.rotation(false).dims%16 != 0:
+		return fmt.Errorf("%w: partial_rotary_factor %v of head_dim %d, ONNX Runtime rotates multiples of 16", ErrUnsupported,
+			c.PartialRotary, c.HeadSize)
 	case len(c.NoRotary) > 0 && len(c.NoRotary) != c.Layers:
 		return fmt.Errorf("%w: no_rope_layers has %d entries for %d layers", ErrUnsupported, len(c.NoRotary), c.Layers)
 	case len(c.LayerTypes) > 0 && len(c.LayerTypes) != c.Layers:
@@ -195,8 +210,13 @@ func (c *Config) check() error {
 
 func (n numbers) check() error {
 	for name, v := range map[string]float64{"what embeddings are multiplied with": n.embedding,
-		"what scores are multiplied with": n.attention, "attn_logit_softcapping": n.attentionCap,
-		"final_logit_softcapping": n.logitsCap} {
+		"residual_multiplier": n.residual, "logits_scaling": n.logits} {
+		if !(v > 0) || math.IsInf(v, 0) {
+			return fmt.Errorf("%w: %s is %v", ErrUnsupported, name, v)
+		}
+	}
+	for name, v := range map[string]float64{"what scores are multiplied with": n.attention,
+		"attn_logit_softcapping": n.attentionCap, "final_logit_softcapping": n.logitsCap} {
 		if !(v >= 0) || math.IsInf(v, 0) {
 			return fmt.Errorf("%w: %s is %v", ErrUnsupported, name, v)
 		}
@@ -228,7 +248,7 @@ func (c *Config) window(layer int) int {
 func (c *Config) slides(layer int) bool {
 	every := c.family.every
 	if every > 0 && c.Every > 0 {
-		every = c.Every
+		every = int(c.Every)
 	}
 	switch {
 	case len(c.LayerTypes) > 0:
@@ -239,4 +259,9 @@ func (c *Config) slides(layer int) bool {
 	return c.family.window || c.UseWindow && layer >= c.WindowFrom
 }
 
-func (c *Config) rotates(layer int) bool { return len(c.NoRotary) == 0 || c.NoRotary[layer] != 0 }
+func (c *Config) rotates(layer int) bool {
+	if c.family.fullUnmoved && c.Window != nil && *c.Window > 0 {
+		return c.slides(layer)
+	}
+	return len(c.NoRotary) == 0 || c.NoRotary[layer] != 0
+}

@@ -39,6 +39,14 @@ type linear struct {
 // Store copies the weights.
 func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 	m := &Model{Config: c}
+	if len(c.family.packs) > 0 && s.Existing == nil {
+		source, split := packed{s.Source, c}, *s
+		if err := source.check(); err != nil {
+			return nil, err
+		}
+		split.Source = source
+		s = &split
+	}
 	var err error
 	untied := c.headless || !c.tied() && (c.Tied != nil || s.Has("lm_head.weight"))
 	if m.Embedding, err = s.Table(ctx, "model.embed_tokens.weight", untied, c.VocabSize, c.HiddenSize); err != nil {
@@ -144,10 +152,13 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l 
 		l.qkv = []linear{one(q, bias, queries, c.HiddenSize), one(k, bias, keys, c.HiddenSize),
 			one(v, bias, keys, c.HiddenSize)}
 	}
-	if c.family.qkNorm == headNorm {
+	switch c.family.qkNorm {
+	case headNorm:
 		l.qNorm, l.kNorm = norm("self_attn.q_norm", c.HeadSize), norm("self_attn.k_norm", c.HeadSize)
+	case rowNorm:
+		l.qNorm, l.kNorm = norm("self_attn.q_norm", queries), norm("self_attn.k_norm", keys)
 	}
-	l.o = one("self_attn.o_proj", c.AttentionBias, c.HiddenSize, queries)
+	l.o = one("self_attn.o_proj", c.AttentionBias && !c.family.plainO, c.HiddenSize, queries)
 	l.gate = one("mlp.gate_proj", c.MLPBias, c.Intermediate, c.HiddenSize)
 	l.up = one("mlp.up_proj", c.MLPBias, c.Intermediate, c.HiddenSize)
 	l.down = one("mlp.down_proj", c.MLPBias, c.HiddenSize, c.Intermediate)

@@ -8,11 +8,14 @@ import (
 
 // A family is how an architecture differs from Llama where config.json does not say it.
 type family struct {
+	title    string // by which people know it
 	defaults string // config.json of keys that checkpoints leave out
 
 	bidirectional bool // tokens see those behind them too; such a family embeds and generates nothing
 
 	qkvBias bool // q, k and v have biases, o has none
+	plainO  bool // attention_bias is of q, k and v alone
+	packs   []pack
 	norms   norms
 	plusOne bool // norms multiply with 1 + weight
 	qkNorm  span // q and k are normalized before they are rotated
@@ -20,8 +23,22 @@ type family struct {
 	window      bool // sliding_window counts without use_sliding_window
 	every       int  // where nothing says which layers slide, all but every so manyth do; 0 for none
 	ownRotation bool // sliding layers rotate by rope_local_base_freq or rope_theta, whatever scales the others
+	fullUnmoved bool // where some layers slide, those that do not do not rotate either
+	partial     bool // partial_rotary_factor counts
+	neighbours  bool // each dimension rotates with the one beside it, not with one of the other half
 	numbers     func(c *Config) numbers
 }
+
+// A pack is a matrix that holds others, one below the other.
+type pack struct {
+	whole string
+	parts []string
+}
+
+var (
+	packedQKV = pack{"self_attn.qkv_proj", []string{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}}
+	packedMLP = pack{"mlp.gate_up_proj", []string{"mlp.gate_proj", "mlp.up_proj"}}
+)
 
 // norms are the names of what attention and MLP read through, and of what their results join the stream through.
 type norms struct{ attention, afterAttention, mlp, afterMLP string }
@@ -32,32 +49,50 @@ type span int
 const (
 	noNorm span = iota
 	headNorm
+	rowNorm
 )
 
 // numbers are what values are multiplied with, and what caps them; 0 caps nothing.
-type numbers struct{ embedding, attention, attentionCap, logitsCap float64 }
+type numbers struct{ embedding, attention, attentionCap, residual, logits, logitsCap float64 }
+
+var llama = numbers{embedding: 1, residual: 1, logits: 1} // attention 0 stands for the root of a head's size
 
 var (
 	beforeEach     = norms{attention: "input_layernorm", mlp: "post_attention_layernorm"}
 	beforeAndAfter = norms{"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
 		"post_feedforward_layernorm"}
+	afterEach = norms{afterAttention: "post_attention_layernorm", afterMLP: "post_feedforward_layernorm"}
+	glmNorms  = norms{"input_layernorm", "post_self_attn_layernorm", "post_attention_layernorm",
+		"post_mlp_layernorm"}
 )
 
 // families are the architectures that can be built, as config.json names them.
 var families = map[string]family{
-	"LlamaForCausalLM":   {norms: beforeEach},
-	"MistralForCausalLM": {norms: beforeEach, window: true},
-	"Qwen2ForCausalLM":   {norms: beforeEach, qkvBias: true},
-	"Qwen3ForCausalLM":   {norms: beforeEach, qkNorm: headNorm},
-	"SmolLM3ForCausalLM": {norms: beforeEach},
-	"Gemma2ForCausalLM":  {defaults: gemma2, norms: beforeAndAfter, plusOne: true, every: 2, numbers: gemma},
-	"Gemma3ForCausalLM":  gemma3Family,
+	"LlamaForCausalLM":   {title: "Llama", norms: beforeEach},
+	"MistralForCausalLM": {title: "Mistral", norms: beforeEach, window: true},
+	"Qwen2ForCausalLM":   {title: "Qwen2", norms: beforeEach, qkvBias: true},
+	"Qwen3ForCausalLM":   {title: "Qwen3", norms: beforeEach, qkNorm: headNorm},
+	"SmolLM3ForCausalLM": {title: "SmolLM", norms: beforeEach},
+	"Gemma2ForCausalLM": {title: "Gemma 2", defaults: gemma2, norms: beforeAndAfter, plusOne: true, every: 2,
+		numbers: gemma},
+	"Gemma3ForCausalLM": gemma3Family,
 	// The part of it that reads texts.
 	"Gemma3ForConditionalGeneration": gemma3Family,
+	"Phi3ForCausalLM": {title: "Phi-3 and Phi-4", defaults: `{"rms_norm_eps": 1e-5}`, norms: beforeEach,
+		packs: []pack{packedQKV, packedMLP}, window: true, partial: true},
+	"GraniteForCausalLM": {title: "Granite", norms: beforeEach, numbers: granite},
+	"Olmo2ForCausalLM":   {title: "OLMo 2", defaults: `{"rms_norm_eps": 1e-5}`, norms: afterEach, qkNorm: rowNorm},
+	"Olmo3ForCausalLM": {title: "OLMo 3", defaults: `{"rms_norm_eps": 1e-5, "rope_theta": 500000, "sliding_window": 4096}`,
+		norms: afterEach, qkNorm: rowNorm, every: 4, ownRotation: true},
+	"Glm4ForCausalLM": {title: "GLM-4-0414", defaults: `{"rms_norm_eps": 1.5625e-7, "partial_rotary_factor": 0.5,
+"attention_bias": true, "num_key_value_heads": 2, "head_dim": 128}`, norms: glmNorms, plainO: true,
+		packs: []pack{packedMLP}, partial: true, neighbours: true},
+	"Exaone4ForCausalLM": {title: "EXAONE 4", defaults: `{"rms_norm_eps": 1e-5, "sliding_window": 4096}`, norms: afterEach,
+		qkNorm: headNorm, every: 4, fullUnmoved: true},
 }
 
-var gemma3Family = family{defaults: gemma3, norms: beforeAndAfter, plusOne: true, qkNorm: headNorm, every: 6,
-	ownRotation: true, numbers: gemma}
+var gemma3Family = family{title: "Gemma 3", defaults: gemma3, norms: beforeAndAfter, plusOne: true, qkNorm: headNorm,
+	every: 6, ownRotation: true, numbers: gemma}
 
 // What Gemma's configurations leave out.
 const (
@@ -71,12 +106,27 @@ const (
 
 // gemma has embeddings times the root of their size, rounded as whatever computes with it is.
 func gemma(c *Config) numbers {
-	n := numbers{embedding: math.Sqrt(float64(c.HiddenSize)), attention: 1 / math.Sqrt(c.QueryScalar)}
+	n := llama
+	n.embedding, n.attention = math.Sqrt(float64(c.HiddenSize)), 1/math.Sqrt(c.QueryScalar)
 	if c.AttentionCap != nil && c.family.qkNorm == noNorm { // Gemma 3 has the key and leaves it alone
 		n.attentionCap = *c.AttentionCap
 	}
 	if c.LogitsCap != nil {
 		n.logitsCap = *c.LogitsCap
+	}
+	return n
+}
+
+func granite(c *Config) numbers {
+	n := llama
+	for to, key := range map[*float64]*float64{&n.embedding: c.EmbeddingMultiplier, &n.residual: c.ResidualMultiplier,
+		&n.logits: c.LogitsScaling} {
+		if key != nil {
+			*to = *key
+		}
+	}
+	if n.attention = 1; c.AttentionMultiplier != nil {
+		n.attention = *c.AttentionMultiplier
 	}
 	return n
 }
@@ -103,6 +153,16 @@ func Embedders() []string { return slices.Sorted(maps.Keys(embedders)) }
 func Supports(architecture string) bool {
 	_, ok := families[architecture]
 	return ok
+}
+
+// Titles are the names by which people know what can be built to generate.
+func Titles() []string {
+	var names []string
+	for _, f := range families {
+		names = append(names, f.title)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Architectures lists what can be built.

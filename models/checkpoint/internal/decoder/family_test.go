@@ -40,10 +40,40 @@ func TestConfigurationsThatCannotBeBuiltAreNamed(t *testing.T) {
 	}
 }
 
+func TestFamiliesSettingsThatCannotBeBuiltAreNamed(t *testing.T) {
+	for _, c := range []struct{ name, architecture, more, want string }{
+		{"gate", "Gemma3ForCausalLM", `,"hidden_activation":"relu"`, `hidden_act is "relu"`},
+		{"both ways", "Gemma3ForCausalLM", `,"use_bidirectional_attention":true`, "use_bidirectional_attention"},
+		{"scale of scores", "Gemma2ForCausalLM", `,"query_pre_attn_scalar":-1`, "what scores are multiplied with"},
+		{"cap of scores", "Gemma2ForCausalLM", `,"attn_logit_softcapping":-50`, "attn_logit_softcapping is -50"},
+		{"cap of logits", "Gemma2ForCausalLM", `,"final_logit_softcapping":-30`, "final_logit_softcapping is -30"},
+		{"local rotation", "Gemma3ForCausalLM", `,"rope_local_base_freq":-1`, "rope_theta is -1"},
+		{"one kind's scaling", "Olmo3ForCausalLM", `,"rope_parameters":{"full_attention":{"rope_type":"dynamic","factor":2}}`, `"dynamic"`},
+		{"few rotated dimensions", "Glm4ForCausalLM", `,"head_dim":16`, "partial_rotary_factor 0.5 of head_dim 16"},
+		{"too much rotation", "Phi3ForCausalLM", `,"partial_rotary_factor":2`, "partial_rotary_factor is 2"},
+		{"too few factors", "Phi3ForCausalLM", `,"rope_scaling":{"type":"longrope","short_factor":[1],"long_factor":[1]}`, "short_factor has 1"},
+		{"a factor that is none", "Phi3ForCausalLM", `,"rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,1,1,0]}`, "frequency 7 is divided by 0"},
+		{"no logits", "GraniteForCausalLM", `,"logits_scaling":0`, "logits_scaling is 0"},
+		{"no stream", "GraniteForCausalLM", `,"residual_multiplier":-1`, "residual_multiplier is -1"},
+		{"pattern", "Exaone4ForCausalLM", `,"sliding_window_pattern":"LGLG"`, `sliding_window_pattern is "LGLG"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(good, "LlamaForCausalLM", c.architecture, 1)
+			_, err := ParseConfig([]byte(text + `,"num_key_value_heads":2` + c.more + "}"))
+			if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want it to name %q", err, c.want)
+			}
+		})
+	}
+}
+
 func FuzzParseConfig(f *testing.F) {
 	f.Add(good + "}")
 	f.Add(good + `,"rope_scaling":{"rope_type":"yarn","factor":4},"sliding_window":4,"layer_types":["full_attention","sliding_attention"]}`)
 	f.Add(good + `,"rope_parameters":{"rope_type":"llama3","rope_theta":1e4,"factor":4,"low_freq_factor":1,"high_freq_factor":4}}`)
+	for name := range families {
+		f.Add(strings.Replace(good, "LlamaForCausalLM", name, 1) + `,"sliding_window":4,"sliding_window_pattern":"LG"}`)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := ParseConfig([]byte(text))
 		if err != nil {

@@ -69,14 +69,20 @@ func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
 // logits scores what hidden gives.
 func (b *builder) logits(hidden string) string {
 	x := b.inner(b.Linear(hidden, b.m.head, ""))
-	limit := float32(b.m.numbers.logitsCap)
-	if limit == 0 {
+	n := b.m.numbers
+	if n.logitsCap == 0 && n.logits == 1 {
 		return x
 	}
 	if b.Values != onnxgraph.Float32 {
 		x = b.Cast(x, onnxgraph.Float32)
 	}
-	most := b.Floats("logits_cap", limit)
+	if n.logits != 1 {
+		x = b.Node(onnxgraph.ONNX("Div"), []string{x, b.Floats("logits_scaling", float32(n.logits))})
+	}
+	if n.logitsCap == 0 {
+		return x
+	}
+	most := b.Floats("logits_cap", float32(n.logitsCap))
 	x = b.Node(onnxgraph.ONNX("Tanh"), []string{b.Node(onnxgraph.ONNX("Div"), []string{x, most})})
 	return b.Node(onnxgraph.ONNX("Mul"), []string{x, most})
 }
@@ -141,13 +147,18 @@ func silu(b *builder, x string) string {
 
 func geluTanh(b *builder, x string) string { return b.Node(onnxgraph.Contrib("FastGelu"), []string{x}) }
 
-// joining is what attention or MLP gave as it is added to the stream, through a norm or as it is.
+// joining is what attention or MLP gave as it is added to the stream, through a norm, multiplied, or as it is.
 func (b *builder) joining(x string, after *onnxgraph.Stored) string {
 	x = b.stream(x)
-	if after == nil {
+	return b.inStream(func() string {
+		if after != nil {
+			x = b.outer(b.rms(x, *after))
+		}
+		if factor := b.m.numbers.residual; factor != 1 {
+			x = b.outer(b.times(x, "residual_multiplier", factor))
+		}
 		return x
-	}
-	return b.inStream(func() string { return b.outer(b.rms(x, *after)) })
+	})
 }
 
 func (b *builder) times(x, name string, factor float64) string {
@@ -221,7 +232,7 @@ func (b *builder) attention(i int, x string) string {
 		inputs[j] = b.linear(x, part)
 	}
 	if l.qNorm != nil {
-		inputs[0], inputs[1] = b.headNorm(inputs[0], *l.qNorm), b.headNorm(inputs[1], *l.kNorm)
+		inputs[0], inputs[1] = b.spanNorm(inputs[0], *l.qNorm), b.spanNorm(inputs[1], *l.kNorm)
 	}
 	for j, part := range l.qkv {
 		inputs[j] = b.spread(inputs[j], part.Rows)
@@ -234,6 +245,9 @@ func (b *builder) attention(i int, x string) string {
 		}
 		inputs = append(inputs, t[0], t[1])
 		attrs = append(attrs, onnxgraph.Int("do_rotary", 1))
+		if m.family.neighbours {
+			attrs = append(attrs, onnxgraph.Int("rotary_interleaved", 1))
+		}
 	}
 	if s := m.numbers.attention; s > 0 {
 		attrs = append(attrs, onnxgraph.Float("scale", s))
@@ -244,7 +258,10 @@ func (b *builder) attention(i int, x string) string {
 	return b.inner(b.attend(i, inputs, attrs))
 }
 
-// headNorm normalizes each head of a value of [tokens, heads × HeadSize].
-func (b *builder) headNorm(x string, weight onnxgraph.Stored) string {
+// spanNorm normalizes each head of a value of [tokens, heads × HeadSize], or all together, as the family has it.
+func (b *builder) spanNorm(x string, weight onnxgraph.Stored) string {
+	if b.m.family.qkNorm == rowNorm {
+		return b.inner(b.rms(x, weight))
+	}
 	return b.inner(b.rms(b.Reshape(x, -1, b.m.HeadSize), weight))
 }

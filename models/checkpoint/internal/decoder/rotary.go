@@ -9,20 +9,27 @@ import (
 
 // ropeScale is rope_scaling, or rope_parameters of newer checkpoints.
 type ropeScale struct {
-	Type       string   `json:"rope_type"`
-	OldType    string   `json:"type"`
-	Theta      float64  `json:"rope_theta"`
-	Factor     float64  `json:"factor"`
-	Low        float64  `json:"low_freq_factor"`
-	High       float64  `json:"high_freq_factor"`
-	Original   int      `json:"original_max_position_embeddings"`
-	Attention  *float64 `json:"attention_factor"`
-	BetaFast   *float64 `json:"beta_fast"`
-	BetaSlow   *float64 `json:"beta_slow"`
-	Truncate   *bool    `json:"truncate"`
-	MScale     *float64 `json:"mscale"`
-	MScaleDims *float64 `json:"mscale_all_dim"`
+	Type       string    `json:"rope_type"`
+	OldType    string    `json:"type"`
+	Theta      float64   `json:"rope_theta"`
+	Factor     float64   `json:"factor"`
+	Low        float64   `json:"low_freq_factor"`
+	High       float64   `json:"high_freq_factor"`
+	Original   int       `json:"original_max_position_embeddings"`
+	Attention  *float64  `json:"attention_factor"`
+	BetaFast   *float64  `json:"beta_fast"`
+	BetaSlow   *float64  `json:"beta_slow"`
+	Truncate   *bool     `json:"truncate"`
+	MScale     *float64  `json:"mscale"`
+	MScaleDims *float64  `json:"mscale_all_dim"`
+	Partial    float64   `json:"partial_rotary_factor"`
+	Short      []float32 `json:"short_factor"`
+	Long       []float32 `json:"long_factor"`
 }
+
+// longrope has a set of divisors for texts of up to original_max_position_embeddings tokens, and another one for all
+// tokens of longer ones. What a cache holds was rotated by the first: such models are built for these texts alone.
+const longrope = "longrope"
 
 // ropeParameters are those of all layers, or of two kinds of layers.
 type ropeParameters struct {
@@ -52,7 +59,7 @@ func (c *Config) SetBaked(b Baked) { c.baked = b }
 
 // rotation is that of layers that see everything, or of those that slide where they have one of their own.
 func (c *Config) rotation(sliding bool) rotation {
-	r := rotation{theta: c.Theta, dims: c.HeadSize, baked: c.baked.Divisors}
+	r := rotation{theta: c.Theta, dims: int(float64(c.HeadSize) * c.PartialRotary), baked: c.baked.Divisors}
 	own := sliding && c.family.ownRotation
 	switch p := c.Parameters; {
 	case own && p != nil && p.Sliding != nil:
@@ -77,8 +84,17 @@ func (c *Config) rotation(sliding bool) rotation {
 	if r.Type == "" {
 		r.Type = "default"
 	}
+	if r.Type == "su" {
+		r.Type = longrope
+	}
+	if c.Original > 0 && r.Type == longrope {
+		r.Original = c.Original
+	}
 	if r.Original == 0 {
 		r.Original = c.MaxPositions
+	}
+	if r.Type == longrope && r.Factor == 0 {
+		r.Factor = max(1, float64(max(c.span, c.MaxPositions))/float64(r.Original))
 	}
 	return r
 }
@@ -114,6 +130,13 @@ func (r rotation) scale() ([]float32, error) {
 	if r.Type != "default" && !(r.Factor >= 1) {
 		return nil, fmt.Errorf("%w: rope_scaling %s has factor %v", ErrUnsupported, r.Type, r.Factor)
 	}
+	if r.Type == longrope {
+		if len(r.Short) != len(d) {
+			return nil, fmt.Errorf("%w: short_factor has %d numbers for %d rotated dimensions", ErrUnsupported, len(r.Short),
+				r.dims)
+		}
+		return r.Short, nil
+	}
 	for i, f := range rotary.Frequencies(r.theta, r.dims) {
 		switch r.Type {
 		case "default":
@@ -125,7 +148,7 @@ func (r rotation) scale() ([]float32, error) {
 		case "yarn":
 			d[i] = float32(r.yarn(float64(i)))
 		default:
-			return nil, fmt.Errorf("%w: rope_scaling of type %q; known are default, linear, llama3 and yarn", ErrUnsupported,
+			return nil, fmt.Errorf("%w: rope_scaling of type %q; known are default, linear, llama3, yarn and longrope", ErrUnsupported,
 				r.Type)
 		}
 	}
@@ -171,10 +194,14 @@ func (s ropeScale) magnitude() float64 {
 		return float64(0.1*m*math.Log(s.Factor)) + 1
 	}
 	switch {
-	case s.Type != "yarn":
+	case s.Type != "yarn" && s.Type != longrope:
 		return 1
 	case s.Attention != nil:
 		return *s.Attention
+	case s.Type == longrope && s.Factor <= 1:
+		return 1
+	case s.Type == longrope:
+		return math.Sqrt(1 + math.Log(s.Factor)/math.Log(float64(s.Original)))
 	case s.MScale != nil && s.MScaleDims != nil && *s.MScale > 0 && *s.MScaleDims > 0:
 		return scale(*s.MScale) / scale(*s.MScaleDims)
 	}

@@ -14,7 +14,10 @@ const (
 	qwen2        = contractions + `|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}` + rest
 	upper        = `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
 	lower        = `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
-	tekken       = `[^\r\n\p{L}\p{N}]?` + upper + `*` + lower + `+|[^\r\n\p{L}\p{N}]?` + upper + `+` + lower + `*|\p{N}` +
+	// gpt4o has endings of contractions with the word before them.
+	gpt4o = `[^\r\n\p{L}\p{N}]?` + upper + `*` + lower + `+` + contractions + `?|[^\r\n\p{L}\p{N}]?` + upper + `+` + lower +
+		`*` + contractions + `?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	tekken = `[^\r\n\p{L}\p{N}]?` + upper + `*` + lower + `+|[^\r\n\p{L}\p{N}]?` + upper + `+` + lower + `*|\p{N}` +
 		`| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
@@ -40,6 +43,12 @@ var cuts = map[string]cut{
 	"pixtral":          {pattern: llama3, whole: true, bos: true},
 	"qwen2":            {pattern: qwen2, nfc: true},
 	"deepseek-r1-qwen": {pattern: qwen2, nfc: true},
+	"gpt-4o":           {pattern: gpt4o},
+	"chatglm-bpe":      {pattern: llama3},
+	"glm4":             {pattern: llama3},
+	"dbrx":             {pattern: llama3},
+	"olmo":             {},
+	"exaone4":          {},
 	"tekken":           {pattern: tekken, whole: true, bos: true},
 }
 

@@ -117,10 +117,16 @@ CASES = {
     "a base model with ChatML": spm(["<|im_start|>", "<|im_end|>"], {BOS: "<s>", EOS: "</s>"}),
     "the same, user-defined": spm(["<|im_start|>", "<|im_end|>"], {BOS: "<s>", EOS: "</s>"}, USER),
     "gemma's turns": spm(["<start_of_turn>", "<end_of_turn>"], {BOS: "<s>", EOS: "</s>"}),
+    "phi 4": bpe(["<|endoftext|>", "<|end|>", "<|user|>"], {PRE: "gpt-4o", BOS: "<|endoftext|>", EOS: "<|endoftext|>", EOT: "<|end|>"}),
+    "glm 4": bpe(["<|endoftext|>", "[gMASK]", "<sop>", "<|user|>", "<|observation|>"], {PRE: "glm4", BOS: "[gMASK]", EOS: "<|endoftext|>", EOT: "<|user|>"}),
+    "glm 4 by another name": bpe(["<|endoftext|>", "<|user|>"], {PRE: "chatglm-bpe", EOS: "<|endoftext|>"}),
+    "olmo 2": bpe(["<|endoftext|>", "<|user|>"], {PRE: "dbrx", BOS: "<|endoftext|>", EOS: "<|endoftext|>"}),
+    "olmo": bpe(["<|endoftext|>"], {PRE: "olmo", EOS: "<|endoftext|>"}),
+    "exaone 4": bpe(["[BOS]", "[|endofturn|]", "[PAD]"], {PRE: "exaone4", BOS: "[BOS]", EOS: "[|endofturn|]", PAD: "[PAD]"}),
     "phi's turns": spm(["<|endoftext|>", "<|assistant|>", "<|end|>", "<|user|>"], {BOS: "<s>", EOS: "<|endoftext|>"}, [CONTROL, CONTROL, CONTROL, USER]),
     "code llama's infill": spm(["▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>", "_<EOT>"], {BOS: "<s>", EOS: "</s>"}),
 }
-TEXTS = ["Hello", "Hello world", "Hello 123 456", "Hello<|im_end|>", "<|eot_id|>Hello", "Hello</s> Hello", "<end_of_turn>", "<|end|>Hello"]
+TEXTS = ["Hello", "Hello world", "Hello 123 456", "Hello<|im_end|>", "<|eot_id|>Hello", "Hello</s> Hello", "<end_of_turn>", "<|end|>Hello", "Hello'llo 12345 HelloHello/\n  wor"]
 
 
 def write(path, v):

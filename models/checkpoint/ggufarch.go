@@ -1,0 +1,139 @@
+package checkpoint
+
+import (
+	"fmt"
+	"math"
+)
+
+// A ggufArchitecture is what general.architecture means in Hugging Face's words.
+type ggufArchitecture struct {
+	architecture, modelType string
+	// interleaved tells that llama.cpp's converter reorders the rows of q and k.
+	interleaved bool
+	// sparseRotary tells that every fourth layer does not rotate.
+	sparseRotary bool
+	// plainO tells that biases of attention are those of q, k and v alone.
+	plainO bool
+	// partial tells that rope.dimension_count may be less than a head.
+	partial bool
+	// unwindowed tells that without a key there is no window.
+	unwindowed bool
+	// slides is the architecture's name where the file has a window.
+	slides string
+	// plusOne tells that the converter adds 1 to the weights of norms.
+	plusOne bool
+	// names are the tensors of a layer whose names are not those of Llama.
+	names map[string]string
+	// scale finds query_pre_attn_scalar, which the file has no key for.
+	scale func(g *ggufModel, name string) int64
+}
+
+// gemmaNames are those of a layer with four norms.
+var gemmaNames = map[string]string{
+	"post_attention_layernorm": "post_attention_norm", "pre_feedforward_layernorm": "ffn_norm",
+	"post_feedforward_layernorm": "post_ffw_norm",
+}
+
+var (
+	// afterNames are those of a layer whose norms follow attention and MLP.
+	afterNames = map[string]string{
+		"post_attention_layernorm": "post_attention_norm", "post_feedforward_layernorm": "post_ffw_norm",
+	}
+	packedNames = map[string]string{"self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"}
+	glmNames    = map[string]string{
+		"post_self_attn_layernorm": "post_attention_norm", "post_attention_layernorm": "ffn_norm",
+		"post_mlp_layernorm": "post_ffw_norm", "mlp.gate_up_proj": "ffn_up",
+	}
+)
+
+// ggufNumbers are keys of numbers that only some architectures have.
+var ggufNumbers = map[string]string{
+	"attn_logit_softcapping": "attn_logit_softcapping", "final_logit_softcapping": "final_logit_softcapping",
+	"embedding_scale": "embedding_multiplier", "residual_scale": "residual_multiplier",
+	"attention.scale": "attention_multiplier", "logit_scale": "logits_scaling",
+}
+
+// gemmaScale is the size of a head, but for the largest models, which llama.cpp knows by the number of their layers.
+func gemmaScale(g *ggufModel, name string) int64 {
+	layers, _ := g.Int(name + ".block_count")
+	heads, _ := g.Int(name + ".attention.head_count")
+	if hidden, _ := g.Int(name + ".embedding_length"); heads > 0 && (name == "gemma2" && layers == 46 ||
+		name == "gemma3" && layers == 62) {
+		return hidden / heads
+	}
+	head, _ := g.Int(name + ".attention.key_length")
+	return head
+}
+
+var ggufArchitectures = map[string]ggufArchitecture{
+	"llama":  {architecture: "LlamaForCausalLM", modelType: "llama", interleaved: true},
+	"qwen2":  {architecture: "Qwen2ForCausalLM", modelType: "qwen2"},
+	"qwen3":  {architecture: "Qwen3ForCausalLM", modelType: "qwen3"},
+	"gemma2": {architecture: "Gemma2ForCausalLM", modelType: "gemma2", plusOne: true, names: gemmaNames, scale: gemmaScale},
+	"gemma3": {architecture: "Gemma3ForCausalLM", modelType: "gemma3_text", plusOne: true, names: gemmaNames,
+		scale: gemmaScale},
+	"phi3":    {architecture: "Phi3ForCausalLM", modelType: "phi3", names: packedNames, partial: true},
+	"granite": {architecture: "GraniteForCausalLM", modelType: "granite", interleaved: true},
+	"olmo2":   {architecture: "Olmo2ForCausalLM", modelType: "olmo2", names: afterNames, slides: "Olmo3ForCausalLM"},
+	"glm4":    {architecture: "Glm4ForCausalLM", modelType: "glm4", names: glmNames, partial: true, plainO: true},
+	"exaone4": {architecture: "Exaone4ForCausalLM", modelType: "exaone4", names: afterNames, unwindowed: true},
+	"smollm3": {architecture: "SmolLM3ForCausalLM", modelType: "smollm3", interleaved: true, sparseRotary: true},
+}
+
+// readLayers finds which layers slide.
+func (g *ggufModel) readLayers(name string, c map[string]any) {
+	if n, ok := g.Int(name + ".attention.sliding_window"); ok && n > 0 && g.arch.slides != "" {
+		c["architectures"], c["model_type"] = []string{g.arch.slides}, "olmo3"
+	} else if !ok && g.arch.unwindowed {
+		c["sliding_window"] = 0
+	}
+	key := name + ".attention.sliding_window_pattern"
+	if n, ok := g.Int(key); ok && n > 0 {
+		c["sliding_window_pattern"] = n
+	}
+	if slides, ok := g.Bools(key); ok {
+		types := make([]string, len(slides))
+		for i, s := range slides {
+			if types[i] = "full_attention"; s {
+				types[i] = "sliding_attention"
+			}
+		}
+		c["layer_types"] = types
+	}
+}
+
+// readLongRope finds the two sets of divisors of Phi-3 and its kin.
+func (g *ggufModel) readLongRope(name string, c map[string]any) error {
+	scaling := map[string]any{"rope_type": "longrope"}
+	for own, hf := range map[string]string{"rope_factors_short.weight": "short_factor",
+		"rope_factors_long.weight": "long_factor"} {
+		t, ok := g.Tensor(own)
+		if !ok {
+			continue
+		}
+		if len(t.Shape) != 1 || t.Shape[0] > maxHead {
+			return fmt.Errorf("%w: tensor %s has shape %v", ErrUnsupported, t.Name, t.Shape)
+		}
+		factors := make([]float32, t.Shape[0])
+		if err := t.Floats(factors, 0); err != nil {
+			return err
+		}
+		for _, f := range factors {
+			if f-f != 0 {
+				return fmt.Errorf("%w: tensor %s holds the value %v", ErrUnsupported, t.Name, f)
+			}
+		}
+		scaling[hf] = factors
+	}
+	if len(scaling) == 1 {
+		return nil
+	}
+	if f, ok := g.Float(name + ".rope.scaling.attn_factor"); ok && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		scaling["attention_factor"] = f
+	}
+	if n, ok := g.Int(name + ".rope.scaling.original_context_length"); ok && n > 0 {
+		c["original_max_position_embeddings"] = n
+	}
+	c["rope_scaling"] = scaling
+	return nil
+}
