@@ -26,14 +26,16 @@ func Generators() []string { return checkpoint.Generators() }
 
 // ImportOptions describes one run of `textmill models import`.
 type ImportOptions struct {
-	Source    string // a GGUF file, or a Hugging Face directory with safetensors
-	Name      string // empty: derived from Source
-	Task      string // embed or generate; empty: what the checkpoint was made for
-	Precision string // fp32, q8, q4 or as-is; empty: fp32; fp16 and bf16: fp32, and that for a card
-	Device    string // cuda: make the graph for a card too; empty or cpu: only with fp16 and bf16
-	Out       io.Writer
-	Progress  io.Writer
-	JSON      bool
+	Source string // a GGUF file, or a Hugging Face directory with safetensors
+	Name   string // empty: derived from Source
+	Task   string // embed or generate; empty: what the checkpoint was made for
+	// Adaptation is the adapter of the checkpoint that is folded in; empty: none.
+	Adaptation string
+	Precision  string // fp32, q8, q4 or as-is; empty: fp32; fp16 and bf16: fp32, and that for a card
+	Device     string // cuda: make the graph for a card too; empty or cpu: only with fp16 and bf16
+	Out        io.Writer
+	Progress   io.Writer
+	JSON       bool
 }
 
 // Import turns a checkpoint into a model bundle in the cache.
@@ -48,7 +50,7 @@ func Import(ctx context.Context, cfg config.Config, o ImportOptions) error {
 	}
 	begun, last := time.Now(), time.Now()
 	got, err := checkpoint.Import(ctx, checkpoint.Options{Source: o.Source, Dir: dir, Name: o.Name, Task: o.Task,
-		Precision: o.Precision, Card: card,
+		Precision: o.Precision, Adaptation: o.Adaptation, Card: card,
 		Progress: func(done, total int64) {
 			if time.Since(last) > progressEvery {
 				last = time.Now()

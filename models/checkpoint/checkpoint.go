@@ -105,6 +105,8 @@ type Options struct {
 	Task string
 	// Precision is one of the constants; "" means fp32.
 	Precision string
+	// Adaptation is which of the checkpoint's own adapters is folded into its weights; "" is none.
+	Adaptation string
 	// Origin is where the checkpoint came from, for the bundle's record; "" is Source's own name.
 	Origin string
 	// Card, if not nil, has a graph for a card made too.

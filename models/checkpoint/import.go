@@ -53,7 +53,11 @@ func Import(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("import %s: %w", o.Source, err)
 	}
-	r, err := o.build(ctx, src, p)
+	adapted, err := adapt(src, o.Adaptation)
+	if err != nil {
+		return Result{}, fmt.Errorf("import %s: %w", o.Source, errors.Join(err, src.Close()))
+	}
+	r, err := o.build(ctx, adapted, p)
 	if err = errors.Join(err, src.Close()); err != nil {
 		return Result{}, fmt.Errorf("import %s: %w", o.Source, err)
 	}
@@ -116,6 +120,9 @@ func (o Options) build(ctx context.Context, src source, p weights.Precision) (r 
 	origin := o.Origin
 	if origin == "" {
 		origin = filepath.Base(o.Source)
+	}
+	if o.Adaptation != "" {
+		origin += ", adapted to " + o.Adaptation
 	}
 	if err := models.WriteRecord(s.dir, models.Record{Name: o.Name, Source: fmt.Sprintf("import of %s (%s)", origin, p),
 		Files: r.Files}); err != nil {

@@ -56,6 +56,7 @@ var scoreboard = []proof{
 	{"electra", "electra", transformers5_23, "hidden", 1e-11, ""},
 	{"albert", "albert", transformers5_23, "hidden", 1e-11, ""},
 	{"jina_embeddings_v3", "jina-v3", transformers5_23, "hidden", 1e-11, ""},
+	{"xlm-roberta", "jina-v3-adapted", transformers5_23, "hidden", 1e-11, ""},
 	{"LlamaForCausalLM", "llama", transformers5_23, "logits", 1e-5, ""},
 	{"LlamaForCausalLM", "llama3", transformers5_23, "logits", 1e-5, ""},
 	{"LlamaForCausalLM", "SmolLM2-135M-Instruct", transformers5_24, "smolLM2", 1e-5, "4.1 × (2026-11-27)"},

@@ -110,7 +110,39 @@ def jina():
     return dict(model=tf.JinaEmbeddingsV3Model, config=tf.JinaEmbeddingsV3Config(**small, max_position_embeddings=194), tokens=xlmr_tokens, rows=(60, 9), longest=100)
 
 
-MODELS = {"mpnet": mpnet, "nomic": nomic, "nomic-plain": nomic_plain, "gte": gte, "new": new, "electra": electra, "albert": albert, "jina-v3": jina}
+def jina_adapted():
+    """The code beside the checkpoint has its weights parametrized: task.json holds what those of one task come to."""
+
+    def words(path):
+        c, file = tf.JinaEmbeddingsV3Config.from_pretrained(path), os.path.join(path, "model.safetensors")
+        tasks, rank, alpha, number = ["retrieval.query", "separation"], 2, 3.0, 1
+        folded, kept = load_file(file), {}
+        for name, value in list(folded.items()):
+            if value.dim() < 2:
+                kept["roberta." + name] = value
+                continue
+            stem, (rows, width) = "roberta." + name.removesuffix("weight") + "parametrizations.weight.", value.shape
+            first, second = (torch.randn(len(tasks), rows, rank) * 0.2).to(value.dtype), (torch.randn(len(tasks), rank, width) * 0.2).to(value.dtype)
+            a, b = (first, second) if "embeddings" in name else (second, first)
+            kept |= {stem + "original": value, stem + "0.lora_A": a, stem + "0.lora_B": b}
+            folded[name] = value.float() + torch.matmul(first[number].float(), second[number].float()) * (alpha / rank)
+        save_file({k: v.float().contiguous() for k, v in folded.items()}, file, {"format": "pt"})
+        model, ids = tf.JinaEmbeddingsV3Model.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval(), list(range(5, 45))
+        with torch.no_grad():
+            values = model(torch.tensor([ids])).last_hidden_state[0]
+        with open(os.path.join(path, "task.json"), "w") as f:
+            json.dump({"task": tasks[number], "rows": [{"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in values]}]}, f)
+        save_file(kept, file, {"format": "pt"})
+        config(path, {
+            "architectures": ["XLMRobertaModel"], "model_type": "xlm-roberta", "emb_pooler": "mean", "hidden_act": "gelu", "hidden_size": c.hidden_size,
+            "intermediate_size": c.intermediate_size, "layer_norm_eps": c.layer_norm_eps, "lora_adaptations": tasks, "lora_alpha": alpha, "lora_rank": rank,
+            "max_position_embeddings": c.max_position_embeddings, "num_attention_heads": c.num_attention_heads, "num_hidden_layers": c.num_hidden_layers, "pad_token_id": 1,
+            "position_embedding_type": "rotary", "rotary_emb_base": 20000.0, "type_vocab_size": 1, "vocab_size": c.vocab_size})
+
+    return jina() | dict(words=words)
+
+
+MODELS = {"mpnet": mpnet, "nomic": nomic, "nomic-plain": nomic_plain, "gte": gte, "new": new, "electra": electra, "albert": albert, "jina-v3": jina, "jina-v3-adapted": jina_adapted}
 
 
 def config(path, values):

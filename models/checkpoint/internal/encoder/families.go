@@ -62,7 +62,7 @@ var distilbert = family{
 
 func roberta(title string) family {
 	f := bert
-	f.title, f.afterPad = title, true
+	f.title, f.afterPad, f.read = title, true, readRoberta
 	return f
 }
 

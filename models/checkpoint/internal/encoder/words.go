@@ -148,6 +148,21 @@ func readAlbert(c *Config, data []byte) error {
 	return readElectra(c, data)
 }
 
+// readRoberta takes one that rotates, as the code beside jina-embeddings-v3 calls it, for what it is.
+func readRoberta(c *Config, data []byte) error {
+	if c.PositionType != "rotary" {
+		return nil
+	}
+	r := struct {
+		Base float64 `json:"rotary_emb_base"`
+	}{10000}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return fmt.Errorf("read config.json: %w", err)
+	}
+	c.family, c.PositionType = jina, "absolute"
+	return readRope(c, data, r.Base)
+}
+
 func readJina(c *Config, data []byte) error { return readRope(c, data, 20000) }
 
 func readGTE(c *Config, data []byte) error {

@@ -31,6 +31,16 @@ const (
 type Part struct {
 	*tensor.Tensor
 	Order []int // nil for the tensor's own
+	// Add, unless nil, adds to whole rows of the tensor, from a row on, what an adapter adds.
+	Add func(dst []float32, from, width int) error
+}
+
+// Floats reads rows of the tensor, with what is added to them.
+func (p Part) Floats(dst []float32, from int) error {
+	if err := p.Tensor.Floats(dst, from); err != nil || p.Add == nil {
+		return err
+	}
+	return p.Add(dst, from, p.Width())
 }
 
 func (p Part) row(i int) int {
