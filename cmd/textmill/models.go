@@ -20,12 +20,19 @@ func modelsCommand(s *settings) *cobra.Command {
 }
 
 func modelsListCommand(s *settings) *cobra.Command {
-	var asJSON bool
+	var asJSON, known bool
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List the models that can be run",
-		Example: `  textmill models list --json`,
+		Use:   "list",
+		Short: "List the models that can be run",
+		Long: `Lists the models of the cache and of the configuration; with --known those that textmill models pull knows by name: what
+they are for, how long their vectors are, how many parameters they have, their license as their card on the hub names it, whether
+every byte is pinned here, and whether they can be imported today.`,
+		Example: `  textmill models list --json
+  textmill models list --known`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if known {
+				return bundles.ListKnown(cmd.OutOrStdout(), asJSON)
+			}
 			cfg, err := s.load()
 			if err != nil {
 				return err
@@ -33,6 +40,7 @@ func modelsListCommand(s *settings) *cobra.Command {
 			return bundles.List(cfg, cmd.OutOrStdout(), asJSON)
 		},
 	}
+	cmd.Flags().BoolVar(&known, "known", false, "the models that can be pulled by name, in place of those that are here")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"textmill/ground/naming"
@@ -32,6 +33,15 @@ func (k kind) architecture() string { return strings.Join(k.Architectures, ", ")
 
 // bare tells that no head belongs to the model.
 func (k kind) bare() bool { return strings.HasSuffix(k.architecture(), "Model") }
+
+// Supports tells whether models of a task can be imported that config.json calls kind: by model_type those that embed,
+// by architecture those that generate.
+func Supports(task, kind string) bool {
+	if task == naming.TaskGenerate {
+		return decoder.Supports(kind)
+	}
+	return encoder.Supports(kind) || decoder.Embeds(kind) || slices.Contains(StaticModels(), kind)
+}
 
 // taskOf decides what a graph is made for: what was asked for, else what the checkpoint was made for.
 func (o Options) taskOf(src source, k kind) (string, error) {

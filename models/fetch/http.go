@@ -119,7 +119,15 @@ func (j job) download(ctx context.Context, p part, url, token, path string, most
 type statusError int
 
 func (s statusError) Error() string {
-	return fmt.Sprintf("HTTP %d %s", int(s), http.StatusText(int(s)))
+	text := fmt.Sprintf("HTTP %d %s", int(s), http.StatusText(int(s)))
+	switch {
+	case s != http.StatusUnauthorized && s != http.StatusForbidden:
+		return text
+	case os.Getenv("HF_TOKEN") == "":
+		return text + "; the model is private, or gated: accept its terms on its page of the hub, make a token with the " +
+			"right to read there, and set HF_TOKEN"
+	}
+	return text + "; HF_TOKEN is set, but its owner may not read this: accept the model's terms on its page of the hub"
 }
 
 func get(ctx context.Context, url, token string, from int64) (*http.Response, error) {

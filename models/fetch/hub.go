@@ -11,17 +11,15 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"textmill/ground/places"
 	"textmill/models"
+	"textmill/models/checkpoint"
 )
 
 // hub is the Hugging Face hub or whatever HF_ENDPOINT names in its place. listed are the files as it listed them:
@@ -149,8 +147,7 @@ func (h hub) list(ctx context.Context, repository, revision string) (listing, er
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return listing{}, fmt.Errorf("list %s at %s: %w (a private or gated model needs HF_TOKEN)", repository, revision,
-			statusError(res.StatusCode))
+		return listing{}, fmt.Errorf("list %s at %s: %w", repository, revision, statusError(res.StatusCode))
 	}
 	var l listing
 	if err := json.NewDecoder(io.LimitReader(res.Body, 32<<20)).Decode(&l); err != nil {
@@ -164,9 +161,11 @@ func (h hub) list(ctx context.Context, repository, revision string) (listing, er
 
 var commitName = regexp.MustCompile(`^[0-9a-f]{40,64}$`)
 
-// pullRepository obtains the files that make a bundle, at the commit that the revision stands for now.
-func (o Options) pullRepository(ctx context.Context, model, name string) (Installed, error) {
-	repository, revision, _ := strings.Cut(model, "@")
+// pullRepository obtains the files that make a bundle, or a checkpoint that is imported, at the commit that the revision
+// stands for now.
+func (o Options) pullRepository(ctx context.Context, repository, revision, name string,
+	preferCheckpoint bool) (Installed, error) {
+	model := repository
 	if revision == "" {
 		revision = "main"
 	}
@@ -182,11 +181,11 @@ func (o Options) pullRepository(ctx context.Context, model, name string) (Instal
 	if err != nil {
 		return Installed{}, fmt.Errorf("pull %s: %w", model, err)
 	}
-	files, err := bundleFiles(l.Siblings)
+	files, imported, err := wanted(l.Siblings, preferCheckpoint)
 	if err != nil {
 		return Installed{}, fmt.Errorf("pull %s: %w", model, err)
 	}
-	if err := o.checkRoom(files); err != nil {
+	if err := o.checkRoom(files, imported); err != nil {
 		return Installed{}, fmt.Errorf("pull %s: %w", model, err)
 	}
 	listed := map[string]repoFile{}
@@ -201,6 +200,9 @@ func (o Options) pullRepository(ctx context.Context, model, name string) (Instal
 	}
 	dir := places.Model(o.Home, name)
 	r, err := o.obtain(ctx, name, []route{{"", l.SHA, []part{p}}}, func(r route, staging string) error {
+		if imported {
+			return o.importModel(ctx, known{precision: checkpoint.FP32}, name, staging, r.describe())
+		}
 		return placeBundle(ctx, staging, dir, r.describe())
 	})
 	if err != nil {
@@ -212,8 +214,9 @@ func (o Options) pullRepository(ctx context.Context, model, name string) (Instal
 // mostFiles bounds what a bundle is made of: the largest ones have some dozens.
 const mostFiles = 1000
 
-// checkRoom refuses, before anything is fetched, what the disk does not hold.
-func (o Options) checkRoom(files []repoFile) error {
+// checkRoom refuses, before anything is fetched, what the disk does not hold: of a checkpoint that is imported its files,
+// and its weights as floats.
+func (o Options) checkRoom(files []repoFile, imported bool) error {
 	if len(files) > mostFiles {
 		return fmt.Errorf("the repository lists %d files, a model has at most %d", len(files), mostFiles)
 	}
@@ -224,6 +227,9 @@ func (o Options) checkRoom(files []repoFile) error {
 		}
 		need += uint64(f.Size)
 	}
+	if imported {
+		need *= 3
+	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(o.Home, &fs); err != nil {
 		return fmt.Errorf("look for room in %s: %w", o.Home, err)
@@ -232,42 +238,4 @@ func (o Options) checkRoom(files []repoFile) error {
 		return fmt.Errorf("it takes %d MB, and %s has %d MB left", need>>20, o.Home, free>>20)
 	}
 	return nil
-}
-
-// bundleFiles chooses what a bundle needs: configs, vocabularies, and one graph with its weights.
-func bundleFiles(all []repoFile) ([]repoFile, error) {
-	var graphs []string
-	for _, f := range all {
-		if !filepath.IsLocal(filepath.FromSlash(f.Name)) || path.Clean(f.Name) != f.Name {
-			return nil, fmt.Errorf("the repository names a file %s, which is no path inside of it", strconv.Quote(f.Name))
-		}
-		if dir := path.Dir(f.Name); path.Ext(f.Name) == ".onnx" && (dir == "onnx" || dir == ".") {
-			graphs = append(graphs, f.Name)
-		}
-	}
-	if len(graphs) == 0 {
-		return nil, errors.New("the repository has no ONNX file (at its top or in onnx/)")
-	}
-	graph := graphs[0]
-	if i := slices.IndexFunc(graphs, func(g string) bool { return path.Base(g) == "model.onnx" }); i >= 0 {
-		graph = graphs[i]
-	}
-	chosen := slices.DeleteFunc(slices.Clone(all), func(f repoFile) bool {
-		dir, base := path.Dir(f.Name), path.Base(f.Name)
-		switch {
-		case f.Name == graph, strings.HasPrefix(f.Name, graph+"_data"), strings.HasPrefix(f.Name, graph+".data"):
-			return false
-		case dir != "." && base == "config.json" && dir != "onnx": // 1_Pooling and its like
-			return false
-		case dir != "." || base == models.RecordName || strings.HasPrefix(base, "."):
-			return true
-		}
-		return !slices.Contains([]string{".json", ".txt", ".model", ".jinja"}, path.Ext(base))
-	})
-	for _, f := range chosen {
-		if f.BlobID == "" && (f.LFS == nil || f.LFS.SHA256 == "") {
-			return nil, fmt.Errorf("the repository gives no hash of %s to verify it by", f.Name)
-		}
-	}
-	return chosen, nil
 }

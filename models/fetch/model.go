@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"textmill/ground/durable"
@@ -137,7 +135,8 @@ func placeBundle(ctx context.Context, staging, dir, source string) error {
 }
 
 // Pull puts a model into place under name: one that textmill knows by name, or a repository of the hub ("owner/name",
-// "owner/name@revision"). name "" derives one from the repository's.
+// "owner/name@revision"). name "" derives one from the repository's. A repository without an ONNX file, and one that
+// textmill knows by name, is imported from its checkpoint.
 func Pull(ctx context.Context, o Options, model, name string) (Installed, error) {
 	if name == "" {
 		name = DeriveName(model)
@@ -148,15 +147,25 @@ func Pull(ctx context.Context, o Options, model, name string) (Installed, error)
 	if _, ok := knownModels[model]; ok {
 		return o.model(ctx, model, name)
 	}
-	if strings.Count(model, "/") != 1 {
-		return Installed{}, fmt.Errorf("model %q is neither a repository (owner/name) nor one of %s", model,
-			strings.Join(Known(), ", "))
+	if short, revision, _ := strings.Cut(model, "@"); !strings.Contains(short, "/") {
+		known, ok := named(short)
+		switch {
+		case !ok:
+			return Installed{}, fmt.Errorf(
+				"model %q is neither a repository (owner/name) nor a name that textmill knows; textmill models list --known lists those",
+				model)
+		case !known.Runs():
+			return Installed{}, fmt.Errorf("pull %s: %w: %s is of the kind %q, which cannot be imported yet", model,
+				checkpoint.ErrUnsupported, known.Repository, known.Kind)
+		}
+		return o.pullRepository(ctx, known.Repository, revision, name, true)
 	}
-	return o.pullRepository(ctx, model, name)
+	if strings.Count(model, "/") != 1 {
+		return Installed{}, fmt.Errorf("model %q is no repository (owner/name)", model)
+	}
+	repository, revision, _ := strings.Cut(model, "@")
+	return o.pullRepository(ctx, repository, revision, name, false)
 }
-
-// Known are the models that textmill knows by name.
-func Known() []string { return slices.Sorted(maps.Keys(knownModels)) }
 
 // DeriveName makes a model's name of its repository's: the last part, with - for what a name may not have.
 func DeriveName(model string) string {

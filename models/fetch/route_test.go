@@ -190,8 +190,8 @@ func TestEveryPinIsWholeAndUnique(t *testing.T) {
 		}
 	}
 	check(runtimeName, library)
-	for _, name := range Known() {
-		check(name, knownModels[name].routes)
+	for name, m := range knownModels {
+		check(name, m.routes)
 		if naming.CheckModel(name) != nil {
 			t.Errorf("%s is no model name", name)
 		}
