@@ -161,8 +161,8 @@ func (h hub) list(ctx context.Context, repository, revision string) (listing, er
 
 var commitName = regexp.MustCompile(`^[0-9a-f]{40,64}$`)
 
-// pullRepository obtains the files that make a bundle, or a checkpoint that is imported, at the commit that the revision
-// stands for now.
+// pullRepository obtains the files that make a bundle, or a checkpoint that is imported, at the commit that the
+// revision stands for now.
 func (o Options) pullRepository(ctx context.Context, repository, revision, name string,
 	preferCheckpoint bool) (Installed, error) {
 	model := repository
@@ -214,8 +214,8 @@ func (o Options) pullRepository(ctx context.Context, repository, revision, name 
 // mostFiles bounds what a bundle is made of: the largest ones have some dozens.
 const mostFiles = 1000
 
-// checkRoom refuses, before anything is fetched, what the disk does not hold: of a checkpoint that is imported its files,
-// and its weights as floats.
+// checkRoom refuses, before anything is fetched, what the disk does not hold: of a checkpoint that is imported its
+// files, and its weights as floats.
 func (o Options) checkRoom(files []repoFile, imported bool) error {
 	if len(files) > mostFiles {
 		return fmt.Errorf("the repository lists %d files, a model has at most %d", len(files), mostFiles)

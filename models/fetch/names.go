@@ -9,8 +9,8 @@ import (
 	"textmill/models/checkpoint"
 )
 
-// A Named is a model that pull knows by a short name, as its card on the hub describes it. What pull brings is what the
-// hub has at that moment.
+// A Named is a model that pull knows by a short name, as its card on the hub describes it. What pull brings is what
+// the hub has at that moment.
 type Named struct {
 	Name       string
 	Repository string // on the hub
