@@ -53,7 +53,7 @@ func PayloadKey(task, model, job, shard string, sum [sha256.Size]byte) Key {
 		shard = "x" + hex.EncodeToString(h[:])
 	}
 	return Key{
-		AppID:   shardPrefix + task + "/" + model + "/" + job + "/" + shard,
+		AppID:   (Key{Job: job, shard: shard}).of(task + "/" + model),
 		Version: int64(binary.BigEndian.Uint64(sum[:8]) >> 1),
 		Job:     job,
 		short:   jobPrefix + job + "/" + shard,
@@ -61,6 +61,9 @@ func PayloadKey(task, model, job, shard string, sum [sha256.Size]byte) Key {
 		shard:   shard,
 	}
 }
+
+// of is the AppID of the same shard for another task and model, <task>/<model>.
+func (k Key) of(owner string) string { return shardPrefix + owner + "/" + k.Job + "/" + k.shard }
 
 // SeqKey identifies a delivery that names no job and shard, by its place in a stream. created tells streams of the
 // same name apart; timestamp is the server's, and tells a sequence number that a restored stream uses again.

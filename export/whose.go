@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"textmill/export/delta"
 	"textmill/export/part"
 	"textmill/export/storage"
 )
@@ -22,13 +23,19 @@ type whose struct {
 }
 
 // clarify decides what holds for a key whose name an older version settled. Rows of its own model: they are what was
-// committed. Rows of others alone: nothing is settled for it. No rows at all, since a delivery may have none and rows
+// committed. Rows of others alone: nothing is settled for it; but those that came later, under a name of their own,
+// say nothing of the older one, whose rows were taken out. No rows at all, since a delivery may have none and rows
 // may be deleted: what was committed stays so, as that version had it; to repeat it for another model takes another
 // job's name.
 func (t *Table) clarify(ctx context.Context, h *handle, k Key) (Outcome, error) {
 	owners, err := t.whose.of(ctx, t.path, k)
 	if err != nil {
 		return Absent, fmt.Errorf("look for rows of %s: %w", k.Older(), err)
+	}
+	if _, own := owners[k.owner]; !own && len(owners) > 0 {
+		if owners, err = h.withoutLater(ctx, k, owners); err != nil {
+			return Absent, fmt.Errorf("look for who settled %s: %w", k.Older(), err)
+		}
 	}
 	if err := t.is(h); err != nil {
 		return Absent, err
@@ -40,6 +47,39 @@ func (t *Table) clarify(ctx context.Context, h *handle, k Key) (Outcome, error) 
 	}
 	h.txns.others[k.AppID] = struct{}{}
 	return h.txns.look(k), nil
+}
+
+// withoutLater are those owners of a shard's rows whose rows may have come with its older name: a commit of today that
+// takes that name beside the owner's own writes both at once, and one that found it taken writes the own alone.
+func (h *handle) withoutLater(ctx context.Context, k Key, owners map[string]struct{}) (map[string]struct{}, error) {
+	written := map[string]int64{}
+	for owner := range owners {
+		written[k.of(owner)] = 0
+	}
+	var short int64
+	_, err := h.log.Load(ctx, func() delta.Sink {
+		return delta.Sink{Txn: func(x delta.Txn) {
+			at := int64(0)
+			if x.LastUpdated != nil {
+				at = *x.LastUpdated
+			}
+			if _, one := written[x.AppID]; one {
+				written[x.AppID] = at
+			} else if x.AppID == k.short {
+				short = at
+			}
+		}}
+	})
+	if err != nil {
+		return nil, err
+	}
+	first := map[string]struct{}{}
+	for owner := range owners {
+		if at := written[k.of(owner)]; at == 0 || at == short {
+			first[owner] = struct{}{}
+		}
+	}
+	return first, nil
 }
 
 // of gives the owners of a shard's rows. What is known of a shard does not change: whoever commits more of it writes a

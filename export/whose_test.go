@@ -192,6 +192,42 @@ func TestOlderNamesAreKnown(t *testing.T) {
 	}
 }
 
+// Rows of the time before keys told models apart are deleted, beside those that another model made since: what brought
+// them comes again, and must not bring them back, also to a process that never saw them.
+func TestDeletedRowsOfOlderNamesStayAway(t *testing.T) {
+	dir, tab := older(t)
+	if o := outcome(t, tab, of("n", "0")); o != Absent {
+		t.Fatalf("the second model's is %s", o)
+	}
+	if r := commitOf(t, tab, of("n", "0"), of("n", "9")); r.Rows != 20 {
+		t.Fatalf("%+v", r)
+	}
+	if _, err := tab.Rewrite(t.Context(), Rewrite{Operation: "DELETE", Take: Selection{Model: "m"}, Extend: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tab.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := table(t, openStore(t, dir))
+	for _, c := range []struct {
+		key  Key
+		want Outcome
+	}{
+		{of("m", "0"), Committed}, // deleted
+		{of("m", "9"), Absent},    // never there: the other model took the older name too
+		{of("n", "0"), Committed}, {of("n", "9"), Committed},
+		{of("x", "9"), Absent},
+	} {
+		if o := outcome(t, again, c.key); o != c.want {
+			t.Errorf("%s is %s, want %s", c.key, o, c.want)
+		}
+	}
+	if r := commitOf(t, again, of("m", "0"), of("n", "0"), of("n", "9")); r.Rows != 0 {
+		t.Errorf("%d rows came back", r.Rows)
+	}
+	sound(t, again)
+}
+
 // An older daemon that commits between a look and a commit: what it did is looked up when the delivery comes again.
 func TestOlderDaemonBesideThisOne(t *testing.T) {
 	_, tab := older(t)
