@@ -33,6 +33,7 @@ type proof struct {
 const (
 	transformers5_23 = "transformers 5.23.0"
 	transformers5_24 = "transformers 5.24.0"
+	sentence6_2      = "sentence-transformers 6.2.0"
 )
 
 // scoreboard is the one list of families that are shown to be right: a new one is a line here, its errors as the test logs them
@@ -57,6 +58,16 @@ var scoreboard = []proof{
 	{"albert", "albert", transformers5_23, "hidden", 1e-11, ""},
 	{"jina_embeddings_v3", "jina-v3", transformers5_23, "hidden", 1e-11, ""},
 	{"xlm-roberta", "jina-v3-adapted", transformers5_23, "hidden", 1e-11, ""},
+	{"qwen3", "qwen3-embedding", sentence6_2, "sentences", 1e-11, ""},
+	{"qwen3", "qwen3-fp32", sentence6_2, "sentences", 1e-11, ""},
+	{"mistral", "mistral", sentence6_2, "sentences", 1e-11, ""},
+	{"qwen2", "qwen2-both-ways", sentence6_2, "sentences", 1e-11, ""},
+	{"qwen2", "qwen2-window-both-ways", sentence6_2, "sentences", 1e-11, ""},
+	{"llama", "llama", sentence6_2, "sentences", 1e-11, ""},
+	{"eurobert", "eurobert", sentence6_2, "sentences", 1e-11, ""},
+	{"gemma3_text", "embeddinggemma", sentence6_2, "sentences", 1e-11, ""},
+	{"gemma3_text", "gemma3-causal", sentence6_2, "sentences", 1e-11, ""},
+	{"bert", "labse", sentence6_2, "sentences", 1e-11, ""},
 	{"LlamaForCausalLM", "llama", transformers5_23, "logits", 1e-5, ""},
 	{"LlamaForCausalLM", "llama3", transformers5_23, "logits", 1e-5, ""},
 	{"LlamaForCausalLM", "SmolLM2-135M-Instruct", transformers5_24, "smolLM2", 1e-5, "4.1 × (2026-11-27)"},
@@ -250,6 +261,7 @@ func texts(t *testing.T, name string) (s score) {
 // measures are how checkpoints are held to their references.
 var measures = map[string]func(t *testing.T, checkpoint string) score{
 	"hidden": hidden, "logits": logits, "miniLM": miniLM, "smolLM2": smolLM2, "texts": texts,
+	"sentences": sentences,
 }
 
 // provedBy are the checkpoints that a measure scores.
@@ -293,7 +305,7 @@ func TestScoreboard(t *testing.T) {
 		fmt.Fprintf(&table, "| %s | %s | %s | %s | %s | %s | %s |\n", p.families, p.checkpoint, p.library, apart, off, tokens,
 			cmp.Or(p.speed, "not measured"))
 	}
-	for _, family := range slices.Concat(encoder.ModelTypes(), checkpoint.StaticModels(), decoder.Architectures()) {
+	for _, family := range slices.Concat(encoder.ModelTypes(), checkpoint.StaticModels(), decoder.Embedders(), decoder.Architectures()) {
 		if !shown[family] {
 			t.Errorf("%s can be imported, and no line of the scoreboard in scoreboard_test.go shows that it is right", family)
 		}

@@ -162,5 +162,16 @@ MODELS = {
                                 modules=lambda d: [st.Pooling(d, "mean")]),
 }
 
+gemma = dict(headed, num_hidden_layers=4, layer_types=["sliding_attention"] * 2 + ["full_attention", "sliding_attention"], query_pre_attn_scalar=24,
+             sliding_window=8, rope_parameters={"full_attention": {"rope_type": "default", "rope_theta": 1000000.0},
+                                                "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}})
+gemma_prompts = {"query": "task: find | query: ", "document": "title: none | text: "}
+MODELS["embeddinggemma"] = lambda n: build(
+    n, tf.Gemma3TextModel, tf.Gemma3TextConfig(**dict(gemma, use_bidirectional_attention=True)), template="<s> $A </s>", side="right", prompts=gemma_prompts,
+    modules=lambda d: [st.Pooling(d, "mean"), st.Dense(d, 4 * d, bias=False, activation_function=torch.nn.Identity()),
+                       st.Dense(4 * d, d, bias=False, activation_function=torch.nn.Identity()), st.Normalize()],
+    cases=({}, {"prompt_name": "query"}, {"prompt_name": "document"}, {"dimensions": 8}), similarity="cosine")
+MODELS["gemma3-causal"] = lambda n: build(n, tf.Gemma3TextModel, tf.Gemma3TextConfig(**gemma), bf16=False, template="<s> $A </s>")
+
 for name in sys.argv[1:] or MODELS:
     MODELS[name](name)

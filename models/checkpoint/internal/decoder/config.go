@@ -98,7 +98,26 @@ func ParseEmbedder(data []byte) (*Config, error) {
 	if c.Causal != nil && !*c.Causal {
 		c.family.bidirectional = true
 	}
+	if err := c.seeBothWays(); err != nil {
+		return nil, err
+	}
 	return c, c.complete()
+}
+
+// seeBothWays has a Gemma that sees both ways have half of its window on either side.
+func (c *Config) seeBothWays() error {
+	if !c.Bidirectional {
+		return nil
+	}
+	c.family.bidirectional = true
+	if c.Window == nil {
+		return nil
+	}
+	half := *c.Window / 2
+	if c.Window = &half; half < 1 {
+		return fmt.Errorf("%w: sliding_window leaves nothing to see on both sides", ErrUnsupported)
+	}
+	return nil
 }
 
 // read takes what config.json says, and what the family has for keys that it leaves out. text_config is that of the
@@ -233,7 +252,7 @@ func (c *Config) activation() string {
 
 func (c *Config) tied() bool { return c.Tied != nil && *c.Tied }
 
-// window is how many tokens, its own counted, a token of the layer sees; 0 for all.
+// window is how many tokens, its own counted, a token of the layer sees, or how far it sees both ways; 0 for all.
 func (c *Config) window(layer int) int {
 	if c.Window == nil || *c.Window <= 0 {
 		return 0

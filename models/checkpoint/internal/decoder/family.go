@@ -133,11 +133,12 @@ func granite(c *Config) numbers {
 
 // embedders are the decoders that can be built to embed, by model_type: whichever head a checkpoint has is left out.
 var embedders = map[string]family{
-	"llama":    families["LlamaForCausalLM"],
-	"mistral":  families["MistralForCausalLM"],
-	"qwen2":    families["Qwen2ForCausalLM"],
-	"qwen3":    families["Qwen3ForCausalLM"],
-	"eurobert": {norms: beforeEach, bidirectional: true},
+	"llama":       families["LlamaForCausalLM"],
+	"mistral":     families["MistralForCausalLM"],
+	"qwen2":       families["Qwen2ForCausalLM"],
+	"qwen3":       families["Qwen3ForCausalLM"],
+	"gemma3_text": gemma3Family,
+	"eurobert":    {norms: beforeEach, bidirectional: true},
 }
 
 // Embeds tells whether models of the model_type can be built to embed.
