@@ -75,3 +75,21 @@ func asFP32(t *testing.T, dir string) string {
 	}
 	return to
 }
+
+// Weights that are stored otherwise than they lie in the checkpoint (packed, or norms plus one) are the same ones when
+// they are rounded to blocks: random logits of two layers stay near those of the reference.
+func TestPackedWeightsAreRoundedWhereTheyBelong(t *testing.T) {
+	for _, name := range []string{"gemma2", "phi3", "glm4"} {
+		rows := readReference(t, name)
+		s, near := openSlots(t, importTiny(t, name, checkpoint.Q8).Dir, 0, 1, 32), score{}
+		for _, r := range rows {
+			clear(s.used)
+			for i, got := range s.run(0, [][]int64{r.IDs}, true) {
+				near.logits(got, r.Values[i])
+			}
+		}
+		if t.Logf("%s: off by %g", name, near.worst); !(near.worst < 0.4) || near.worst < mostOff {
+			t.Errorf("%s: logits are off by %g of the greatest, with blocks of 8 bits", name, near.worst)
+		}
+	}
+}
