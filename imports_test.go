@@ -74,7 +74,7 @@ var downward = map[string][]string{
 	"models/vector":     {},
 
 	"crash":         {"export/disk"},
-	"input":         {"export/parquetin", "jobs"},
+	"input":         {"export/parquetin", "export/storage", "jobs"},
 	"export":        {},
 	"jobs":          {},
 	"jobs/embedded": {},

@@ -32,8 +32,10 @@ const (
 type shard struct {
 	number  int
 	payload []byte // valid until emit returns
-	records int
+	records int    // 0 where it points to them
 	errors  int
+	// referred is how many bytes it points to: of a Parquet file, those of the whole.
+	referred int64
 }
 
 func (s shard) id() string { return strconv.Itoa(s.number) }

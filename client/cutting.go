@@ -65,7 +65,7 @@ func (s *submission) dryRun(ctx context.Context) (Summary, error) {
 		return s.summary, interruption(ctx)
 	case err != nil:
 		return s.summary, err
-	case s.summary.Records == 0:
+	case s.summary.Shards == 0:
 		return s.summary, errNoRecords
 	}
 	err = errors.Join(s.refused, s.summary.writeDryRun(s.o))

@@ -55,7 +55,7 @@ func (s *submission) name(ctx context.Context, q *queue.Queue, maxPayload int64,
 	if err := s.nameByContent(ctx, maxPayload); err != nil {
 		return fmt.Errorf("name the job: %w", err)
 	}
-	if q == nil {
+	if q == nil || s.o.remote() {
 		return nil
 	}
 	return s.resumeOld(ctx, q, params)
@@ -85,10 +85,15 @@ func (s *submission) nameByContent(ctx context.Context, maxPayload int64) error 
 		}
 		return context.Cause(ctx)
 	}
-	if err := errors.Join(s.src.each(func(it *input.Item) error {
-		return errors.Join(s.checkID(it), c.add(it))
-	}, c.flush),
-		s.src.close()); err != nil {
+	read := s.feed
+	if read == nil {
+		read = func(c *cutter) error {
+			return s.src.each(func(it *input.Item) error {
+				return errors.Join(s.checkID(it), c.add(it))
+			}, c.flush)
+		}
+	}
+	if err := errors.Join(read(c), s.src.close()); err != nil {
 		return err
 	}
 	s.src = s.src.again()

@@ -39,6 +39,9 @@ func prepare(ctx context.Context, q *queue.Queue, o SubmitOptions) (*submission,
 	if err := s.checkOptions(); err != nil {
 		return s, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
+	if s.o.remote() {
+		s.src.files = nil
+	}
 	if err := s.findModel(ctx, q); err != nil {
 		return s, err
 	}
@@ -54,7 +57,11 @@ func prepare(ctx context.Context, q *queue.Queue, o SubmitOptions) (*submission,
 		s.maxPayload = q.MaxPayload()
 	}
 	s.summary = Summary{Task: s.o.Task, Model: s.o.Model, Dataset: s.o.Dataset}
-	err = s.judgeFirst(s.maxPayload)
+	if s.o.remote() {
+		s.refer(ctx)
+	} else {
+		err = s.judgeFirst(s.maxPayload)
+	}
 	if s.o.Sync {
 		return s, s.prepareSync(ctx, q, err)
 	}
@@ -91,7 +98,7 @@ func (s *submission) checkOptions() error {
 	}
 	var err error
 	s.maxErrors, err = parseMaxErrors(o.MaxErrors)
-	return errors.Join(append(errs, err, o.checkFiles(), o.Input.Check(), o.checkSync())...)
+	return errors.Join(append(errs, err, o.checkInputs(), o.Input.Check(), o.checkSync())...)
 }
 
 // findModel finds the model where the request does not name it, and the task: that of the model, else of the first

@@ -111,7 +111,7 @@ func Submit(ctx context.Context, q *queue.Queue, o SubmitOptions) (Summary, erro
 
 // tell says in a line what came of the shards.
 func (s *submission) tell() {
-	if s.summary.Records > 0 {
+	if s.summary.Shards > 0 {
 		fmt.Fprintln(s.o.Stderr, s.summary.line(s.o.NoWait, s.published))
 	}
 }

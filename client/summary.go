@@ -20,9 +20,11 @@ type Summary struct {
 	Task    string `json:"task"`
 	Model   string `json:"model"`
 	Dataset string `json:"dataset"`
-	Records int    `json:"records"`
+	Records int    `json:"records"` // 0 of objects, whose records only daemons read
 	Shards  int    `json:"shards"`
 	Bytes   int64  `json:"bytes"` // of all messages
+	// Referred are the bytes of objects that messages point to.
+	Referred int64 `json:"referred_bytes,omitempty"`
 	// Invalid counts the records that are sent as errors, and Problems names the first.
 	Invalid      int      `json:"invalid"`
 	Problems     []string `json:"problems,omitempty"`
@@ -67,6 +69,7 @@ func (s *Summary) count(one shard) {
 	s.Records += one.records
 	s.Bytes += int64(len(one.payload))
 	s.Invalid += one.errors
+	s.Referred += one.referred
 }
 
 func (s *Summary) problem(file string, e *jobs.RecordError) {
@@ -104,8 +107,11 @@ func (s *Summary) line(noWait bool, published int) string {
 		if s.Unfollowed {
 			there = "what was there already is not known"
 		}
-		fmt.Fprintf(&b, "%d records in %d shards, %s: %d shards are published, %s", s.Records, s.Shards, inBytes(s.Bytes),
-			published, there)
+		what := fmt.Sprintf("%d records in %d shards, %s", s.Records, s.Shards, inBytes(s.Bytes))
+		if s.Referred > 0 {
+			what = fmt.Sprintf("%s of objects in %d shards", inBytes(s.Referred), s.Shards)
+		}
+		fmt.Fprintf(&b, "%s: %d shards are published, %s", what, published, there)
 	} else {
 		fmt.Fprintf(&b, "%d rows: %d committed now, %d already there, %d of them errors; %d texts cut, %d tokens dropped",
 			s.Rows, s.Committed, s.Already, s.Errors, s.Truncated, s.Dropped)
@@ -190,6 +196,9 @@ func (s *Summary) writeDryRun(o SubmitOptions) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "job      %s\ntask     %s\nmodel    %s\ndataset  %s\nrecords  %d\nshards   %d\nbytes    %d\ninvalid  %d\n",
 		s.Job, s.Task, s.Model, s.Dataset, s.Records, s.Shards, s.Bytes, s.Invalid)
+	if s.Referred > 0 {
+		fmt.Fprintf(&b, "referred %s of objects, whose records daemons read\n", inBytes(s.Referred))
+	}
 	for _, p := range s.Problems {
 		fmt.Fprintf(&b, "         %s\n", plain.Text(p))
 	}

@@ -153,9 +153,10 @@ func (e Export) Repeats() (map[string]string, error) {
 	return all, nil
 }
 
-// Input limits which files a job message may point to. No roots: none.
+// Input limits which files and objects a job message may point to. Without entries: none.
 type Input struct {
 	Roots []string `yaml:"roots" kind:"path"`
+	Allow []string `yaml:"allow"`
 }
 
 // Runtime is ONNX Runtime and the machine it runs on. No library: what textmill setup puts into the home, the build
@@ -234,7 +235,7 @@ func Default() Config {
 			DirMode:        0o750,
 			FileMode:       0o640,
 		},
-		Input:    Input{Roots: nil},
+		Input:    Input{Roots: nil, Allow: nil},
 		Runtime:  Runtime{Library: "", Device: "auto", Threads: 0, Memory: 0},
 		Generate: Generate{Slots: 64, Memory: 4 << 30},
 		Limits: Limits{

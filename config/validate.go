@@ -18,6 +18,7 @@ import (
 var (
 	device   = regexp.MustCompile(`^(auto|cpu|cuda:[0-9]{1,3})$`)
 	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+	prefix   = regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^*?]+)?/?$`)
 	inbox    = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 )
 
@@ -227,6 +228,11 @@ func (c *Config) validateFiles(bad func(string, string, ...any)) {
 		}
 		if err := readable(file); err != nil {
 			bad(path, "%w", err)
+		}
+	}
+	for i, allow := range c.Input.Allow {
+		if !prefix.MatchString(allow) {
+			bad(fmt.Sprintf("input.allow[%d]", i), "%q is not s3://bucket or s3://bucket/prefix", allow)
 		}
 	}
 	for i, root := range c.Input.Roots {

@@ -97,7 +97,9 @@ func (e *executor) run(ctx context.Context, m *message, turn *feed.Turn) (*commi
 		redeemed()
 		return committer, failed(err)
 	}
-	slow.Stop()
+	if slow.Stop(); m.shard.Input != nil && m.shard.Input.Remote() {
+		turn.HoldUp() // a bucket answers when it likes
+	}
 	e.feedAmongOthers(ctx, d, m.shard, turn)
 	redeemed()
 	return committer, d.result()

@@ -88,7 +88,7 @@ func (d *Daemon) streams() queue.StreamOptions {
 
 // openConsumers makes one for each model that is to be served.
 func (d *Daemon) openConsumers(ctx context.Context) error {
-	roots, err := input.OpenRoots(d.cfg.Input.Roots)
+	roots, err := input.OpenRoots(d.cfg.Input.Roots, d.cfg.Input.Allow)
 	if err != nil {
 		return err
 	}

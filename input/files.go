@@ -24,6 +24,8 @@ func Expand(named []string) (files, names []string, err error) {
 	for _, name := range named {
 		st, err := os.Stat(name)
 		switch {
+		case InBucket(name): // is expanded where it is cut
+			files, names = append(files, name), append(names, name)
 		case err == nil && st.IsDir():
 			some, err := below(name)
 			if err != nil {

@@ -124,7 +124,7 @@ func FuzzRoots(f *testing.F) {
 		}
 	}
 	err := errors.Join(os.Symlink(filepath.Join(out, "s.jsonl"), filepath.Join(in, "link")), os.Symlink("../out", filepath.Join(in, "up")), syscall.Mkfifo(filepath.Join(in, "pipe"), 0o600))
-	roots, openErr := OpenRoots([]string{in})
+	roots, openErr := OpenRoots([]string{in}, nil)
 	if err := errors.Join(err, openErr); err != nil {
 		f.Fatal(err)
 	}

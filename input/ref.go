@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"time"
 
 	"textmill/jobs"
@@ -23,11 +22,18 @@ func (r *Roots) OpenInput(in *jobs.Input, o Options) (*Reader, error) {
 	if o.MaxExpandedBytes <= 0 {
 		o.MaxExpandedBytes = jobExpandedBytes
 	}
+	o.TextColumn, o.IDColumn = in.TextColumn, in.IDColumn
+	if in.Remote() {
+		return r.openObject(in, o)
+	}
 	f, st, err := r.open(in)
 	if err != nil {
 		return nil, err
 	}
-	reader, err := openInput(f, st, in, o)
+	if err := sameFile(st, in); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	reader, err := openInput(f, st.Size(), in, o)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", in.URI, err), f.Close())
 	}
@@ -42,14 +48,12 @@ func (r *Roots) OpenInput(in *jobs.Input, o Options) (*Reader, error) {
 	return reader, nil
 }
 
-func openInput(f *os.File, st fs.FileInfo, in *jobs.Input, o Options) (*Reader, error) {
-	if err := sameFile(st, in); err != nil {
-		return nil, err
-	}
+// openInput reads what an input says of a file or an object.
+func openInput(f io.ReaderAt, size int64, in *jobs.Input, o Options) (*Reader, error) {
 	switch in.Format {
 	case Parquet:
 		r := &Reader{format: Parquet}
-		return r, r.openRowGroups(f, st.Size(), in.RowGroups, o)
+		return r, r.openRowGroups(f, size, in.RowGroups, o)
 	case JSONL, CSV, Text:
 	default:
 		return nil, fmt.Errorf("%w: %q is none of jsonl, csv, text, parquet", ErrFormat, in.Format)
@@ -57,16 +61,16 @@ func openInput(f *os.File, st fs.FileInfo, in *jobs.Input, o Options) (*Reader, 
 	o.Format = in.Format
 	length := in.Length
 	if length == 0 {
-		length = st.Size() - in.Offset
+		length = size - in.Offset
 	}
-	if in.Offset == 0 && length == st.Size() {
-		return newReader(io.NewSectionReader(f, 0, st.Size()), in.URI, o)
+	if in.Offset == 0 && length == size {
+		return newReader(io.NewSectionReader(f, 0, size), in.URI, o)
 	}
-	if in.Offset < 0 || length < 0 || length > math.MaxInt64-in.Offset || in.Offset+length > st.Size() {
+	if in.Offset < 0 || length < 0 || length > math.MaxInt64-in.Offset || in.Offset+length > size {
 		return nil, fmt.Errorf("%w: offset %d and length %d in a file of %d bytes", ErrInputRange, in.Offset, length,
-			st.Size())
+			size)
 	}
-	return openRange(f, in.Offset, length, st.Size(), o)
+	return openRange(f, in.Offset, length, size, o)
 }
 
 // openRange reads the records of a byte range, which must begin and end at a border of records.

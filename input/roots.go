@@ -22,10 +22,11 @@ var (
 	ErrInputRange = errors.New("input range")
 )
 
-// Roots are the directories under which a job's input may lie. A path is resolved step by step inside its
-// root, so that neither ".." nor a symbolic link leads out of it.
+// Roots are the directories and the parts of buckets in which a job's input may lie. A path is resolved step by step
+// inside its root, so that neither ".." nor a symbolic link leads out of it.
 type Roots struct {
-	roots []root
+	roots   []root
+	objects objects
 }
 
 type root struct {
@@ -33,9 +34,13 @@ type root struct {
 	dir   *os.Root
 }
 
-// OpenRoots opens each directory; all must exist and be absolute. No paths allow no input.
-func OpenRoots(paths []string) (*Roots, error) {
+// OpenRoots opens each directory; all must exist and be absolute. No paths allow no file, and no s3://bucket/prefix no
+// object. Buckets are asked for when they are needed.
+func OpenRoots(paths, allow []string) (_ *Roots, err error) {
 	r := &Roots{}
+	if r.objects.allowed, err = parseAllowed(allow); err != nil {
+		return nil, err
+	}
 	for _, path := range paths {
 		if !filepath.IsAbs(path) {
 			return nil, errors.Join(fmt.Errorf("input root %q: the path must be absolute", path), r.Close())
@@ -60,7 +65,7 @@ func (r *Roots) Close() error {
 		errs = append(errs, root.dir.Close())
 	}
 	r.roots = nil
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.objects.close())...)
 }
 
 // open opens the regular file that in names.

@@ -32,7 +32,7 @@ func place(t *testing.T, path, content string) *jobs.Input {
 
 func openRoots(t *testing.T, paths ...string) *Roots {
 	t.Helper()
-	r, err := OpenRoots(paths)
+	r, err := OpenRoots(paths, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestOnlyFilesUnderRootsAreRead(t *testing.T) {
 	if _, err := openRoots(t).OpenInput(good, Options{}); !errors.Is(err, ErrInputForbidden) {
 		t.Errorf("without roots: %v", err)
 	}
-	if _, err := OpenRoots([]string{"relative"}); err == nil {
+	if _, err := OpenRoots([]string{"relative"}, nil); err == nil {
 		t.Error("a relative root was taken")
 	}
 }

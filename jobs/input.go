@@ -26,11 +26,15 @@ const (
 type Input struct {
 	URI       string
 	Format    string
-	Offset    int64 // bytes; jsonl, csv and text
-	Length    int64 // bytes; 0 = to the end of the file
-	RowGroups []int // parquet; nil = all
-	Size      int64 // of the whole file when the message was made
-	MTime     time.Time
+	Offset    int64     // bytes; jsonl, csv and text
+	Length    int64     // bytes; 0 = to the end of the file
+	RowGroups []int     // parquet; nil = all
+	Size      int64     // of the whole file when the message was made
+	MTime     time.Time // of a file
+	ETag      string    // of an object in a bucket
+
+	// TextColumn and IDColumn name the columns or keys of the text and the id; "" = "text" and "id".
+	TextColumn, IDColumn string
 }
 
 // Path is the file that a file:// URI names, absolute and clean.
@@ -62,7 +66,7 @@ func FileURI(path string) string {
 
 // Check reports what keeps the input from being read.
 func (in *Input) Check() error {
-	if _, err := in.Path(); err != nil {
+	if err := in.checkPlace(); err != nil {
 		return err
 	}
 	switch in.Format {
@@ -107,7 +111,11 @@ func parseInput(v jsontext.Value) (*Input, error) {
 		}
 		return nil, invalidf("input: %s", syntaxText(err))
 	}
-	for _, name := range []string{"uri", "format", "size", "mtime"} {
+	version := "mtime"
+	if in.Remote() {
+		version = "etag"
+	}
+	for _, name := range []string{"uri", "format", "size", version} {
 		if !seen[name] {
 			return nil, invalidf("input.%s is missing", name)
 		}
@@ -130,6 +138,12 @@ func (in *Input) field(name string, v jsontext.Value) (err error) {
 		in.URI, err = text()
 	case "format":
 		in.Format, err = text()
+	case "etag":
+		in.ETag, err = text()
+	case "text_column":
+		in.TextColumn, err = text()
+	case "id_column":
+		in.IDColumn, err = text()
 	case "offset":
 		in.Offset, err = integer(v, "input.offset", 0, math.MaxInt64)
 	case "length":
@@ -159,7 +173,7 @@ func (in *Input) field(name string, v jsontext.Value) (err error) {
 			err = invalidf("input.%s", wrong.Message)
 		}
 	default:
-		err = invalidf("input: unknown key %q; an input has uri, format, offset, length, row_groups, size and mtime",
+		err = invalidf("input: unknown key %q; an input has uri, format, offset, length, row_groups, size, mtime or etag, text_column and id_column",
 			clip(name))
 	}
 	return err
@@ -187,5 +201,13 @@ func (in *Input) AppendJSON(dst []byte) []byte {
 		dst = append(dst, ']')
 	}
 	dst = strconv.AppendInt(append(dst, `,"size":`...), in.Size, 10)
+	for _, column := range []struct{ name, value string }{{"text_column", in.TextColumn}, {"id_column", in.IDColumn}} {
+		if column.value != "" {
+			dst = appendQuoted(append(append(append(dst, `,"`...), column.name...), `":`...), column.value)
+		}
+	}
+	if in.Remote() {
+		return append(appendQuoted(append(dst, `,"etag":`...), in.ETag), '}')
+	}
 	return append(appendQuoted(append(dst, `,"mtime":`...), in.MTime.UTC().Format(time.RFC3339Nano)), '}')
 }

@@ -7,7 +7,8 @@ crash repeats nothing. Standard input can only be resumed with --job. The task i
 file has the id FILE:LINE and the attributes file and line; of a stream, the number that its shard gives it.
 
 A FILE may be a directory, of which all files are read, those below it too, or a pattern in quotes ('logs/*.jsonl.zst'), in the
-order of their paths; names that begin with a dot are left out. --files-from reads such names from a file.
+order of their paths; names that begin with a dot are left out. --files-from reads such names from a file. s3://bucket/key, s3://bucket/prefix/ and
+patterns such as 's3://bucket/*.jsonl' are objects, to which messages point: daemons read them, where input.allow lets them.
 
 It waits for the verdict on each shard and ends with one line: rows, of them errors, texts cut and tokens dropped, shards
 dead and why. Exit 0: every record is a row and at least one is no error row. Exit 1: a shard is dead, cancelled or

@@ -124,6 +124,8 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %w", os.ErrNotExist, err)
 	case answer.StatusCode == http.StatusPreconditionFailed:
 		return fmt.Errorf("%w: %w", os.ErrExist, err)
+	case answer.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%w: the server answered 403 %s: %w", os.ErrPermission, answer.Code, err)
 	case answer.StatusCode == http.StatusInsufficientStorage:
 		return fmt.Errorf("%w: %w", unix.ENOSPC, err)
 	}

@@ -25,7 +25,7 @@ func (o *object) OpenRanges(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &ranges{o: o, name: name, stat: st}
+	r := &ranges{o: o, name: name, stat: st, least: leastRange}
 	r.Reader = io.NewSectionReader(r, 0, st.Size)
 	return r, nil
 }
@@ -39,6 +39,8 @@ type ranges struct {
 	o    *object
 	name string
 	stat disk.Stat
+	// least is how many bytes a request asks for where fewer are read; a single byte is asked for alone.
+	least int64
 
 	mu     sync.Mutex
 	at     int64 // of window
@@ -54,7 +56,7 @@ func (r *ranges) ReadAt(p []byte, at int64) (int, error) {
 		return 0, io.EOF
 	}
 	left := r.stat.Size - at
-	if len(p) >= leastRange {
+	if int64(len(p)) >= r.least {
 		n := min(int64(len(p)), left)
 		if err := r.fetch(p[:n], at); err != nil {
 			return 0, err
@@ -65,7 +67,10 @@ func (r *ranges) ReadAt(p []byte, at int64) (int, error) {
 	defer r.mu.Unlock()
 	n := min(int64(len(p)), left)
 	if at < r.at || at+n > r.at+int64(len(r.window)) {
-		fresh := make([]byte, min(leastRange, left))
+		if n == 1 { // a look at a border, far from what is read next
+			return 1, r.fetch(p[:1], at)
+		}
+		fresh := make([]byte, min(r.least, left))
 		if err := r.fetch(fresh, at); err != nil {
 			return 0, err
 		}
