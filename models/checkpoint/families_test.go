@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"textmill/models"
 	"textmill/models/checkpoint"
 )
 
@@ -90,6 +91,28 @@ func TestPackedWeightsAreRoundedWhereTheyBelong(t *testing.T) {
 		}
 		if t.Logf("%s: off by %g", name, near.worst); !(near.worst < 0.4) || near.worst < mostOff {
 			t.Errorf("%s: logits are off by %g of the greatest, with blocks of 8 bits", name, near.worst)
+		}
+	}
+}
+
+// Tables name their model by this hash: a checkpoint that was imported before must go on giving the same one.
+func TestCheckpointsGoOnGivingTheSameModel(t *testing.T) {
+	for source, want := range map[string]string{
+		"testdata/llama.gguf":   "96836af3cfcdb0c665bbafa5e0d81ffb387ceb5a0d44a7dcf8b582c290a32f2a",
+		"testdata/tiny/mistral": "078a4525dee80836a909725a2c1ec60233e30ae3b458157973032f66ebd1935a",
+		"testdata/tiny/qwen2":   "32ea3fbe09aa48c3cfae44716b305ca64b1172025687ed9919561d466173c38e",
+		"testdata/tiny/smollm3": "eb2ff431b615d203da4b02582ada91e8b0795d94eb31e7048b9e0c08cb50155a",
+	} {
+		r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir(), Name: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec, err := models.OpenBundle(r.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spec.SHA256 != want {
+			t.Errorf("%s comes to the model %s, it was %s", source, spec.SHA256, want)
 		}
 	}
 }

@@ -20,7 +20,12 @@ func (g *ggufModel) readConfig() error {
 		return fmt.Errorf("%w: %s with %d experts", ErrUnsupported, name, n)
 	}
 	g.arch = arch
-	c := map[string]any{"architectures": []string{arch.architecture}, "model_type": arch.modelType, "torch_dtype": "float32"}
+	c := map[string]any{"architectures": []string{arch.architecture}, "model_type": arch.modelType, "hidden_act": "silu",
+		"torch_dtype": "float32"}
+	if arch.plusOne {
+		delete(c, "hidden_act")
+		c["hidden_activation"] = "gelu_pytorch_tanh"
+	}
 	for _, k := range []struct {
 		key, hf  string
 		required bool
