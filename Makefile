@@ -35,7 +35,7 @@ engines_jars := $(engines)/jars/.of-$(shell cksum < test/engines/spark.xml | tr 
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test test-engines docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search gpu-pack gpu-check soak mixed chaos fuzz sbom vuln require
+.PHONY: help build setup demo test test-engines docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search bench-asks gpu-pack gpu-check soak mixed chaos fuzz sbom vuln require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ bench-generate: setup $(peers) ## tokens per second against transformers, onnxru
 
 bench-search: build ## one question to a million vectors, warm, and cold beside dd: make bench-search ARGS="--precision int8"
 	$(PYTHON) bench/search.py $(ARGS)
+
+bench-asks: setup $(stamp) ## questions over HTTP beside a bulk job: make bench-asks ARGS="--pairs 5 --seconds 10"
+	$(venv)/bin/python bench/asks.py $(ARGS)
 
 gpu-pack: build ## a folder of 90 MB at most for a machine with a card and no network: make gpu-pack ARGS="--architecture 90"
 	$(bin) setup --device cuda
