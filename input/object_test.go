@@ -353,8 +353,8 @@ func FuzzCutCSV(f *testing.F) {
 			}
 			return err
 		})
-		if err == nil && !slices.Equal(got, want) {
-			t.Errorf("%q: %q in parts, %q in the whole", data, got, want)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %q in parts, %q in the whole, %v", data, got, want, err)
 		}
 	})
 }

@@ -34,7 +34,7 @@ func TestObjectsAreSubmitted(t *testing.T) {
 	all := map[string]string{}
 	var a, b strings.Builder
 	for i := range 600 {
-		id, text := fmt.Sprintf("r%03d", i), fmt.Sprintf("record number %d %s", i, strings.Repeat("word ", i%500))
+		id, text := fmt.Sprintf("r%03d", i), fmt.Sprintf("record number %d %s", i, strings.Repeat("word ", i%40))
 		all[id] = text
 		line, err := json.Marshal(map[string]any{"id": id, "text": text})
 		if err != nil {
