@@ -19,6 +19,9 @@ func (s *submission) cut(ctx context.Context, maxPayload int64, emit func(*cutte
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
+		if s.cutShards++; !s.o.Part.has(one.number) {
+			return nil
+		}
 		s.summary.count(one)
 		return emit(c, one)
 	}
@@ -30,7 +33,7 @@ func (s *submission) cut(ctx context.Context, maxPayload int64, emit func(*cutte
 		if err := errors.Join(s.checkID(it), c.add(it)); err != nil {
 			return err
 		}
-		if e := it.Record.Err; e != nil {
+		if e := it.Record.Err; e != nil && s.o.Part.has(c.open.number) {
 			s.summary.problem(s.src.name(), e)
 		}
 		return nil
@@ -65,7 +68,7 @@ func (s *submission) dryRun(ctx context.Context) (Summary, error) {
 		return s.summary, interruption(ctx)
 	case err != nil:
 		return s.summary, err
-	case s.summary.Shards == 0:
+	case s.cutShards == 0:
 		return s.summary, errNoRecords
 	}
 	err = errors.Join(s.refused, s.summary.writeDryRun(s.o))

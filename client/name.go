@@ -19,6 +19,7 @@ import (
 // content is what inputs that can be read twice hold.
 type content struct {
 	shards, records int
+	own             int           // records of the part
 	prints          []fingerprint // of each shard
 }
 
@@ -27,19 +28,12 @@ type fingerprint [8]byte
 
 var errChanged = errors.New("the input changes while it is read")
 
-// compare gives a function that takes the hashes of the shards as they are published, and refuses other ones.
-func (w *content) compare() func([sha256.Size]byte) error {
-	n := 0
-	return func(sum [sha256.Size]byte) error {
-		if w == nil {
-			return nil
-		}
-		if n >= len(w.prints) || w.prints[n] != fingerprint(sum[:8]) {
-			return errChanged
-		}
-		n++
-		return nil
+// compare refuses a shard, of this number and hash, that is another one than was read first.
+func (w *content) compare(number int, sum [sha256.Size]byte) error {
+	if w != nil && (number >= len(w.prints) || w.prints[number] != fingerprint(sum[:8])) {
+		return errChanged
 	}
+	return nil
 }
 
 // name gives the job its name, unless it has one.
@@ -47,6 +41,9 @@ func (s *submission) name(ctx context.Context, q *queue.Queue, maxPayload int64,
 	switch {
 	case s.o.Job != "":
 		return nil
+	case !s.src.repeatable() && s.o.Part.Of > 0:
+		return fmt.Errorf("%w: several publishers of an input that cannot be read twice are one job only by its name; give each the same --job",
+			ErrUsage)
 	case !s.src.repeatable():
 		s.o.Job = s.o.Dataset + "-" + strings.ReplaceAll(now().UTC().Format("20060102T150405.000000000Z"), ".", "-")
 		fmt.Fprintln(s.o.Stderr, "an input that cannot be read twice, without --job, cannot be resumed: run again, it would be another job")
@@ -77,6 +74,9 @@ func (s *submission) nameByContent(ctx context.Context, maxPayload int64) error 
 		sum := c.content(one)
 		h.Write(sum[:])
 		w.shards, w.records = w.shards+1, w.records+one.records
+		if s.o.Part.has(one.number) {
+			w.own += one.records
+		}
 		w.prints = append(w.prints, fingerprint(sum[:8]))
 		if now().Sub(told) > lineEvery {
 			told = now()

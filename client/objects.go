@@ -44,6 +44,7 @@ func (o *SubmitOptions) checkObjects() error {
 	refuse(o.WholeFiles, "--whole-files", copied)
 	refuse(o.Input.TextTemplate != "", "--text-template", copied)
 	refuse(o.Input.AttributeColumns != nil, "--attribute-columns", copied)
+	refuse(o.Part.Of > 0, "--part", "one publisher sends references only; leave it out")
 	refuse(o.Model == "", "a submit without --model", "name it")
 	return errors.Join(errs...)
 }

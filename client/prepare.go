@@ -56,7 +56,7 @@ func prepare(ctx context.Context, q *queue.Queue, o SubmitOptions) (*submission,
 	if q != nil {
 		s.maxPayload = q.MaxPayload()
 	}
-	s.summary = Summary{Task: s.o.Task, Model: s.o.Model, Dataset: s.o.Dataset}
+	s.summary = Summary{Task: s.o.Task, Model: s.o.Model, Dataset: s.o.Dataset, Part: s.o.Part.String()}
 	if s.o.remote() {
 		s.refer(ctx)
 	} else {

@@ -18,6 +18,7 @@ import (
 type progress struct {
 	tracker     atomic.Pointer[queue.Tracker]
 	task, model string
+	part        Part
 
 	mu        sync.Mutex
 	own       []ownShard
@@ -70,7 +71,7 @@ type sums struct {
 }
 
 func newProgress(o SubmitOptions) *progress {
-	p := &progress{task: o.Task, model: o.Model, dead: map[int]queue.Fate{}, over: make(chan struct{})}
+	p := &progress{task: o.Task, model: o.Model, part: o.Part, dead: map[int]queue.Fate{}, over: make(chan struct{})}
 	p.show = newDisplay(o, p.now)
 	return p
 }
@@ -90,8 +91,10 @@ func (p *progress) event(e jobs.Event) {
 		p.cancelled = true
 	}
 	base, _, _ := strings.Cut(e.Shard, "/r")
-	if n, err := strconv.Atoi(base); err == nil && n >= 0 && n < len(p.own) {
-		p.look(n, false)
+	if shard, err := strconv.Atoi(base); err == nil && shard >= 0 {
+		if n, own := p.part.at(shard); own && n < len(p.own) {
+			p.look(n, false)
+		}
 	}
 	p.check()
 }
@@ -115,7 +118,7 @@ func (p *progress) fate(n int) (queue.Fate, queue.Untold) {
 	if t == nil { // nobody tells
 		return queue.Fate{}, queue.Untold{}
 	}
-	return t.Fate(queue.Piece{Task: p.task, Model: p.model, Shard: strconv.Itoa(n),
+	return t.Fate(queue.Piece{Task: p.task, Model: p.model, Shard: strconv.Itoa(p.part.shard(n)),
 		SHA256: hex.EncodeToString(p.own[n].sum[:])})
 }
 
@@ -197,6 +200,16 @@ func (p *progress) check() {
 		p.ended = true
 		close(p.over)
 	}
+}
+
+// lacksEnd says that the job is known, and that nobody has told that it has so many shards: who knew was killed.
+func (p *progress) lacksEnd(job string, shards int) bool {
+	t := p.tracker.Load()
+	if t == nil {
+		return false
+	}
+	s, known := t.Job(job)
+	return known && s.Shards < shards
 }
 
 func (p *progress) isCancelled() bool {

@@ -39,6 +39,7 @@ type SubmitOptions struct {
 	Files   []string          // "-" is Stdin
 	// WholeFiles makes one record of each file, with its name of Names as id.
 	WholeFiles bool
+	Part       Part // what is sent of the job; others send the others
 	Names      []string
 	Stdin      io.Reader
 	Input      input.Options       // --format, --text-column, --id-column; MaxRecordBytes is limits.record_bytes
@@ -103,7 +104,11 @@ func Submit(ctx context.Context, q *queue.Queue, o SubmitOptions) (Summary, erro
 	if err := q.EnsureStreams(ctx, s.o.Streams); err != nil {
 		return s.summary, errors.Join(err, s.src.close())
 	}
-	fmt.Fprintf(o.progress(), "job %s: %s with %s into dataset %s\n", s.o.Job, s.o.Task, s.o.Model, s.o.Dataset)
+	share := ""
+	if o.Part.Of > 0 {
+		share = fmt.Sprintf(", part %v of its shards", o.Part)
+	}
+	fmt.Fprintf(o.progress(), "job %s: %s with %s into dataset %s%s\n", s.o.Job, s.o.Task, s.o.Model, s.o.Dataset, share)
 	err = s.run(ctx, q)
 	s.tell()
 	return s.summary, errors.Join(err, s.summary.write(s.o))
@@ -111,8 +116,11 @@ func Submit(ctx context.Context, q *queue.Queue, o SubmitOptions) (Summary, erro
 
 // tell says in a line what came of the shards.
 func (s *submission) tell() {
-	if s.summary.Shards > 0 {
+	switch {
+	case s.summary.Shards > 0:
 		fmt.Fprintln(s.o.Stderr, s.summary.line(s.o.NoWait, s.published))
+	case s.cutShards > 0:
+		fmt.Fprintf(s.o.Stderr, "part %v holds none of the job's %d shards\n", s.o.Part, s.cutShards)
 	}
 }
 
@@ -128,6 +136,7 @@ type submission struct {
 	summary   Summary
 	progress  *progress
 	published int // shards
+	cutShards int // of all parts
 
 	maxPayload int64
 	vectors    export.Vectors      // that the job makes, where that is known
@@ -142,7 +151,7 @@ func (s *submission) run(ctx context.Context, q *queue.Queue) (err error) {
 	s.progress = newProgress(s.o)
 	defer s.progress.close()
 	if s.whole != nil {
-		s.progress.expect(s.whole.records)
+		s.progress.expect(s.whole.own)
 	}
 	tracker, err := s.track(ctx, q)
 	if err != nil {
@@ -196,9 +205,8 @@ func (s *submission) publish(ctx context.Context, q *queue.Queue) error {
 		}
 		return q.PublishEvent(ctx, s.submitted(total))
 	}
-	changed := s.whole.compare()
 	err := s.cut(ctx, q.MaxPayload(), func(c *cutter, one shard) error {
-		if err := changed(c.content(one)); err != nil {
+		if err := s.whole.compare(one.number, c.content(one)); err != nil {
 			return err
 		}
 		sum := one.sum()
@@ -221,13 +229,13 @@ func (s *submission) publish(ctx context.Context, q *queue.Queue) error {
 	if err == nil {
 		err = q.Flush(ctx)
 	}
-	if err == nil && s.whole != nil && s.summary.Shards != s.whole.shards {
+	if err == nil && s.whole != nil && s.cutShards != s.whole.shards {
 		err = errChanged
 	}
 	if err != nil {
 		return s.broken(ctx, err)
 	}
-	if total = s.summary.Shards; told >= 0 && told != total {
+	if total = s.cutShards; told != total && (told >= 0 || s.progress.lacksEnd(s.o.Job, total)) {
 		if err := tell(); err != nil {
 			return s.broken(ctx, err)
 		}

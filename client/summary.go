@@ -24,7 +24,8 @@ type Summary struct {
 	Shards  int    `json:"shards"`
 	Bytes   int64  `json:"bytes"` // of all messages
 	// Referred are the bytes of objects that messages point to.
-	Referred int64 `json:"referred_bytes,omitempty"`
+	Referred int64  `json:"referred_bytes,omitempty"`
+	Part     string `json:"part,omitempty"` // whose records and shards these are, as 3/10
 	// Invalid counts the records that are sent as errors, and Problems names the first.
 	Invalid      int      `json:"invalid"`
 	Problems     []string `json:"problems,omitempty"`

@@ -38,6 +38,8 @@ func (o *SubmitOptions) checkSync() error {
 		return errors.New("--sync replaces the rows of its records by itself; leave --on-repeat out")
 	case o.Sync && o.NoWait:
 		return errors.New("--sync swaps its rows in when all are there, so it waits for them; leave --no-wait out")
+	case o.Sync && o.Part.Of > 0:
+		return errors.New("--sync compares the whole input with the table, and swaps its rows in at once; leave --part out")
 	case o.Sync && o.Job != "":
 		return errors.New("--sync names its job itself; leave --job out")
 	}

@@ -16,7 +16,7 @@ import (
 
 func submitCommand(s *settings) *cobra.Command {
 	var o client.SubmitOptions
-	var list string
+	var list, part string
 	cmd := &cobra.Command{
 		Use:     "submit --model M --dataset D [--param k=v]... FILE...|-",
 		Short:   "Publish files of texts as one job, and wait until its rows are committed",
@@ -26,6 +26,11 @@ func submitCommand(s *settings) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Files, o.Names, err = filesOf(cmd, args, list); err != nil {
 				return err
+			}
+			if part != "" {
+				if o.Part, err = client.ParsePart(part); err != nil {
+					return usageError{cmd.CommandPath(), fmt.Errorf("--part %w", err)}
+				}
 			}
 			o.Stdin, o.Stdout, o.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			o.Terminal, o.Quiet = onTerminal(), s.mute
@@ -47,6 +52,7 @@ func submitCommand(s *settings) *cobra.Command {
 	}
 	submitFlags(cmd, &o)
 	cmd.Flags().StringVar(&list, "files-from", "", "read the names of files, directories and patterns from `FILE`, one a line; - is standard input")
+	cmd.Flags().StringVar(&part, "part", "", "send only the `K/N`th shards of the job, as one of N publishers that are given the same FILEs, as 3/10")
 	natsFlag(cmd)
 	jsonFlag(cmd, &o.JSON)
 	return cmd

@@ -28,6 +28,11 @@ media_type and, of HTML, title. Markdown and text are taken as they are, in UTF-
 .xhtml, or no ending) the text that a reader sees. A file that is no text, or without any, is left out, and told; one that is not UTF-8, or
 too long (limits.record_bytes, limits.claim_bytes), is an error row.
 
+With --part K/N, several publishers share the work: each is given the same FILEs and another K, reads all of them, and sends every Nth
+shard, so that together they send what one would have sent, as one job. A part waits for its own shards and counts those; status and watch
+show the whole job, which is done when all parts are sent. A part that was killed is run again as it was. Where --on-repeat is replace, each
+id must be once in the FILEs. It does not go with --sync, nor, without --job, with standard input.
+
 With --sync the dataset becomes equal to the FILEs, whose records must all have ids: their content, the params and the
 model's files are compared with the table (content_sha256), records that are new, changed or error rows are computed, and one
 commit swaps their rows in; readers see the dataset as it was or as it is to be. Nothing is deleted without
