@@ -127,7 +127,7 @@ func TestRecordsThatNoMessageCarriesBecomeErrors(t *testing.T) {
 	if want := []string{"a:", "big:too_long", "0-2:too_long", "bad:invalid_record", "b:"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
 	}
-	if m := shards[0].Records[1].Err.Message; !strings.Contains(m, "line 2") || !strings.Contains(m, "max_payload") {
+	if m := shards[0].Records[1].Err.Message; !strings.Contains(m, "line 2") || !strings.Contains(m, "limits.claim_bytes") {
 		t.Errorf("the error %q names no line or no remedy", m)
 	}
 	_, shards = cutAll(t, cutter{limits: jobs.Limits{RecordBytes: 10}}, 1<<20, "short\n"+strings.Repeat("z", 11)+"\n", input.Options{Format: input.Text})
