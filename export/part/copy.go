@@ -244,17 +244,22 @@ type likeOursField struct {
 func (f likeOursField) Fields() []parquet.Field { return likeOurs{Node: f.Field}.Fields() }
 
 func (f likeOursField) Encoding() encoding.Encoding {
-	if f.Leaf() && slices.Contains(inDictionaries, f.column) {
+	if f.Leaf() && slices.Contains(inDictionaries, f.column) || smallNumbers(f) {
 		return &parquet.RLEDictionary
 	}
 	return &parquet.Plain
 }
 
 func (f likeOursField) Compression() compress.Codec {
-	if f.Leaf() && f.Type().Kind() == parquet.Float {
+	if f.Leaf() && f.Type().Kind() == parquet.Float || smallNumbers(f) {
 		return &parquet.Uncompressed
 	}
 	return recode(&parquet.Zstd)
+}
+
+// smallNumbers says whether a column's values are integers of at most 16 bits, as those of quantized vectors.
+func smallNumbers(n parquet.Node) bool {
+	return n.Leaf() && n.Type().Kind() == parquet.Int32 && bits(n) < 32
 }
 
 // inDictionaries are the columns of few different values.

@@ -169,17 +169,17 @@ func newTyped[E float32 | int8 | int16](out io.Writer, o Options, of func(*Row) 
 	if err != nil {
 		return nil, err
 	}
+	if o.Kind != Float32 {
+		tags = append(tags, parquet.StructTag(`parquet:"embedding,optional,list,dict"`, "Embedding"))
+	}
 	schema := parquet.SchemaOf(new(record[E]), tags...)
 	options := append(writerOptions(), parquet.NewSchema(schema.Name(), schemaNode{schema}))
 	for _, tag := range tags {
 		options = append(options, tag.(*parquet.StructTagOption))
 	}
-	// Floats do not get smaller. Small integers lie in 32 bits each, as Parquet has none smaller, and get four times so.
-	if o.Kind == Float32 {
-		options = append(options, parquet.Compression(&parquet.Uncompressed))
-	} else {
-		options = append(options, parquet.Compression(recode(&parquet.Zstd)))
-	}
+	// Floats do not get smaller. Small integers would lie in 32 bits each, as Parquet has none smaller; out of a
+	// dictionary they lie in 8, which do not get smaller either, and which a search need not decompress.
+	options = append(options, parquet.Compression(&parquet.Uncompressed))
 	for _, k := range slices.Sorted(maps.Keys(o.Metadata)) {
 		options = append(options, parquet.KeyValueMetadata(k, o.Metadata[k]))
 	}

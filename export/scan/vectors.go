@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -152,20 +153,21 @@ func (s *Scanner) values(page parquet.Page) (floats []float32, ints []int32, err
 		return nil, data.Int32(), nil
 	case isFloat:
 		entries := dictionary.Page().Data()
-		s.floats, err = lookup(s.floats[:0], entries.Float(), data.Int32())
+		s.floats, err = lookup(s.floats, entries.Float(), data.Int32())
 		return s.floats, nil, err
 	}
 	entries := dictionary.Page().Data()
-	s.ints, err = lookup(s.ints[:0], entries.Int32(), data.Int32())
+	s.ints, err = lookup(s.ints, entries.Int32(), data.Int32())
 	return nil, s.ints, err
 }
 
 func lookup[T any](to, dictionary []T, indexes []int32) ([]T, error) {
-	for _, i := range indexes {
-		if i < 0 || int(i) >= len(dictionary) {
+	to = slices.Grow(to[:0], len(indexes))[:len(indexes)]
+	for k, i := range indexes {
+		if uint(i) >= uint(len(dictionary)) {
 			return to, fmt.Errorf("a page names entry %d of a dictionary of %d", i, len(dictionary))
 		}
-		to = append(to, dictionary[i])
+		to[k] = dictionary[i]
 	}
 	return to, nil
 }
