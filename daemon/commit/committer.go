@@ -34,6 +34,7 @@ type Committer struct {
 	ended    chan struct{} // closed: commit what was taken, and end
 	drain    chan struct{} // closed: commit as soon as nothing is on its way
 	finished chan struct{}
+	told     chan struct{} // closed: what was committed before is announced, or was tried to be
 	settling chan struct{} // has a value for each delivery that settles
 
 	users int            // under all.mu: deliveries that opened it and have not left
@@ -58,8 +59,9 @@ func newCommitter(all *Committers, dataset string, t *export.Table) *Committer {
 		Table: t, dataset: dataset, interval: o.Interval, partBytes: o.PartBytes, endsJob: o.EndsJob,
 		log: o.Log, metrics: o.Metrics, all: all,
 		inbox: newInbox(cmp.Or(o.Backlog, 2*spoolBytes)), ended: make(chan struct{}), drain: make(chan struct{}),
-		finished: make(chan struct{}), settling: make(chan struct{}, settleAtOnce),
-		open: batch{spools: map[*Rows]*export.Spool{}, refused: map[*Rows]error{}},
+		finished: make(chan struct{}), told: make(chan struct{}),
+		settling: make(chan struct{}, settleAtOnce),
+		open:     batch{spools: map[*Rows]*export.Spool{}, refused: map[*Rows]error{}},
 	}
 }
 
@@ -95,6 +97,7 @@ func (c *Committer) end() {
 func (c *Committer) run(ctx context.Context) {
 	defer close(c.finished)
 	defer c.closeTable(ctx)
+	c.catchUp(ctx)
 	tick := time.NewTicker(min(max(c.interval/10, 10*time.Millisecond), 200*time.Millisecond))
 	defer tick.Stop()
 	drain := c.drain

@@ -70,6 +70,20 @@ func New(o Options) *Committers {
 // Open returns the committer of a dataset, which works until ctx ends; every Open needs one Leave. Where as many
 // datasets are open as may be, it waits for one that has committed what it holds, after whoever waits already.
 func (c *Committers) Open(ctx context.Context, dataset string) (*Committer, error) {
+	one, err := c.anyOpen(ctx, dataset)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-one.told:
+		return one, nil
+	case <-ctx.Done():
+		one.Leave()
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (c *Committers) anyOpen(ctx context.Context, dataset string) (*Committer, error) {
 	one, _, err := c.tryOpen(ctx, dataset, c.waiting.Load() == 0)
 	if one != nil || err != nil {
 		return one, err
