@@ -87,6 +87,8 @@ const (
 	firstDelay = 100 * time.Millisecond
 	mostDelay  = 5 * time.Second
 	askTimeout = 5 * time.Second // of one request to the server
+	// makeTimeout is what looking up and making a stream may take: the server writes its files, where disks may be slow.
+	makeTimeout = time.Minute
 
 	// A connection that leads nowhere without a word, as behind a firewall that lost its state, is given up after
 	// (pingsLost + 1) × pingEvery.

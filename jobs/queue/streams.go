@@ -82,6 +82,8 @@ func (q *Queue) RestoreStreams(ctx context.Context, o StreamOptions) error {
 }
 
 func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, size, byDefault int64) error {
+	ctx, cancel := context.WithTimeout(ctx, makeTimeout)
+	defer cancel()
 	s, err := q.js.Stream(ctx, want.Name)
 	if err == nil {
 		return q.checkStream(s.CachedInfo().Config, want)
