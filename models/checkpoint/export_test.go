@@ -17,6 +17,10 @@ func WriteCard(ctx context.Context, source, dir string, p weights.Precision, c e
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
+	from, err := adapt(src, "")
+	if err != nil {
+		return err
+	}
 	config, err := encoder.ParseConfig(src.config())
 	if err != nil {
 		return err
@@ -25,7 +29,7 @@ func WriteCard(ctx context.Context, source, dir string, p weights.Precision, c e
 	if err != nil {
 		return err
 	}
-	m, err := encoder.Store(ctx, config, &weights.Store{Source: src, Data: data, Precision: p})
+	m, err := encoder.Store(ctx, config, &weights.Store{Source: from, Data: data, Precision: p})
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
 	}
