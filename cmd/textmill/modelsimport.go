@@ -41,6 +41,10 @@ by: textmill models inspect NAME. Texts of a GGUF file begin and end as llama.cp
 Blocks of a GGUF file that are already as small as q8 or q4 asks for keep their exact values. What rounding costs is printed
 by: textmill models verify NAME --against BUNDLE
 
+--adapter folds a LoRA adapter, as peft saves one (adapter_config.json, adapter_model.safetensors), into a directory's weights: what
+peft's merge_and_unload makes of them. DoRA, adapters of biases or of tokens' tables, and others that are more than a product that is
+added are refused by name; so is one that changes what the model does not have.
+
 --device cuda makes a graph for a card beside that for processors, which share their weights, and chooses its type: sample texts
 run on the processor, and where values are too large for fp16 the graph computes there in fp32, or wholly in bf16, and says so.
 Without it the first session on a card does the same, once. No card is needed here; none was there to run the graphs on.`,
@@ -61,6 +65,7 @@ Without it the first session on a card does the same, once. No card is needed he
 	cmd.Flags().StringVar(&o.Name, "name", "", "`NAME` of the model; default: derived from SRC")
 	cmd.Flags().StringVar(&o.Precision, "precision", "fp32", "precision `P`: fp32, q8, q4 or as-is; fp16 or bf16 for a card")
 	cmd.Flags().StringVar(&o.Task, "task", "", "task `T`: embed or generate; default: what the checkpoint was made for")
+	cmd.Flags().StringVar(&o.Adapter, "adapter", "", "fold the LoRA adapter in the folder `DIR` into the weights")
 	cmd.Flags().StringVar(&o.Adaptation, "adaptation", "",
 		"`NAME` of what the checkpoint is adapted to, of its lora_adaptations (jina-embeddings-v3); default: its general weights")
 	cmd.Flags().StringVar(&o.Device, "device", "", "cuda: make the graph for a card too")

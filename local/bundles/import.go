@@ -26,9 +26,10 @@ func Generators() []string { return checkpoint.Generators() }
 
 // ImportOptions describes one run of `textmill models import`.
 type ImportOptions struct {
-	Source string // a GGUF file, or a Hugging Face directory with safetensors
-	Name   string // empty: derived from Source
-	Task   string // embed or generate; empty: what the checkpoint was made for
+	Source  string // a GGUF file, or a Hugging Face directory with safetensors
+	Name    string // empty: derived from Source
+	Task    string // embed or generate; empty: what the checkpoint was made for
+	Adapter string // the folder of a LoRA adapter that is folded in; empty: none
 	// Adaptation is the adapter of the checkpoint that is folded in; empty: none.
 	Adaptation string
 	Precision  string // fp32, q8, q4 or as-is; empty: fp32; fp16 and bf16: fp32, and that for a card
@@ -50,7 +51,7 @@ func Import(ctx context.Context, cfg config.Config, o ImportOptions) error {
 	}
 	begun, last := time.Now(), time.Now()
 	got, err := checkpoint.Import(ctx, checkpoint.Options{Source: o.Source, Dir: dir, Name: o.Name, Task: o.Task,
-		Precision: o.Precision, Adaptation: o.Adaptation, Card: card,
+		Precision: o.Precision, Adaptation: o.Adaptation, Adapter: o.Adapter, Card: card,
 		Progress: func(done, total int64) {
 			if time.Since(last) > progressEvery {
 				last = time.Now()

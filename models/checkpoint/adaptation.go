@@ -116,14 +116,17 @@ func (p product) add(dst []float32, from, width int) error {
 	if err := left.Floats(share, p.index*p.rows+from); err != nil {
 		return err
 	}
+	sums := make([]float32, width)
 	for i := range len(dst) / width {
+		clear(sums)
+		for k, v := range share[i*rank:][:rank] {
+			for j, w := range right[k*width:][:width] {
+				sums[j] += float32(v * w)
+			}
+		}
 		row := dst[i*width:][:width]
 		for j := range row {
-			var sum float32
-			for k, v := range share[i*rank:][:rank] {
-				sum += float32(v * right[k*width+j])
-			}
-			row[j] += float32(sum * p.scale)
+			row[j] += float32(sums[j] * p.scale)
 		}
 	}
 	return nil

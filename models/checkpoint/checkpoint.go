@@ -107,6 +107,8 @@ type Options struct {
 	Precision string
 	// Adaptation is which of the checkpoint's own adapters is folded into its weights; "" is none.
 	Adaptation string
+	// Adapter is the folder of a LoRA adapter, as peft saves one, that is folded into the weights; "" is none.
+	Adapter string
 	// Origin is where the checkpoint came from, for the bundle's record; "" is Source's own name.
 	Origin string
 	// Card, if not nil, has a graph for a card made too.

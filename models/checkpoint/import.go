@@ -53,6 +53,13 @@ func Import(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("import %s: %w", o.Source, err)
 	}
+	if o.Adapter != "" {
+		with, err := openAdapter(src, o.Adapter)
+		if err != nil {
+			return Result{}, fmt.Errorf("import %s with the adapter %s: %w", o.Source, o.Adapter, errors.Join(err, src.Close()))
+		}
+		src = with
+	}
 	adapted, err := adapt(src, o.Adaptation)
 	if err != nil {
 		return Result{}, fmt.Errorf("import %s: %w", o.Source, errors.Join(err, src.Close()))
@@ -121,6 +128,9 @@ func (o Options) build(ctx context.Context, src source, p weights.Precision) (r 
 	if origin == "" {
 		origin = filepath.Base(o.Source)
 	}
+	if o.Adapter != "" {
+		origin += " with the adapter " + filepath.Base(filepath.Clean(o.Adapter))
+	}
 	if o.Adaptation != "" {
 		origin += ", adapted to " + o.Adaptation
 	}
@@ -162,6 +172,9 @@ func (o Options) fill(ctx context.Context, dir string, src source, p weights.Pre
 		}
 	}}
 	write, err := o.store(ctx, store, src, r)
+	if l, ok := src.(*lora); ok && err == nil {
+		err = l.unasked()
+	}
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
 	}

@@ -63,6 +63,15 @@ func Open(dir string) (*Set, error) {
 	return s, nil
 }
 
+// OpenFile opens the weights in one file.
+func OpenFile(path string) (*Set, error) {
+	s := &Set{tensors: map[string]*tensor.Tensor{}}
+	if err := s.add(path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
 func shards(dir string) ([]string, error) {
 	if _, err := os.Stat(filepath.Join(dir, single)); err == nil {
 		return []string{single}, nil

@@ -46,7 +46,11 @@ func (p packed) Find(name string) (weights.Part, bool) {
 		if !ok || len(whole.Shape) != 2 || whole.Shape[0] != all {
 			return whole, ok // of another shape than is asked for, which is refused
 		}
-		return weights.Part{Tensor: whole.Slice(from, rows)}, true
+		part := weights.Part{Tensor: whole.Slice(from, rows)}
+		if whole.Add != nil {
+			part.Add = func(dst []float32, at, width int) error { return whole.Add(dst, from+at, width) }
+		}
+		return part, true
 	}
 	return p.Source.Find(name)
 }
