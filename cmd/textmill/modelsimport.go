@@ -62,6 +62,12 @@ Without it the first session on a card does the same, once. No card is needed he
 			return bundles.Import(cmd.Context(), cfg, o)
 		},
 	}
+	importFlags(cmd, &o)
+	jsonFlag(cmd, &o.JSON)
+	return cmd
+}
+
+func importFlags(cmd *cobra.Command, o *bundles.ImportOptions) {
 	cmd.Flags().StringVar(&o.Name, "name", "", "`NAME` of the model; default: derived from SRC")
 	cmd.Flags().StringVar(&o.Precision, "precision", "fp32", "precision `P`: fp32, q8, q4 or as-is; fp16 or bf16 for a card")
 	cmd.Flags().StringVar(&o.Task, "task", "", "task `T`: embed or generate; default: what the checkpoint was made for")
@@ -69,6 +75,4 @@ Without it the first session on a card does the same, once. No card is needed he
 	cmd.Flags().StringVar(&o.Adaptation, "adaptation", "",
 		"`NAME` of what the checkpoint is adapted to, of its lora_adaptations (jina-embeddings-v3); default: its general weights")
 	cmd.Flags().StringVar(&o.Device, "device", "", "cuda: make the graph for a card too")
-	jsonFlag(cmd, &o.JSON)
-	return cmd
 }
