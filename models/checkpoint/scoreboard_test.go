@@ -45,6 +45,7 @@ var scoreboard = []proof{
 	{"distilbert", "distilbert", transformers5_23, "hidden", 1e-11, ""},
 	{"modernbert", "modernbert", transformers5_23, "hidden", 1e-11, ""},
 	{"modernbert", "modernbert-biased", transformers5_23, "hidden", 1e-11, ""},
+	{"modernbert", "modernbert-silu", transformers5_23, "hidden", 1e-11, ""},
 	{"StaticModel", "model2vec", "model2vec 0.10.0", "texts", 1e-11, ""},
 	{"StaticModel", "model2vec-mapped", "model2vec 0.10.0", "texts", 2e-7, ""}, // the reference's means are fp16
 	{"StaticModel", "model2vec-unigram", "model2vec 0.10.0", "texts", 1e-11, ""},

@@ -97,6 +97,12 @@ def new():
                 longest=100, pooling="cls", words=words, prompts={"query": "query: "})
 
 
+def modern_silu():
+    """ModernBERT with a gate of SiLU; half of the layers see two tokens on each side, the others all."""
+    config = tf.ModernBertConfig(**small, max_position_embeddings=128, global_attn_every_n_layers=2, local_attention=4, hidden_activation="silu", embedding_dropout=0.0)
+    return dict(model=tf.ModernBertModel, config=config, tokens=bert_tokens, rows=(60, 9), longest=100, pooling="cls", dtype=torch.float32)
+
+
 def electra():
     return dict(model=tf.ElectraModel, config=tf.ElectraConfig(**small, embedding_size=24, max_position_embeddings=64), tokens=bert_tokens, rows=(60, 9), longest=64)
 
@@ -142,7 +148,7 @@ def jina_adapted():
     return jina() | dict(words=words)
 
 
-MODELS = {"mpnet": mpnet, "nomic": nomic, "nomic-plain": nomic_plain, "gte": gte, "new": new, "electra": electra, "albert": albert, "jina-v3": jina, "jina-v3-adapted": jina_adapted}
+MODELS = {"mpnet": mpnet, "nomic": nomic, "nomic-plain": nomic_plain, "gte": gte, "new": new, "electra": electra, "albert": albert, "jina-v3": jina, "jina-v3-adapted": jina_adapted, "modernbert-silu": modern_silu}
 
 
 def config(path, values):

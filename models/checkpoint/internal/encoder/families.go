@@ -126,7 +126,7 @@ var jina = family{
 var families = map[string]family{
 	"bert": bert, "roberta": roberta("RoBERTa"), "xlm-roberta": roberta("XLM-R"), "camembert": roberta("CamemBERT"),
 	"distilbert": distilbert, "modernbert": modernbert, "mpnet": mpnet,
-	"nomic_bert": nomic, "gte": gte(readGTE), "new": gte(readNew),
+	"nomic_bert": nomic, "gte": gte(readGTE(160000)), "new": gte(readGTE(10000)),
 	"electra": electra(), "albert": albert, "jina_embeddings_v3": jina,
 }
 

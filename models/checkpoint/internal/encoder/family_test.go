@@ -59,7 +59,7 @@ func TestConfigurationsThatCannotBeBuiltAreNamed(t *testing.T) {
 			}
 		})
 	}
-	for _, good := range []string{plain, modern, ofNomic, ofNew} {
+	for _, good := range []string{plain, modern, ofNomic, ofNew, ofNew + `,"model_type":"gte"`} {
 		if _, err := ParseConfig([]byte(good + "}")); err != nil {
 			t.Error(err)
 		}

@@ -165,31 +165,30 @@ func readRoberta(c *Config, data []byte) error {
 
 func readJina(c *Config, data []byte) error { return readRope(c, data, 20000) }
 
-func readGTE(c *Config, data []byte) error {
-	c.upBias = false
-	return readRope(c, data, 160000)
-}
-
-// readNew reads GTE in the words of the code that came with the checkpoints.
-func readNew(c *Config, data []byte) error {
-	n := struct {
-		Norm   string `json:"layer_norm_type"`
-		Packed bool   `json:"pack_qkv"`
-		LogN   bool   `json:"logn_attention_scale"`
-	}{"layer_norm", true, false}
-	if err := json.Unmarshal(data, &n); err != nil {
-		return fmt.Errorf("read config.json: %w", err)
+// readGTE reads GTE in transformers' words and in those of the code that came with the checkpoints. They differ in the
+// base where config.json has none.
+func readGTE(theta float64) func(c *Config, data []byte) error {
+	return func(c *Config, data []byte) error {
+		n := struct {
+			Norm     string `json:"layer_norm_type"`
+			Packed   bool   `json:"pack_qkv"`
+			LogN     bool   `json:"logn_attention_scale"`
+			Position string `json:"position_embedding_type"`
+		}{"layer_norm", true, false, "rope"}
+		if err := json.Unmarshal(data, &n); err != nil {
+			return fmt.Errorf("read config.json: %w", err)
+		}
+		switch {
+		case n.Norm != "layer_norm":
+			return fmt.Errorf("%w: layer_norm_type is %q, layer_norm is known", ErrUnsupported, n.Norm)
+		case !n.Packed:
+			return fmt.Errorf("%w: pack_qkv is false, true is known", ErrUnsupported)
+		case n.LogN:
+			return fmt.Errorf("%w: logn_attention_scale is set", ErrUnsupported)
+		case n.Position != "rope":
+			return fmt.Errorf("%w: position_embedding_type is %q, rope is known", ErrUnsupported, n.Position)
+		}
+		c.upBias, c.PositionType = false, "absolute"
+		return readRope(c, data, theta)
 	}
-	switch {
-	case n.Norm != "layer_norm":
-		return fmt.Errorf("%w: layer_norm_type is %q, layer_norm is known", ErrUnsupported, n.Norm)
-	case !n.Packed:
-		return fmt.Errorf("%w: pack_qkv is false, true is known", ErrUnsupported)
-	case n.LogN:
-		return fmt.Errorf("%w: logn_attention_scale is set", ErrUnsupported)
-	case c.PositionType != "rope":
-		return fmt.Errorf("%w: position_embedding_type is %q, rope is known", ErrUnsupported, c.PositionType)
-	}
-	c.upBias, c.PositionType = false, "absolute"
-	return readRope(c, data, 10000)
 }
