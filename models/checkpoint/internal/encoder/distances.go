@@ -1,7 +1,6 @@
 package encoder
 
 import (
-	"context"
 	"encoding/binary"
 	"io"
 	"math"
@@ -36,7 +35,7 @@ func bucket(distance int) int {
 }
 
 // distances stores the table by distance instead of bucket, [heads, 2 × farthest + 1].
-func (k *keeper) distances(ctx context.Context, m *Model) {
+func (k *keeper) distances(m *Model) {
 	if k.err != nil || m.family.distances == "" {
 		return
 	}

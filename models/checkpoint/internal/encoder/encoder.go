@@ -73,7 +73,7 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 		m.finalNorm = k.norm(f.finalNorm, c.normBias, c.HiddenSize)
 	}
 	k.rotations(ctx, m)
-	k.distances(ctx, m)
+	k.distances(m)
 	return m, k.err
 }
 
