@@ -59,6 +59,11 @@ func (p Partitioning) Attribute() string {
 	return ""
 }
 
+// Derived are the columns that such a table has more than others. They say again what created_at and attributes say.
+func (p Partitioning) Derived() []string {
+	return slices.DeleteFunc(p.columns(), part.IsColumn)
+}
+
 // columns are the table's partition columns.
 func (p Partitioning) columns() []string {
 	names := []string{}

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"textmill/export/disk"
@@ -92,10 +95,17 @@ func (s *stage) held() error {
 	return nil
 }
 
+// partPrefix begins the names of parts.
+const partPrefix = "textmill-"
+
 // partName is a new name that tells whose part it is.
 func (s *stage) partName() string {
-	return fmt.Sprintf("textmill-%s-%d.parquet", s.id, s.names.Add(1))
+	return fmt.Sprintf("%s%s-%d.parquet", partPrefix, s.id, s.names.Add(1))
 }
+
+// Made tells by its name whether textmill wrote a file of a table: other tools' lack the columns by which it is
+// partitioned.
+func Made(file string) bool { return strings.HasPrefix(path.Base(filepath.ToSlash(file)), partPrefix) }
 
 func (s *stage) tempName() string { return fmt.Sprintf("%s-%d.tmp", s.id, s.names.Add(1)) }
 

@@ -30,6 +30,7 @@ type options struct {
 	precision    string
 	tag          string
 	hostile      bool
+	partitioning string
 }
 
 func main() {
@@ -43,6 +44,7 @@ func main() {
 	flag.StringVar(&o.precision, "precision", "float32", "float32, int8 or uint8")
 	flag.StringVar(&o.tag, "job", "made", "the rows' job")
 	flag.BoolVar(&o.hostile, "hostile", true, "have some ids and texts be hostile")
+	flag.StringVar(&o.partitioning, "partition-by", "", "what the table is partitioned by, as in export.partition_by")
 	flag.Parse()
 	if err := build(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "maketable:", err)
@@ -51,7 +53,15 @@ func main() {
 }
 
 func build(ctx context.Context, o options) error {
-	store, err := export.OpenStore(export.Options{URI: o.dir})
+	var by export.Partitioning
+	if o.partitioning != "" {
+		var err error
+		if by, err = export.ParsePartitioning(o.partitioning); err != nil {
+			return err
+		}
+	}
+	partitioned := func(string) export.Partitioning { return by }
+	store, err := export.OpenStore(export.Options{URI: o.dir, PartitionBy: partitioned})
 	if err != nil {
 		return err
 	}

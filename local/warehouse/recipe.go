@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"textmill/export"
 	"textmill/ground/naming"
 	"textmill/local"
 )
@@ -27,10 +28,11 @@ type Recipe struct {
 	Runs    string            `yaml:"runs"`    // pgx, or a key of runners; "" where only its owner can run it
 	Checked bool              `yaml:"checked"` // against the engine, by make test-engines
 	Needs   string            `yaml:"needs"`
-	Page    string            `yaml:"page"`    // of the vendor's documentation that it follows
-	Target  string            `yaml:"target"`  // of --run, as --help shows it
-	Types   map[string]string `yaml:"types"`   // of columns, by what Delta calls theirs; "embedding": vectors of one length
-	Vectors int               `yaml:"vectors"` // where it takes only rows with a vector, the most dimensions of one
+	Page    string            `yaml:"page"`     // of the vendor's documentation that it follows
+	Target  string            `yaml:"target"`   // of --run, as --help shows it
+	Types   map[string]string `yaml:"types"`    // of columns, by what Delta calls theirs; "embedding": vectors of one length
+	Vectors int               `yaml:"vectors"`  // where it takes only rows with a vector, the most dimensions of one
+	ByOrder bool              `yaml:"by_order"` // whether it takes a file's columns by their order, and must know all
 
 	text string
 }
@@ -126,11 +128,33 @@ func (r *Recipe) write(out io.Writer, t *table, copyRows func(name string, gone 
 
 // takes refuses a table whose vectors the engine has no place for.
 func (r *Recipe) takes(t *table) error {
+	if err := r.reads(t); err != nil {
+		return err
+	}
 	if r.Vectors == 0 || t.Length > 0 && t.Length <= r.Vectors {
 		return nil
 	}
 	return fmt.Errorf("%w: %s takes rows with a vector, all of one length, of %d dimensions at most; %s holds %s; "+
 		"load it into another engine", local.ErrUsage, r.Title, r.Vectors, comment(t.Path), comment(t.Vectors))
+}
+
+// reads refuses files of partitioned tables that an engine would read wrongly without the table's log.
+func (r *Recipe) reads(t *table) error {
+	by := t.changes.By
+	if r.ByOrder && len(by.Derived()) > 0 {
+		return fmt.Errorf("%w: %s takes a file's columns by their order, and files of %s have more, %s, by which it is "+
+			"partitioned; load it into another engine", local.ErrUsage, r.Title, comment(t.Path), strings.Join(by.Derived(), " and "))
+	}
+	if !strings.Contains(r.text, ".Files") || !slices.Contains(by, "task") && !slices.Contains(by, "model") {
+		return nil
+	}
+	for _, f := range slices.Concat(t.Files, t.Gone) {
+		if !export.Made(f.text) {
+			return fmt.Errorf("%w: another tool put together %s, without the columns by which the table is partitioned, "+
+				"which %s would miss; load it by --to deltalake or pyspark, which read the table's log", local.ErrUsage, comment(f), r.Title)
+		}
+	}
+	return nil
 }
 
 // typeOf is the engine's type of a column.

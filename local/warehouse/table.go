@@ -3,6 +3,7 @@ package warehouse
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -96,7 +97,11 @@ func (t *table) describe(schema string) error {
 	if err := json.Unmarshal([]byte(schema), &s); err != nil {
 		return fmt.Errorf("schema of %s: %w", t.Path.text, err)
 	}
+	derived := t.changes.By.Derived()
 	for _, f := range s.Fields {
+		if slices.Contains(derived, f.Name) { // files that another tool put together lack it
+			continue
+		}
 		c := column{Name: outside{f.Name}, delta: typeName(f.Type)}
 		c.vector = f.Name == "embedding" && t.Length > 0
 		if f.Name == "embedding" && t.changes.Vectors == (export.Vectors{}) && t.changes.Mixed == "" {

@@ -288,3 +288,38 @@ func FuzzLiterals(f *testing.F) {
 		}
 	})
 }
+
+// Engines that read files and not the log are not given those that lack a column by which the table is partitioned.
+func TestRecipesRefuseFilesThatLackColumns(t *testing.T) {
+	for _, c := range []struct {
+		by      export.Partitioning
+		file    string
+		refused []string
+	}{
+		{export.Partitioning{"task", "model"}, "task=embed/model=m/textmill-0a-1.parquet", nil},
+		{export.Partitioning{"model"}, "model=m/part-00001-c000.zstd.parquet", []string{"bigquery", "clickhouse", "duckdb",
+			"lancedb", "milvus", "opensearch", "pandas", "polars", "pyarrow", "qdrant", "redshift", "snowflake"}},
+		{export.Partitioning{"date", "attribute:lang"}, "date=2026-11-28/lang=en/part-00001-c000.zstd.parquet", []string{"redshift"}},
+	} {
+		var refused []string
+		for _, r := range Recipes() {
+			for _, gone := range []bool{false, true} {
+				files := []outside{{"/tables/docs/" + c.file}}
+				tab := &table{changes: &export.Changes{Inspection: &export.Inspection{By: c.by}}, Length: 3, Files: files}
+				if gone {
+					tab.Files, tab.Gone = nil, files
+				}
+				err := r.takes(tab)
+				if err != nil && !errors.Is(err, local.ErrUsage) {
+					t.Error(err)
+				}
+				if err != nil && gone {
+					refused = append(refused, r.Engine)
+				}
+			}
+		}
+		if !slices.Equal(refused, c.refused) {
+			t.Errorf("%v, %s: refused are %q, want %q", c.by, c.file, refused, c.refused)
+		}
+	}
+}

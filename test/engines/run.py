@@ -85,7 +85,7 @@ def main():
             begun, opened = time.monotonic(), None
             place = scratch / f"it's {name}'s \"ü\" 日本 $x"
             try:
-                table = make(maketable, place)
+                table = make(maketable, place, "-partition-by", "date,attribute:hostile")
                 opened = engine()
                 check(opened, table, maketable)
                 passed += 1
