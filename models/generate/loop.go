@@ -168,8 +168,8 @@ func (g *Generator) step(ctx context.Context) {
 }
 
 // decode runs the slots from first to end. A run that fails is halved until the failure is down to single texts, so
-// that the others are unharmed.
-func (g *Generator) decode(ctx context.Context, first, end int) {
+// that the others are unharmed. It reports whether the other slots hold what they held.
+func (g *Generator) decode(ctx context.Context, first, end int) bool {
 	rows, fresh := 0, 0
 	for i, r := range g.rows[first:end] {
 		if !r.idle {
@@ -180,7 +180,7 @@ func (g *Generator) decode(ctx context.Context, first, end int) {
 		}
 	}
 	if rows == 0 {
-		return
+		return true
 	}
 	var next []scored
 	err := g.timed(ctx, RunStats{Rows: rows, Tokens: rows, Padded: end - first, New: fresh},
@@ -195,10 +195,11 @@ func (g *Generator) decode(ctx context.Context, first, end int) {
 		g.choose(ctx, first, next)
 	case ctx.Err() != nil:
 		g.abandon(ctx)
+		return false
 	case g.shrink(ctx, err):
+		return false
 	case end-first > 1 && half < end-first && shape.Fit(end-first-half) == end-first-half:
-		g.decode(ctx, first, first+half)
-		g.decode(ctx, first+half, end)
+		return g.decode(ctx, first, first+half) && g.decode(ctx, first+half, end)
 	default:
 		for i := first; i < end; i++ {
 			if !g.rows[i].idle {
@@ -206,6 +207,7 @@ func (g *Generator) decode(ctx context.Context, first, end int) {
 			}
 		}
 	}
+	return true
 }
 
 // choose takes the next token of each text from its scores, on as many goroutines as there are threads.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -46,8 +47,8 @@ func (f *faulty) reserve(slots, length int) error {
 	return f.runner.reserve(slots, length)
 }
 
-// throughFaults makes greedy texts of several lengths on 8 slots of a device whose runs fail as fail says.
-func throughFaults(t *testing.T, fail func(what string, slots int) error) (results []Result, slots int, log string) {
+// eightSlots is a generator that has not started, over a tiny model.
+func eightSlots(t *testing.T, bound bool, log io.Writer) *Generator {
 	t.Helper()
 	spec, err := models.OpenBundle(importOnce(t, "../checkpoint/testdata/tiny/llama", checkpoint.FP32))
 	if err != nil {
@@ -61,12 +62,19 @@ func throughFaults(t *testing.T, fail func(what string, slots int) error) (resul
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lines bytes.Buffer
 	g, err := load(t.Context(), spec, Options{Session: session.Options{Home: t.TempDir(), Library: places.Library(home),
-		Log: slog.New(slog.NewTextHandler(&lines, nil))}, Tokenizer: tok, Slots: 8, bound: true})
+		Log: slog.New(slog.NewTextHandler(log, nil))}, Tokenizer: tok, Slots: 8, bound: bound})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return g
+}
+
+// throughFaults makes greedy texts of several lengths on 8 slots of a device whose runs fail as fail says.
+func throughFaults(t *testing.T, fail func(what string, slots int) error) (results []Result, slots int, log string) {
+	t.Helper()
+	var lines bytes.Buffer
+	g := eightSlots(t, true, &lines)
 	g.run = &faulty{g.run, 8, fail}
 	g.start()
 	results = make([]Result, 20)
@@ -180,5 +188,54 @@ func TestGraphsForProcessorsStayThere(t *testing.T) {
 	o.Auto = true
 	if card, err := g.settleDevice(&o, false); err != nil || card || o.Device != "cpu" || len(g.notes) != 1 {
 		t.Errorf("with auto on %s: %v, %v, %v", o.Device, card, g.notes, err)
+	}
+}
+
+// A stopping runner fails once several texts are in a run, and is stopped in the run of the first half of them.
+type stopping struct {
+	runner
+	stop   func()
+	failed bool
+}
+
+func (s *stopping) decode(ctx context.Context, first int, rows []row) ([]scored, error) {
+	busy := 0
+	for _, r := range rows {
+		if !r.idle {
+			busy++
+		}
+	}
+	switch {
+	case s.failed:
+		s.stop()
+	case busy < 3:
+		return s.runner.decode(ctx, first, rows)
+	}
+	s.failed = true
+	return nil, errors.New("it fails")
+}
+
+// A daemon that goes down while a run that failed is being halved has every text answered.
+func TestStoppedAmidHalves(t *testing.T) {
+	g := eightSlots(t, false, io.Discard)
+	g.run = &stopping{runner: g.run, stop: g.Stop}
+	g.start()
+	results := make(chan Result, 20)
+	for i := range cap(results) {
+		r := Request{Prompt: []int32{int32(5 + i), 7, int32(9 + i)}, Params: Params{MaxNewTokens: 20, IgnoreEOS: true},
+			Done: func(r Result) { results <- r }}
+		if err := g.Do(t.Context(), r); err != nil && !errors.Is(err, ErrStopped) {
+			t.Fatal(err)
+		} else if err != nil {
+			results <- Result{Err: err}
+		}
+	}
+	for range cap(results) {
+		if r := <-results; !errors.Is(r.Err, ErrStopped) {
+			t.Errorf("a text that nobody stopped: %v", r.Err)
+		}
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
 	}
 }
