@@ -25,7 +25,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"a bad record is an error row and its neighbours are rows", badRecords},
 		{"bytes that are no UTF-8 are error rows in whatever message", badBytes},
-		{"a text too large for a message is an error row", hugeBySubmit},
+		{"a text too large for a message is an error row where there are no claims", hugeBySubmit},
 		{"a text of 10 MB in an input is cut and says so", hugeByInput},
 		{"an input that is missing, changed or elsewhere is a dead letter", badInputs},
 		{"a message that is no job is a dead letter", badMessages},
@@ -99,7 +99,9 @@ func badBytes(t *testing.T, d *daemon, _ string) {
 func hugeBySubmit(t *testing.T, d *daemon, files string) {
 	file := filepath.Join(files, "submit.jsonl")
 	write(t, file, `{"id":"small","text":"x"}`+"\n"+`{"id":"huge","text":"`+huge+`"}`+"\n"+`{"id":"last","text":"y"}`+"\n")
-	r := d.client().ok(t, "submit", "--model", model, "--dataset", "huge", "--job", "huge", file)
+	c := d.client()
+	c.env = append(c.env, "TEXTMILL_LIMITS_CLAIM_BYTES=0")
+	r := c.ok(t, "submit", "--model", model, "--dataset", "huge", "--job", "huge", file)
 	got := rows(t, d.table("huge"))
 	if len(got) != 3 || !strings.HasPrefix(got["huge"].Error, "too_long: ") || got["small"].Error+got["last"].Error != "" {
 		t.Errorf("rows: %.2000v", got)
