@@ -43,3 +43,10 @@ func TestAdaptationsThatAreNotThereAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// Adapters are folded into plain matrices: of those that keep originals and adaptations none may be left out unsaid.
+func TestAdaptersOfAdaptedModelsAreNotLeftOut(t *testing.T) {
+	if _, err := importAdapted(t, "jina-v3-adapted", adapterOf("bert")); err == nil || !strings.Contains(err.Error(), "for which the model has no place") {
+		t.Errorf("%v", err)
+	}
+}

@@ -90,6 +90,7 @@ func (d *directory) modular() bool {
 		return err == nil
 	})
 }
+func (d *directory) unasked() error       { return nil }
 func (d *directory) baked() decoder.Baked { return decoder.Baked{} }
 
 func (d *directory) bytes() (n int64) {

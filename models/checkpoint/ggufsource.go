@@ -111,7 +111,8 @@ func (g *ggufModel) readFactors() error {
 // maxHead bounds the size of an attention head.
 const maxHead = 1 << 16
 
-func (g *ggufModel) modular() bool { return false }
+func (g *ggufModel) modular() bool  { return false }
+func (g *ggufModel) unasked() error { return nil }
 
 func (g *ggufModel) baked() decoder.Baked {
 	return decoder.Baked{Divisors: g.factors, PlusOne: g.arch.plusOne}

@@ -28,6 +28,8 @@ type source interface {
 	bytes() int64
 	// modular tells that sentence-transformers modules say what is made of the model's vectors.
 	modular() bool
+	// unasked is an error where it has something to change in the model that nothing asked for.
+	unasked() error
 	// copyTo writes the tokenizer and everything else that a bundle has beside its graph.
 	copyTo(dir string) error
 	Close() error
@@ -172,8 +174,8 @@ func (o Options) fill(ctx context.Context, dir string, src source, p weights.Pre
 		}
 	}}
 	write, err := o.store(ctx, store, src, r)
-	if l, ok := src.(*lora); ok && err == nil {
-		err = l.unasked()
+	if err == nil {
+		err = src.unasked()
 	}
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
