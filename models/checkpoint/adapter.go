@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"textmill/ground/regular"
 	"textmill/models/checkpoint/internal/weights"
@@ -169,15 +170,11 @@ func (l *lora) adds(part weights.Part, prefix string) func([]float32, int, int) 
 	if l.rooted {
 		scale = l.alpha / math.Sqrt(float64(a.Rows()))
 	}
-	var right []float32
 	p := product{scale: float32(scale), left: func() (weights.Part, error) { return weights.Part{Tensor: b}, nil }}
-	p.right = func() ([]float32, error) {
-		if right != nil {
-			return right, nil
-		}
-		right = make([]float32, a.Rows()*a.Width())
+	p.right = sync.OnceValues(func() ([]float32, error) {
+		right := make([]float32, a.Rows()*a.Width())
 		return right, a.Floats(right, 0)
-	}
+	})
 	return p.add
 }
 
