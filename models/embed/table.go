@@ -121,18 +121,12 @@ func (t *table) embed(ctx context.Context, e *Embedder, rows []Row) ([]Vector, e
 				return nil, fmt.Errorf("%w %d: token %d is none of the table's %d", ErrRow, i, id, t.rows)
 			}
 		}
-		total += t.dim
-		if poolingOf(r, e.spec) == models.PoolNone {
-			total += t.dim * (len(r.IDs) - 1)
-		}
+		total += pooledSize(r, e.spec)
 	}
 	all := make([]float32, total)
 	vectors := make([]Vector, len(rows))
 	for i, r := range rows {
-		n := t.dim
-		if poolingOf(r, e.spec) == models.PoolNone {
-			n *= len(r.IDs)
-		}
+		n := pooledSize(r, e.spec)
 		v := all[:n:n]
 		all = all[n:]
 		if t.pool(v, r, poolingOf(r, e.spec)); finite(v) {
