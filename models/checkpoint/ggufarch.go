@@ -107,20 +107,16 @@ func (g *ggufModel) readLongRope(name string, c map[string]any) error {
 	scaling := map[string]any{"rope_type": "longrope"}
 	for own, hf := range map[string]string{"rope_factors_short.weight": "short_factor",
 		"rope_factors_long.weight": "long_factor"} {
-		t, ok := g.Tensor(own)
-		if !ok {
-			continue
-		}
-		if len(t.Shape) != 1 || t.Shape[0] > maxHead {
-			return fmt.Errorf("%w: tensor %s has shape %v", ErrUnsupported, t.Name, t.Shape)
-		}
-		factors := make([]float32, t.Shape[0])
-		if err := t.Floats(factors, 0); err != nil {
+		factors, err := g.headFactors(own)
+		if err != nil {
 			return err
+		}
+		if factors == nil {
+			continue
 		}
 		for _, f := range factors {
 			if f-f != 0 {
-				return fmt.Errorf("%w: tensor %s holds the value %v", ErrUnsupported, t.Name, f)
+				return fmt.Errorf("%w: tensor %s holds the value %v", ErrUnsupported, own, f)
 			}
 		}
 		scaling[hf] = factors

@@ -96,16 +96,22 @@ func interleaved(rows, heads int) []int {
 }
 
 // readFactors reads what the file itself has the rotation's frequencies divided by.
-func (g *ggufModel) readFactors() error {
-	t, ok := g.Tensor("rope_freqs.weight")
+func (g *ggufModel) readFactors() (err error) {
+	g.factors, err = g.headFactors("rope_freqs.weight")
+	return err
+}
+
+// headFactors are a tensor of no more numbers than a head has dimensions, nil where there is none of that name.
+func (g *ggufModel) headFactors(name string) ([]float32, error) {
+	t, ok := g.Tensor(name)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	if len(t.Shape) != 1 || t.Shape[0] > maxHead {
-		return fmt.Errorf("%w: tensor %s has shape %v", ErrUnsupported, t.Name, t.Shape)
+		return nil, fmt.Errorf("%w: tensor %s has shape %v", ErrUnsupported, t.Name, t.Shape)
 	}
-	g.factors = make([]float32, t.Shape[0])
-	return t.Floats(g.factors, 0)
+	factors := make([]float32, t.Shape[0])
+	return factors, t.Floats(factors, 0)
 }
 
 // maxHead bounds the size of an attention head.
