@@ -42,14 +42,19 @@ func openDirectory(dir string) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := safetensors.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: %w; weights in another format have to be saved as safetensors first", ErrUnsupported, err)
-	}
+	set, err := openTensors(dir)
 	if err != nil {
 		return nil, err
 	}
 	return &directory{Set: set, dir: dir, configJSON: config, modules: modules}, nil
+}
+
+func openTensors(dir string) (*safetensors.Set, error) {
+	set, err := safetensors.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %w; weights in another format have to be saved as safetensors first", ErrUnsupported, err)
+	}
+	return set, err
 }
 
 // checkModules reads all of a directory's sentence-transformers modules, before any weight is copied, and lists their

@@ -21,7 +21,6 @@ import (
 	"textmill/models/checkpoint/internal/vocabulary"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
-	"textmill/models/checkpoint/safetensors"
 	"textmill/models/checkpoint/tensor"
 )
 
@@ -86,10 +85,7 @@ func readIfThere(path string, into any) error {
 }
 
 func openStatic(dir, inner string) (s *static, err error) {
-	set, err := safetensors.Open(inner)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: %w; weights in another format have to be saved as safetensors first", ErrUnsupported, err)
-	}
+	set, err := openTensors(inner)
 	if err != nil {
 		return nil, err
 	}
@@ -104,28 +100,40 @@ func openStatic(dir, inner string) (s *static, err error) {
 		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	if table, ok := set.Tensor("embedding.weight"); ok {
-		s.table, s.settings = table, models.Static{Of: staticEmbedding, LeaveOut: -1, MaxLength: words.Truncation}
-	} else if s.table, ok = set.Tensor("embeddings"); !ok {
-		return nil, fmt.Errorf("%w: it has neither the tensor embeddings, as model2vec has it, nor embedding.weight, as sentence-transformers has it; it has %v",
+		s.table = table
+		err = s.readSentence(words)
+	} else if s.table, ok = set.Tensor("embeddings"); ok {
+		err = s.readModel2vec(words)
+	} else {
+		err = fmt.Errorf("%w: it has neither the tensor embeddings, as model2vec has it, nor embedding.weight, as sentence-transformers has it; it has %v",
 			ErrUnsupported, set.Names())
-	} else if err := s.readModel2vec(words); err != nil {
-		return nil, err
 	}
-	if err := s.readNormalize(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return s, s.check(words)
+}
+
+// readSentence reads what sentence-transformers alone has.
+func (s *static) readSentence(words vocabulary.Words) error {
+	var modules []struct{}
+	err := readIfThere(filepath.Join(s.dir, "modules.json"), &modules)
+	s.settings = models.Static{Of: staticEmbedding, LeaveOut: -1, MaxLength: words.Truncation,
+		Normalize: len(modules) > 1} // staticAt knows no other module
+	return err
 }
 
 // readModel2vec reads what model2vec alone has.
 func (s *static) readModel2vec(words vocabulary.Words) error {
 	var config struct {
 		MaxLength json.RawMessage `json:"max_length"`
+		Normalize bool            `json:"normalize"`
 	}
 	if err := readIfThere(filepath.Join(s.dir, "config.json"), &config); err != nil {
 		return err
 	}
-	s.settings = models.Static{Of: model2vec, LeaveOut: words.Unknown, MaxLength: 512, CharsPerToken: words.Median}
+	s.settings = models.Static{Of: model2vec, LeaveOut: words.Unknown, MaxLength: 512, CharsPerToken: words.Median,
+		Normalize: config.Normalize}
 	if len(config.MaxLength) > 0 { // null is none
 		s.settings.MaxLength = 0
 		if err := json.Unmarshal(config.MaxLength, &s.settings.MaxLength); err != nil || s.settings.MaxLength < 0 {
@@ -146,23 +154,6 @@ func (s *static) readModel2vec(words vocabulary.Words) error {
 		}
 	}
 	return nil
-}
-
-func (s *static) readNormalize() error {
-	var config struct {
-		Normalize bool `json:"normalize"`
-	}
-	if s.settings.Of == model2vec {
-		if err := readIfThere(filepath.Join(s.dir, "config.json"), &config); err != nil {
-			return err
-		}
-		s.settings.Normalize = config.Normalize
-		return nil
-	}
-	var modules []struct{}
-	err := readIfThere(filepath.Join(s.dir, "modules.json"), &modules)
-	s.settings.Normalize = len(modules) > 1 // staticAt knows no other module
-	return err
 }
 
 // rows is how many token IDs the table is for.
@@ -203,11 +194,8 @@ func (s *static) config() []byte {
 }
 
 func (s *static) copyTo(dir string) error {
-	for _, name := range kept {
-		err := copyFile(filepath.Join(dir, name), filepath.Join(s.dir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	if err := s.directory.copyTo(dir); err != nil {
+		return err
 	}
 	if err := copyFile(filepath.Join(dir, "tokenizer.json"), filepath.Join(s.inner, "tokenizer.json")); err != nil {
 		return err
