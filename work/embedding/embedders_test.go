@@ -3,7 +3,6 @@ package embedding
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -11,14 +10,11 @@ import (
 	"slices"
 	"testing"
 
-	"textmill/export"
 	"textmill/ground/places"
-	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/embed"
 	"textmill/models/session"
-	"textmill/work/rows"
 )
 
 // golden is what sentence-transformers made of texts: models/checkpoint/testdata/embedders.py.
@@ -39,6 +35,11 @@ func TestVectorsAreThoseOfSentenceTransformers(t *testing.T) {
 	if err != nil || len(dirs) == 0 {
 		t.Fatalf("no tiny checkpoints: %v", err)
 	}
+	home, err := places.Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	library := places.Library(home)
 	for _, file := range dirs {
 		name := filepath.Base(filepath.Dir(file))
 		t.Run(name, func(t *testing.T) {
@@ -51,14 +52,14 @@ func TestVectorsAreThoseOfSentenceTransformers(t *testing.T) {
 			if err := json.Unmarshal(data, &g); err != nil {
 				t.Fatal(err)
 			}
-			spec, model := openImported(t, filepath.Dir(file), checkpoint.Options{})
+			spec, model := openImported(t, filepath.Dir(file), session.Options{Library: library, BatchTokens: 256})
 			if why := model.Dependence(); why != "" {
 				t.Error(why)
 			}
 			worst := 1.0
 			for _, c := range g.Cases {
 				engine := engineOf(t, spec, model)
-				together := embedThrough(t, engine, c.Params, g.Texts)
+				together := vectorsThrough(t, engine, string(c.Params), g.Texts)
 				order := rand.New(rand.NewPCG(5, 6)).Perm(len(g.Texts))
 				shuffled := make([][]float32, len(g.Texts))
 				for batch := range slices.Chunk(order, 3) {
@@ -66,12 +67,12 @@ func TestVectorsAreThoseOfSentenceTransformers(t *testing.T) {
 					for i, j := range batch {
 						texts[i] = g.Texts[j]
 					}
-					for i, v := range embedThrough(t, engine, c.Params, texts) {
+					for i, v := range vectorsThrough(t, engine, string(c.Params), texts) {
 						shuffled[batch[i]] = v
 					}
 				}
 				for i, want := range c.Vectors {
-					alone := embedThrough(t, engine, c.Params, g.Texts[i:i+1])[0]
+					alone := vectorsThrough(t, engine, string(c.Params), g.Texts[i:i+1])[0]
 					for how, got := range map[string][]float32{"together": together[i], "shuffled": shuffled[i], "alone": alone} {
 						near := cosineOf(got, want)
 						worst = min(worst, near)
@@ -93,10 +94,10 @@ func TestVectorsAreThoseOfSentenceTransformers(t *testing.T) {
 	}
 }
 
-func openImported(t *testing.T, source string, o checkpoint.Options) (*models.Spec, *embed.Embedder) {
+// openImported imports a checkpoint and opens what it makes.
+func openImported(t *testing.T, source string, o session.Options) (*models.Spec, *embed.Embedder) {
 	t.Helper()
-	o.Source, o.Dir = source, t.TempDir()
-	got, err := checkpoint.Import(t.Context(), o)
+	got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,11 +105,8 @@ func openImported(t *testing.T, source string, o checkpoint.Options) (*models.Sp
 	if err != nil {
 		t.Fatal(err)
 	}
-	home, err := places.Home()
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := embed.Open(t.Context(), spec, session.Options{Home: t.TempDir(), Library: places.Library(home), BatchTokens: 256})
+	o.Home = t.TempDir()
+	model, err := embed.Open(t.Context(), spec, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,30 +127,16 @@ func engineOf(t *testing.T, spec *models.Spec, model *embed.Embedder) *Engine {
 	return New(Options{Spec: spec, Embedder: model, Tokenizer: tok})
 }
 
-// embedThrough gives the vectors that rows hold.
-func embedThrough(t *testing.T, e *Engine, params json.RawMessage, texts []string) [][]float32 {
+// vectorsThrough gives the vectors of texts, of which each makes one row.
+func vectorsThrough(t *testing.T, e *Engine, params string, texts []string) [][]float32 {
 	t.Helper()
-	p, err := jobs.ParseEmbedParams(params)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan := e.Resolve(p, rows.Origin{Job: "j", Shard: "0"})
-	vectors, done := make([][]float32, len(texts)), make(chan struct{}, len(texts))
-	for i, text := range texts {
-		err := e.Do(t.Context(), Task{Record: jobs.Record{ID: fmt.Sprint(i), Text: text}, Plan: plan, Done: func(r []export.Row) {
-			if len(r) != 1 || r[0].Error != "" {
-				t.Errorf("text %d: %d rows, the first with the error %q", i, len(r), r[0].Error)
-			} else {
-				vectors[i] = r[0].Embedding
-			}
-			done <- struct{}{}
-		}})
-		if err != nil {
-			t.Fatal(err)
+	vectors := make([][]float32, len(texts))
+	for i, rows := range through(t, e, params, texts...) {
+		if len(rows) != 1 || rows[0].Error != "" {
+			t.Errorf("text %d: rows %+v", i, rows)
+			continue
 		}
-	}
-	for range texts {
-		<-done
+		vectors[i] = rows[0].Embedding
 	}
 	return vectors
 }

@@ -89,6 +89,13 @@ func embedAll(t *testing.T, f *flaky, timeout time.Duration, params string, text
 func embedWith(t *testing.T, tok Tokenizer, f *flaky, timeout time.Duration, params string, texts ...string) [][]export.Row {
 	t.Helper()
 	e := New(Options{Spec: testSpec, Embedder: f, Tokenizer: tok, RunTimeout: timeout})
+	defer e.Close()
+	return through(t, e, params, texts...)
+}
+
+// through has the engine embed texts, all at once, and gives each one's rows.
+func through(t *testing.T, e *Engine, params string, texts ...string) [][]export.Row {
+	t.Helper()
 	p, err := jobs.ParseEmbedParams([]byte(params))
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +114,6 @@ func embedWith(t *testing.T, tok Tokenizer, f *flaky, timeout time.Duration, par
 		}
 	}
 	wg.Wait()
-	e.Close()
 	return rows
 }
 

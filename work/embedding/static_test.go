@@ -7,16 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"textmill/export"
-	"textmill/jobs"
 	"textmill/models"
-	"textmill/models/checkpoint"
-	"textmill/models/embed"
 	"textmill/models/session"
-	"textmill/work/rows"
 )
 
 // tinyModels are those of package checkpoint; vectors.json is what the reference's encode gives, made by its static.py.
@@ -24,53 +18,10 @@ const tinyModels = "../../models/checkpoint/testdata/tiny"
 
 func openStaticModel(t *testing.T, name string) (*Engine, *models.Spec) {
 	t.Helper()
-	r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join(tinyModels, name), Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, err := models.OpenBundle(r.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := spec.Tokenizer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := embed.Open(t.Context(), spec, session.Options{Home: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine := New(Options{Spec: spec, Embedder: e, Tokenizer: tok})
-	t.Cleanup(func() {
-		engine.Close()
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	spec, model := openImported(t, filepath.Join(tinyModels, name), session.Options{}) // no library is needed
+	engine := engineOf(t, spec, model)
+	t.Cleanup(engine.Close)
 	return engine, spec
-}
-
-// through has the engine embed texts, all at once, and gives each one's row.
-func through(t *testing.T, e *Engine, params string, texts []string) []export.Row {
-	t.Helper()
-	p, err := jobs.ParseEmbedParams(json.RawMessage(params))
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, out := e.Resolve(p, rows.Origin{}), make([]export.Row, len(texts))
-	var waiting sync.WaitGroup
-	for i, text := range texts {
-		waiting.Add(1)
-		err := e.Do(t.Context(), Task{Record: jobs.Record{ID: "x", Text: text}, Plan: plan, Done: func(list []export.Row) {
-			out[i] = list[0]
-			waiting.Done()
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	waiting.Wait()
-	return out
 }
 
 func TestStaticModelsEmbedAsTheirLibraries(t *testing.T) {
@@ -99,16 +50,17 @@ func TestStaticModelsEmbedAsTheirLibraries(t *testing.T) {
 				if err := json.Unmarshal(file[key], &want); err != nil {
 					t.Fatal(err)
 				}
-				got := through(t, e, p, texts)
+				got := through(t, e, p, texts...)
 				for i, text := range texts {
-					if got[i].Error != "" {
-						t.Errorf("%s: %q: %s", key, text, got[i].Error)
+					row := got[i][0]
+					if row.Error != "" {
+						t.Errorf("%s: %q: %s", key, text, row.Error)
 						continue
 					}
-					if c, zero := alike(got[i].Embedding, want[i]); !(c >= 0.99999) {
+					if c, zero := alike(row.Embedding, want[i]); !(c >= 0.99999) {
 						t.Errorf("%s: %q: cosine %v; both of length 0: %v", key, text, c, zero)
 					}
-					if alone := through(t, e, p, texts[i:i+1])[0]; !slices.Equal(alone.Embedding, got[i].Embedding) {
+					if alone := through(t, e, p, text)[0][0]; !slices.Equal(alone.Embedding, row.Embedding) {
 						t.Errorf("%s: %q has other bits alone", key, text)
 					}
 				}
@@ -150,15 +102,15 @@ func TestStaticModelsTellWhatTheyCut(t *testing.T) {
 		chars:                              {15, 26}, // 72 characters: the, and 14 words
 		strings.Repeat(" ", 71) + "the of": {1, 2},   // the cut leaves "t" of the first word
 	} {
-		r := through(t, e, `{}`, []string{text})[0]
+		r := through(t, e, `{}`, text)[0][0]
 		if int(r.NTokens.V) != want[0] || int(r.NDropped.V) != want[1] || r.Truncated.V != (want[1] > 0) {
 			t.Errorf("%q: %d tokens and %d dropped, truncated %v, want %v", text, r.NTokens.V, r.NDropped.V, r.Truncated.V, want)
 		}
 	}
-	if r := through(t, e, `{"truncate":"error"}`, []string{chars})[0]; !strings.Contains(r.Error, "41 tokens") {
+	if r := through(t, e, `{"truncate":"error"}`, chars)[0][0]; !strings.Contains(r.Error, "41 tokens") {
 		t.Errorf("truncate error: %q", r.Error)
 	}
-	if r := through(t, e, `{"pooling":"none"}`, []string{"the of and"})[0]; len(r.Embedding) != 3*spec.Dim {
+	if r := through(t, e, `{"pooling":"none"}`, "the of and")[0][0]; len(r.Embedding) != 3*spec.Dim {
 		t.Errorf("pooling none: %d values, %s", len(r.Embedding), r.Error)
 	}
 }
