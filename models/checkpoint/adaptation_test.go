@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/models"
 	"textmill/models/checkpoint"
 )
 
@@ -21,10 +20,7 @@ func TestAdaptationsAreFoldedIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := models.OpenBundle(r.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	spec := openBundle(t, r.Dir)
 	session := openSession(t, spec.GraphPath(), spec.Inputs, []string{"last_hidden_state"})
 	compareHidden(t, session, len(spec.Inputs), want.Rows, len(want.Rows[0].IDs), false)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/models"
 	"textmill/models/checkpoint"
 )
 
@@ -39,10 +38,7 @@ func TestAdaptersAreFoldedAsPeftMergesThem(t *testing.T) {
 				t.Fatalf("the adapter changes nothing by more than %g", changed)
 			}
 			if name == "bert" {
-				spec, err := models.OpenBundle(r.Dir)
-				if err != nil {
-					t.Fatal(err)
-				}
+				spec := openBundle(t, r.Dir)
 				session := openSession(t, filepath.Join(spec.Dir, filepath.FromSlash(spec.Graph)), spec.Inputs, []string{"last_hidden_state"})
 				compareHidden(t, session, len(spec.Inputs), rows, len(rows[0].IDs), false)
 				return

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"textmill/ground/places"
-	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/embed"
 	"textmill/models/session"
@@ -14,22 +12,11 @@ import (
 
 // Encoders give a text the same vector, bit for bit, alone and in every batch, however their weights are stored.
 func TestEncodersInEveryBatch(t *testing.T) {
-	home, err := places.Home()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, name := range provedBy("hidden") {
 		for _, precision := range []string{checkpoint.FP32, checkpoint.Q8, checkpoint.Q4} {
 			t.Run(name+" "+precision, func(t *testing.T) {
-				spec, err := models.OpenBundle(importTiny(t, name, precision).Dir)
-				if err != nil {
-					t.Fatal(err)
-				}
-				o := session.Options{Home: t.TempDir(), Library: places.Library(home), BatchTokens: 256}
-				e, err := embed.Open(t.Context(), spec, o)
-				if err != nil {
-					t.Fatal(err)
-				}
+				spec := openBundle(t, importTiny(t, name, precision).Dir)
+				e := openEmbedder(t, spec, session.Options{BatchTokens: 256})
 				defer e.Close() //nolint:errcheck // of a test
 				t.Logf("%s", e.Company())
 				if why := e.Dependence(); why != "" {

@@ -208,10 +208,7 @@ func TestCardsGraphComputesWhatTheProcessorsDoes(t *testing.T) {
 	for _, name := range provedBy("hidden") {
 		for _, p := range []weights.Precision{weights.FP32, weights.Q8} {
 			t.Run(fmt.Sprint(name, p), func(t *testing.T) {
-				spec, err := models.OpenBundle(importTiny(t, name, string(p)).Dir)
-				if err != nil {
-					t.Fatal(err)
-				}
+				spec := openBundle(t, importTiny(t, name, string(p)).Dir)
 				plain := openSession(t, spec.GraphPath(), spec.Inputs, []string{"last_hidden_state"})
 				g := openCard(t, name, spec.Dim, p, encoder.Card{Elem: onnxgraph.Float32})
 				r := rand.New(rand.NewPCG(3, 4))

@@ -20,10 +20,7 @@ import (
 func TestCardsGraphIsMadeOnceAndStamped(t *testing.T) {
 	for _, name := range append(slices.Clone(decoders), "bert", "modernbert") {
 		dir := importTiny(t, name, checkpoint.FP32).Dir
-		before, err := models.OpenBundle(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		before := openBundle(t, dir)
 		if _, err := models.OpenCard(dir, ""); !errors.Is(err, models.ErrNoCardGraph) {
 			t.Fatalf("%s: before it was made: %v", name, err)
 		}

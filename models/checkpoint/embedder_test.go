@@ -92,10 +92,7 @@ func TestDecodersAreImportedForTheirTask(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			spec, err := models.OpenBundle(r.Dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			spec := openBundle(t, r.Dir)
 			if r.Task != c.want || spec.Task != c.want || spec.Pooling != c.pooling {
 				t.Errorf("task %q, in the bundle %q, pooling %q", r.Task, spec.Task, spec.Pooling)
 			}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"textmill/models"
 	"textmill/models/checkpoint"
 )
 
@@ -107,10 +106,7 @@ func TestCheckpointsGoOnGivingTheSameModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec, err := models.OpenBundle(r.Dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		spec := openBundle(t, r.Dir)
 		if spec.SHA256 != want {
 			t.Errorf("%s comes to the model %s, it was %s", source, spec.SHA256, want)
 		}

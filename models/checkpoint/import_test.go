@@ -16,7 +16,6 @@ import (
 	"textmill/ground/flock"
 	"textmill/ground/naming"
 	"textmill/internal/golden"
-	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/tokenize"
 )
@@ -59,10 +58,7 @@ func TestTokenizerComesOutOfTheGGUF(t *testing.T) {
 	if !strings.Contains(config.Template, "You are a helpful AI assistant named SmolLM") || config.EOS != "<|im_end|>" || generation.EOS != end {
 		t.Errorf("%+v, %+v", config, generation)
 	}
-	spec, err := models.OpenBundle(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	spec := openBundle(t, dir)
 	if spec.Task != naming.TaskGenerate || spec.Verify(t.Context()) != nil {
 		t.Errorf("bundle %+v", spec)
 	}

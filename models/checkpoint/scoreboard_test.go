@@ -12,7 +12,6 @@ import (
 	"textmill/ground/places"
 	"textmill/internal/golden"
 	"textmill/internal/reference"
-	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/checkpoint/internal/decoder"
 	"textmill/models/checkpoint/internal/encoder"
@@ -115,10 +114,7 @@ func (s *score) token(got, want int64) {
 // hidden scores the vectors of an encoder's tokens.
 func hidden(t *testing.T, name string) (s score) {
 	rows := readReference(t, name)
-	spec, err := models.OpenBundle(importTiny(t, name, checkpoint.FP32).Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	spec := openBundle(t, importTiny(t, name, checkpoint.FP32).Dir)
 	file := filepath.Join(spec.Dir, filepath.FromSlash(spec.Graph))
 	session := openSession(t, file, spec.Inputs, []string{"last_hidden_state"})
 	width, size := 0, len(rows[0].Values[0])
@@ -173,14 +169,8 @@ func miniLM(t *testing.T, name string) (s score) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := models.OpenBundle(r.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := embed.Open(t.Context(), spec, session.Options{Home: home, BatchTokens: 1024})
-	if err != nil {
-		t.Fatal(err)
-	}
+	spec := openBundle(t, r.Dir)
+	e := openEmbedder(t, spec, session.Options{Home: home, BatchTokens: 1024})
 	defer e.Close() //nolint:errcheck // of a test
 	type text struct {
 		IDs       []int32   `json:"input_ids"`
@@ -229,18 +219,12 @@ func texts(t *testing.T, name string) (s score) {
 		Vectors [][]float32 `json:"vectors"`
 	}
 	readJSON(t, filepath.Join("testdata", "tiny", name, "vectors.json"), &want)
-	spec, err := models.OpenBundle(importTiny(t, name, checkpoint.FP32).Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	spec := openBundle(t, importTiny(t, name, checkpoint.FP32).Dir)
 	tok, err := spec.Tokenizer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := embed.Open(t.Context(), spec, session.Options{Home: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := openEmbedder(t, spec, session.Options{Home: t.TempDir()})
 	defer e.Close() //nolint:errcheck // of a test
 	for i, text := range want.Texts {
 		cut, _ := spec.CutChars(text, spec.MaxLength)

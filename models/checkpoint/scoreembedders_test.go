@@ -4,8 +4,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"textmill/ground/places"
-	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/embed"
 	"textmill/models/session"
@@ -25,22 +23,12 @@ func sentences(t *testing.T, name string) (s score) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := models.OpenBundle(r.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	spec := openBundle(t, r.Dir)
 	tok, err := spec.Tokenizer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	home, err := places.Home()
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := embed.Open(t.Context(), spec, session.Options{Home: t.TempDir(), Library: places.Library(home), BatchTokens: 256})
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := openEmbedder(t, spec, session.Options{BatchTokens: 256})
 	defer e.Close() //nolint:errcheck // of a test
 	rows := make([]embed.Row, len(want.Texts))
 	for i, text := range want.Texts {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/embed"
@@ -26,10 +25,6 @@ type sentence struct {
 
 // From text to vector as in sentence-transformers: alone, all together, and together in another order.
 func TestDirectoriesEmbedAsInSentenceTransformers(t *testing.T) {
-	home, err := places.Home()
-	if err != nil {
-		t.Fatal(err)
-	}
 	files, err := filepath.Glob(filepath.Join("testdata", "tiny", "*", "texts.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
@@ -39,14 +34,8 @@ func TestDirectoriesEmbedAsInSentenceTransformers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var sentences []sentence
 			readJSON(t, file, &sentences)
-			spec, err := models.OpenBundle(importTiny(t, name, checkpoint.FP32).Dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			e, err := embed.Open(t.Context(), spec, session.Options{Home: t.TempDir(), Library: places.Library(home), BatchTokens: 4096})
-			if err != nil {
-				t.Fatal(err)
-			}
+			spec := openBundle(t, importTiny(t, name, checkpoint.FP32).Dir)
+			e := openEmbedder(t, spec, session.Options{BatchTokens: 4096})
 			defer e.Close() //nolint:errcheck // of a test
 			rows, cut := tokenized(t, spec, sentences)
 			if cut == 0 {

@@ -1,16 +1,17 @@
 package checkpoint_test
 
 import (
-	"encoding/json"
 	"math"
-	"os"
 	"path/filepath"
 	"testing"
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/checkpoint"
+	"textmill/models/embed"
+	"textmill/models/session"
 )
 
 // A referenceRow is one of testdata/tiny/*/reference.json, which testdata/reference.py makes.
@@ -22,14 +23,8 @@ type referenceRow struct {
 
 func readReference(t *testing.T, name string) []referenceRow {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "tiny", name, "reference.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var rows []referenceRow
-	if err := json.Unmarshal(data, &rows); err != nil {
-		t.Fatal(err)
-	}
+	readJSON(t, filepath.Join("testdata", "tiny", name, "reference.json"), &rows)
 	return rows
 }
 
@@ -40,6 +35,33 @@ func importTiny(t *testing.T, name, precision string) checkpoint.Result {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// openBundle opens what an import made.
+func openBundle(t *testing.T, dir string) *models.Spec {
+	t.Helper()
+	spec, err := models.OpenBundle(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// openEmbedder opens a model to embed, in a home of its own unless o names one: nothing is known of it there.
+func openEmbedder(t *testing.T, spec *models.Spec, o session.Options) *embed.Embedder {
+	t.Helper()
+	if o.Home == "" {
+		home, err := places.Home()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Home, o.Library = t.TempDir(), places.Library(home)
+	}
+	e, err := embed.Open(t.Context(), spec, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 // far is the greatest difference of two vectors.
@@ -99,10 +121,7 @@ func TestEncodersComputeWhatTransformersDoes(t *testing.T) {
 	for _, name := range provedBy("hidden") {
 		t.Run(name, func(t *testing.T) {
 			rows := readReference(t, name)
-			spec, err := models.OpenBundle(importTiny(t, name, checkpoint.FP32).Dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			spec := openBundle(t, importTiny(t, name, checkpoint.FP32).Dir)
 			session := openSession(t, filepath.Join(spec.Dir, filepath.FromSlash(spec.Graph)), spec.Inputs, []string{"last_hidden_state"})
 			width := 0
 			for _, r := range rows {
