@@ -133,7 +133,7 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 
 // api is what clients of OpenAI's API may ask for.
 func (d *Daemon) api() *api.Server {
-	o := api.Options{RequestBytes: int64(d.cfg.HTTP.RequestBytes), Log: d.log}
+	o := api.Options{RequestBytes: int64(d.cfg.HTTP.RequestBytes)}
 	for _, c := range d.consumers {
 		o.Models = append(o.Models, api.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Asks: c.asks})
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,7 +20,6 @@ type Options struct {
 	Models []Model
 	// RequestBytes bounds a request; four of that size are answered at a time, or more smaller ones.
 	RequestBytes int64
-	Log          *slog.Logger
 }
 
 // Model is one that may be asked for.
@@ -85,18 +83,20 @@ func (f *failure) of(param string) *failure { f.Param = &param; return f }
 
 func (f *failure) named(code string) *failure { f.Code = &code; return f }
 
-func fail(status int, kind, message string) *failure {
+// fail is an error of the type that goes with its status.
+func fail(status int, message string) *failure {
+	kind := badRequest
+	switch {
+	case status == http.StatusTooManyRequests:
+		kind = tooMany
+	case status >= http.StatusInternalServerError:
+		kind = serverError
+	}
 	return &failure{Status: status, Message: message, Type: kind}
 }
 
 // Refuse answers a request with an error in OpenAI's form.
-func Refuse(w http.ResponseWriter, status int, message string) {
-	kind := badRequest
-	if status >= http.StatusInternalServerError {
-		kind = serverError
-	}
-	fail(status, kind, message).write(w)
-}
+func Refuse(w http.ResponseWriter, status int, message string) { fail(status, message).write(w) }
 
 func (f *failure) write(w http.ResponseWriter) {
 	if f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable {
@@ -123,7 +123,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, done
 	if size < 0 {
 		size = s.o.RequestBytes
 	}
-	tooLong := fail(http.StatusRequestEntityTooLarge, badRequest,
+	tooLong := fail(http.StatusRequestEntityTooLarge,
 		"the request is longer than "+strconv.FormatInt(s.o.RequestBytes, 10)+
 			" bytes; send fewer texts at a time, or raise http.request_bytes")
 	if size > s.o.RequestBytes {
@@ -133,7 +133,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, done
 	size = min(max(size, least), s.o.RequestBytes)
 	if !s.room.TryAcquire(size) {
 		w.Header().Set("Connection", "close")
-		return nil, nil, fail(http.StatusTooManyRequests, tooMany,
+		return nil, nil, fail(http.StatusTooManyRequests,
 			"too many requests are being answered; try again soon").named("rate_limit_exceeded")
 	}
 	conn := http.NewResponseController(w)
@@ -146,5 +146,5 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, done
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
 		return nil, nil, tooLong
 	}
-	return nil, nil, fail(http.StatusBadRequest, badRequest, "the request did not come whole")
+	return nil, nil, fail(http.StatusBadRequest, "the request did not come whole")
 }

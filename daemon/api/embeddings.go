@@ -66,10 +66,10 @@ func (s *Server) embed(ctx context.Context, path string, body []byte) (*embeddin
 	}
 	params, err := jobs.ParseEmbedParams(q.Params)
 	if err != nil {
-		return nil, fail(http.StatusBadRequest, badRequest, err.Error())
+		return nil, fail(http.StatusBadRequest, err.Error())
 	}
 	if params.Pooling == models.PoolNone {
-		return nil, fail(http.StatusBadRequest, badRequest, "pooling none makes a vector of each token; this path answers with one of each text").
+		return nil, fail(http.StatusBadRequest, "pooling none makes a vector of each token; this path answers with one of each text").
 			of("pooling")
 	}
 	params.StoreText, params.StoreTokenIDs = false, false
@@ -85,7 +85,7 @@ func (s *Server) embed(ctx context.Context, path string, body []byte) (*embeddin
 		if floats, ok := list.Data[i].Vector.([]float32); ok && q.Base64 {
 			list.Data[i].Vector = inBase64(floats)
 		} else if q.Base64 {
-			return nil, fail(http.StatusBadRequest, badRequest, "encoding_format base64 is for vectors of float32; leave precision out").
+			return nil, fail(http.StatusBadRequest, "encoding_format base64 is for vectors of float32; leave precision out").
 				of("encoding_format")
 		}
 		list.Usage.PromptTokens += int(row.NTokens.V)
@@ -97,17 +97,17 @@ func (s *Server) embed(ctx context.Context, path string, body []byte) (*embeddin
 // asked is the model that a request names, if it is for the task and is the very one that is wanted.
 func (s *Server) asked(name, task, sha256 string) (*Model, *failure) {
 	if name == "" {
-		return nil, fail(http.StatusBadRequest, badRequest, "model is missing; GET /v1/models lists those that are served").of("model")
+		return nil, fail(http.StatusBadRequest, "model is missing; GET /v1/models lists those that are served").of("model")
 	}
 	m, f := s.find(name)
 	switch {
 	case f != nil:
 		return nil, f
 	case m.Task != task || m.Asks == nil:
-		return nil, fail(http.StatusBadRequest, badRequest,
+		return nil, fail(http.StatusBadRequest,
 			"the model "+quoted(name)+" is for the task "+m.Task+", which this path is not").of("model")
 	case sha256 != "" && sha256 != m.SHA256:
-		return nil, fail(http.StatusNotFound, badRequest,
+		return nil, fail(http.StatusNotFound,
 			"the model "+quoted(name)+" that is served has another model_sha256: "+m.SHA256).of("model_sha256").named("model_not_found")
 	}
 	return m, nil
@@ -136,7 +136,7 @@ func run(ctx context.Context, work rows.Work, items []input.Item) ([]export.Row,
 	for i := range made {
 		switch {
 		case stopped[i]:
-			return nil, fail(http.StatusServiceUnavailable, serverError, "the daemon is going down; try again elsewhere or later")
+			return nil, fail(http.StatusServiceUnavailable, "the daemon is going down; try again elsewhere or later")
 		case made[i].Error != "":
 			e := jobs.ParseRecordError(made[i].Error)
 			if len(items) > 1 {
@@ -153,11 +153,11 @@ func refused(e *jobs.RecordError) *failure {
 	message := strings.ReplaceAll(e.Message, "body.", "")
 	switch e.Class {
 	case jobs.OutOfMemory:
-		return fail(http.StatusServiceUnavailable, serverError, message).named(e.Class)
+		return fail(http.StatusServiceUnavailable, message).named(e.Class)
 	case jobs.NaN, jobs.ModelFailed, jobs.Timeout:
-		return fail(http.StatusInternalServerError, serverError, message).named(e.Class)
+		return fail(http.StatusInternalServerError, message).named(e.Class)
 	}
-	return fail(http.StatusBadRequest, badRequest, message).named(e.Class)
+	return fail(http.StatusBadRequest, message).named(e.Class)
 }
 
 // vectorOf is a row's vector as the table holds it.

@@ -40,6 +40,6 @@ func (s *Server) find(name string) (*Model, *failure) {
 			return &s.o.Models[i], nil
 		}
 	}
-	return nil, fail(http.StatusNotFound, badRequest, "the model "+quoted(name)+" is not served here; GET /v1/models lists those that are").
+	return nil, fail(http.StatusNotFound, "the model "+quoted(name)+" is not served here; GET /v1/models lists those that are").
 		of("model").named("model_not_found")
 }
