@@ -43,38 +43,38 @@ type request struct {
 	task       string // which its url asks for
 	inputs     []byte
 	messages   []byte
-	params     []byte // of a chat, as a record holds them but for the closing brace
+	params     []byte // that it gives, as an object but for the closing brace
 	given      map[string][]byte
 	model      string
 	dimensions int
 	attributes []member
-
-	alone  bool // not a line of a batch
-	sha256 string
-	base64 bool
+	base64     bool
+	sha256     string // model_sha256 of a request that came by itself
 }
 
 // parseRequest makes the records of one request; a request that cannot be carried is one error record.
 func parseRequest(line []byte, number int64) []Item {
 	q := request{line: number, raw: line}
-	if e := q.read(line); e != nil {
+	e := q.read(line)
+	if e != nil {
 		if other := foreign(line, number); other != nil {
 			return []Item{*other}
 		}
-		return []Item{q.failed(e)}
 	}
-	return q.items()
+	items := q.items(e)
+	for i := range items {
+		nameLine(&items[i])
+	}
+	return items
 }
 
 func (q *request) failed(e *jobs.RecordError) Item {
 	return q.whole(Item{Line: q.line, Task: q.task, Model: q.model, Record: jobs.Record{Err: e}})
 }
 
+// wrong names a field; whoever reads lines adds theirs.
 func (q *request) wrong(class, format string, args ...any) *jobs.RecordError {
-	if q.alone {
-		return &jobs.RecordError{Class: class, Message: fmt.Sprintf(format, args...)}
-	}
-	return lineError(class, q.line, format, args...)
+	return &jobs.RecordError{Class: class, Message: fmt.Sprintf(format, args...)}
 }
 
 func (q *request) read(line []byte) *jobs.RecordError {
@@ -195,16 +195,17 @@ func (q *request) embeddingsField(f member) *jobs.RecordError {
 		}
 		q.base64 = attributeText(f.value) == "base64"
 	default:
-		if known, e := q.aloneField(f); known {
-			return e
-		}
 		return q.wrong(jobs.InvalidParam, "body.%s is not known; embeddings take input, model, dimensions, encoding_format, user and metadata", f.name)
 	}
 	return nil
 }
 
-// items makes one record of a chat or a string, and one of each string of a list.
-func (q *request) items() []Item {
+// items makes one record of a chat or a string, one of each string of a list, or one of what is wrong with the
+// request.
+func (q *request) items(e *jobs.RecordError) []Item {
+	if e != nil {
+		return []Item{q.failed(e)}
+	}
 	if q.task == naming.TaskGenerate {
 		return []Item{q.chat()}
 	}
@@ -231,9 +232,6 @@ func (q *request) item(text []byte) Item {
 func (q *request) itemOf(object []byte) Item {
 	rec := jobs.ParseRecord(object)
 	it := Item{Record: rec, Line: q.line, Task: q.task, Model: q.model}
-	if !q.alone {
-		nameLine(&it)
-	}
 	if rec.Err == nil && len(q.attributes) > 0 {
 		it.Record.Attributes = make(map[string]string, len(q.attributes))
 		for _, f := range q.attributes {

@@ -52,12 +52,17 @@ func (q *request) addParam(f member, name string) *jobs.RecordError {
 		}
 		return q.wrong(jobs.InvalidParam, "body.%s: %s is given already, and is another", f.name, name)
 	}
+	q.give(name, f.value)
+	return nil
+}
+
+// give adds a param to those that the request has.
+func (q *request) give(name string, value []byte) {
 	if q.given == nil {
 		q.given = map[string][]byte{}
 	}
-	q.given[name] = f.value
-	q.params = appendMember(q.params, name, f.value)
-	return nil
+	q.given[name] = value
+	q.params = appendMember(q.params, name, value)
 }
 
 // paramText is what is wrong with a param, without the name that our params have.

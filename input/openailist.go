@@ -115,12 +115,7 @@ func (q *request) list() []Item {
 	for i, text := range texts {
 		it := q.item(text)
 		if it.Record.Err != nil {
-			place := "body.input[" + strconv.Itoa(i) + "]: "
-			if e := it.Record.Err; q.alone {
-				e.Message = place + e.Message
-			} else { // behind the line
-				e.Message = strings.Replace(e.Message, ": ", ": "+place, 1)
-			}
+			it.Record.Err.Message = "body.input[" + strconv.Itoa(i) + "]: " + it.Record.Err.Message
 			return []Item{q.whole(it)}
 		}
 		part.Index = i

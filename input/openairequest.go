@@ -1,7 +1,6 @@
 package input
 
 import (
-	"bytes"
 	"strconv"
 
 	"textmill/ground/naming"
@@ -20,24 +19,20 @@ type Request struct {
 // of the task embed beside OpenAI's fields. A text that is too long is an error there, unless the request says where
 // to cut it.
 func ReadRequest(path string, body []byte) Request {
-	q := request{raw: body, id: "0", alone: true}
+	q := request{raw: body, id: "0"}
 	r := Request{}
 	var e *jobs.RecordError
 	switch path {
 	case embeddingsURL:
 		q.task = naming.TaskEmbed
-		e = q.readBody(body, q.embeddingsField)
+		e = q.readBody(body, q.requestField)
 	case chatURL:
 		q.task = naming.TaskGenerate
 		e = q.readBody(body, q.chatField)
 	default:
 		e = q.wrong(jobs.InvalidRecord, "path %s is not known", path)
 	}
-	if e != nil {
-		r.Items = []Item{q.failed(e)}
-		return r
-	}
-	r.Items, r.SHA256, r.Base64 = q.items(), q.sha256, q.base64
+	r.Items, r.SHA256, r.Base64 = q.items(e), q.sha256, q.base64
 	if q.task == naming.TaskEmbed {
 		if q.dimensions > 0 {
 			q.params = appendMember(q.params, "dimensions", strconv.AppendInt(nil, int64(q.dimensions), 10))
@@ -50,25 +45,20 @@ func ReadRequest(path string, body []byte) Request {
 	return r
 }
 
-// aloneField reads what a request for embeddings may have beside OpenAI's fields; known is false for what it may not.
-func (q *request) aloneField(f member) (known bool, e *jobs.RecordError) {
+// requestField reads a field of a request for embeddings that came by itself: OpenAI's, model_sha256, or a param of
+// the task embed, but for those that make other than one vector of each text, or say what of it a row holds.
+func (q *request) requestField(f member) *jobs.RecordError {
 	switch {
-	case !q.alone:
-		return false, nil
+	case isEmpty(f.value), f.name == "dimensions", f.name == "chunk_size", f.name == "chunk_overlap",
+		f.name == "store_text", f.name == "store_token_ids", !jobs.IsEmbedParam(f.name) && f.name != "model_sha256":
+		return q.embeddingsField(f)
 	case f.name == "model_sha256":
 		q.sha256 = attributeText(f.value)
-		return true, nil
-	case f.name == "chunk_size", f.name == "chunk_overlap", f.name == "store_text", f.name == "store_token_ids",
-		!jobs.IsEmbedParam(f.name): // there is one vector for each text, and no row
-		return false, nil
+		return nil
 	}
 	if _, err := jobs.ParseEmbedParams(append(appendMember(nil, f.name, f.value), '}')); err != nil {
-		return true, q.wrong(jobs.InvalidParam, "body.%s: %s", f.name, paramText(err, f.name))
+		return q.wrong(jobs.InvalidParam, "body.%s: %s", f.name, paramText(err, f.name))
 	}
-	if q.given == nil {
-		q.given = map[string][]byte{}
-	}
-	q.given[f.name] = bytes.Clone(f.value)
-	q.params = appendMember(q.params, f.name, f.value)
-	return true, nil
+	q.give(f.name, f.value)
+	return nil
 }
