@@ -12,6 +12,7 @@ import (
 
 	"textmill/config"
 	"textmill/ground/places"
+	"textmill/internal/foreign"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 )
@@ -52,7 +53,7 @@ import sys, deltalake, pyarrow.parquet
 files = deltalake.DeltaTable(sys.argv[1]).file_uris()
 print(pyarrow.parquet.read_metadata(files[0]).metadata[b"textmill.model_sha256.all-MiniLM-L6-v2"].decode())
 `
-	stamp := strings.TrimSpace(string(python(t, footer, filepath.Join(cfg.Export.URI, "docs"))))
+	stamp := strings.TrimSpace(foreign.Python(t, footer, filepath.Join(cfg.Export.URI, "docs")))
 	if stamp != r.daemon.consumers[0].spec.SHA256 {
 		t.Errorf("the part's footer says model_sha256 %s", stamp)
 	}

@@ -8,15 +8,14 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"textmill/config"
 	"textmill/ground/places"
+	"textmill/internal/foreign"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 )
@@ -140,30 +139,12 @@ import json, sys, deltalake
 rows = deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table().to_pylist()
 print(json.dumps(sorted(rows, key=lambda r: r["record_id"]), default=str))
 `
-	out := python(t, script, filepath.Join(cfg.Export.URI, dataset))
+	out := foreign.Python(t, script, filepath.Join(cfg.Export.URI, dataset))
 	var rows []map[string]any
-	if err := json.Unmarshal(out, &rows); err != nil {
+	if err := json.Unmarshal([]byte(out), &rows); err != nil {
 		t.Fatal(err)
 	}
 	return rows
-}
-
-func python(t *testing.T, script string, args ...string) []byte {
-	t.Helper()
-	interpreter := os.Getenv("TEXTMILL_TEST_PYTHON")
-	if interpreter == "" {
-		interpreter, _ = filepath.Abs("../.cache/venv/bin/python")
-	}
-	// pyarrow's threads now and then abort a short script at its very end.
-	script += "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
-	cmd := exec.Command(interpreter, append([]string{"-c", script}, args...)...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v (run make test, which prepares it)\n%s", interpreter, err, stderr.String())
-	}
-	return out
 }
 
 // forgetEvents takes the stored events away from a daemon that does not run, as time does.

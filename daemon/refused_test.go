@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"textmill/export"
+	"textmill/internal/foreign"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 )
@@ -46,7 +47,7 @@ func TestWorkForARefusedTableWaits(t *testing.T) {
 	shard(0)
 	r.await(jobs.EventCommitted)
 	path := filepath.Join(cfg.Export.URI, "docs")
-	python(t, `
+	foreign.Python(t, `
 import sys, deltalake
 from deltalake.schema import Field, PrimitiveType
 deltalake.DeltaTable(sys.argv[1]).alter.add_columns([Field("review", PrimitiveType("string"))])`, path)

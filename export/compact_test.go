@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"textmill/export/internal/foreign"
 	"textmill/export/part"
 	"textmill/export/storage"
+	"textmill/internal/foreign"
 )
 
 func compact(t testing.TB, tab *Table) Compacted {

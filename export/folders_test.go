@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 )
 
 // byFolder prints the id, date and lang of each row as each reader sees them, in their order, then what filters find.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 )
 
 // readers prints, for each foreign reader, the row count, the ids and the sum over all vectors.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"textmill/export/disk"
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 )
 
 // operations counts what is done with files.

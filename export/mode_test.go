@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 )
 
 // modesBelow counts the modes of directories and of files.
@@ -96,8 +96,7 @@ func TestReadersOfTheGroup(t *testing.T) {
 	const nobody = 65534
 	read := func(groups ...uint32) error {
 		cmd := exec.CommandContext(t.Context(), foreign.Interpreter(t), "-c",
-			"import sys, deltalake\nprint(deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table().num_rows)\n"+
-				"import os\nsys.stdout.flush()\nos._exit(0)", tab.Path())
+			"import sys, deltalake\nprint(deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table().num_rows)"+foreign.Leave, tab.Path())
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody, Groups: groups}}
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()

@@ -16,7 +16,7 @@ import (
 
 	"textmill/export/delta"
 	"textmill/export/disk"
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 	"textmill/internal/s3"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 )
 
 func TestParsePartitioning(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 )
 
 // readsOn reads a table again and again, in turn by delta-rs, Polars and DuckDB, until its input ends. Records that are

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"textmill/export/disk"
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 	"textmill/internal/s3"
 )
 

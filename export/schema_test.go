@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"textmill/export/delta"
-	"textmill/export/internal/foreign"
 	"textmill/export/part"
+	"textmill/internal/foreign"
 )
 
 // A column that another tool added is null in our rows, for every reader, and ours and theirs live in one table.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 )
 
 var (

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"textmill/export/delta"
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 )
 
 // of is the key of a shard of the job j for a model.

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"textmill/export/delta"
-	"textmill/export/internal/foreign"
 	"textmill/export/part"
+	"textmill/internal/foreign"
 )
 
 // A table of before some columns, files of which lack them, gets them with its next rows, and is read by everybody.

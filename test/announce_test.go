@@ -1,6 +1,10 @@
 package test
 
-import "testing"
+import (
+	"testing"
+
+	"textmill/internal/foreign"
+)
 
 // lastCommit is nats.py: what is told of the newest commit of a table.
 const lastCommit = `
@@ -39,7 +43,7 @@ func TestADeathBeforeTheAnnouncement(t *testing.T) {
 	if !first.says("crashpoint after-commit") {
 		t.Errorf("it did not die at that point: %s", first.text())
 	}
-	if got := runPython(t, nil, lastCommit, next.nats, "told"); got != "1 5 WRITE\n" {
+	if got := foreign.Python(t, lastCommit, next.nats, "told"); got != "1 5 WRITE\n" {
 		t.Errorf("told is %q", got)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"textmill/internal/foreign"
 )
 
 // openaisClient asks the daemon by the package openai, in every way that it has, and compares with the table.
@@ -65,7 +67,7 @@ func TestOpenAIsClientEmbeds(t *testing.T) {
 	c := d.client()
 	c.stdin = lines
 	c.ok(t, "submit", "-", "--dataset", "asked", "--model", model)
-	if out := runPython(t, nil, openaisClient, d.http+"/v1", "a secret", d.table("asked")); out != "ok\n" {
+	if out := foreign.Python(t, openaisClient, d.http+"/v1", "a secret", d.table("asked")); out != "ok\n" {
 		t.Error(out)
 	}
 }

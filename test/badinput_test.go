@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"textmill/internal/foreign"
 )
 
 // huge is a text of 10 MB.
@@ -66,7 +68,7 @@ func badRecords(t *testing.T, d *daemon, _ string) {
 	}, "\n"))
 	d.client().ok(t, "watch", "records")
 	var classes []string
-	for _, r := range lines[row](t, runPython(t, nil, deltaRows, d.table("records"))) {
+	for _, r := range lines[row](t, foreign.Python(t, deltaRows, d.table("records"))) {
 		class, _, _ := strings.Cut(r.Error, ":")
 		classes = append(classes, r.ID+"="+class)
 		if r.ID == "nul" && (r.Text != "nul \x00 byte" || r.NTokens == 0) {
@@ -116,7 +118,7 @@ func hugeByInput(t *testing.T, d *daemon, files string) {
 	write(t, file, `{"id":"small","text":"x"}`+"\n"+`{"id":"huge","text":"`+huge+`"}`+"\n")
 	d.publish(message{Subject: "textmill.jobs.embed." + model, Data: reference(t, "byinput", file, nil)})
 	d.over("byinput")
-	out := runPython(t, nil, `
+	out := foreign.Python(t, `
 import sys
 from deltalake import DeltaTable
 for r in DeltaTable(sys.argv[1]).to_pyarrow_table().sort_by("record_id").to_pylist():
@@ -217,7 +219,7 @@ func unknownModel(t *testing.T, d *daemon, _ string) {
 		_, body := get(t, d.http+"/metrics", "")
 		return strings.Contains(body, "textmill_unserved_subjects 1\n")
 	})
-	events := runPython(t, nil, `
+	events := foreign.Python(t, `
 import asyncio, sys, nats
 async def main(url):
     nc = await nats.connect(url)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"textmill/internal/foreign"
 )
 
 // daemon is a running `textmill daemon` with its own queue and tables.
@@ -147,7 +149,7 @@ type row struct {
 func rows(t testing.TB, dir string) map[string]row {
 	t.Helper()
 	all := map[string]row{}
-	for _, r := range lines[row](t, runPython(t, nil, deltaRows, dir)) {
+	for _, r := range lines[row](t, foreign.Python(t, deltaRows, dir)) {
 		if strings.HasPrefix(r.Error, "duplicate_id: ") {
 			continue
 		}

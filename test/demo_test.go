@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"textmill/internal/foreign"
 )
 
 // someGo is a Go installation of a few packages, so that the demo takes seconds.
@@ -73,13 +75,13 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	user := []string{"HOME=" + t.TempDir()}
-	runPython(t, user, installDelta)
+	foreign.PythonWith(t, user, installDelta)
 	for i, want := range []string{"bufio.", "n_dropped", " rows;"} {
 		title, code, _ := strings.Cut(strings.TrimSpace(parts[5+i]), "\n")
 		if !strings.HasPrefix(title, "# Query it from Python (pip install ") {
 			t.Errorf("no snippet but %q", title)
 		}
-		if out := runPython(t, user, code); !strings.Contains(out, want) {
+		if out := foreign.PythonWith(t, user, code); !strings.Contains(out, want) {
 			t.Errorf("%s\n%s\nprinted\n%s", title, code, out)
 		}
 	}

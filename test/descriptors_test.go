@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"textmill/internal/foreign"
 )
 
 // publishToMany is nats.py: a message of its own for each of so many datasets.
@@ -39,7 +41,7 @@ func TestMoreDatasetsAndClientsThanDescriptors(t *testing.T) {
 	limited := exec.CommandContext(t.Context(), "sh", append([]string{"-c", `ulimit -n 256 && exec "$@"`, "sh"}, daemon.Args...)...)
 	limited.Env = daemon.Env
 	d := startCommand(t, home, limited)
-	runPython(t, nil, publishToMany, d.nats, model, fmt.Sprint(datasets))
+	foreign.Python(t, publishToMany, d.nats, model, fmt.Sprint(datasets))
 	for n := range 600 {
 		address := d.http
 		if n%3 == 0 {
@@ -56,7 +58,7 @@ func TestMoreDatasetsAndClientsThanDescriptors(t *testing.T) {
 		}
 	}
 	d.await(`"verdict":"committed"`, datasets)
-	if got, want := strings.TrimSpace(runPython(t, nil, countInEach, filepath.Join(home, "tables"))), fmt.Sprintf("%d %d 1", datasets, datasets); got != want {
+	if got, want := strings.TrimSpace(foreign.Python(t, countInEach, filepath.Join(home, "tables"))), fmt.Sprintf("%d %d 1", datasets, datasets); got != want {
 		t.Errorf("tables, rows, most rows of one: %s, want %s", got, want)
 	}
 	for _, sign := range []string{"too many open files", `"verdict":"handed_back"`, `"verdict":"dead"`} {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"textmill/internal/foreign"
 )
 
 // quick skips learning the batch size, which takes longer than these tests' work.
@@ -139,7 +141,7 @@ func TestEmbedToTable(t *testing.T) {
 		t.Errorf("rows: %+v", got)
 	}
 	answers := embed(t, home, in)
-	read := lines[[]float64](t, runPython(t, nil, `
+	read := lines[[]float64](t, foreign.Python(t, `
 import json, sys
 from deltalake import DeltaTable
 t = DeltaTable(sys.argv[1]).to_pyarrow_table(columns=["record_id", "embedding"]).sort_by("record_id")

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"textmill/internal/foreign"
 )
 
 // publish is nats.py, as somebody who has never seen our code would use it. Each argument is a message of its own.
@@ -44,7 +46,7 @@ func (d *daemon) publishRaw(messages string) {
 	if err := os.WriteFile(file, []byte(messages), 0o600); err != nil {
 		d.t.Fatal(err)
 	}
-	runPython(d.t, nil, publish, d.nats, file)
+	foreign.Python(d.t, publish, d.nats, file)
 }
 
 // settled waits until the table says so many commits.
@@ -170,10 +172,10 @@ func TestForeignReadersAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := runPython(t, nil, foreignReaders, table, string(list)); n != "9\n" {
+	if n := foreign.Python(t, foreignReaders, table, string(list)); n != "9\n" {
 		t.Errorf("the readers agree on %q rows, want 9", n)
 	}
-	if removed := runPython(t, nil, maintain, table); removed != "6\n" { // three of error rows
+	if removed := foreign.Python(t, maintain, table); removed != "6\n" { // three of error rows
 		t.Errorf("OPTIMIZE replaced %q files, want 6", removed)
 	}
 	if now := strings.Fields(call{}.ok(t, "table", "files", table).stdout); len(now) != 1 || slices.Contains(files, now[0]) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/internal/foreign"
 	"textmill/internal/golden"
 )
 
@@ -229,7 +230,7 @@ func TestGeneratedTableAsOpenAIBatch(t *testing.T) {
 		}
 		FinishReason string `json:"finish_reason"`
 	}
-	got := lines[choice](t, runPython(t, nil, readCompletions, answers))
+	got := lines[choice](t, foreign.Python(t, readCompletions, answers))
 	if len(got) != 4 {
 		t.Fatalf("%d choices of 2 records: %+v", len(got), got)
 	}
@@ -295,7 +296,7 @@ func TestGenerationJob(t *testing.T) {
 	d = startDaemon(t, home, append(env, "TEXTMILL_NATS_EMBEDDED_DIR="+filepath.Join(home, "nats"))...)
 	d.client().ok(t, "watch", "texts")
 	got := map[string]written{}
-	for _, r := range lines[written](t, runPython(t, nil, writtenRows, d.table("texts"))) {
+	for _, r := range lines[written](t, foreign.Python(t, writtenRows, d.table("texts"))) {
 		if _, twice := got[r.ID]; twice {
 			t.Errorf("%s is there twice", r.ID)
 		}

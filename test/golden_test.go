@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/internal/foreign"
 	"textmill/internal/golden"
 )
 
@@ -136,14 +137,14 @@ func (d *daemon) alone(t *testing.T, all []expected, job func(int, expected) mes
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	runPython(t, nil, publishEach, d.nats, file)
+	foreign.Python(t, publishEach, d.nats, file)
 }
 
 // compare holds the rows of a job to the reference, and says how close they are.
 func compare(t *testing.T, d *daemon, job string, all []expected) {
 	t.Helper()
 	got := map[string]vectorRow{}
-	for _, r := range lines[vectorRow](t, runPython(t, nil, vectors, d.table("golden"), job)) {
+	for _, r := range lines[vectorRow](t, foreign.Python(t, vectors, d.table("golden"), job)) {
 		if _, twice := got[r.ID]; twice {
 			t.Errorf("%s: record %s is there twice", job, r.ID)
 		}

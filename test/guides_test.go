@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"textmill/internal/avx2/processor"
+	"textmill/internal/foreign"
 )
 
 // block is a fenced block of a guide: ```bash, ```python, or ```text, which is what the block before it prints. What stands behind
@@ -62,8 +63,8 @@ type reader struct {
 // environment has the binary of this tree as textmill, and the Python with the guide's libraries as python.
 func (r *reader) environment() []string {
 	env := []string{
-		"HOME=" + r.home, "LANG=C.UTF-8", "VIRTUAL_ENV=" + filepath.Dir(filepath.Dir(python(r.t))),
-		"PATH=" + strings.Join([]string{filepath.Dir(binary), filepath.Dir(python(r.t)), os.Getenv("PATH")}, string(filepath.ListSeparator)),
+		"HOME=" + r.home, "LANG=C.UTF-8", "VIRTUAL_ENV=" + filepath.Dir(filepath.Dir(foreign.Interpreter(r.t))),
+		"PATH=" + strings.Join([]string{filepath.Dir(binary), filepath.Dir(foreign.Interpreter(r.t)), os.Getenv("PATH")}, string(filepath.ListSeparator)),
 	}
 	env = append(env, processor.Env()...)
 	if r.daemon != nil {
@@ -81,7 +82,7 @@ func (r *reader) run(b block) string {
 	}
 	cmd := r.command("bash", "-euo", "pipefail", "-c", b.code)
 	if b.language == "python" {
-		cmd = r.command("python", "-c", b.code+leave)
+		cmd = r.command("python", "-c", b.code+foreign.Leave)
 	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -95,7 +96,7 @@ func (r *reader) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(r.t.Context(), name, args...)
 	cmd.Dir, cmd.Env = r.dir, r.environment()
 	if name == "python" {
-		cmd.Path = python(r.t)
+		cmd.Path = foreign.Interpreter(r.t)
 	}
 	return cmd
 }
@@ -132,7 +133,7 @@ func TestGuides(t *testing.T) {
 			if err := os.Symlink(newHome(t), filepath.Join(cache, "textmill")); err != nil {
 				t.Fatal(err)
 			}
-			runPython(t, []string{"HOME=" + r.home}, installDelta)
+			foreign.PythonWith(t, []string{"HOME=" + r.home}, installDelta)
 			ran, printed := 0, ""
 			for _, b := range blocks(t, guide) {
 				switch {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"textmill/internal/foreign"
 )
 
 // evil is what an attacker would like a terminal to get: a title, a cleared screen, 8-bit control, a carriage return, reversed
@@ -81,7 +83,7 @@ func TestBytesFromOutsideReachNoTerminal(t *testing.T) {
 	if err := errors.Join(err, os.WriteFile(file, data, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	runPython(t, nil, publishPlain, d.nats, file)
+	foreign.Python(t, publishPlain, d.nats, file)
 	letters := d.dead(1)
 	watched := c.run(t, "watch", "made-up")
 	if !strings.Contains(watched.stdout, "owned") {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"textmill/ground/places"
+	"textmill/internal/foreign"
 	"textmill/internal/s3"
 )
 
@@ -70,7 +71,7 @@ print(json.dumps({"vectors": t.metadata().configuration["textmill.vectors"], "ro
 			Vectors string
 			Rows    [][6]any
 		}
-		out := runPython(t, nil, script+leave, uri+"/docs", fmt.Sprint(version))
+		out := foreign.Python(t, script, uri+"/docs", fmt.Sprint(version))
 		if err := json.Unmarshal([]byte(out), &got); err != nil {
 			t.Fatal(err)
 		}

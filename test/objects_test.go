@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/internal/foreign"
 	"textmill/internal/s3"
 )
 
@@ -29,7 +30,7 @@ func TestObjectsAreSubmitted(t *testing.T) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "object")
 		write(t, path, content)
-		runPython(t, nil, upload, path, key)
+		foreign.Python(t, upload, path, key)
 	}
 	all := map[string]string{}
 	var a, b strings.Builder

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"textmill/internal/foreign"
 )
 
 // brute compares every question with every row, as anybody would with NumPy, from what delta-rs reads. It prints for each
@@ -64,7 +66,7 @@ func agrees(t *testing.T, c call, table, asked, vectors, precision string, k int
 	want := lines[struct {
 		Best []float64
 		All  map[string]float64
-	}](t, runPython(t, nil, brute, table, vectors, precision, string(conditions), strconv.Itoa(k)))
+	}](t, foreign.Python(t, brute, table, vectors, precision, string(conditions), strconv.Itoa(k)))
 	at := 0
 	for q, w := range want {
 		seen := map[string]bool{}
@@ -130,7 +132,7 @@ func TestSearchIsExact(t *testing.T) {
 		t.Errorf("without AVX2: %s", first.stdout)
 	}
 
-	runPython(t, nil, `
+	foreign.Python(t, `
 import sys
 from deltalake import DeltaTable, WriterProperties
 DeltaTable(sys.argv[1]).delete("record_id = 'late' or record_id = 'r7'", writer_properties=WriterProperties(compression="ZSTD"))`, dir)
@@ -179,8 +181,8 @@ from deltalake import DeltaTable, write_deltalake
 t = DeltaTable(sys.argv[1]).to_pyarrow_table()
 t = t.set_column(t.schema.get_field_index(sys.argv[3]), sys.argv[3], pa.array([sys.argv[4]] * t.num_rows))
 write_deltalake(sys.argv[1], t, mode=sys.argv[2])`
-	runPython(t, nil, rename, other, "overwrite", "model_sha256", strings.Repeat("ab", 32))
-	runPython(t, nil, rename, mixed, "append", "model", "another")
+	foreign.Python(t, rename, other, "overwrite", "model_sha256", strings.Repeat("ab", 32))
+	foreign.Python(t, rename, mixed, "append", "model", "another")
 	for _, r := range []struct {
 		args []string
 		code int

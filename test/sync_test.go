@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"textmill/internal/foreign"
 )
 
 // synced is what `submit --sync --json` answers.
@@ -57,7 +59,7 @@ import sys, json, deltalake
 t = deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table(columns=["record_id", "text", "content_sha256", "dim", "error"])
 print(json.dumps([[r["record_id"], r["text"], len(r["content_sha256"] or ""), r["dim"] or 0, r["error"] or ""] for r in t.to_pylist()]))`
 	var got [][5]any
-	if err := json.Unmarshal([]byte(runPython(t, nil, script, d.table(dataset))), &got); err != nil {
+	if err := json.Unmarshal([]byte(foreign.Python(t, script, d.table(dataset))), &got); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
@@ -157,7 +159,7 @@ func TestSyncMakesTheTableAsConfigured(t *testing.T) {
 import sys, deltalake
 t = deltalake.DeltaTable(sys.argv[1])
 print(t.metadata().partition_columns, sorted({v for p in t.partitions() for v in p.values()}))`
-	if got := runPython(t, nil, by, d.table("parted")); got != "['task', 'model'] ['"+model+"', 'embed']\n" {
+	if got := foreign.Python(t, by, d.table("parted")); got != "['task', 'model'] ['"+model+"', 'embed']\n" {
 		t.Errorf("the table is partitioned by %s", got)
 	}
 	d.isTable(t, "parted", now)
@@ -177,7 +179,7 @@ func TestSyncAfterARestore(t *testing.T) {
 	d.syncs(t, 0, a, "--dataset", "docs")
 	d.syncs(t, 0, b, "--dataset", "docs")
 	for range 2 {
-		runPython(t, nil, "import sys, deltalake\ndeltalake.DeltaTable(sys.argv[1]).restore(1)", d.table("docs"))
+		foreign.Python(t, "import sys, deltalake\ndeltalake.DeltaTable(sys.argv[1]).restore(1)", d.table("docs"))
 		d.isTable(t, "docs", a)
 		if s, _ := d.syncs(t, 0, b, "--dataset", "docs"); s.counts() != [5]int{0, 0, 30, 0, 0} {
 			t.Errorf("after a restore the sync says %+v", s.Sync)
@@ -227,7 +229,7 @@ func TestRetryErrorsReplacesErrorRows(t *testing.T) {
 	const fail = `
 import sys, deltalake
 deltalake.DeltaTable(sys.argv[1]).update(updates={"error": "'timeout: the run took too long'"}, predicate="record_id in ('a', 'b')")`
-	runPython(t, nil, fail, d.table("docs"))
+	foreign.Python(t, fail, d.table("docs"))
 	if got := rows(t, d.table("docs")); got["a"].Error == "" || got["b"].Error == "" {
 		t.Fatalf("before the retry the table holds %+v", got)
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"textmill/internal/foreign"
 )
 
 // readAnswers is how a client of OpenAI's batches reads embeddings.
@@ -49,7 +51,7 @@ func TestTableCommands(t *testing.T) {
 
 	answers := filepath.Join(t.TempDir(), "answers.jsonl")
 	call{}.ok(t, "table", "export", "--format", "openai-batch", "-o", answers, dir)
-	if got := runPython(t, nil, readAnswers, answers); strings.TrimSpace(got) != "a a b b 384" {
+	if got := foreign.Python(t, readAnswers, answers); strings.TrimSpace(got) != "a a b b 384" {
 		t.Errorf("the exported answers are %s", got)
 	}
 	if r := (call{}).run(t, "table", "export", "--format", "csv", dir); r.code != 2 {

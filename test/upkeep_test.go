@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"textmill/internal/foreign"
 )
 
 // readsRecords is what delta-rs reads of a table: ids, without errors.
@@ -46,7 +48,7 @@ func TestUpkeep(t *testing.T) {
 	read := func(want string) {
 		t.Helper()
 		call{}.ok(t, "table", "verify", dir)
-		if got := strings.TrimSpace(runPython(t, nil, readsRecords, dir)); got != want {
+		if got := strings.TrimSpace(foreign.Python(t, readsRecords, dir)); got != want {
 			t.Errorf("delta-rs reads %s, want %s", got, want)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/export/internal/foreign"
+	"textmill/internal/foreign"
 )
 
 const writeTypes = `

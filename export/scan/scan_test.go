@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"textmill/export/internal/foreign"
 	"textmill/export/part"
+	"textmill/internal/foreign"
 )
 
 const dim = 24

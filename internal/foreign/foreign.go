@@ -9,19 +9,26 @@ import (
 	"testing"
 )
 
-// leave ends a program that did its work: the libraries' own threads sometimes abort an interpreter that ends by
+// Leave ends a program that did its work: the libraries' own threads sometimes abort an interpreter that ends by
 // itself.
-const leave = "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
+const Leave = "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
 
 // Python runs a program with arguments and returns what it printed. The test fails with the program's errors.
 func Python(t testing.TB, program string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), Interpreter(t), append([]string{"-c", program + leave}, args...)...)
+	return PythonWith(t, nil, program, args...)
+}
+
+// PythonWith runs a program in this process's environment and what env adds to it.
+func PythonWith(t testing.TB, env []string, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), Interpreter(t), append([]string{"-c", program + Leave}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("python: %v\n%s%s", err, out, stderr.Bytes())
+		t.Fatalf("python: %v\n%s\n%s%s", err, program, out, stderr.Bytes())
 	}
 	return string(out)
 }
