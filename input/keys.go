@@ -129,27 +129,21 @@ func (k *keys) appendText(object []byte, fields []member) ([]byte, *jobs.RecordE
 		}
 		return object, nil
 	}
-	var text strings.Builder
-	for _, p := range k.text {
-		if p.column == "" {
-			text.WriteString(p.literal)
-			continue
+	text, problem := fillIn(k.text, func(i int) (text, instead string) {
+		m := find(fields, k.text[i].column)
+		if m == nil {
+			return "", "missing"
 		}
-		m := find(fields, p.column)
-		missing := m == nil || jsontext.Value(m.value).Kind() == 'n'
-		switch {
-		case missing && !p.optional && m == nil:
-			return object, absent(p.column, "missing")
-		case missing && !p.optional:
-			return object, absent(p.column, "null")
-		case !missing:
-			text.WriteString(attributeText(m.value))
+		m.used = true
+		if jsontext.Value(m.value).Kind() == 'n' {
+			return "", "null"
 		}
-		if m != nil {
-			m.used = true
-		}
+		return attributeText(m.value), ""
+	})
+	if problem != nil {
+		return object, problem
 	}
-	quoted, err := jsontext.AppendQuote(nil, text.String())
+	quoted, err := jsontext.AppendQuote(nil, text)
 	if err != nil {
 		return object, &jobs.RecordError{Class: jobs.BadUTF8, Message: "the template is not valid UTF-8"}
 	}

@@ -190,13 +190,9 @@ func (s *parquetSource) fill(rec *jobs.Record, row parquetRow) {
 			return
 		}
 	}
-	text, missing := l.join(func(i int) (string, bool) { return row.values[i].Text, !row.values[i].Null })
-	switch {
-	case missing != "" && !l.template:
-		rec.Err = rowError(jobs.InvalidRecord, row.number, "%s is null", missing)
-		return
-	case missing != "":
-		rec.Err = rowError(jobs.InvalidRecord, row.number, "%s", absent(missing, "null").Message)
+	text, problem := l.join(func(i int) (string, bool) { return row.values[i].Text, !row.values[i].Null })
+	if problem != nil {
+		rec.Err = rowError(problem.Class, row.number, "%s", problem.Message)
 		return
 	}
 	rec.Text = text

@@ -89,3 +89,21 @@ func absent(column, what string) *jobs.RecordError {
 	return &jobs.RecordError{Class: jobs.InvalidRecord,
 		Message: fmt.Sprintf("%s is %s; the template may say {%s?} where it may be", column, what, column)}
 }
+
+// fillIn makes the text of a template; value gives that of the column of a piece, or what that is instead: "missing"
+// or "null".
+func fillIn(template []piece, value func(i int) (text, instead string)) (string, *jobs.RecordError) {
+	var b strings.Builder
+	for i, p := range template {
+		if p.column == "" {
+			b.WriteString(p.literal)
+			continue
+		}
+		text, instead := value(i)
+		if instead != "" && !p.optional {
+			return "", absent(p.column, instead)
+		}
+		b.WriteString(text)
+	}
+	return b.String(), nil
+}
