@@ -25,17 +25,24 @@ func (s *submission) cut(ctx context.Context, maxPayload int64, emit func(*cutte
 		s.summary.count(one)
 		return emit(c, one)
 	}
+	defer func() { s.summary.FilesLeftOut = s.src.left }()
+	return s.read(c, func(it *input.Item) {
+		if e := it.Record.Err; e != nil && s.o.Part.has(c.open.number) {
+			s.summary.problem(s.src.name(), e)
+		}
+	})
+}
+
+// read has a cutter take all records; seen is told of each that was taken from src.
+func (s *submission) read(c *cutter, seen func(*input.Item)) error {
 	if s.feed != nil {
 		return errors.Join(s.feed(c), c.flush())
 	}
-	defer func() { s.summary.FilesLeftOut = s.src.left }()
 	return s.src.each(func(it *input.Item) error {
 		if err := errors.Join(s.checkID(it), c.add(it)); err != nil {
 			return err
 		}
-		if e := it.Record.Err; e != nil && s.o.Part.has(c.open.number) {
-			s.summary.problem(s.src.name(), e)
-		}
+		seen(it)
 		return nil
 	}, c.flush)
 }

@@ -85,15 +85,7 @@ func (s *submission) nameByContent(ctx context.Context, maxPayload int64) error 
 		}
 		return context.Cause(ctx)
 	}
-	read := s.feed
-	if read == nil {
-		read = func(c *cutter) error {
-			return s.src.each(func(it *input.Item) error {
-				return errors.Join(s.checkID(it), c.add(it))
-			}, c.flush)
-		}
-	}
-	if err := errors.Join(read(c), s.src.close()); err != nil {
+	if err := errors.Join(s.read(c, func(*input.Item) {}), s.src.close()); err != nil {
 		return err
 	}
 	s.src = s.src.again()
