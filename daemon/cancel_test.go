@@ -15,19 +15,26 @@ import (
 // beforehand runs a server that outlives daemons, and gives a queue to publish to before one starts.
 func beforehand(t *testing.T, cfg *config.Config) *running {
 	t.Helper()
-	return beforehandWith(t, cfg, queue.StreamOptions{})
+	serve(t, cfg, embedded.Options{})
+	return connect(t, *cfg, queue.StreamOptions{})
 }
 
-func beforehandWith(t *testing.T, cfg *config.Config, o queue.StreamOptions) *running {
+// serve has a daemon use a server of the test's own.
+func serve(t *testing.T, cfg *config.Config, o embedded.Options) {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	server, err := embedded.Start(embedded.Options{Addr: "127.0.0.1:0", Dir: t.TempDir(), Logger: quiet})
+	o.Addr, o.Dir, o.Logger = "127.0.0.1:0", t.TempDir(), slog.New(slog.DiscardHandler)
+	server, err := embedded.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
 	cfg.NATS.URL = server.URL()
-	q, err := queue.Connect(t.Context(), queue.Options{URL: server.URL(), Logger: quiet})
+}
+
+// connect makes the streams before a daemon does.
+func connect(t *testing.T, cfg config.Config, o queue.StreamOptions) *running {
+	t.Helper()
+	q, err := queue.Connect(t.Context(), queue.Options{URL: cfg.NATS.URL, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		t.Cleanup(q.Close)
 		err = q.EnsureStreams(t.Context(), o)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -19,13 +18,7 @@ import (
 // narrow has a daemon use a server that carries 64 KiB a message.
 func narrow(t *testing.T, cfg *config.Config) {
 	t.Helper()
-	server, err := embedded.Start(embedded.Options{Addr: "127.0.0.1:0", Dir: t.TempDir(), MaxPayload: 64 << 10,
-		Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	cfg.NATS.URL = server.URL()
+	serve(t, cfg, embedded.Options{MaxPayload: 64 << 10})
 }
 
 // noChunks waits until every claim is purged, which comes after the ack.
@@ -72,10 +65,7 @@ func TestClaimBecomesRows(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	r.noChunks()
-	var ids []string
-	if err := r.queue.ListDead(t.Context(), func(e queue.DeadEntry) bool { ids = append(ids, e.ID); return true }); err != nil || len(ids) != 1 {
-		t.Fatal(ids, err)
-	}
+	ids := r.letters(1)
 	if e, err := r.queue.GetDead(t.Context(), ids[0]); err != nil || string(e.Payload) != strings.Replace(payload, "many", "more", 1) {
 		t.Errorf("%d bytes, %v", len(e.Payload), err)
 	}
@@ -110,15 +100,7 @@ func TestPlainTextIsAClaim(t *testing.T) {
 func TestLostClaims(t *testing.T) {
 	cfg := testConfig(t)
 	narrow(t, &cfg)
-	before := &running{t: t}
-	var err error
-	if before.queue, err = queue.Connect(t.Context(), queue.Options{URL: cfg.NATS.URL, Logger: slog.New(slog.DiscardHandler)}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(before.queue.Close)
-	if err := before.queue.EnsureStreams(t.Context(), queue.StreamOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	before := connect(t, cfg, queue.StreamOptions{})
 	payload := fmt.Sprintf(`{"job":"large","shard":0,"shards":1,"dataset":"docs","records":[{"id":"a","text":"%s"}]}`, longText(20_000))
 	before.publish(claimSubject, nil, payload)
 	if err := before.queue.PurgeClaims(t.Context(), "large", 1); err != nil {
@@ -133,10 +115,7 @@ func TestLostClaims(t *testing.T) {
 	if again := r.await(jobs.EventCommitted); again.PayloadSHA256 != e.PayloadSHA256 || again.Rows != 1 {
 		t.Errorf("%+v", again)
 	}
-	var ids []string
-	if err := r.queue.ListDead(t.Context(), func(e queue.DeadEntry) bool { ids = append(ids, e.ID); return true }); err != nil || len(ids) != 1 {
-		t.Fatal(ids, err)
-	}
+	ids := r.letters(1)
 	if _, err := r.queue.RetryDead(t.Context(), ids[0]); err != nil {
 		t.Fatal(err)
 	}
@@ -152,19 +131,11 @@ func TestLostClaims(t *testing.T) {
 func TestClaimsAreReadOneAfterTheOther(t *testing.T) {
 	cfg := testConfig(t)
 	narrow(t, &cfg)
-	q, err := queue.Connect(t.Context(), queue.Options{URL: cfg.NATS.URL, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(q.Close)
-	if err := q.EnsureStreams(t.Context(), queue.StreamOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	r := &running{t: t, queue: q}
+	r := connect(t, cfg, queue.StreamOptions{})
 	for i := range 2 {
 		r.publish(claimSubject, nil, fmt.Sprintf(`{"job":"large","shard":%d,"dataset":"docs","records":[{"id":"a","text":"%s"}]}`, i, longText(20_000)))
 	}
-	consumer, err := q.Consumer(t.Context(), claimSubject, "sha")
+	consumer, err := r.queue.Consumer(t.Context(), claimSubject, "sha")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,6 +131,16 @@ func (r *running) awaitAll(kinds ...string) (came []jobs.Event) {
 	return came
 }
 
+// letters are the ids of the dead letters, of which so many are there.
+func (r *running) letters(want int) (ids []string) {
+	r.t.Helper()
+	err := r.queue.ListDead(r.t.Context(), func(e queue.DeadEntry) bool { ids = append(ids, e.ID); return true })
+	if err != nil || len(ids) != want {
+		r.t.Fatalf("%d letters, want %d (%v)", len(ids), want, err)
+	}
+	return ids
+}
+
 // readTable reads a dataset's rows with delta-rs, in the order of record_id.
 func readTable(t *testing.T, cfg config.Config, dataset string) []map[string]any {
 	t.Helper()

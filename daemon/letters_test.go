@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"textmill/jobs"
+	"textmill/jobs/embedded"
 	"textmill/jobs/queue"
 )
 
@@ -14,7 +15,8 @@ import (
 // each letter says why its message died.
 func TestAFullStreamOfDeadLettersHoldsUpNobody(t *testing.T) {
 	cfg := testConfig(t)
-	before := beforehandWith(t, &cfg, queue.StreamOptions{DeadMaxBytes: 16 << 10})
+	serve(t, &cfg, embedded.Options{})
+	before := connect(t, cfg, queue.StreamOptions{DeadMaxBytes: 16 << 10})
 	r := start(t, cfg)
 	filler := strings.Repeat("x", 4<<10)
 	r.publish(embedSubject, nil, `{"job":"first","shard":0,"records":"`+strings.Repeat(filler, 3)+`"}`)
@@ -43,10 +45,7 @@ func TestAFullStreamOfDeadLettersHoldsUpNobody(t *testing.T) {
 			t.Errorf("%s says %s", page, said)
 		}
 	}
-	var ids []string
-	if err := r.queue.ListDead(t.Context(), func(e queue.DeadEntry) bool { ids = append(ids, e.ID); return true }); err != nil || len(ids) != 1 {
-		t.Fatalf("letters %v, %v", ids, err)
-	}
+	ids := r.letters(1)
 	if _, err := before.queue.DropDead(t.Context(), ids[0]); err != nil {
 		t.Fatal(err)
 	}
