@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"strings"
 
 	"textmill/export/parquetin"
 	"textmill/jobs"
@@ -14,23 +12,14 @@ import (
 
 // formatOf is the format of an object that a job message can point to.
 func formatOf(key string, o Options) (format string, err error) {
-	name := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(key), ".gz"), ".zst")
-	switch format = o.Format; {
-	case format != "":
-	case path.Ext(name) == ".jsonl", path.Ext(name) == ".ndjson", path.Ext(name) == ".json":
-		format = JSONL
-	case path.Ext(name) == ".csv":
-		format = CSV
-	case path.Ext(name) == ".txt", path.Ext(name) == ".text":
-		format = Text
-	case path.Ext(name) == ".parquet", path.Ext(name) == ".pq":
-		format = Parquet
-	default:
-		return "", fmt.Errorf("%w: cannot tell that of %s from its name; say --format jsonl, csv, text or parquet", ErrFormat, key)
+	if format = o.Format; format == "" {
+		format, _ = formatNamed(key)
 	}
 	switch format {
 	case JSONL, CSV, Text, Parquet:
 		return format, nil
+	case "":
+		return "", fmt.Errorf("%w: cannot tell that of %s from its name; say --format jsonl, csv, text or parquet", ErrFormat, key)
 	}
 	return "", fmt.Errorf("%w: %s cannot be read by reference; copy the object to a file, and submit that", ErrFormat, format)
 }
@@ -45,7 +34,7 @@ func cutInput(f io.ReaderAt, whole jobs.Input, about int64, each func(*jobs.Inpu
 	}
 	next := nextLine
 	switch {
-	case bytes.HasPrefix(magic[:], []byte{0x1f, 0x8b}), bytes.Equal(magic[:], []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case compression(magic[:]) != "":
 		return each(&whole)
 	case whole.Format == Parquet:
 		return cutRowGroups(f, whole, each)

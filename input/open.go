@@ -92,6 +92,22 @@ func newSource(format string, told bool, plain io.Reader, o Options) (source, er
 	return &jsonlSource{lines: lines, o: o, keys: keys, openai: byKeys}, err
 }
 
+const (
+	byGzip = "gzip"
+	byZstd = "zstd"
+)
+
+// compression is what the first bytes of an input say of it, "" for none.
+func compression(magic []byte) string {
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		return byGzip
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return byZstd
+	}
+	return ""
+}
+
 // expand undoes gzip or zstd, judged by the magic number.
 func (r *Reader) expand(in *bufio.Reader, o Options) (plain *bufio.Reader, compressed bool, err error) {
 	magic, err := in.Peek(4)
@@ -99,22 +115,22 @@ func (r *Reader) expand(in *bufio.Reader, o Options) (plain *bufio.Reader, compr
 		return nil, false, err
 	}
 	var out io.Reader
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+	switch compression(magic) {
+	case byGzip:
 		gz, err := gzip.NewReader(in)
 		if err != nil {
 			return nil, false, fmt.Errorf("gzip: %w", err)
 		}
 		r.closes = append(r.closes, gz.Close)
-		out = named{gz, "gzip"}
-	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		out = named{gz, byGzip}
+	case byZstd:
 		zst, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxZstdWindow))
 		if err != nil {
 			return nil, false, fmt.Errorf("zstd: %w", err)
 		}
 		r.closes = append(r.closes, func() error { zst.Close(); return nil })
-		out = named{zst, "zstd"}
+		out = named{zst, byZstd}
 	default:
 		return in, false, nil
 	}
@@ -122,6 +138,25 @@ func (r *Reader) expand(in *bufio.Reader, o Options) (plain *bufio.Reader, compr
 		out = &capReader{r: out, left: o.MaxExpandedBytes, limit: o.MaxExpandedBytes}
 	}
 	return bufio.NewReaderSize(out, firstBuffer), true, nil
+}
+
+// formatNamed is the format that a name tells by its ending, whether what it names is compressed or not; "" for none.
+func formatNamed(name string) (format, ext string) {
+	name = strings.ToLower(filepath.Base(name))
+	ext = filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst"))
+	switch ext {
+	case ".jsonl", ".ndjson", ".json":
+		format = JSONL
+	case ".csv":
+		format = CSV
+	case ".tsv":
+		format = TSV
+	case ".txt", ".text":
+		format = Text
+	case ".parquet", ".pq":
+		format = Parquet
+	}
+	return format, ext
 }
 
 // chooseFormat follows the user, then the name, then the first bytes.
@@ -137,21 +172,15 @@ func chooseFormat(in *bufio.Reader, name string, o Options) (string, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		return "", err
 	}
-	name = strings.ToLower(filepath.Base(name))
-	name = strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
 	start := bytes.TrimLeft(bytes.TrimPrefix(head, utf8BOM), " \t\r\n")
-	switch ext := filepath.Ext(name); {
-	case ext == ".csv":
-		return CSV, nil
-	case ext == ".tsv":
-		return TSV, nil
-	case ext == ".txt" || ext == ".text":
-		return Text, nil
-	case ext == ".parquet" || ext == ".pq" || bytes.HasPrefix(head, []byte("PAR1")):
+	switch format, ext := formatNamed(name); {
+	case format != "" && format != JSONL:
+		return format, nil
+	case bytes.HasPrefix(head, []byte("PAR1")):
 		return Parquet, nil
 	case bytes.HasPrefix(start, []byte("[")) && ext != "" && ext != ".jsonl" && ext != ".ndjson":
 		return "", fmt.Errorf("%w: a JSON array; write one object a line, for example with: jq -c '.[]'", ErrFormat)
-	case ext == ".jsonl" || ext == ".ndjson" || ext == ".json" || bytes.HasPrefix(start, []byte("{")):
+	case format == JSONL || bytes.HasPrefix(start, []byte("{")):
 		return JSONL, nil
 	case len(start) == 0:
 		return Text, nil
