@@ -11,11 +11,9 @@ const objectScheme = "s3://"
 // Remote says that the input is an object in a bucket, which its ETag holds to one version.
 func (in *Input) Remote() bool { return strings.HasPrefix(in.URI, objectScheme) }
 
-// Object takes an s3:// URI apart; a key stands as it is, nothing of it is escaped.
-func (in *Input) Object() (bucket, key string, err error) { return ParseObject(in.URI) }
-
-// ParseObject takes s3://bucket/key apart.
-func ParseObject(uri string) (bucket, key string, err error) {
+// Object takes s3://bucket/key apart; a key stands as it is, nothing of it is escaped.
+func (in *Input) Object() (bucket, key string, err error) {
+	uri := in.URI
 	rest, ok := strings.CutPrefix(uri, objectScheme)
 	bucket, key, cut := strings.Cut(rest, "/")
 	switch {
