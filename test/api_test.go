@@ -1,7 +1,6 @@
 package test
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,9 +58,7 @@ print("ok")
 func TestOpenAIsClientEmbeds(t *testing.T) {
 	home := newHome(t)
 	token := filepath.Join(home, "token")
-	if err := os.WriteFile(token, []byte("a secret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, token, "a secret\n")
 	d := startDaemon(t, home, "TEXTMILL_HTTP_TOKEN_FILE="+token)
 	lines := "{\"id\":\"0\",\"text\":\"a cat\"}\n{\"id\":\"1\",\"text\":\"naïve 東京, and " + strings.Repeat("the moon ", 60) + "\"}\n"
 	c := d.client()

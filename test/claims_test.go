@@ -3,7 +3,6 @@ package test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,9 +12,7 @@ import (
 func narrowNATS(t *testing.T) string {
 	t.Helper()
 	conf := filepath.Join(t.TempDir(), "nats.conf")
-	if err := os.WriteFile(conf, []byte("max_payload: 64KB\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, conf, "max_payload: 64KB\n")
 	url, _ := startNATS(t, "-js", "-sd", t.TempDir(), "-c", conf)
 	return url
 }
@@ -34,9 +31,7 @@ func TestLargeRecordsAreSubmitted(t *testing.T) {
 		texts[fmt.Sprintf("r%03d", i)] = fmt.Sprintf("record number %d %s", i, strings.Repeat("and some words ", i%2*10_000))
 	}
 	input := filepath.Join(t.TempDir(), "in.jsonl")
-	if err := os.WriteFile(input, []byte(jsonl(texts)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, input, jsonl(texts))
 	args := []string{"submit", "--model", model, "--dataset", "large", input}
 	first := call{home: home, env: daemonEnv(url, "CRASH_POINT=after-ack:2")}.command(t, t.Context(), "daemon")
 	first.Path, first.Args[0] = path, path

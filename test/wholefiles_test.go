@@ -19,9 +19,7 @@ func TestFoldersLiveAsTables(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write(t, path, data)
 	}
 	sync := func(want [5]int, leftOut, errors int, docs string) string {
 		t.Helper()
