@@ -22,16 +22,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2]))
 // tells, though nothing more is committed.
 func TestADeathBeforeTheAnnouncement(t *testing.T) {
 	t.Parallel()
-	path, err := dying()
-	if err != nil {
-		t.Fatal(err)
-	}
-	home := newHome(t)
-	nats, _ := startNATS(t, "-js", "-sd", t.TempDir())
-	begin := func(more ...string) *daemon {
-		c := call{binary: path, home: home, env: daemonEnv(append(more, "TEXTMILL_NATS_URL="+nats)...)}
-		return startCommand(t, home, c.command(t, t.Context(), "daemon"))
-	}
+	begin := dyingDaemons(t)
 	first := begin("CRASH_POINT=after-commit:1")
 	d := make(chan *daemon, 1)
 	go func() {

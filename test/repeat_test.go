@@ -77,17 +77,7 @@ func TestOnRepeat(t *testing.T) {
 // with a record the one that was published last stands, whichever was delivered last.
 func TestRepeatsWhoeverDies(t *testing.T) {
 	t.Parallel()
-	path, err := dying()
-	if err != nil {
-		t.Fatal(err)
-	}
-	home := newHome(t)
-	nats, _ := startNATS(t, "-js", "-sd", t.TempDir())
-	begin := func(more ...string) *daemon {
-		c := call{binary: path, home: home, env: daemonEnv(append(more, "TEXTMILL_NATS_URL="+nats, "TEXTMILL_NATS_ACK_WAIT=1s",
-			"TEXTMILL_EXPORT_ON_REPEAT=docs=replace")...)}
-		return startCommand(t, home, c.command(t, t.Context(), "daemon"))
-	}
+	begin := dyingDaemons(t, "TEXTMILL_NATS_ACK_WAIT=1s", "TEXTMILL_EXPORT_ON_REPEAT=docs=replace")
 	d := begin()
 	now := texts(60, "first")
 	d.publishes(t, now, "--dataset", "docs")

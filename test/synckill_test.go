@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,21 @@ var dying = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// dyingDaemons starts daemons of that binary, one after the other, over the same queue and tables.
+func dyingDaemons(t *testing.T, env ...string) (begin func(more ...string) *daemon) {
+	t.Helper()
+	path, err := dying()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := newHome(t)
+	nats, _ := startNATS(t, "-js", "-sd", t.TempDir())
+	return func(more ...string) *daemon {
+		c := call{binary: path, home: home, env: daemonEnv(slices.Concat([]string{"TEXTMILL_NATS_URL=" + nats}, env, more)...)}
+		return startCommand(t, home, c.command(t, t.Context(), "daemon"))
+	}
+}
 
 // changed is a corpus on its second day: a text is another, one is new, one is gone.
 func changed(texts map[string]string, day int) map[string]string {
@@ -80,16 +96,7 @@ func TestSyncKilledAnywhere(t *testing.T) {
 // TestSyncWhileTheDaemonDies has the daemon die around a commit of a sync's rows.
 func TestSyncWhileTheDaemonDies(t *testing.T) {
 	t.Parallel()
-	path, err := dying()
-	if err != nil {
-		t.Fatal(err)
-	}
-	home := newHome(t)
-	nats, _ := startNATS(t, "-js", "-sd", t.TempDir())
-	begin := func(more ...string) *daemon {
-		c := call{binary: path, home: home, env: daemonEnv(append(more, "TEXTMILL_NATS_URL="+nats)...)}
-		return startCommand(t, home, c.command(t, t.Context(), "daemon"))
-	}
+	begin := dyingDaemons(t)
 	now := texts(200, "first")
 	for day, point := range []string{"before-commit", "after-commit", "before-ack"} {
 		d := begin("CRASH_POINT=" + point + ":1")

@@ -9,6 +9,7 @@ from deltalake import DeltaTable
 
 KEY = ["task", "model_sha256", "job", "shard", "record_id", "chunk"]
 
+
 def by_deltalake(path):
     return DeltaTable(path).to_pyarrow_table().to_pylist()
 
