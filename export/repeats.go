@@ -27,7 +27,7 @@ type repeats struct {
 	passes uint64
 	pass   uint64
 	loaded bool
-	bounds idBounds
+	bounds idBounds // of the share
 	held   []repeat // each record of a share once, by hash
 	rivals bool     // several deliveries have one of them
 }
@@ -42,20 +42,14 @@ type repeat struct {
 
 // findRepeats looks at the table as it is now.
 func (b *Batch) findRepeats(ctx context.Context, keep []*delivery) (*repeats, error) {
-	r := &repeats{b: b, keep: slices.Clone(keep), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		bounds: idBounds{few: true}}
+	r := &repeats{b: b, keep: slices.Clone(keep), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	r.swap = &swap{t: b.t, h: b.h, Rewrite: Rewrite{Extend: true}, dataChange: true, choose: r,
 		touched: map[string]*touched{}}
-	n := int64(0)
-	err := r.own(ctx, func(_ *partFile, _ int64, _ int32, l *part.Label) {
-		n++
-		r.bounds.add(l.RecordID)
-	})
-	if err != nil {
-		return nil, err
+	rows := int64(0)
+	for _, p := range b.files(keep) {
+		rows += p.rows
 	}
-	r.bounds.end()
-	r.passes = uint64(n/cmp.Or(b.repeatsAtOnce, repeatsAtOnce) + 1)
+	r.passes = uint64(rows/cmp.Or(b.repeatsAtOnce, repeatsAtOnce) + 1)
 	if err := r.swap.load(ctx); err != nil {
 		return nil, err
 	}
@@ -119,14 +113,16 @@ func (r *repeats) load(ctx context.Context, pass uint64) error {
 	if r.loaded && r.pass == pass {
 		return nil
 	}
-	r.loaded, r.pass, r.held, r.rivals = false, pass, r.held[:0], false
+	r.loaded, r.pass, r.held, r.rivals, r.bounds = false, pass, r.held[:0], false, idBounds{few: true}
 	err := r.own(ctx, func(_ *partFile, _ int64, by int32, l *part.Label) {
 		if h := r.hash(l); h[0]%r.passes == pass {
 			if n := len(r.held); n == 0 || r.held[n-1].hash != h || r.held[n-1].by != by {
 				r.held = append(r.held, repeat{hash: h, place: l.Place, by: by})
+				r.bounds.add(l.RecordID)
 			}
 		}
 	})
+	r.bounds.end()
 	slices.SortFunc(r.held, func(x, y repeat) int {
 		c := compareHashes(x.hash, y.hash)
 		if c == 0 && x.place != y.place && r.b.onRepeat == naming.RepeatReplace {
