@@ -209,7 +209,7 @@ func (all sortedRuns) of(s *swap, key string, src *part.Source, partition map[st
 func (s *swap) sort(ctx context.Context, a delta.Add, all sortedRuns) error {
 	return s.open(a, func(src *part.Source) error {
 		s.touched[a.Path] = &touched{add: a, rows: src.Rows()}
-		failed := touched{rows: src.Rows(), bits: make([]uint64, src.Rows()/64+1)}
+		failed := touched{rows: src.Rows()}
 		err := src.Labels(ctx, false, func(row int64, l *part.Label) error {
 			if l.Error {
 				failed.mark(row)

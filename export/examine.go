@@ -67,7 +67,7 @@ func (s *swap) lookInto(ctx context.Context, a delta.Add) error {
 				return nil
 			}
 			if f == nil {
-				f = &touched{add: a, rows: src.Rows(), bits: make([]uint64, src.Rows()/64+1)}
+				f = &touched{add: a, rows: src.Rows()}
 				s.touched[a.Path] = f
 			}
 			f.mark(row)

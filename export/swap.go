@@ -48,18 +48,16 @@ type chooses interface {
 
 // touched is a file of which rows are taken.
 type touched struct {
-	add   delta.Add
-	rows  int64
-	taken int64
-	bits  []uint64  // a bit for each row that is taken
-	next  *partFile // what stays of it; nil when it is still to be written, or nothing stays
+	add    delta.Add
+	rows   int64
+	taken  int64
+	rowSet           // that are taken
+	next   *partFile // what stays of it; nil when it is still to be written, or nothing stays
 }
-
-func (f *touched) has(row int64) bool { return f.bits[row/64]&(1<<(row%64)) != 0 }
 
 func (f *touched) mark(row int64) {
 	if !f.has(row) {
-		f.bits[row/64] |= 1 << (row % 64)
+		f.rowSet.mark(row)
 		f.taken++
 	}
 }
