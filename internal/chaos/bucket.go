@@ -61,6 +61,14 @@ func (c *cell) scratch(daemon int) string {
 	return filepath.Join(c.dir, fmt.Sprintf("scratch%d", daemon))
 }
 
+// exports tells a daemon, or a command on its machine, where the tables lie.
+func (c *cell) exports(daemon int) []string {
+	if !c.Bucket {
+		return []string{"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables")}
+	}
+	return append(c.camp.bucket.Env(), "TEXTMILL_EXPORT_URI="+c.tables(), "TEXTMILL_EXPORT_SCRATCH="+c.scratch(daemon))
+}
+
 // breakBucket lets a fault meet the daemons' requests for a while. One that met none is not counted.
 func (c *cell) breakBucket(ctx context.Context, kind string) error {
 	met, held := 0, map[string]bool{}

@@ -2,13 +2,10 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"textmill/ground/naming"
 	"textmill/jobs"
@@ -39,19 +36,10 @@ func (c *cell) syncs(ctx context.Context, kind string) error {
 		for _, id := range second {
 			c.wants[id].deleted = true
 		}
-		work = append(work, func() error {
-			_, err := c.camp.deltars.askFor(ctx, question{What: "rework", Path: c.table(dataset), IDs: second})
-			return err
-		})
+		work = append(work, c.rework(ctx, second))
 	}
 	again := c.messagesOf(slices.Concat(first, second))
-	errs := make([]error, len(work))
-	var all sync.WaitGroup
-	for i, one := range work {
-		all.Go(func() { errs[i] = one() })
-	}
-	all.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := atOnce(work); err != nil {
 		return err
 	}
 	return c.publish(ctx, again)
@@ -87,13 +75,8 @@ func (c *cell) sync(ctx context.Context, ids []string) func() error {
 
 // client is the environment of a command of the daemons' machine.
 func (c *cell) client() []string {
-	env := []string{"PATH=/usr/bin:/bin", "HOME=" + c.camp.Home, "TEXTMILL_HOME=" + c.camp.Home,
-		"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables")}
-	if c.Bucket {
-		env = append(env, c.camp.bucket.Env()...)
-		env = append(env, "TEXTMILL_EXPORT_URI="+c.tables(), "TEXTMILL_EXPORT_SCRATCH="+c.scratch(0))
-	}
-	return append(env, c.camp.Env...)
+	env := []string{"PATH=/usr/bin:/bin", "HOME=" + c.camp.Home, "TEXTMILL_HOME=" + c.camp.Home}
+	return slices.Concat(env, c.exports(0), c.camp.Env)
 }
 
 // replace publishes three messages with the same records, and other texts in each: those that were published last are

@@ -41,22 +41,13 @@ func (c *cell) keepUp(ctx context.Context, kind string) error {
 		}
 		return args
 	}
-	jobs := []func() error{c.upkeep(ctx, with(first))}
+	work := []func() error{c.upkeep(ctx, with(first))}
 	if kind == rewritten {
-		jobs = append(jobs, c.upkeep(ctx, with(second)), c.upkeep(ctx, []string{"compact"}))
+		work = append(work, c.upkeep(ctx, with(second)), c.upkeep(ctx, []string{"compact"}))
 	} else {
-		jobs = append(jobs, func() error {
-			_, err := c.camp.deltars.askFor(ctx, question{What: "rework", Path: c.table(dataset), IDs: second})
-			return err
-		})
+		work = append(work, c.rework(ctx, second))
 	}
-	errs := make([]error, len(jobs))
-	var all sync.WaitGroup
-	for i, job := range jobs {
-		all.Go(func() { errs[i] = job() })
-	}
-	all.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := atOnce(work); err != nil {
 		return err
 	}
 	gone := slices.Concat(first, second)
@@ -64,6 +55,24 @@ func (c *cell) keepUp(ctx context.Context, kind string) error {
 		c.wants[id].deleted = true
 	}
 	return c.publish(ctx, c.messagesOf(gone))
+}
+
+// rework has delta-rs delete records, put files together and clean up.
+func (c *cell) rework(ctx context.Context, ids []string) func() error {
+	return func() error {
+		_, err := c.camp.deltars.askFor(ctx, question{What: "rework", Path: c.table(dataset), IDs: ids})
+		return err
+	}
+}
+
+func atOnce(work []func() error) error {
+	errs := make([]error, len(work))
+	var all sync.WaitGroup
+	for i, one := range work {
+		all.Go(func() { errs[i] = one() })
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // victims are some records whose rows are in the table.

@@ -106,17 +106,13 @@ func (c *cell) command(n int, arms *rand.Rand) *exec.Cmd {
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.camp.Home, "TEXTMILL_HOME=" + c.camp.Home, "GOMAXPROCS=2",
 		"TEXTMILL_NATS_URL=" + c.dirty.url(), "TEXTMILL_NATS_ACK_WAIT=" + ackWait.String(),
-		"TEXTMILL_EXPORT_URI=" + filepath.Join(c.dir, "tables"), "TEXTMILL_EXPORT_COMMIT_INTERVAL=100ms",
+		"TEXTMILL_EXPORT_COMMIT_INTERVAL=100ms",
 		"TEXTMILL_HTTP_ADDR=127.0.0.1:0", "TEXTMILL_LOG_FORMAT=json", "TEXTMILL_DRAIN_TIMEOUT=" + cmp.Or(c.Drain,
 			20*time.Second).String(),
 		"TEXTMILL_LIMITS_RUN_TIMEOUT=" + runLimit.String(), "TEXTMILL_RUNTIME_THREADS=" + strconv.Itoa(sessionThreads),
 		"TEXTMILL_RUNTIME_DEVICE=cpu",
 	}
-	cmd.Env = slices.Concat(cmd.Env, processor.Env(), c.camp.Env)
-	if c.Bucket {
-		cmd.Env = append(cmd.Env, c.camp.bucket.Env()...)
-		cmd.Env = append(cmd.Env, "TEXTMILL_EXPORT_URI="+c.tables(), "TEXTMILL_EXPORT_SCRATCH="+c.scratch(n))
-	}
+	cmd.Env = slices.Concat(cmd.Env, processor.Env(), c.exports(n), c.camp.Env)
 	if c.Writes {
 		slots := fmt.Sprint(writerSlots)
 		cmd.Env = append(cmd.Env, "TEXTMILL_MODELS_WRITER_SLOTS="+slots, "TEXTMILL_MODELS_TRAPWRITER_SLOTS="+slots)
