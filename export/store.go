@@ -17,15 +17,19 @@ import (
 	"textmill/ground/naming"
 )
 
-// Row, Null and the kinds of embeddings are those of the part files.
+// Row, Column, Null and the kinds of embeddings are those of the part files.
 type (
 	Row           = part.Row
+	Column        = part.Column
 	EmbeddingKind = part.Embedding
 	Null[T any]   = part.Null[T]
 )
 
 // Some returns a present value.
 func Some[T any](v T) Null[T] { return part.Some(v) }
+
+// Columns are those of a Delta schema.
+func Columns(schema string) ([]Column, error) { return part.Columns(schema) }
 
 const (
 	EmbeddingFloat32 = part.Float32

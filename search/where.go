@@ -1,7 +1,6 @@
 package search
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,18 +15,13 @@ var ErrWhere = errors.New("not a condition")
 // Where reads conditions of the form NAME=VALUE for a table of a Delta schema. NAME is a column, or else an attribute;
 // attributes.NAME is an attribute in any case, and so is the one by which the table is partitioned.
 func Where(schema string, by export.Partitioning, given []string) (scan.Conditions, error) {
-	var s struct {
-		Fields []struct {
-			Name string          `json:"name"`
-			Type json.RawMessage `json:"type"`
-		} `json:"fields"`
-	}
-	if err := json.Unmarshal([]byte(schema), &s); err != nil {
+	columns, err := export.Columns(schema)
+	if err != nil {
 		return nil, fmt.Errorf("schema of the table: %w", err)
 	}
 	plain := map[string]bool{}
-	for _, f := range s.Fields {
-		plain[f.Name] = json.Unmarshal(f.Type, new(string)) == nil
+	for _, c := range columns {
+		plain[c.Name] = c.Single()
 	}
 	var all scan.Conditions
 	for _, one := range given {

@@ -93,43 +93,12 @@ func checkpointName(version int64) string {
 
 // columnsOf lists a Delta schema as "name type".
 func columnsOf(schema string) ([]string, error) {
-	var s struct {
-		Fields []struct {
-			Name string          `json:"name"`
-			Type json.RawMessage `json:"type"`
-		} `json:"fields"`
+	columns, err := export.Columns(schema)
+	lines := make([]string, len(columns))
+	for i, c := range columns {
+		lines[i] = c.Name + " " + strings.ReplaceAll(c.Type, "array<", "list<")
 	}
-	if err := json.Unmarshal([]byte(schema), &s); err != nil {
-		return nil, err
-	}
-	columns := make([]string, len(s.Fields))
-	for i, f := range s.Fields {
-		columns[i] = f.Name + " " + typeName(f.Type)
-	}
-	return columns, nil
-}
-
-func typeName(raw json.RawMessage) string {
-	var simple string
-	if json.Unmarshal(raw, &simple) == nil {
-		return simple
-	}
-	var nested struct {
-		Type    string          `json:"type"`
-		Element json.RawMessage `json:"elementType"`
-		Key     json.RawMessage `json:"keyType"`
-		Value   json.RawMessage `json:"valueType"`
-	}
-	if err := json.Unmarshal(raw, &nested); err != nil {
-		return strings.TrimSpace(string(raw))
-	}
-	switch nested.Type {
-	case "array":
-		return "list<" + typeName(nested.Element) + ">"
-	case "map":
-		return "map<" + typeName(nested.Key) + "," + typeName(nested.Value) + ">"
-	}
-	return nested.Type
+	return lines, err
 }
 
 // Forms of a list of files.

@@ -1,7 +1,6 @@
 package warehouse
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ type table struct {
 // column is one of the table's.
 type column struct {
 	Name   outside
-	delta  string // its type as Delta writes it: string, array<integer>, map<string,string>
+	delta  string // its type, as in export.Column
 	vector bool   // vectors of one length
 }
 
@@ -88,21 +87,16 @@ func open(c *export.Changes, name string, withErrors bool) (*table, error) {
 
 // describe reads the columns out of Delta's schema.
 func (t *table) describe(schema string) error {
-	var s struct {
-		Fields []struct {
-			Name string          `json:"name"`
-			Type json.RawMessage `json:"type"`
-		} `json:"fields"`
-	}
-	if err := json.Unmarshal([]byte(schema), &s); err != nil {
+	columns, err := export.Columns(schema)
+	if err != nil {
 		return fmt.Errorf("schema of %s: %w", t.Path.text, err)
 	}
 	derived := t.changes.By.Derived()
-	for _, f := range s.Fields {
+	for _, f := range columns {
 		if slices.Contains(derived, f.Name) { // files that another tool put together lack it
 			continue
 		}
-		c := column{Name: outside{f.Name}, delta: typeName(f.Type)}
+		c := column{Name: outside{f.Name}, delta: f.Type}
 		c.vector = f.Name == "embedding" && t.Length > 0
 		if f.Name == "embedding" && t.changes.Vectors == (export.Vectors{}) && t.changes.Mixed == "" {
 			c.delta = noVectors
@@ -114,30 +108,6 @@ func (t *table) describe(schema string) error {
 
 // noVectors is the type of embedding where there are none: an engine would have to be told of what length.
 const noVectors = "no vectors"
-
-// typeName is a type in one line, "struct" for what no recipe loads.
-func typeName(raw json.RawMessage) string {
-	var simple string
-	if json.Unmarshal(raw, &simple) == nil {
-		return simple
-	}
-	var nested struct {
-		Type    string          `json:"type"`
-		Element json.RawMessage `json:"elementType"`
-		Key     json.RawMessage `json:"keyType"`
-		Value   json.RawMessage `json:"valueType"`
-	}
-	if json.Unmarshal(raw, &nested) != nil {
-		return "struct"
-	}
-	switch nested.Type {
-	case "array":
-		return "array<" + typeName(nested.Element) + ">"
-	case "map":
-		return "map<" + typeName(nested.Key) + "," + typeName(nested.Value) + ">"
-	}
-	return "struct"
-}
 
 // checkName refuses what engines would cut in silence.
 func checkName(name string) error {
