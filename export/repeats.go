@@ -3,7 +3,6 @@ package export
 import (
 	"cmp"
 	"context"
-	"hash/maphash"
 	"maps"
 	"slices"
 
@@ -23,10 +22,7 @@ type repeats struct {
 	keep []*delivery // whose records these are
 	swap *swap       // of the table's rows
 
-	seeds  [2]maphash.Seed
-	passes uint64
-	pass   uint64
-	loaded bool
+	share
 	bounds idBounds // of the share
 	held   []repeat // each record of a share once, by hash
 	rivals bool     // several deliveries have one of them
@@ -42,7 +38,7 @@ type repeat struct {
 
 // findRepeats looks at the table as it is now.
 func (b *Batch) findRepeats(ctx context.Context, keep []*delivery) (*repeats, error) {
-	r := &repeats{b: b, keep: slices.Clone(keep), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	r := &repeats{b: b, keep: slices.Clone(keep), share: newShare()}
 	r.swap = &swap{t: b.t, h: b.h, Rewrite: Rewrite{Extend: true}, dataChange: true, choose: r,
 		touched: map[string]*touched{}}
 	rows := int64(0)
@@ -105,17 +101,15 @@ func (r *repeats) ownersOf(key string) func(row int64) int32 {
 
 func (r *repeats) none() bool { return false }
 
-func (r *repeats) shares() uint64 { return r.passes }
-
 // load has one share of the batch's records looked for. Of several deliveries' rows of one record those stay that were
 // published last, or where records are skipped, those that came first.
 func (r *repeats) load(ctx context.Context, pass uint64) error {
-	if r.loaded && r.pass == pass {
+	if r.is(pass) {
 		return nil
 	}
 	r.loaded, r.pass, r.held, r.rivals, r.bounds = false, pass, r.held[:0], false, idBounds{few: true}
 	err := r.own(ctx, func(_ *partFile, _ int64, by int32, l *part.Label) {
-		if h := r.hash(l); h[0]%r.passes == pass {
+		if h := r.hash(l.Task, l.RecordID); r.has(h) {
 			if n := len(r.held); n == 0 || r.held[n-1].hash != h || r.held[n-1].by != by {
 				r.held = append(r.held, repeat{hash: h, place: l.Place, by: by})
 				r.bounds.add(l.RecordID)
@@ -138,10 +132,8 @@ func (r *repeats) load(ctx context.Context, pass uint64) error {
 	return err
 }
 
-func (r *repeats) hash(l *part.Label) [2]uint64 { return hashRecord(r.seeds, l.Task, l.RecordID) }
-
 func (r *repeats) find(l *part.Label) *repeat {
-	i, found := slices.BinarySearchFunc(r.held, r.hash(l),
+	i, found := slices.BinarySearchFunc(r.held, r.hash(l.Task, l.RecordID),
 		func(e repeat, h [2]uint64) int { return compareHashes(e.hash, h) })
 	if !found {
 		return nil

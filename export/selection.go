@@ -3,7 +3,6 @@ package export
 import (
 	"context"
 	"encoding/json"
-	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -48,22 +47,16 @@ const idsAtOnce = 1 << 16
 // chooser tells which rows a Selection means. It holds one share of the records at a time.
 type chooser struct {
 	Selection
-	seeds  [2]maphash.Seed
+	share
 	atOnce int64
-	passes uint64
-	pass   uint64
-	loaded bool
 	hashes [][2]uint64
 	bounds idBounds // of all records
 }
 
 func newChooser(s Selection) (*chooser, error) {
-	c := &chooser{Selection: s, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, passes: 1,
-		atOnce: recordsAtOnce}
+	c := &chooser{Selection: s, share: newShare(), atOnce: recordsAtOnce}
 	return c, c.measure()
 }
-
-func (c *chooser) shares() uint64 { return c.passes }
 
 // measure finds out in how many passes the records are looked for.
 func (c *chooser) measure() error {
@@ -82,30 +75,14 @@ func (c *chooser) measure() error {
 	return err
 }
 
-func (c *chooser) hash(task, id string) [2]uint64 { return hashRecord(c.seeds, task, id) }
-
-// hashRecord is by what records are told apart.
-func hashRecord(seeds [2]maphash.Seed, task, id string) [2]uint64 {
-	var h [2]uint64
-	for i, seed := range seeds {
-		var m maphash.Hash
-		m.SetSeed(seed)
-		_, _ = m.WriteString(task) // never fails
-		_ = m.WriteByte(0)         // never fails, and is in no task's name
-		_, _ = m.WriteString(id)
-		h[i] = m.Sum64()
-	}
-	return h
-}
-
 // load has the chooser look for one share of the records.
 func (c *chooser) load(_ context.Context, pass uint64) error {
-	if c.Records == nil || c.loaded && c.pass == pass {
+	if c.Records == nil || c.is(pass) {
 		return nil
 	}
 	c.loaded, c.pass, c.hashes = false, pass, c.hashes[:0]
 	err := c.Records(func(task, id string) error {
-		if h := c.hash(task, id); h[0]%c.passes == pass {
+		if h := c.hash(task, id); c.has(h) {
 			c.hashes = append(c.hashes, h)
 		}
 		return nil
@@ -114,16 +91,6 @@ func (c *chooser) load(_ context.Context, pass uint64) error {
 	c.hashes = slices.Compact(c.hashes)
 	c.loaded = err == nil
 	return err
-}
-
-func compareHashes(a, b [2]uint64) int {
-	switch {
-	case a == b:
-		return 0
-	case a[0] != b[0]:
-		return less(a[0] < b[0])
-	}
-	return less(a[1] < b[1])
 }
 
 // means says whether a row is meant, as far as the share of the records goes that is loaded.
