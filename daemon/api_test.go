@@ -133,6 +133,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"/v1/embeddings", `{"model":"MODEL","input":"\ud800"}`, 400, "surrogate"},
 		{"/v1/embeddings", `{"model":"MODEL","input":"a","dimensions":1000}`, 400, "dimensions"},
 		{"/v1/embeddings", `{"model":"MODEL","input":"a","encoding_format":"hex"}`, 400, "encoding_format"},
+		{"/v1/embeddings", `{"model":"MODEL","input":"a","encoding_format":"body.x"}`, 400, `encoding_format "body.x": "float"`},
 		{"/v1/embeddings", `{"model":"MODEL","input":"a","precision":"int8","encoding_format":"base64"}`, 400, "leave precision out"},
 		{"/v1/embeddings", `{"model":"MODEL","input":"a","pooling":"none"}`, 400, "one of each text"},
 		{"/v1/embeddings", `{"model":"MODEL","input":"a","chunk_size":3}`, 400, "chunk_size is not known"},

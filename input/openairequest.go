@@ -2,6 +2,7 @@ package input
 
 import (
 	"strconv"
+	"strings"
 
 	"textmill/ground/naming"
 	"textmill/jobs"
@@ -33,6 +34,11 @@ func ReadRequest(path string, body []byte) Request {
 		e = q.wrong(jobs.InvalidRecord, "path %s is not known", path)
 	}
 	r.Items, r.SHA256, r.Base64 = q.items(e), q.sha256, q.base64
+	for i := range r.Items {
+		if e := r.Items[i].Record.Err; e != nil {
+			e.Message = strings.TrimPrefix(e.Message, "body.") // which has no name here
+		}
+	}
 	if q.task == naming.TaskEmbed {
 		if q.dimensions > 0 {
 			q.params = appendMember(q.params, "dimensions", strconv.AppendInt(nil, int64(q.dimensions), 10))

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 
 	"textmill/export"
@@ -150,14 +149,13 @@ func run(ctx context.Context, work rows.Work, items []input.Item) ([]export.Row,
 
 // refused is what is wrong with a record, as an answer.
 func refused(e *jobs.RecordError) *failure {
-	message := strings.ReplaceAll(e.Message, "body.", "")
 	switch e.Class {
 	case jobs.OutOfMemory:
-		return fail(http.StatusServiceUnavailable, message).named(e.Class)
+		return fail(http.StatusServiceUnavailable, e.Message).named(e.Class)
 	case jobs.NaN, jobs.ModelFailed, jobs.Timeout:
-		return fail(http.StatusInternalServerError, message).named(e.Class)
+		return fail(http.StatusInternalServerError, e.Message).named(e.Class)
 	}
-	return fail(http.StatusBadRequest, message).named(e.Class)
+	return fail(http.StatusBadRequest, e.Message).named(e.Class)
 }
 
 // vectorOf is a row's vector as the table holds it.
