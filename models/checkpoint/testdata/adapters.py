@@ -12,6 +12,8 @@ import torch
 import transformers as tf
 from peft import LoraConfig, PeftModel, get_peft_model
 
+import making
+
 torch.manual_seed(11)
 
 ADAPTERS = {
@@ -23,7 +25,7 @@ ADAPTERS = {
 for name, (cls, config) in ADAPTERS.items():
     path, base = os.path.join("adapters", name), os.path.join("tiny", name)
     shutil.rmtree(path, ignore_errors=True)
-    load = lambda: cls.from_pretrained(base, dtype=torch.float32, attn_implementation="eager").eval()
+    load = lambda: making.load(cls, base)
     model = get_peft_model(load(), config)
     with torch.no_grad():
         for key, p in model.named_parameters():
@@ -37,5 +39,5 @@ for name, (cls, config) in ADAPTERS.items():
         with torch.no_grad():
             r = merged(torch.tensor([row["input_ids"]]))
         values = (r.logits if "CausalLM" in cls.__name__ else r.last_hidden_state)[0]
-        rows.append({"input_ids": row["input_ids"], "values": [[round(float(v), 6) for v in line] for line in values]})
+        rows.append({"input_ids": row["input_ids"], "values": making.rounded(values)})
     json.dump(rows, open(os.path.join(path, "reference.json"), "w"))

@@ -16,6 +16,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers import models as st
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 
+import making
+
 SPECIALS = ["<pad>", "<unk>", "<s>", "</s>"]
 WORDS = [f"w{i}" for i in range(60)]
 PROMPTS = ["Instruct", "query", "Query", "title", "none", "text", "task", "find", ":", "|", "-"]
@@ -46,13 +48,6 @@ def tokenizer(path, template, side, length):
     fast.save_pretrained(path)
 
 
-def randomize(model):
-    with torch.no_grad():
-        for p in model.parameters():
-            if p.dim() == 1:  # norms and biases are born as ones and zeros, which would hide mistakes
-                p.add_(torch.randn_like(p) * 0.2)
-
-
 def build(name, cls, config, template="$A </s>", side="left", length=None, modules=lambda dim: [st.Pooling(dim, "lasttoken")], bf16=True,
           prompts=None, similarity=None, truncate=None, cases=({},), finish=lambda path: None, saved=None, lower=False):
     print(name)
@@ -61,7 +56,7 @@ def build(name, cls, config, template="$A </s>", side="left", length=None, modul
     for p in (path, base):
         shutil.rmtree(p, ignore_errors=True)
     model = cls(config).eval()
-    randomize(model)
+    making.enliven(model)
     if bf16:
         model = model.to(torch.bfloat16)
     model.save_pretrained(base)
@@ -69,7 +64,7 @@ def build(name, cls, config, template="$A </s>", side="left", length=None, modul
     transformer = st.Transformer(base, model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"}, do_lower_case=lower, **({"max_seq_length": length} if length else {}))
     chain = modules(transformer.get_embedding_dimension())
     for m in chain:
-        randomize(m)
+        making.enliven(m)
     whole = SentenceTransformer(modules=[transformer] + chain, device="cpu", prompts=prompts, similarity_fn_name=similarity, truncate_dim=truncate)
     whole.save_pretrained(path, create_model_card=False)
     # sentence-transformers saved the weights as fp32; they are those of the base.
@@ -89,7 +84,7 @@ def golden(path, cases):
         if "dimensions" in params:
             given["truncate_dim"] = params["dimensions"]
         vectors = np.stack([model.encode([t], **given)[0] for t in out["texts"]])
-        out["cases"].append({"params": params, "vectors": [[round(float(x), 6) for x in v] for v in vectors]})
+        out["cases"].append({"params": params, "vectors": making.rounded(vectors)})
     with open(os.path.join(path, "golden.json"), "w") as f:
         json.dump(out, f)
 

@@ -22,6 +22,8 @@ import transformers as tf
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
+import making
+
 PIECES = list(string.ascii_lowercase) + list(string.digits) + list(".,!?-'") + ["the", "of", "token", "read", "line", "é", "ü", "語"]
 VOCAB = PIECES + ["##" + p for p in PIECES if p.isalpha() and p != "語"] + ["##ing", "##s'"]
 TEXTS = ["read a file line by line", "The TOKENIZERS of Zürich, reading...", "日本語 résumé café!", "x", "what's 42 - 17?",
@@ -133,11 +135,11 @@ def jina_adapted():
             kept |= {stem + "original": value, stem + "0.lora_A": a, stem + "0.lora_B": b}
             folded[name] = value.float() + torch.matmul(first[number].float(), second[number].float()) * (alpha / rank)
         save_file({k: v.float().contiguous() for k, v in folded.items()}, file, {"format": "pt"})
-        model, ids = tf.JinaEmbeddingsV3Model.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval(), list(range(5, 45))
+        model, ids = making.load(tf.JinaEmbeddingsV3Model, path), list(range(5, 45))
         with torch.no_grad():
             values = model(torch.tensor([ids])).last_hidden_state[0]
         with open(os.path.join(path, "task.json"), "w") as f:
-            json.dump({"task": tasks[number], "rows": [{"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in values]}]}, f)
+            json.dump({"task": tasks[number], "rows": [{"input_ids": ids, "values": making.rounded(values)}]}, f)
         save_file(kept, file, {"format": "pt"})
         config(path, {
             "architectures": ["XLMRobertaModel"], "model_type": "xlm-roberta", "emb_pooler": "mean", "hidden_act": "gelu", "hidden_size": c.hidden_size,
@@ -170,10 +172,7 @@ def directory(path, model, config, tokens, rows, longest, pooling="mean", normal
     tokenizer = tokens()
     config.vocab_size, config.pad_token_id = len(tokenizer), tokenizer.pad_token_id
     born = model(config).eval()
-    with torch.no_grad():
-        for p in born.parameters():
-            if p.dim() == 1:  # norms and biases are born as ones and zeros, which would hide mistakes
-                p.add_(torch.randn_like(p) * 0.2)
+    making.enliven(born)
     born.to(dtype).save_pretrained(path)
     tokenizer.model_max_length = longest
     tokenizer.save_pretrained(path)
@@ -191,13 +190,13 @@ def directory(path, model, config, tokens, rows, longest, pooling="mean", normal
     write("config_sentence_transformers.json", {"prompts": prompts or {}, "default_prompt_name": default, "similarity_fn_name": "cosine"})
 
     rng, out = np.random.default_rng(11), []
-    loaded = model.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+    loaded = making.load(model, path)
     for n in rows:
         ids = rng.integers(5, config.vocab_size, n).tolist()
         fresh(loaded)
         with torch.no_grad():
             values = loaded(torch.tensor([ids])).last_hidden_state[0]
-        out.append({"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in values]})
+        out.append({"input_ids": ids, "values": making.rounded(values)})
     with open(os.path.join(path, "reference.json"), "w") as f:
         json.dump(out, f)
 

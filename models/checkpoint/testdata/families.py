@@ -19,7 +19,8 @@ import gguf
 import numpy as np
 import torch
 import transformers as tf
-from tokenizers import Tokenizer, models
+
+import making
 
 VOCAB = 64
 llm = dict(hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, head_dim=16, vocab_size=VOCAB,
@@ -71,13 +72,10 @@ def build(name, cls, config, arch):
     shutil.rmtree(path, ignore_errors=True)
     config._attn_implementation = "eager"
     model = cls(config).eval()
-    with torch.no_grad():
-        for p in model.parameters():
-            if p.dim() == 1:  # norms and biases are born as ones and zeros, which would hide mistakes
-                p.add_(torch.randn_like(p) * 0.5 + 0.5)
+    making.enliven(model, 0.5, 0.5)
     model.to(torch.bfloat16).save_pretrained(path)
-    model = cls.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
-    Tokenizer(models.WordLevel({f"t{i}": i for i in range(VOCAB)}, unk_token="t0")).save(os.path.join(path, "tokenizer.json"))
+    model = making.load(cls, path)
+    making.save_words(path, VOCAB)
     rows = []
     most = getattr(config, "original_max_position_embeddings", 128) if name == "phi3-long" else 128
     for ids in (rng.integers(3, 60, min(n, most)).tolist() for n in (24, 11, 6)):
@@ -85,7 +83,7 @@ def build(name, cls, config, arch):
         out = list(ids)
         for _ in range(n):  # whole, without a cache
             out.append(int(forward(model, out)[-1].argmax()))
-        rows.append({"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in forward(model, ids)], "greedy": out[len(ids):]})
+        rows.append({"input_ids": ids, "values": making.rounded(forward(model, ids)), "greedy": out[len(ids):]})
     with open(os.path.join(path, "reference.json"), "w") as f:
         json.dump(rows, f)
     if arch:
@@ -168,13 +166,10 @@ def write_gguf(name, model, arch):
             value = value + 1
         if arch == A.GRANITE and hf.endswith(("q_proj.weight", "k_proj.weight")):  # pairs of neighbours rotate
             heads = c.num_attention_heads if "q_proj" in hf else c.num_key_value_heads
-            value = value.reshape(heads, 2, -1, value.shape[1]).swapaxes(1, 2).reshape(value.shape)
+            value = making.neighbours(value, heads)
         t = T.F32 if value.ndim == 1 else T.BF16
         w.add_tensor(names.get_name(hf, try_suffixes=(".weight", ".bias")), gguf.quantize(np.ascontiguousarray(value), t), raw_dtype=t)
-    w.write_header_to_file()
-    w.write_kv_data_to_file()
-    w.write_tensors_to_file()
-    w.close()
+    making.write_gguf(w)
 
 
 for name, (cls, config, arch) in MODELS.items():

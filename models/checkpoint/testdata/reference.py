@@ -14,7 +14,8 @@ import gguf
 import numpy as np
 import torch
 import transformers as tf
-from tokenizers import Tokenizer, models
+
+import making
 
 VOCAB = 64
 torch.manual_seed(7)
@@ -57,21 +58,18 @@ def build(name, cls, config):
     shutil.rmtree(path, ignore_errors=True)
     config._attn_implementation = "eager"
     model = cls(config).eval()
-    with torch.no_grad():
-        for p in model.parameters():
-            if p.dim() == 1:  # norms and biases are born as ones and zeros, which would hide mistakes
-                p.add_(torch.randn_like(p) * 0.2)
+    making.enliven(model)
     model = model.to(torch.bfloat16)
     model.save_pretrained(path, max_shard_size="20KB" if name == "llama3" else "1GB")
-    model = cls.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
-    Tokenizer(models.WordLevel({f"t{i}": i for i in range(VOCAB)}, unk_token="t0")).save(os.path.join(path, "tokenizer.json"))
+    model = making.load(cls, path)
+    making.save_words(path, VOCAB)
     decoder = "ForCausalLM" in cls.__name__
     out = []
     for ids in rows(decoder):
         with torch.no_grad():
             r = model(torch.tensor([ids]))
         values = r.logits if decoder else r.last_hidden_state
-        out.append({"input_ids": ids, "values": [[round(float(v), 6) for v in row] for row in values[0]]})
+        out.append({"input_ids": ids, "values": making.rounded(values[0])})
         if decoder:
             out[-1]["greedy"] = greedy(model, ids)
     with open(os.path.join(path, "reference.json"), "w") as f:
@@ -103,10 +101,7 @@ def types():
             raw = gguf.quantize(values, t)
         w.add_tensor(name, raw, raw_dtype=None if name == "F32" else t)
         floats.append(gguf.dequantize(raw, t).astype("<f4"))
-    w.write_header_to_file()
-    w.write_kv_data_to_file()
-    w.write_tensors_to_file()
-    w.close()
+    making.write_gguf(w)
     np.concatenate(floats).tofile("types.f32")
 
 
@@ -150,13 +145,10 @@ def llama_gguf():
         value = value.numpy()
         if stem in ("self_attn.q_proj", "self_attn.k_proj"):  # pairs of neighbours rotate
             heads = c.num_attention_heads if "q_proj" in stem else c.num_key_value_heads
-            value = value.reshape(heads, 2, -1, value.shape[1]).swapaxes(1, 2).reshape(value.shape)
+            value = making.neighbours(value, heads)
         t = T.F32 if value.ndim == 1 else T.BF16
         w.add_tensor(f"{at}{names[stem]}.{suffix}", gguf.quantize(np.ascontiguousarray(value), t), raw_dtype=t)
-    w.write_header_to_file()
-    w.write_kv_data_to_file()
-    w.write_tensors_to_file()
-    w.close()
+    making.write_gguf(w)
 
 
 for name, (cls, config) in MODELS.items():
