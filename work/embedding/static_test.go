@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"textmill/models"
+	"textmill/models/embed"
 	"textmill/models/session"
 )
 
@@ -112,5 +113,21 @@ func TestStaticModelsTellWhatTheyCut(t *testing.T) {
 	}
 	if r := through(t, e, `{"pooling":"none"}`, "the of and")[0][0]; len(r.Embedding) != 3*spec.Dim {
 		t.Errorf("pooling none: %d values, %s", len(r.Embedding), r.Error)
+	}
+}
+
+// Several poolings of one text lie one behind the other, as those of other models do.
+func TestStaticModelsPoolInSeveralWays(t *testing.T) {
+	_, model := openImported(t, filepath.Join(tinyModels, "static-embedding"), session.Options{})
+	var apart []float32
+	for _, pooling := range []string{models.PoolCLS, models.PoolMax, models.PoolCLS + models.PoolJoint + models.PoolMax} {
+		got, err := model.Embed(t.Context(), []embed.Row{{IDs: []int32{5, 9, 12}, Pooling: pooling}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(pooling, models.PoolJoint) && !slices.Equal(got[0], apart) {
+			t.Errorf("%s: %v, want %v", pooling, got[0], apart)
+		}
+		apart = append(apart, got[0]...)
 	}
 }
