@@ -174,20 +174,16 @@ func (p *partFile) source(use func(*part.Source) error) error {
 
 // holds makes sure that a finished copy, read back, has the rows of a sum.
 func (p *partFile) holds(ctx context.Context, want part.Sum) error {
-	f, err := p.open()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	s, err := part.OpenSource(f, p.size)
-	has := want.Empty()
-	if err == nil {
-		err = s.Add(ctx, &has)
-	}
-	if err == nil && has != want {
-		err = fmt.Errorf("%w: %s does not hold the rows that were copied into it", part.ErrDamaged, p.name)
-	}
-	return err
+	return p.source(func(s *part.Source) error {
+		has := want.Empty()
+		if err := s.Add(ctx, &has); err != nil {
+			return err
+		}
+		if has != want {
+			return fmt.Errorf("%w: it does not hold the rows that were copied into it", part.ErrDamaged)
+		}
+		return nil
+	})
 }
 
 // read opens the finished part under whichever name it has.
