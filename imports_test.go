@@ -33,14 +33,14 @@ var downward = map[string][]string{
 	"daemon/letters":      {"daemon/metrics", "jobs/queue"},
 	"daemon/metrics":      {"export", "models/generate", "work/embedding"},
 	"daemon/turns":        {"jobs/queue"},
-	"daemon/api":          {"export", "input", "jobs", "models", "work/rows"},
+	"daemon/api":          {"export", "input", "jobs", "models", "work/answers", "work/rows"},
 	"daemon/web":          {"daemon/api", "jobs", "work/trace"},
 
 	"local":           {"jobs"},
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
 	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
 	"local/questions": {"config", "export", "export/scan", "jobs", "local", "models", "models/vector", "open", "open/bundle", "search", "work/rows"},
-	"local/tables":    {"config", "export", "input", "jobs", "local", "open/store", "work/rows"},
+	"local/tables":    {"config", "export", "input", "jobs", "local", "open/store", "work/answers", "work/rows"},
 	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
 	"local/tokens":    {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
@@ -54,6 +54,7 @@ var downward = map[string][]string{
 
 	"search": {"export", "export/parquetin", "export/scan", "models/vector"},
 
+	"work/answers":    {"export", "jobs", "work/rows"},
 	"work/commits":    {"export", "jobs"},
 	"work/trace":      {"jobs", "models", "models/embed", "models/generate", "models/vector", "tokenize", "work/embedding", "work/generation", "work/rows"},
 	"work/embedding":  {"crash", "export", "jobs", "models", "models/embed", "models/session", "models/vector", "tokenize", "work/resolve", "work/rows"},

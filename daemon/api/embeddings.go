@@ -14,28 +14,9 @@ import (
 	"textmill/input"
 	"textmill/jobs"
 	"textmill/models"
+	"textmill/work/answers"
 	"textmill/work/rows"
 )
-
-// embeddingList is the answer, in OpenAI's form.
-type embeddingList struct {
-	Object string      `json:"object"`
-	Data   []embedding `json:"data"`
-	Model  string      `json:"model"`
-	SHA256 string      `json:"model_sha256"`
-	Usage  usage       `json:"usage"`
-}
-
-type embedding struct {
-	Object string `json:"object"`
-	Index  int    `json:"index"`
-	Vector any    `json:"embedding"` // numbers, or base64 of little-endian float32
-}
-
-type usage struct {
-	PromptTokens int `json:"prompt_tokens"`
-	TotalTokens  int `json:"total_tokens"`
-}
 
 func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 	body, done, f := s.read(w, r)
@@ -52,7 +33,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, list)
 }
 
-func (s *Server) embed(ctx context.Context, path string, body []byte) (*embeddingList, *failure) {
+func (s *Server) embed(ctx context.Context, path string, body []byte) (*answers.Embeddings, *failure) {
 	q := input.ReadRequest(path, body)
 	for i := range q.Items {
 		if e := q.Items[i].Record.Err; e != nil {
@@ -77,17 +58,17 @@ func (s *Server) embed(ctx context.Context, path string, body []byte) (*embeddin
 	if f != nil {
 		return nil, f
 	}
-	list := &embeddingList{Object: "list", Model: m.Name, SHA256: m.SHA256, Data: make([]embedding, len(made))}
+	list := &answers.Embeddings{Object: "list", Model: m.Name, SHA256: m.SHA256, Data: make([]answers.Embedding, len(made))}
 	for i := range made {
 		row := &made[i]
-		list.Data[i] = embedding{Object: "embedding", Index: i, Vector: vectorOf(row)}
+		list.Data[i] = answers.Embedding{Object: "embedding", Index: i, Vector: answers.VectorOf(row)}
 		if floats, ok := list.Data[i].Vector.([]float32); ok && q.Base64 {
 			list.Data[i].Vector = inBase64(floats)
 		} else if q.Base64 {
 			return nil, fail(http.StatusBadRequest, "encoding_format base64 is for vectors of float32; leave precision out").
 				of("encoding_format")
 		}
-		list.Usage.PromptTokens += int(row.NTokens.V)
+		list.Usage.PromptTokens += int64(row.NTokens.V)
 	}
 	list.Usage.TotalTokens = list.Usage.PromptTokens
 	return list, nil
@@ -149,28 +130,8 @@ func run(ctx context.Context, work rows.Work, items []input.Item) ([]export.Row,
 
 // refused is what is wrong with a record, as an answer.
 func refused(e *jobs.RecordError) *failure {
-	switch e.Class {
-	case jobs.OutOfMemory:
-		return fail(http.StatusServiceUnavailable, e.Message).named(e.Class)
-	case jobs.NaN, jobs.ModelFailed, jobs.Timeout:
-		return fail(http.StatusInternalServerError, e.Message).named(e.Class)
-	}
-	return fail(http.StatusBadRequest, e.Message).named(e.Class)
-}
-
-// vectorOf is a row's vector as the table holds it.
-func vectorOf(row *export.Row) any {
-	switch {
-	case row.Embedding8 != nil:
-		ints := make([]int, len(row.Embedding8)) // bytes would be written as text
-		for i, x := range row.Embedding8 {
-			ints[i] = int(x)
-		}
-		return ints
-	case row.Embedding16 != nil:
-		return row.Embedding16
-	}
-	return row.Embedding
+	status, _ := answers.Status(e.Class)
+	return fail(status, e.Message).named(e.Class)
 }
 
 func inBase64(v []float32) string {

@@ -3,17 +3,14 @@ package tables
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
-	"strconv"
 
 	"textmill/export"
 	"textmill/ground/naming"
 	"textmill/input"
 	"textmill/jobs"
-	"textmill/work/rows"
+	"textmill/work/answers"
 )
 
 // The lines of OpenAI's batch output, field by field.
@@ -42,67 +39,6 @@ type errorBody struct {
 		Param   *string `json:"param"`
 		Code    string  `json:"code"`
 	} `json:"error"`
-}
-
-type chatCompletion struct {
-	ID                string       `json:"id"`
-	Object            string       `json:"object"`
-	Created           int64        `json:"created"`
-	Model             string       `json:"model"`
-	SystemFingerprint string       `json:"system_fingerprint"`
-	Choices           []chatChoice `json:"choices"`
-	Usage             usage        `json:"usage"`
-}
-
-type chatChoice struct {
-	Index        int           `json:"index"`
-	Message      chatMessage   `json:"message"`
-	Logprobs     *chatLogprobs `json:"logprobs"`
-	FinishReason string        `json:"finish_reason"`
-}
-
-type chatMessage struct {
-	Role    string  `json:"role"`
-	Content string  `json:"content"`
-	Refusal *string `json:"refusal"`
-}
-
-type chatLogprobs struct {
-	Content []tokenLogprob `json:"content"`
-	Refusal []tokenLogprob `json:"refusal"`
-}
-
-// tokenLogprob names a token whose text the table does not tell by its ID: token_id:N.
-type tokenLogprob struct {
-	Token       string       `json:"token"`
-	Logprob     float32      `json:"logprob"`
-	Bytes       []int        `json:"bytes"`
-	TopLogprobs []topLogprob `json:"top_logprobs"`
-}
-
-type topLogprob struct {
-	Token   string  `json:"token"`
-	Logprob float32 `json:"logprob"`
-	Bytes   []int   `json:"bytes"`
-}
-
-type usage struct {
-	PromptTokens     int64  `json:"prompt_tokens"`
-	CompletionTokens *int64 `json:"completion_tokens,omitempty"`
-	TotalTokens      int64  `json:"total_tokens"`
-}
-
-type embeddingList struct {
-	Object string          `json:"object"`
-	Data   []embeddingItem `json:"data"`
-	Model  string          `json:"model"`
-	Usage  usage           `json:"usage"`
-}
-
-type embeddingItem struct {
-	Object    string `json:"object"`
-	Index     int    `json:"index"`
-	Embedding any    `json:"embedding"`
 }
 
 // batchLine is the answer to one request. Its rows are completions, chunks, or those of a list of inputs, in order. A
@@ -143,7 +79,7 @@ func batchLine(rows []export.Row) (batchOutput, error) {
 	case len(good) == 0, isPart && line.Error != nil:
 		line.Response.StatusCode, line.Response.Body = refusal(line.Error)
 	case first.Task == naming.TaskGenerate:
-		line.Response.Body = completionOf(id, good)
+		line.Response.Body = answers.ChatOf("chatcmpl-"+id, good)
 	default:
 		line.Response.Body = embeddingsOf(good, isPart)
 	}
@@ -176,93 +112,23 @@ func missingPlace(rows []export.Row, inputs int) *place {
 func refusal(e *batchError) (int, errorBody) {
 	var b errorBody
 	b.Error.Message, b.Error.Code, b.Error.Type = e.Message, e.Code, "invalid_request_error"
-	switch e.Code {
-	case jobs.NaN, jobs.OutOfMemory, jobs.Timeout, jobs.ModelFailed, codeIncomplete:
+	status, server := answers.Status(e.Code)
+	if e.Code == codeIncomplete {
+		status, server = http.StatusInternalServerError, true
+	}
+	if server {
 		b.Error.Type = "server_error"
-		return http.StatusInternalServerError, b
 	}
-	return http.StatusBadRequest, b
-}
-
-func completionOf(id string, rows []*export.Row) chatCompletion {
-	first := rows[0]
-	c := chatCompletion{ID: "chatcmpl-" + id, Object: "chat.completion", Created: first.CreatedAt.Unix(),
-		Model: first.Model}
-	if len(first.ModelSHA256) >= 12 {
-		c.SystemFingerprint = "fp_" + first.ModelSHA256[:12]
-	}
-	var made int64
-	for _, r := range rows {
-		choice := chatChoice{Index: int(r.Chunk.V), Message: chatMessage{Role: "assistant", Content: r.Output.V},
-			FinishReason: r.FinishReason}
-		if r.FinishReason == "eos" { // which OpenAI does not tell from a stop string
-			choice.FinishReason = "stop"
-		}
-		if len(r.Logprobs) > 0 && len(r.Logprobs) == len(r.OutputIDs) {
-			choice.Logprobs = logprobsOf(r)
-		}
-		c.Choices = append(c.Choices, choice)
-		made += int64(r.NOutputTokens.V)
-	}
-	prompt := int64(first.NTokens.V)
-	c.Usage = usage{PromptTokens: prompt, CompletionTokens: &made, TotalTokens: prompt + made}
-	return c
-}
-
-func logprobsOf(r *export.Row) *chatLogprobs {
-	top := topOf(r)
-	out := &chatLogprobs{Content: make([]tokenLogprob, len(r.OutputIDs))}
-	for i, id := range r.OutputIDs {
-		chosen := tokenLogprob{Token: "token_id:" + strconv.Itoa(int(id)), Logprob: finite(r.Logprobs[i]),
-			TopLogprobs: []topLogprob{}}
-		if top != nil {
-			for _, c := range top[i] {
-				if c.ID == id {
-					chosen.Token = c.Token
-				}
-				chosen.TopLogprobs = append(chosen.TopLogprobs, topLogprob{Token: c.Token, Logprob: finite(c.Logprob)})
-			}
-		}
-		out.Content[i] = chosen
-	}
-	return out
-}
-
-// finite is what JSON has a number for; OpenAI writes this one for what is impossible.
-func finite(p float32) float32 {
-	if math.IsInf(float64(p), 0) || p != p {
-		return -9999
-	}
-	return p
-}
-
-// topOf are the likeliest tokens of each step, or nil where the row does not tell them: an attribute of this name may
-// also be the record's own.
-func topOf(r *export.Row) [][]rows.Candidate {
-	raw := r.Attributes[rows.TopLogprobs]
-	if raw == "" {
-		return nil
-	}
-	var steps [][]rows.Candidate
-	if err := json.Unmarshal([]byte(raw), &steps); err != nil || len(steps) != len(r.OutputIDs) {
-		return nil
-	}
-	return steps
+	return status, b
 }
 
 // embeddingsOf lists vectors under the index of their input, or of one input's chunks under the chunk's.
-func embeddingsOf(rows []*export.Row, parts bool) embeddingList {
-	list := embeddingList{Object: "list", Model: rows[0].Model}
+func embeddingsOf(rows []*export.Row, parts bool) answers.Embeddings {
+	list := answers.Embeddings{Object: "list", Model: rows[0].Model}
 	for _, r := range rows {
-		e := embeddingItem{Object: "embedding", Index: int(r.Chunk.V), Embedding: r.Embedding}
+		e := answers.Embedding{Object: "embedding", Index: int(r.Chunk.V), Vector: answers.VectorOf(r)}
 		if parts {
 			e.Index = placeOf(r).index
-		}
-		switch {
-		case r.Embedding8 != nil:
-			e.Embedding = r.Embedding8
-		case r.Embedding16 != nil:
-			e.Embedding = r.Embedding16
 		}
 		list.Data = append(list.Data, e)
 		list.Usage.PromptTokens += int64(r.NTokens.V)

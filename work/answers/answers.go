@@ -1,0 +1,208 @@
+// Package answers says what rows are in the form of OpenAI's API.
+package answers
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+
+	"textmill/export"
+	"textmill/jobs"
+	"textmill/work/rows"
+)
+
+// What a completion's object says of it.
+const (
+	ObjectChat       = "chat.completion"
+	ObjectChunk      = "chat.completion.chunk"
+	ObjectCompletion = "text_completion"
+)
+
+// A Chat is the answer to a conversation.
+type Chat struct {
+	Head
+	Choices []ChatChoice `json:"choices"`
+	Usage   Usage        `json:"usage"`
+}
+
+// Head is what every answer of a generation model begins with, whole or in chunks.
+type Head struct {
+	ID                string `json:"id"`
+	Object            string `json:"object"`
+	Created           int64  `json:"created"`
+	Model             string `json:"model"`
+	SystemFingerprint string `json:"system_fingerprint"`
+	SHA256            string `json:"model_sha256,omitempty"`
+}
+
+// ChatChoice is one completion of a conversation.
+type ChatChoice struct {
+	Index        int       `json:"index"`
+	Message      Message   `json:"message"`
+	Logprobs     *Logprobs `json:"logprobs"`
+	FinishReason string    `json:"finish_reason"`
+	Seed         *int64    `json:"seed,omitempty"` // of a text that was drawn
+}
+
+// Message is what a model answered.
+type Message struct {
+	Role    string  `json:"role"`
+	Content string  `json:"content"`
+	Refusal *string `json:"refusal"`
+}
+
+// Logprobs are the log-probabilities of a text's tokens.
+type Logprobs struct {
+	Content []TokenLogprob `json:"content"`
+	Refusal []TokenLogprob `json:"refusal"`
+}
+
+// TokenLogprob names a token whose text is not known by its ID: token_id:N.
+type TokenLogprob struct {
+	Token       string       `json:"token"`
+	Logprob     float32      `json:"logprob"`
+	Bytes       []int        `json:"bytes"`
+	TopLogprobs []TopLogprob `json:"top_logprobs"`
+}
+
+// TopLogprob is one of the likeliest tokens of a step.
+type TopLogprob struct {
+	Token   string  `json:"token"`
+	Logprob float32 `json:"logprob"`
+	Bytes   []int   `json:"bytes"`
+}
+
+// Usage counts tokens; vectors complete nothing.
+type Usage struct {
+	PromptTokens     int64  `json:"prompt_tokens"`
+	CompletionTokens *int64 `json:"completion_tokens,omitempty"`
+	TotalTokens      int64  `json:"total_tokens"`
+}
+
+// UsageOf counts the tokens of prompts and of completions.
+func UsageOf(prompt, made int64) Usage {
+	return Usage{PromptTokens: prompt, CompletionTokens: &made, TotalTokens: prompt + made}
+}
+
+// Embeddings is the answer to texts of which vectors were asked.
+type Embeddings struct {
+	Object string      `json:"object"`
+	Data   []Embedding `json:"data"`
+	Model  string      `json:"model"`
+	SHA256 string      `json:"model_sha256,omitempty"`
+	Usage  Usage       `json:"usage"`
+}
+
+// Embedding is one vector: numbers, or base64 of little-endian float32.
+type Embedding struct {
+	Object string `json:"object"`
+	Index  int    `json:"index"`
+	Vector any    `json:"embedding"`
+}
+
+// Fingerprint is a model's hash as OpenAI's system_fingerprint, "" where the hash is not known.
+func Fingerprint(sha256 string) string {
+	if len(sha256) < 12 {
+		return ""
+	}
+	return "fp_" + sha256[:12]
+}
+
+// ChatOf is the answer that the rows of one conversation are, none of which failed.
+func ChatOf(id string, made []*export.Row) Chat {
+	first := made[0]
+	c := Chat{Head: Head{ID: id, Object: ObjectChat, Created: first.CreatedAt.Unix(), Model: first.Model,
+		SystemFingerprint: Fingerprint(first.ModelSHA256)}}
+	var tokens int64
+	for _, r := range made {
+		c.Choices = append(c.Choices, ChatChoice{Index: int(r.Chunk.V), FinishReason: Finish(r.FinishReason),
+			Message: Message{Role: "assistant", Content: r.Output.V}, Logprobs: logprobsOf(r)})
+		tokens += int64(r.NOutputTokens.V)
+	}
+	c.Usage = UsageOf(int64(first.NTokens.V), tokens)
+	return c
+}
+
+// Finish is why a text ended, as OpenAI has it, who does not tell a model's own end from a stop string.
+func Finish(why string) string {
+	if why == "eos" {
+		return "stop"
+	}
+	return why
+}
+
+func logprobsOf(r *export.Row) *Logprobs {
+	if len(r.Logprobs) == 0 || len(r.Logprobs) != len(r.OutputIDs) {
+		return nil
+	}
+	top := topOf(r)
+	out := &Logprobs{Content: make([]TokenLogprob, len(r.OutputIDs))}
+	for i, id := range r.OutputIDs {
+		token := rows.Candidate{ID: id, Token: "token_id:" + strconv.Itoa(int(id)), Logprob: r.Logprobs[i]}
+		var likely []rows.Candidate
+		if top != nil {
+			likely = top[i]
+		}
+		for _, c := range likely {
+			if c.ID == id {
+				token.Token = c.Token
+			}
+		}
+		out.Content[i] = LogprobOf(token, likely)
+	}
+	return out
+}
+
+// LogprobOf is a token with the likeliest ones of its step.
+func LogprobOf(token rows.Candidate, top []rows.Candidate) TokenLogprob {
+	out := TokenLogprob{Token: token.Token, Logprob: finite(token.Logprob), TopLogprobs: []TopLogprob{}}
+	for _, c := range top {
+		out.TopLogprobs = append(out.TopLogprobs, TopLogprob{Token: c.Token, Logprob: finite(c.Logprob)})
+	}
+	return out
+}
+
+// finite is what JSON has a number for; OpenAI writes this one for what is impossible.
+func finite(p float32) float32 {
+	if math.IsInf(float64(p), 0) || p != p {
+		return -9999
+	}
+	return p
+}
+
+// topOf are the likeliest tokens of each step, or nil where the row does not tell them: an attribute of this name may
+// also be the record's own.
+func topOf(r *export.Row) [][]rows.Candidate {
+	raw := r.Attributes[rows.TopLogprobs]
+	if raw == "" {
+		return nil
+	}
+	var steps [][]rows.Candidate
+	if err := json.Unmarshal([]byte(raw), &steps); err != nil || len(steps) != len(r.OutputIDs) {
+		return nil
+	}
+	return steps
+}
+
+// VectorOf is a row's vector as the table holds it.
+func VectorOf(r *export.Row) any {
+	switch {
+	case r.Embedding8 != nil:
+		return r.Embedding8
+	case r.Embedding16 != nil:
+		return r.Embedding16
+	}
+	return r.Embedding
+}
+
+// Status is that of an answer to what failed for a class of errors, and whether the model is at fault.
+func Status(class string) (status int, server bool) {
+	switch class {
+	case jobs.OutOfMemory:
+		return http.StatusServiceUnavailable, true
+	case jobs.NaN, jobs.Timeout, jobs.ModelFailed:
+		return http.StatusInternalServerError, true
+	}
+	return http.StatusBadRequest, false
+}
