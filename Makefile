@@ -32,10 +32,15 @@ engines := .cache/engines
 engines_venv := $(engines)/venv/.requirements-$(shell cksum < test/engines/requirements.txt | tr -d ' ')
 engines_jars := $(engines)/jars/.of-$(shell cksum < test/engines/spark.xml | tr -d ' ')
 
+# Clients of the API and of the pages, for Python and for Node.
+clients := .cache/clients
+clients_venv := $(clients)/venv/.requirements-$(shell cksum < test/clients/requirements.txt | tr -d ' ')
+clients_node := $(clients)/node/.packages-$(shell cksum < test/clients/package.json | tr -d ' ')
+
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test test-engines docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search bench-asks gpu-pack gpu-check soak mixed chaos fuzz sbom vuln require
+.PHONY: help build setup demo test test-engines test-clients docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search bench-asks gpu-pack gpu-check soak mixed chaos fuzz sbom vuln require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +64,9 @@ test: setup $(stamp) $(s3_server) $(templates) $(previous) ## every test, the on
 test-engines: build $(engines_venv) $(engines_jars) ## every recipe of `textmill table load` against its engine: make test-engines ARGS="duckdb pgvector"
 	$(GO) build -o $(engines)/maketable ./internal/maketable
 	$(engines)/venv/bin/python test/engines/run.py $(bin) $(engines)/maketable $(engines)/jars $(ARGS)
+
+test-clients: setup $(clients_venv) $(clients_node) ## the API and the pages by clients that are not ours, and by Chromium: make test-clients ARGS="openai_embeds"
+	$(clients)/venv/bin/python test/clients/run.py $(bin) $(clients)/node $(ARGS)
 
 docs: require ## what docs takes from the code: commands, keys, params, metrics, pages, columns, models
 	TEXTMILL_TEST_UPDATE_DOCS=1 $(GO) test -count=1 -run '^(TestReference|TestScoreboard$$)' ./cmd/textmill ./config ./daemon/... ./export/part ./models/checkpoint
@@ -157,6 +165,21 @@ $(engines_venv): test/engines/requirements.txt
 	$(PYTHON) -m venv $(engines)/venv
 	$(engines)/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir -r test/engines/requirements.txt
 	@rm -f $(engines)/venv/.requirements-*
+	@touch $@
+
+$(clients_venv): test/clients/requirements.txt
+	@deploy/require python
+	$(PYTHON) -m venv $(clients)/venv
+	$(clients)/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir -r test/clients/requirements.txt
+	@rm -f $(clients)/venv/.requirements-*
+	@touch $@
+
+$(clients_node): test/clients/package.json
+	@deploy/require browser
+	@rm -rf $(clients)/node
+	@mkdir -p $(clients)/node
+	cp test/clients/package.json $(clients)/node
+	npm install --prefix $(clients)/node --silent --no-audit --no-fund --no-package-lock
 	@touch $@
 
 $(engines_jars): test/engines/spark.xml

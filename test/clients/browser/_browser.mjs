@@ -1,0 +1,56 @@
+// What the checks of pages share: Debian's Chromium, driven without outside connections, logged in, whose console stays clean.
+import assert from "node:assert/strict";
+import {readFileSync} from "node:fs";
+import {createRequire} from "node:module";
+import {join} from "node:path";
+import {chromium} from "playwright-core";
+
+export const url = process.env.TEXTMILL_URL;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+// The widths at which every page is looked at.
+export const widths = [360, 768, 1440];
+
+const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync"];
+
+// browse runs steps in a page, and fails where the console had an error, a script threw or a resource was refused.
+export async function browse(steps, options = {}) {
+  const browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args});
+  try {
+    const context = await browser.newContext({viewport: {width: 1440, height: 900}, ...options});
+    const page = await context.newPage();
+    const wrong = [];
+    page.on("console", (m) => { if (m.type() === "error") wrong.push(`${m.text()} (${m.location().url})`); });
+    page.on("pageerror", (e) => wrong.push(String(e)));
+    page.on("requestfailed", (r) => {
+      if (r.failure().errorText !== "net::ERR_ABORTED") wrong.push(`${r.url()}: ${r.failure().errorText}`); // a page that was left
+    });
+    await steps(page, context);
+    assert.deepEqual(wrong, [], "the console has errors");
+  } finally {
+    await browser.close();
+  }
+}
+
+// accessible fails where axe-core finds what is serious.
+export async function accessible(page) {
+  const found = await page.evaluate(`(() => { ${axe}; return window.axe.run(document); })()`);
+  const serious = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
+    .map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).slice(0, 3).join(" | ")}`);
+  assert.deepEqual(serious, [], page.url());
+}
+
+// fits fails where a page is wider than its window.
+export async function fits(page) {
+  for (const width of widths) {
+    await page.setViewportSize({width, height: 900});
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(wide, 0, `${page.url()} is ${wide} pixels too wide at ${width}`);
+  }
+}
+
+// shot keeps a picture: in the scratch folder, and where docs/screenshots is to be made anew, there.
+export async function shot(page, name) {
+  await page.screenshot({path: join(process.env.TEXTMILL_SHOTS || process.env.TEXTMILL_SCRATCH, name + ".png")});
+}
