@@ -2,9 +2,9 @@
 
     python test/clients/run.py bin/textmill .cache/clients/node [NAME ...]
 
-A check is a file of python/, node/ or browser/ whose name has no underscore in front. It finds the daemon in TEXTMILL_URL
-and TEXTMILL_NATS_URL, the token in TEXTMILL_TOKEN, the binary in TEXTMILL_BIN, the tables in TEXTMILL_EXPORT_URI, a folder of its own in
-TEXTMILL_SCRATCH, and says by its exit code whether all was as it should be.
+A check is a file of python/, node/ or browser/ whose name has no underscore in front. It finds the daemon in CHECK_URL
+and TEXTMILL_NATS_URL, the token in CHECK_TOKEN, the binary in CHECK_BIN, the tables in TEXTMILL_EXPORT_URI, a folder of its own in
+CHECK_SCRATCH, and says by its exit code whether all was as it should be.
 """
 import json
 import os
@@ -31,7 +31,7 @@ class Daemon:
         token.write_text(TOKEN + "\n")
         self.binary = binary
         self.env = {
-            **os.environ, "TEXTMILL_BIN": str(binary), "TEXTMILL_NATS_EMBEDDED_ADDR": "127.0.0.1:0",
+            **os.environ, "CHECK_BIN": str(binary), "TEXTMILL_NATS_EMBEDDED_ADDR": "127.0.0.1:0",
             "TEXTMILL_NATS_EMBEDDED_DIR": str(scratch / "nats"), "TEXTMILL_EXPORT_URI": str(scratch / "tables"),
             "TEXTMILL_EXPORT_COMMIT_INTERVAL": "500ms", "TEXTMILL_HTTP_ADDR": "127.0.0.1:0", "TEXTMILL_HTTP_TOKEN_FILE": str(token),
             "TEXTMILL_LOG_FORMAT": "json",
@@ -44,7 +44,7 @@ class Daemon:
             self.log.append(line)
             if '"textmill is ready"' in line:
                 ready = json.loads(line)
-                self.env |= {"TEXTMILL_NATS_URL": ready["nats"], "TEXTMILL_URL": ready["http"], "TEXTMILL_TOKEN": TOKEN}
+                self.env |= {"TEXTMILL_NATS_URL": ready["nats"], "CHECK_URL": ready["http"], "CHECK_TOKEN": TOKEN}
                 break
         else:
             raise SystemExit("the daemon ended before it was ready:\n" + "".join(self.log))
@@ -78,7 +78,7 @@ def main():
             program = node / kind / path.name if kind != "python" else path
             begun = time.monotonic()
             try:
-                code = subprocess.run([*KINDS[kind], program], env={**daemon.env, "TEXTMILL_SCRATCH": str(own)}, timeout=CHECK_TIME).returncode
+                code = subprocess.run([*KINDS[kind], program], env={**daemon.env, "CHECK_SCRATCH": str(own)}, timeout=CHECK_TIME).returncode
             except subprocess.TimeoutExpired:
                 code = f"no end within {CHECK_TIME} s"
             print(f"{'ok' if code == 0 else 'FAILED'}: {kind}/{path.name}, {time.monotonic() - begun:.0f} s" + ("" if code == 0 else f", {code}"), flush=True)

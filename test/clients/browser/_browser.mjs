@@ -5,7 +5,7 @@ import {createRequire} from "node:module";
 import {join} from "node:path";
 import {chromium} from "playwright-core";
 
-export const url = process.env.TEXTMILL_URL;
+export const url = process.env.CHECK_URL;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 // The widths at which every page is looked at.
@@ -52,5 +52,5 @@ export async function fits(page) {
 
 // shot keeps a picture: in the scratch folder, and where docs/screenshots is to be made anew, there.
 export async function shot(page, name) {
-  await page.screenshot({path: join(process.env.TEXTMILL_SHOTS || process.env.TEXTMILL_SCRATCH, name + ".png")});
+  await page.screenshot({path: join(process.env.CHECK_SHOTS || process.env.CHECK_SCRATCH, name + ".png")});
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 
-const client = new OpenAI({baseURL: process.env.TEXTMILL_URL + "/v1", apiKey: process.env.TEXTMILL_TOKEN, maxRetries: 0});
+const client = new OpenAI({baseURL: process.env.CHECK_URL + "/v1", apiKey: process.env.CHECK_TOKEN, maxRetries: 0});
 const model = "all-MiniLM-L6-v2";
 const input = ["a cat sat on the mat", "naïve 東京"];
 

@@ -8,7 +8,7 @@ from llama_index.embeddings.openai import OpenAIEmbedding
 
 MODEL = "all-MiniLM-L6-v2"
 TEXTS = ["a cat sat on the mat", "naïve 東京", "the moon " * 60]
-base, key = os.environ["TEXTMILL_URL"] + "/v1", os.environ["TEXTMILL_TOKEN"]
+base, key = os.environ["CHECK_URL"] + "/v1", os.environ["CHECK_TOKEN"]
 
 client = openai.OpenAI(base_url=base, api_key=key, max_retries=0)
 want = np.array([d.embedding for d in client.embeddings.create(model=MODEL, input=TEXTS).data], np.float32)
