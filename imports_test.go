@@ -18,7 +18,7 @@ const module = "textmill"
 // downward says which packages of ours each room of the tree may import, and no more than it does: a room is a package with
 // those below it, but for those that are rooms themselves. What is in its own room it always may. "x/..." is x and all below it.
 var downward = map[string][]string{
-	"cmd": {"client", "config", "daemon", "input", "jobs", "local/...", "open/bundle", "search", "tokenize/sugarme"},
+	"cmd": {"client", "config", "daemon", "input", "jobs", "local/...", "open/bundle", "search", "tokenize/sugarme", "warehouse"},
 
 	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "open/store", "work/resolve"},
 	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "open/store", "work/rows", "work/trace"},
@@ -39,20 +39,21 @@ var downward = map[string][]string{
 	"local":           {"jobs"},
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
 	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
-	"local/questions": {"config", "export", "export/scan", "jobs", "local", "models", "models/vector", "open", "open/bundle", "search", "work/rows"},
 	"local/tables":    {"config", "export", "input", "jobs", "local", "open/store", "work/answers", "work/rows"},
+	"local/questions": {"config", "export", "jobs", "local", "models", "open", "open/bundle", "search", "search/words", "work/rows"},
 	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
 	"local/tokens":    {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
 	"local/following": {"crash", "export", "jobs", "work/commits"},
-	"local/warehouse": {"export", "local"},
 
 	"open":        {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},
 	"open/bundle": {"config", "models"},
 	"open/dial":   {"config", "jobs/queue"},
 	"open/store":  {"config", "crash", "export"},
 
-	"search": {"export", "export/parquetin", "export/scan", "models/vector"},
+	"warehouse":    {"export"},
+	"search/words": {"export", "export/scan", "jobs", "models", "models/vector", "search", "work/rows"},
+	"search":       {"export", "export/parquetin", "export/scan", "models/vector"},
 
 	"work/answers":    {"export", "jobs", "work/rows"},
 	"work/commits":    {"export", "jobs"},
@@ -121,7 +122,7 @@ var only = map[string]string{
 	"github.com/spf13/cobra":              "cmd",
 	"github.com/prometheus/client_golang": "daemon",
 	"github.com/minio/":                   "export",
-	"github.com/jackc/":                   "local",
+	"github.com/jackc/":                   "warehouse",
 	"github.com/viterin/vek":              "search",
 	"github.com/JohannesKaufmann/":        "input",
 	"golang.org/x/net/":                   "input",

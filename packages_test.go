@@ -11,16 +11,16 @@ import (
 
 // spared are the libraries that a package must not bring into a program, which other packages of ours would.
 var spared = map[string][]string{
-	"client":          {"github.com/yalue/onnxruntime_go", "github.com/nats-io/nats-server/"}, // status need not load an inference engine
-	"jobs/queue":      {"github.com/nats-io/nats-server/"},
-	"local/tables":    {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
-	"local/warehouse": {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
-	"local/tokens":    {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
-	"models":          {"github.com/yalue/onnxruntime_go"},
-	"open/bundle":     {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
-	"open/dial":       {"github.com/yalue/onnxruntime_go", "github.com/nats-io/nats-server/"},
-	"open/store":      {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
-	"search":          {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
+	"client":       {"github.com/yalue/onnxruntime_go", "github.com/nats-io/nats-server/"}, // status need not load an inference engine
+	"jobs/queue":   {"github.com/nats-io/nats-server/"},
+	"local/tables": {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
+	"warehouse":    {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
+	"local/tokens": {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
+	"models":       {"github.com/yalue/onnxruntime_go"},
+	"open/bundle":  {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
+	"open/dial":    {"github.com/yalue/onnxruntime_go", "github.com/nats-io/nats-server/"},
+	"open/store":   {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
+	"search":       {"github.com/yalue/onnxruntime_go", "github.com/nats-io/"},
 }
 
 func TestPackagesLinkNoMoreThanTheyNeed(t *testing.T) {

@@ -3,7 +3,9 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"textmill/export"
 	"textmill/export/scan"
@@ -30,6 +32,15 @@ type Stats struct {
 	Files int
 	Rows  int64 // compared
 	Bytes int64 // of vectors that were read
+	Took  time.Duration
+}
+
+// ErrPerToken is the class of tables that hold a vector of each token.
+var ErrPerToken = errors.New("which are not searched: embed the texts with another pooling than none")
+
+// PerToken says of a table that it holds such vectors.
+func PerToken(table string, v export.Vectors) error {
+	return fmt.Errorf("%s holds %s, %w", table, v, ErrPerToken)
 }
 
 // Nearest compares the questions' vectors with all vectors of a table, in one pass over its files, and answers each
@@ -39,8 +50,7 @@ func Nearest(ctx context.Context, t *export.Reading, questions [][]float32, o Op
 		return nil, Stats{}, fmt.Errorf("the %d nearest rows by %d workers: both must be positive", o.K, o.Workers)
 	}
 	if o.Vectors.PerToken {
-		return nil, Stats{}, fmt.Errorf("%s holds %s, which are not searched: embed the texts with another pooling than none",
-			t.Path, o.Vectors)
+		return nil, Stats{}, PerToken(t.Path, o.Vectors)
 	}
 	if o.Vectors == (export.Vectors{}) {
 		return make([][]Hit, len(questions)), Stats{}, nil
@@ -49,6 +59,7 @@ func Nearest(ctx context.Context, t *export.Reading, questions [][]float32, o Op
 	if err != nil {
 		return nil, Stats{}, err
 	}
+	begun := time.Now()
 	p := &pass{table: t, scorer: s, where: o.Where, k: o.K, best: make([]nearest, len(questions))}
 	for i := range p.best {
 		p.best[i].k = o.K
@@ -57,5 +68,6 @@ func Nearest(ctx context.Context, t *export.Reading, questions [][]float32, o Op
 		return nil, p.stats, err
 	}
 	hits, err := p.describe(ctx, o.Workers)
+	p.stats.Took = time.Since(begun)
 	return hits, p.stats, err
 }

@@ -16,6 +16,7 @@ import (
 	"textmill/config"
 	"textmill/ground/plain"
 	"textmill/local"
+	"textmill/warehouse"
 )
 
 // version is set by the linker.
@@ -84,7 +85,8 @@ func exitCode(stderr io.Writer, err error) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "textmill: %s\nRun '%s --help' for usage.\n", indented(err), usage.command)
 		return exitUsage
-	case errors.Is(err, local.ErrUsage), errors.Is(err, client.ErrUsage), fromFlags(err):
+	case errors.Is(err, local.ErrUsage), errors.Is(err, client.ErrUsage), errors.Is(err, warehouse.ErrUsage),
+		fromFlags(err):
 		fmt.Fprintln(stderr, "textmill:", indented(err))
 		return exitUsage
 	}

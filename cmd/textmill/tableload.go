@@ -11,7 +11,7 @@ import (
 
 	"textmill/config"
 	"textmill/ground/plain"
-	"textmill/local/warehouse"
+	"textmill/warehouse"
 )
 
 func tableLoadCommand(s *settings) *cobra.Command {

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"textmill/config"
-	"textmill/export"
 	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/local"
@@ -18,7 +17,6 @@ import (
 	"textmill/open"
 	"textmill/open/bundle"
 	"textmill/search"
-	"textmill/work/rows"
 )
 
 // ErrModel is the class of tables whose model is not on this machine.
@@ -56,18 +54,11 @@ func openModel(ctx context.Context, cfg config.Config, m search.Model, table str
 	return open.EmbeddingNamed(ctx, cfg, m.Name, true, log)
 }
 
-// embedding turns questions into vectors.
-type embedding struct {
-	work rows.Work
-	log  *slog.Logger
-}
-
 // own are the params of a question's embedding that the table does not settle.
 var own = []string{"prompt", "prompt_name", "pooling", "normalize", "max_length", "truncate"}
 
-// newEmbedding has questions embedded as the model's texts are, cut to the table's dimensions, with the prompt for
-// queries where the model has one.
-func newEmbedding(m *open.Embedder, dim int, o Options) (*embedding, error) {
+// params are those of a question.
+func (o Options) params() (*jobs.EmbedParams, error) {
 	for name := range o.Params {
 		if !slices.Contains(own, name) {
 			return nil, fmt.Errorf("%w: --param %s: of a question there may be said %s", local.ErrUsage, name,
@@ -75,62 +66,5 @@ func newEmbedding(m *open.Embedder, dim int, o Options) (*embedding, error) {
 		}
 	}
 	params, _, err := local.Params(naming.TaskEmbed, o.Params, jobs.ParseEmbedParams)
-	if err != nil {
-		return nil, err
-	}
-	if dim > m.Spec.Dim {
-		return nil, fmt.Errorf("the table's vectors have %d dimensions, those of model %s have %d", dim, m.Spec.Name,
-			m.Spec.Dim)
-	}
-	if dim < m.Spec.Dim || m.Spec.Truncate != 0 {
-		params.Dimensions = dim
-	}
-	if _, has := m.Spec.Prompts[queryPrompt]; has && params.Prompt == nil && params.PromptName == nil {
-		name := queryPrompt
-		params.PromptName = &name
-	}
-	return &embedding{m.Engine.Work(&jobs.Shard{Embed: params}, rows.Origin{}), o.Log}, nil
-}
-
-// queryPrompt is what sentence-transformers calls the prompt of queries.
-const queryPrompt = "query"
-
-// vectors embeds questions and says of each which it is, and why it failed.
-func (e *embedding) vectors(ctx context.Context, list []jobs.Record, answers []Answer) ([][]float32, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type result struct {
-		question int
-		rows     []export.Row
-	}
-	results := make(chan result, len(list))
-	for i, r := range list {
-		answers[i].ID, answers[i].Text = r.ID, r.Text
-		if err := e.work.Do(ctx, r, func(rows []export.Row) { results <- result{i, rows} }); err != nil {
-			return nil, err
-		}
-	}
-	vectors := make([][]float32, len(list))
-	for range list {
-		var got result
-		select {
-		case got = <-results:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-		if len(got.rows) == 0 {
-			return nil, errors.Join(local.ErrStopped, context.Cause(ctx))
-		}
-		row := &got.rows[0]
-		if row.Error != "" {
-			answers[got.question].Failed = jobs.ParseRecordError(row.Error)
-			continue
-		}
-		if row.Truncated.V {
-			e.log.WarnContext(ctx, "the question is longer than the model reads, and was cut", "question",
-				answers[got.question].ID, "n_dropped", row.NDropped.V)
-		}
-		vectors[got.question] = row.Embedding
-	}
-	return vectors, nil
+	return &params, err
 }

@@ -7,17 +7,16 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"time"
 
 	"textmill/config"
 	"textmill/export"
-	"textmill/export/scan"
 	"textmill/ground/naming"
 	"textmill/jobs"
 	"textmill/local"
-	"textmill/models/vector"
 	"textmill/open"
 	"textmill/search"
+	"textmill/search/words"
+	"textmill/work/rows"
 )
 
 // Options say what is asked of which table.
@@ -34,10 +33,8 @@ type Options struct {
 
 // An Answer is what became of one question.
 type Answer struct {
-	ID, Text string
-	Failed   *jobs.RecordError
-	Hits     []search.Hit // the nearest first
-	Version  int64        // of the table
+	words.Answer
+	Version int64 // of the table
 }
 
 // atOnce is how many questions a pass over the table answers.
@@ -61,14 +58,14 @@ func Each(ctx context.Context, cfg config.Config, o Options, answered func(Answe
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}
-	if a.options.Vectors == (export.Vectors{}) {
+	if a.search.None() {
 		o.Log.WarnContext(ctx, "the table holds no vectors", "path", table.Path)
 		return o.Questions.Each(ctx, int(cfg.Limits.RecordBytes), func(l local.Line) error {
 			r := l.Record(naming.TaskEmbed, int(cfg.Limits.RecordBytes))
-			return answered(Answer{ID: r.ID, Text: r.Text, Failed: r.Err, Version: table.Version})
+			return answered(Answer{words.Answer{ID: r.ID, Text: r.Text, Failed: r.Err}, table.Version})
 		})
 	}
-	m, err := openModel(ctx, cfg, a.model, table.Path, o.Log)
+	m, err := openModel(ctx, cfg, a.search.Model, table.Path, o.Log)
 	if err != nil {
 		return err
 	}
@@ -80,83 +77,50 @@ func Each(ctx context.Context, cfg config.Config, o Options, answered func(Answe
 type asker struct {
 	o        Options
 	table    *export.Reading
-	model    search.Model
-	options  search.Options
+	search   *words.Search
 	answered func(Answer) error
 
 	failed, questions int
 	stats             search.Stats
-	took              time.Duration
 }
 
 // prepare finds out what the log tells, before a model is loaded.
 func (a *asker) prepare(ctx context.Context) error {
-	vectors, err := a.table.Holds(ctx)
-	if err != nil {
-		return err
-	}
-	if vectors.PerToken {
-		return fmt.Errorf("%s holds %s, which are not searched: embed the texts with another pooling than none",
-			a.table.Path, vectors)
-	}
 	where, err := search.Where(a.table.Schema, a.table.By, a.o.Where)
 	if err != nil {
 		return fmt.Errorf("%w: --where: %w", local.ErrUsage, err)
 	}
-	models, err := search.Models(ctx, a.table)
+	params, err := a.o.params()
 	if err != nil {
-		return fmt.Errorf("read the models of %s: %w", a.table.Path, err)
+		return err
 	}
-	if len(models) == 0 {
-		return nil
+	a.search, err = words.Prepare(ctx, a.table, words.Options{K: a.o.K, Where: where, Model: a.o.Model,
+		Metric: a.o.Metric, Params: params, Workers: runtime.GOMAXPROCS(0)})
+	if errors.Is(err, search.ErrModels) {
+		err = fmt.Errorf("%w: %w", local.ErrUsage, err)
 	}
-	if a.model, err = search.Choose(models, a.o.Model); err != nil {
-		return fmt.Errorf("%w: %w", local.ErrUsage, err)
-	}
-	a.options = search.Options{Vectors: vectors, K: a.o.K, Where: append(scan.Conditions{}, where...),
-		Workers: runtime.GOMAXPROCS(0)}
-	a.options.Where = append(a.options.Where, a.model.Rows()...)
-	return nil
-}
-
-// metric is how vectors of a precision are compared, where nothing else is asked for.
-func metric(precision, similarity string) string {
-	switch precision {
-	case vector.Binary, vector.Ubinary:
-		return search.Hamming
-	case vector.Int8, vector.Uint8:
-		return search.Cosine
-	}
-	if similarity == "" {
-		return search.Cosine // as sentence-transformers has it
-	}
-	return similarity
+	return err
 }
 
 // ask embeds questions, some at a time, and answers them.
 func (a *asker) ask(ctx context.Context, cfg config.Config, m *open.Embedder) error {
-	a.options.Metric = a.o.Metric
-	if a.options.Metric == "" {
-		a.options.Metric = metric(a.options.Vectors.Precision, m.Spec.Similarity)
-	}
-	e, err := newEmbedding(m, a.options.Vectors.Dim, a.o)
-	if err != nil {
+	if err := a.search.By(m.Spec, m.Engine.Work, rows.Origin{}); err != nil {
 		return err
 	}
 	limit := int(cfg.Limits.RecordBytes)
 	var waiting []jobs.Record
 	few := max(1, min(atOnce, mostHits/a.o.K))
-	err = a.o.Questions.Each(ctx, limit, func(l local.Line) error {
+	err := a.o.Questions.Each(ctx, limit, func(l local.Line) error {
 		waiting = append(waiting, l.Record(naming.TaskEmbed, limit))
 		if len(waiting) < few {
 			return nil
 		}
-		err := a.pass(ctx, e, waiting)
+		err := a.pass(ctx, waiting)
 		waiting = waiting[:0]
 		return err
 	})
 	if err == nil && len(waiting) > 0 {
-		err = a.pass(ctx, e, waiting)
+		err = a.pass(ctx, waiting)
 	}
 	if err != nil {
 		return err
@@ -166,42 +130,35 @@ func (a *asker) ask(ctx context.Context, cfg config.Config, m *open.Embedder) er
 	}
 	a.o.Log.Log(ctx, a.o.Questions.Level(a.failed), "searched", "questions", a.questions, "errors", a.failed, "rows",
 		a.stats.Rows, "files", a.stats.Files, "bytes", a.stats.Bytes, "version", a.table.Version, "metric",
-		a.options.Metric, "model", a.model.Name, "model_sha256", a.model.SHA256, "took", a.took)
+		a.search.Metric(), "model", a.search.Model.Name, "model_sha256", a.search.Model.SHA256, "took",
+		a.stats.Took)
 	return nil
 }
 
 // pass answers some questions by going over the table once.
-func (a *asker) pass(ctx context.Context, e *embedding, list []jobs.Record) error {
-	answers := make([]Answer, len(list))
-	vectors, err := e.vectors(ctx, list, answers)
+func (a *asker) pass(ctx context.Context, list []jobs.Record) error {
+	answers, stats, err := a.search.Ask(ctx, list)
+	if errors.Is(err, words.ErrStopped) {
+		err = errors.Join(local.ErrStopped, err)
+	}
 	if err != nil {
 		return err
 	}
-	var asked [][]float32
-	var whose []int
-	for i := range list {
-		a.questions++
-		answers[i].Version = a.table.Version
-		if answers[i].Failed != nil {
+	a.questions += len(list)
+	if stats.Took > 0 { // there was a question that could be embedded
+		stats.Bytes, stats.Took = stats.Bytes+a.stats.Bytes, stats.Took+a.stats.Took
+		a.stats = stats
+	}
+	for i := range answers {
+		one := &answers[i]
+		if one.Failed != nil {
 			a.failed++
-			continue
 		}
-		asked, whose = append(asked, vectors[i]), append(whose, i)
-	}
-	if len(asked) > 0 {
-		begun := time.Now()
-		hits, stats, err := search.Nearest(ctx, a.table, asked, a.options)
-		if err != nil {
-			return fmt.Errorf("search %s: %w", a.table.Path, err)
+		if one.Dropped > 0 {
+			a.o.Log.WarnContext(ctx, "the question is longer than the model reads, and was cut", "question", one.ID,
+				"n_dropped", one.Dropped)
 		}
-		a.took += time.Since(begun)
-		a.stats.Files, a.stats.Rows, a.stats.Bytes = stats.Files, stats.Rows, a.stats.Bytes+stats.Bytes
-		for i, h := range hits {
-			answers[whose[i]].Hits = h
-		}
-	}
-	for _, one := range answers {
-		if err := a.answered(one); err != nil {
+		if err := a.answered(Answer{*one, a.table.Version}); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"unicode"
 
 	"textmill/export"
-	"textmill/local"
 )
 
 // table is what a recipe is told of the table that it loads.
@@ -113,10 +112,10 @@ const noVectors = "no vectors"
 func checkName(name string) error {
 	if name == "" || len(name) > 63 {
 		return fmt.Errorf("%w: a table's name in an engine has 1 to 63 bytes, %q has %d; give another with --name",
-			local.ErrUsage, name, len(name))
+			ErrUsage, name, len(name))
 	}
 	if strings.ContainsFunc(name, unicode.IsControl) {
-		return fmt.Errorf("%w: the name %q holds a control character; give another with --name", local.ErrUsage, name)
+		return fmt.Errorf("%w: the name %q holds a control character; give another with --name", ErrUsage, name)
 	}
 	return nil
 }

@@ -15,7 +15,6 @@ import (
 
 	"textmill/export"
 	"textmill/ground/naming"
-	"textmill/local"
 )
 
 //go:embed recipes/*.tmpl
@@ -72,7 +71,7 @@ func Find(engine string) (*Recipe, error) {
 		}
 	}
 	names := Engines()
-	err := fmt.Errorf("%w: there is no recipe for %q; there are %s", local.ErrUsage, engine, strings.Join(names, ", "))
+	err := fmt.Errorf("%w: there is no recipe for %q; there are %s", ErrUsage, engine, strings.Join(names, ", "))
 	if near := naming.Meant(engine, names); near != "" {
 		err = fmt.Errorf("%w; did you mean %s?", err, near)
 	}
@@ -135,7 +134,7 @@ func (r *Recipe) takes(t *table) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s takes rows with a vector, all of one length, of %d dimensions at most; %s holds %s; "+
-		"load it into another engine", local.ErrUsage, r.Title, r.Vectors, comment(t.Path), comment(t.Vectors))
+		"load it into another engine", ErrUsage, r.Title, r.Vectors, comment(t.Path), comment(t.Vectors))
 }
 
 // reads refuses files of partitioned tables that an engine would read wrongly without the table's log.
@@ -143,7 +142,7 @@ func (r *Recipe) reads(t *table) error {
 	by := t.changes.By
 	if r.ByOrder && len(by.Derived()) > 0 {
 		return fmt.Errorf("%w: %s takes a file's columns by their order, and files of %s have more, %s, by which it is "+
-			"partitioned; load it into another engine", local.ErrUsage, r.Title, comment(t.Path), strings.Join(by.Derived(), " and "))
+			"partitioned; load it into another engine", ErrUsage, r.Title, comment(t.Path), strings.Join(by.Derived(), " and "))
 	}
 	if !strings.Contains(r.text, ".Files") || !slices.Contains(by, "task") && !slices.Contains(by, "model") {
 		return nil
@@ -151,7 +150,7 @@ func (r *Recipe) reads(t *table) error {
 	for _, f := range slices.Concat(t.Files, t.Gone) {
 		if !export.Made(f.text) {
 			return fmt.Errorf("%w: another tool put together %s, without the columns by which the table is partitioned, "+
-				"which %s would miss; load it by --to deltalake or pyspark, which read the table's log", local.ErrUsage, comment(f), r.Title)
+				"which %s would miss; load it by --to deltalake or pyspark, which read the table's log", ErrUsage, comment(f), r.Title)
 		}
 	}
 	return nil

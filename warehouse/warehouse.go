@@ -10,8 +10,10 @@ import (
 	"strconv"
 
 	"textmill/export"
-	"textmill/local"
 )
+
+// ErrUsage is the class of errors that are the caller's own words.
+var ErrUsage = errors.New("wrong usage")
 
 // Options say what is loaded, and where to.
 type Options struct {
@@ -36,7 +38,7 @@ func Load(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Run != "" && r.Runs == "" {
-		return fmt.Errorf("%w: textmill cannot reach %s: print the recipe, and run it where you reach it", local.ErrUsage,
+		return fmt.Errorf("%w: textmill cannot reach %s: print the recipe, and run it where you reach it", ErrUsage,
 			r.Title)
 	}
 	c, err := changes(ctx, r, &o)
@@ -76,12 +78,12 @@ func changes(ctx context.Context, r *Recipe, o *Options) (*export.Changes, error
 	case "":
 	case SinceLast:
 		if r.Runs != "pgx" || o.Run == "" {
-			return nil, fmt.Errorf("%w: only pgvector with --run knows what was loaded last; give --since a version", local.ErrUsage)
+			return nil, fmt.Errorf("%w: only pgvector with --run knows what was loaded last; give --since a version", ErrUsage)
 		}
 	default:
 		var err error
 		if since, err = strconv.ParseInt(o.Since, 10, 64); err != nil || since < 0 {
-			return nil, fmt.Errorf("%w: --since %q is neither a version nor %s", local.ErrUsage, o.Since, SinceLast)
+			return nil, fmt.Errorf("%w: --since %q is neither a version nor %s", ErrUsage, o.Since, SinceLast)
 		}
 	}
 	c, err := export.ChangesSince(ctx, o.Table, since)

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"textmill/ground/plain"
-	"textmill/local"
 )
 
 // outside is a text that comes from outside: a name, a path. A recipe can print it only through what quotes it.
@@ -25,7 +24,7 @@ func (o outside) URI() bool { return strings.Contains(o.text, "://") }
 // readable refuses what no program text can hold.
 func (o outside) readable() error {
 	if !utf8.ValidString(o.text) || strings.ContainsRune(o.text, 0) {
-		return fmt.Errorf("%w: %q is not UTF-8, or holds a zero byte, and cannot stand in a recipe", local.ErrUsage, o.text)
+		return fmt.Errorf("%w: %q is not UTF-8, or holds a zero byte, and cannot stand in a recipe", ErrUsage, o.text)
 	}
 	return nil
 }
@@ -64,7 +63,7 @@ func identifier(o outside) (string, error) {
 func tickedIdentifier(o outside) (string, error) {
 	if strings.ContainsAny(o.text, "`\\\n") {
 		return "", fmt.Errorf("%w: the name %q holds a backtick, a backslash or a newline; give another with --name",
-			local.ErrUsage, o.text)
+			ErrUsage, o.text)
 	}
 	return "`" + o.text + "`", o.readable()
 }
@@ -109,7 +108,7 @@ func bracketed(o outside) outside {
 func withoutPatterns(o outside) (outside, error) {
 	if strings.ContainsAny(o.text, "*?{}[]") {
 		return o, fmt.Errorf("%w: this engine takes %q for a pattern; move the table to a directory without * ? { } [ ]",
-			local.ErrUsage, o.text)
+			ErrUsage, o.text)
 	}
 	return o, nil
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"textmill/export"
-	"textmill/local"
 )
 
 // hostile end literals, comments and lines where they are not quoted.
@@ -83,7 +82,7 @@ func TestRecipesQuoteNames(t *testing.T) {
 		for _, r := range Recipes() {
 			var out bytes.Buffer
 			err := Load(t.Context(), Options{Table: path, Engine: r.Engine, Name: name, Out: &out, About: io.Discard})
-			if err != nil && !errors.Is(err, local.ErrUsage) {
+			if err != nil && !errors.Is(err, ErrUsage) {
 				t.Errorf("%s, %q: %v", r.Engine, name, err)
 			}
 			rest := out.String()
@@ -107,7 +106,7 @@ func TestRecipesQuoteNames(t *testing.T) {
 	if err := bareRecipe.write(io.Discard, &table{Name: outside{"docs"}}, nil, nil); !errors.Is(err, errBare) {
 		t.Errorf("a recipe that quotes nothing: %v", err)
 	}
-	if err := Load(t.Context(), Options{Table: path, Engine: "pgvector", Name: strings.Repeat("x", 64), Out: io.Discard, About: io.Discard}); !errors.Is(err, local.ErrUsage) {
+	if err := Load(t.Context(), Options{Table: path, Engine: "pgvector", Name: strings.Repeat("x", 64), Out: io.Discard, About: io.Discard}); !errors.Is(err, ErrUsage) {
 		t.Errorf("a name that PostgreSQL would cut: %v", err)
 	}
 }
@@ -128,14 +127,14 @@ func TestLiterals(t *testing.T) {
 		if got, err := c.quote(outside{c.text}); got != c.want || err != nil {
 			t.Errorf("%q becomes %s, %v; want %s", c.text, got, err, c.want)
 		}
-		if _, err := c.quote(outside{"a\x00"}); !errors.Is(err, local.ErrUsage) {
+		if _, err := c.quote(outside{"a\x00"}); !errors.Is(err, ErrUsage) {
 			t.Errorf("a zero byte: %v", err)
 		}
 	}
-	if _, err := tickedIdentifier(outside{"a`b"}); !errors.Is(err, local.ErrUsage) {
+	if _, err := tickedIdentifier(outside{"a`b"}); !errors.Is(err, ErrUsage) {
 		t.Errorf("a backtick: %v", err)
 	}
-	if _, err := withoutPatterns(outside{"/a/{b}"}); !errors.Is(err, local.ErrUsage) {
+	if _, err := withoutPatterns(outside{"/a/{b}"}); !errors.Is(err, ErrUsage) {
 		t.Errorf("a pattern: %v", err)
 	}
 	if got := bracketed(outside{"/a[b]*?"}).text; got != "/a[[]b][*][?]" {
@@ -196,7 +195,7 @@ func TestRecipesRefuseVectorsWithoutALength(t *testing.T) {
 		path := madeOf(t, t.TempDir(), v)
 		for _, r := range Recipes() {
 			err := Load(t.Context(), Options{Table: path, Engine: r.Engine, Out: io.Discard, About: io.Discard})
-			refused := errors.Is(err, local.ErrUsage) && strings.Contains(err.Error(), want)
+			refused := errors.Is(err, ErrUsage) && strings.Contains(err.Error(), want)
 			if needs := r.Engine == "milvus" || r.Engine == "qdrant"; refused != needs || !needs && err != nil {
 				t.Errorf("%s, %s: %v", r.Engine, want, err)
 			}
@@ -310,7 +309,7 @@ func TestRecipesRefuseFilesThatLackColumns(t *testing.T) {
 					tab.Files, tab.Gone = nil, files
 				}
 				err := r.takes(tab)
-				if err != nil && !errors.Is(err, local.ErrUsage) {
+				if err != nil && !errors.Is(err, ErrUsage) {
 					t.Error(err)
 				}
 				if err != nil && gone {
