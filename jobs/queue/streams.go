@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,7 +165,11 @@ func (q *Queue) checkStream(have, want jetstream.StreamConfig) error {
 	if want.Name != EventStream {
 		differ(have.Discard == want.Discard, "discard", have.Discard, want.Discard)
 		differ(have.MaxAge == 0 || want.MaxAge > 0, "max_age", have.MaxAge, 0)
-		differ(have.MaxMsgsPerSubject <= 0 || have.DiscardNewPerSubject, "max_msgs_per_subject", have.MaxMsgsPerSubject, -1)
+		most, all := have.MaxMsgsPerSubject, have.MaxMsgsPerSubject <= 0 || have.DiscardNewPerSubject
+		if want.MaxMsgsPerSubject > 0 { // older ones are to go
+			all = most == want.MaxMsgsPerSubject && !have.DiscardNewPerSubject
+		}
+		differ(all, "max_msgs_per_subject", most, cmp.Or(want.MaxMsgsPerSubject, -1))
 	}
 	if wrong != nil {
 		return fmt.Errorf("stream %s at %s: %w: %s; change it with `nats stream edit %s`, or remove it and let textmill create it",
