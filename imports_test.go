@@ -39,8 +39,8 @@ var downward = map[string][]string{
 	"local":           {"jobs"},
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
 	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
-	"local/tables":    {"config", "export", "input", "jobs", "local", "open/store", "work/answers", "work/rows"},
 	"local/questions": {"config", "export", "jobs", "local", "models", "open", "open/bundle", "search", "search/words", "work/rows"},
+	"local/tables":    {"config", "export", "local", "open/store", "work/batchlines"},
 	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
 	"local/tokens":    {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
@@ -56,6 +56,7 @@ var downward = map[string][]string{
 	"search":       {"export", "export/parquetin", "export/scan", "models/vector"},
 
 	"work/answers":    {"export", "jobs", "work/rows"},
+	"work/batchlines": {"export", "input", "jobs", "work/answers", "work/rows"},
 	"work/commits":    {"export", "jobs"},
 	"work/trace":      {"jobs", "models", "models/embed", "models/generate", "models/vector", "tokenize", "work/embedding", "work/generation", "work/rows"},
 	"work/embedding":  {"crash", "export", "jobs", "models", "models/embed", "models/session", "models/vector", "tokenize", "work/resolve", "work/rows"},

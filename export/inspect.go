@@ -248,6 +248,17 @@ func Scan(ctx context.Context, uri string, each func([]Row) error) error {
 
 // ScanParts is Scan that also tells which file, counted from 0, the rows are of. Those of one file come in its order.
 func ScanParts(ctx context.Context, uri string, each func(file int, rows []Row) error) error {
+	return scanFiles(ctx, uri, func(LiveFile) bool { return true }, each)
+}
+
+// ScanJob is Scan of the files that may hold rows of a job, "" for all.
+func ScanJob(ctx context.Context, uri, job string, each func([]Row) error) error {
+	mayHold := func(f LiveFile) bool { return job == "" || !f.Without("job", job) }
+	return scanFiles(ctx, uri, mayHold, func(_ int, rows []Row) error { return each(rows) })
+}
+
+func scanFiles(ctx context.Context, uri string, wanted func(LiveFile) bool,
+	each func(file int, rows []Row) error) error {
 	v, err := openView(ctx, uri)
 	if err != nil {
 		return err
@@ -258,6 +269,9 @@ func ScanParts(ctx context.Context, uri string, each func(file int, rows []Row) 
 		return err
 	}
 	for i, f := range in.Files {
+		if !wanted(f) {
+			continue
+		}
 		err := v.read(f, func(_ storage.File, r *part.Reader) error {
 			return r.Rows(ctx, func(rows []Row) error { return each(i, rows) })
 		})

@@ -28,7 +28,7 @@ type BatchProblem struct {
 	Param         string // the field, "" for the line
 }
 
-// BatchLine is what a line of a file of requests says of itself. What is wrong with the body of a request is wrong with
+// BatchLine is what a line of a file of requests says of itself. What is wrong with a request's body is wrong with
 // that request alone, and no Problem.
 type BatchLine struct {
 	Line       int64

@@ -18,6 +18,9 @@ const (
 	maxRequestInputs = 2048 // the API's own limit
 )
 
+// FormatAttribute is the attribute by which a record says that its vector is to be answered in base64.
+const FormatAttribute = "encoding_format"
+
 // looksLikeRequest says whether line has the keys of an OpenAI-batch request and no text of its own.
 func looksLikeRequest(line []byte) bool {
 	if !bytes.Contains(line, []byte(`"custom_id"`)) || !bytes.Contains(line, []byte(`"body"`)) {
@@ -189,11 +192,13 @@ func (q *request) embeddingsField(f member) *jobs.RecordError {
 		}
 		q.dimensions = int(n)
 	case f.name == "encoding_format":
-		// Both are the same numbers; they differ only in how an HTTP answer would be written.
+		// Both are the same numbers; they differ only in how an answer is written.
 		if v := attributeText(f.value); v != "float" && v != "base64" {
 			return q.wrong(jobs.InvalidParam, "body.encoding_format %s: \"float\" or \"base64\" is needed", shown(f.value))
 		}
-		q.base64 = attributeText(f.value) == "base64"
+		if q.base64 = attributeText(f.value) == "base64"; q.base64 {
+			q.attributes = append(q.attributes, f)
+		}
 	default:
 		return q.wrong(jobs.InvalidParam, "body.%s is not known; embeddings take input, model, dimensions, encoding_format, user and metadata", f.name)
 	}

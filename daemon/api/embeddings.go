@@ -2,9 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"math"
 	"net/http"
 	"strconv"
 	"sync"
@@ -63,7 +60,7 @@ func (s *Server) embed(ctx context.Context, path string, body []byte) (*answers.
 		row := &made[i]
 		list.Data[i] = answers.Embedding{Object: "embedding", Index: i, Vector: answers.VectorOf(row)}
 		if floats, ok := list.Data[i].Vector.([]float32); ok && q.Base64 {
-			list.Data[i].Vector = inBase64(floats)
+			list.Data[i].Vector = answers.Base64(floats)
 		} else if q.Base64 {
 			return nil, fail(http.StatusBadRequest, "encoding_format base64 is for vectors of float32; leave precision out").
 				of("encoding_format")
@@ -132,14 +129,6 @@ func run(ctx context.Context, work rows.Work, items []input.Item) ([]export.Row,
 func refused(e *jobs.RecordError) *failure {
 	status, _ := answers.Status(e.Class)
 	return fail(status, e.Message).named(e.Class)
-}
-
-func inBase64(v []float32) string {
-	raw := make([]byte, 0, 4*len(v))
-	for _, x := range v {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
-	}
-	return base64.StdEncoding.EncodeToString(raw)
 }
 
 // quoted is a name as a message shows it.

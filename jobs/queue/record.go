@@ -39,8 +39,8 @@ func (q *Queue) EnsureBatches(ctx context.Context) error {
 	}, recordBytes, recordBytes)
 }
 
-// PutRecord replaces the record of a revision, 0 for none, and gives the new one's. Of several who replace the same one
-// succeeds, and ErrChanged is what the others get; whoever writes the same bytes has succeeded too.
+// PutRecord replaces the record of a revision, 0 for none, and gives the new one's. Of several who replace the same,
+// one succeeds, and ErrChanged is what the others get; whoever writes the same bytes has succeeded too.
 func (q *Queue) PutRecord(ctx context.Context, r Record) (revision uint64, err error) {
 	msg := nats.NewMsg(jobs.BatchSubject(r.Kind, r.ID))
 	msg.Data = r.Data

@@ -2,23 +2,19 @@ package tables
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 
-	"textmill/export"
 	"textmill/ground/durable"
 	"textmill/ground/plain"
+	"textmill/work/batchlines"
 )
 
 // FormatOpenAIBatch is a line for each request as OpenAI's batches answer it.
 const FormatOpenAIBatch = "openai-batch"
-
-// ErrScattered is the class of tables that hold some of a record's rows and lack others.
-var ErrScattered = errors.New("the rows of a record are not all there")
 
 // ExportOptions say what is exported, and where to.
 type ExportOptions struct {
@@ -27,7 +23,6 @@ type ExportOptions struct {
 	Job    string // of this job only; "" is all
 	File   string // appears whole or not at all; "" is Out
 	Out    io.Writer
-	budget int // bytes of rows in memory; 0 is joinBudget
 }
 
 // Export writes the rows of a table in another program's form. The rows of one request, its inputs, completions or
@@ -56,29 +51,8 @@ func exportTo(ctx context.Context, o ExportOptions, out io.Writer) error {
 	if o.File != "" && o.File != "-" {
 		dir = filepath.Dir(o.File)
 	}
-	j := newJoiner(dir, cmp.Or(o.budget, joinBudget), func(rows []export.Row) error {
-		line, err := batchLine(rows)
-		if err != nil {
-			return err
-		}
-		return plain.JSON(w, line)
-	})
-	err := j.close(func() error {
-		err := export.ScanParts(ctx, o.Dir, func(_ int, rows []export.Row) error {
-			for i := range rows {
-				if o.Job != "" && rows[i].Job != o.Job {
-					continue
-				}
-				if err := j.add(&rows[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return j.finish()
+	err := batchlines.Each(ctx, o.Dir, batchlines.Options{Job: o.Job, Scratch: dir}, func(l batchlines.Line) error {
+		return plain.JSON(w, l)
 	})
 	return errors.Join(err, w.Flush())
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"textmill/export"
+	"textmill/work/batchlines"
 )
 
 // makeTable commits each list of rows as a part of its own.
@@ -203,7 +204,7 @@ func TestExportOfARowThatIsGone(t *testing.T) {
 	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{b0, a1})
 	file := filepath.Join(t.TempDir(), "out.jsonl")
 	err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file})
-	if !errors.Is(err, ErrScattered) || !strings.Contains(err.Error(), `record "a"`) {
+	if !errors.Is(err, batchlines.ErrScattered) || !strings.Contains(err.Error(), `record "a"`) {
 		t.Errorf("got %v", err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) > 0 {

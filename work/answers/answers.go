@@ -2,6 +2,8 @@
 package answers
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"net/http"
@@ -194,6 +196,15 @@ func VectorOf(r *export.Row) any {
 		return r.Embedding16
 	}
 	return r.Embedding
+}
+
+// Base64 is a vector as OpenAI packs it.
+func Base64(v []float32) string {
+	raw := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
+	}
+	return base64.StdEncoding.EncodeToString(raw)
 }
 
 // Status is that of an answer to what failed for a class of errors, and whether the model is at fault.

@@ -1,4 +1,4 @@
-package tables
+package batchlines
 
 import (
 	"crypto/sha256"
@@ -13,21 +13,23 @@ import (
 	"textmill/work/answers"
 )
 
-// The lines of OpenAI's batch output, field by field.
-type batchOutput struct {
-	ID       string         `json:"id"`
-	CustomID string         `json:"custom_id"`
-	Response *batchResponse `json:"response"`
-	Error    *batchError    `json:"error"`
+// Line answers one request of a batch.
+type Line struct {
+	ID       string    `json:"id"`
+	CustomID string    `json:"custom_id"`
+	Response *Response `json:"response"`
+	Error    *Failure  `json:"error"`
 }
 
-type batchResponse struct {
+// Response is what the request would have been answered with.
+type Response struct {
 	StatusCode int    `json:"status_code"`
 	RequestID  string `json:"request_id"`
 	Body       any    `json:"body"`
 }
 
-type batchError struct {
+// Failure is why a request, or a part of it, has no answer.
+type Failure struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
@@ -41,9 +43,9 @@ type errorBody struct {
 	} `json:"error"`
 }
 
-// batchLine is the answer to one request. Its rows are completions, chunks, or those of a list of inputs, in order. A
+// lineOf is the answer to one request. Its rows are completions, chunks, or those of a list of inputs, in order. A
 // completion that failed leaves the others, and the first failure is the line's error; of a list nothing is left.
-func batchLine(rows []export.Row) (batchOutput, error) {
+func lineOf(rows []export.Row) (Line, error) {
 	first := &rows[0]
 	part, isPart := input.PartOf(first.RecordID, first.Attributes)
 	name, customID := first.Shard+"\x00"+first.RecordID, input.CustomID(first.RecordID, first.Attributes)
@@ -52,7 +54,7 @@ func batchLine(rows []export.Row) (batchOutput, error) {
 	}
 	sum := sha256.Sum256([]byte(first.Job + "\x00" + name + "\x00" + first.Error))
 	id := hex.EncodeToString(sum[:12])
-	line := batchOutput{ID: "batch_req_" + id, CustomID: customID, Response: &batchResponse{StatusCode: http.StatusOK,
+	line := Line{ID: "batch_req_" + id, CustomID: customID, Response: &Response{StatusCode: http.StatusOK,
 		RequestID: "req_" + id}}
 	var good []*export.Row
 	for i := range rows {
@@ -60,7 +62,7 @@ func batchLine(rows []export.Row) (batchOutput, error) {
 			good = append(good, r)
 		} else if line.Error == nil {
 			e := jobs.ParseRecordError(r.Error)
-			line.Error = &batchError{Code: e.Class, Message: e.Message}
+			line.Error = &Failure{Code: e.Class, Message: e.Message}
 			if isPart {
 				line.Error.Message = fmt.Sprintf("input[%d]: %s", placeOf(r).index, e.Message)
 			}
@@ -69,7 +71,7 @@ func batchLine(rows []export.Row) (batchOutput, error) {
 	switch missing := missingPlace(rows, part.Inputs); {
 	case missing == nil:
 	case isPart && line.Error == nil:
-		line.Error = &batchError{Code: codeIncomplete, Message: fmt.Sprintf("input[%d] of %d is not in the table",
+		line.Error = &Failure{Code: CodeIncomplete, Message: fmt.Sprintf("input[%d] of %d is not in the table",
 			missing.index, part.Inputs)}
 	case !isPart:
 		return line, fmt.Errorf("%w: record %q of job %s has no row %d", ErrScattered, first.RecordID, first.Job,
@@ -86,8 +88,8 @@ func batchLine(rows []export.Row) (batchOutput, error) {
 	return line, nil
 }
 
-// codeIncomplete is the code of a request whose other inputs are rows: one became a dead letter, or is yet to come.
-const codeIncomplete = "incomplete"
+// CodeIncomplete is the code of a request whose other inputs are rows: one became a dead letter, or is yet to come.
+const CodeIncomplete = "incomplete"
 
 // missingPlace is the first place before the last that has no row, nil if there is none.
 func missingPlace(rows []export.Row, inputs int) *place {
@@ -109,11 +111,11 @@ func missingPlace(rows []export.Row, inputs int) *place {
 }
 
 // refusal is the status and the body of an error: the request is at fault, or else the model.
-func refusal(e *batchError) (int, errorBody) {
+func refusal(e *Failure) (int, errorBody) {
 	var b errorBody
 	b.Error.Message, b.Error.Code, b.Error.Type = e.Message, e.Code, "invalid_request_error"
 	status, server := answers.Status(e.Code)
-	if e.Code == codeIncomplete {
+	if e.Code == CodeIncomplete {
 		status, server = http.StatusInternalServerError, true
 	}
 	if server {
@@ -129,6 +131,9 @@ func embeddingsOf(rows []*export.Row, parts bool) answers.Embeddings {
 		e := answers.Embedding{Object: "embedding", Index: int(r.Chunk.V), Vector: answers.VectorOf(r)}
 		if parts {
 			e.Index = placeOf(r).index
+		}
+		if r.Attributes[input.FormatAttribute] == "base64" && r.Embedding != nil {
+			e.Vector = answers.Base64(r.Embedding)
 		}
 		list.Data = append(list.Data, e)
 		list.Usage.PromptTokens += int64(r.NTokens.V)

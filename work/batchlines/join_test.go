@@ -1,13 +1,11 @@
-package tables
+package batchlines
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +13,37 @@ import (
 	"textmill/export"
 	"textmill/input"
 )
+
+// makeTable commits each list of rows as a part of its own.
+func makeTable(t *testing.T, kind export.EmbeddingKind, parts ...[]export.Row) string {
+	t.Helper()
+	store, err := export.OpenStore(export.Options{URI: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	table, err := store.Table("docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, rows := range parts {
+		b, err := table.Begin(t.Context(), kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Add(export.JobKey("embed", "m", "j", fmt.Sprint(i), []byte("x")), rows); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return table.Path()
+}
 
 // requestRows are the rows that the requests of an OpenAI-batch file come to, each chunk of a text a row of its own. The
 // vector tells text and chunk.
@@ -69,27 +98,28 @@ type embeddingAnswer struct {
 			Error struct{ Message, Code string }
 		}
 	}
-	Error *batchError
+	Error *Failure
 }
 
 func embeddingAnswers(t *testing.T, dir string, budget int) []embeddingAnswer {
 	t.Helper()
-	var out bytes.Buffer
-	if err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, Out: &out, budget: budget}); err != nil {
-		t.Fatal(err)
-	}
 	var all []embeddingAnswer
 	ids := map[string]bool{}
-	for line := range strings.Lines(out.String()) {
+	err := Each(t.Context(), dir, Options{budget: budget, Scratch: t.TempDir()}, func(l Line) error {
 		var a embeddingAnswer
-		if err := json.Unmarshal([]byte(line), &a); err != nil {
-			t.Fatal(err)
+		raw, err := json.Marshal(l)
+		if err == nil {
+			err = json.Unmarshal(raw, &a)
 		}
 		if ids[a.ID] {
 			t.Errorf("two lines have the id %s", a.ID)
 		}
 		ids[a.ID] = true
 		all = append(all, a)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	slices.SortFunc(all, func(a, b embeddingAnswer) int { return strings.Compare(a.CustomID, b.CustomID) })
 	return all
@@ -183,11 +213,11 @@ func TestExportKeepsRequestsApart(t *testing.T) {
 
 func TestExportLeavesNoFiles(t *testing.T) {
 	dir := makeTable(t, export.EmbeddingFloat32, requestRows(t, "0", requestLine("a", "x", "yy")+requestLine("b", "x"), 2))
-	file := filepath.Join(t.TempDir(), "out.jsonl")
-	if err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file, budget: 1}); err != nil {
+	scratch := t.TempDir()
+	if err := Each(t.Context(), dir, Options{budget: 1, Scratch: scratch}, func(Line) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) != 1 {
+	if left, err := os.ReadDir(scratch); err != nil || len(left) != 0 {
 		t.Errorf("%v, %v", left, err)
 	}
 }
