@@ -34,7 +34,9 @@ var downward = map[string][]string{
 	"daemon/metrics":      {"export", "models/generate", "work/embedding"},
 	"daemon/turns":        {"jobs/queue"},
 	"daemon/api":          {"export", "input", "jobs", "models", "work/answers", "work/rows"},
-	"daemon/web":          {"daemon/api", "jobs", "work/trace"},
+	"daemon/page":         {"daemon/session", "jobs", "work/trace"},
+	"daemon/session":      {},
+	"daemon/web":          {"daemon/api", "daemon/page", "daemon/session"},
 
 	"local":           {"jobs"},
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},

@@ -20,6 +20,8 @@ import (
 	"textmill/daemon/inflight"
 	"textmill/daemon/letters"
 	"textmill/daemon/metrics"
+	"textmill/daemon/page"
+	"textmill/daemon/session"
 	"textmill/daemon/web"
 	"textmill/export"
 	"textmill/jobs/queue"
@@ -118,17 +120,29 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 	if err != nil {
 		return err
 	}
-	o := web.Options{Addr: d.cfg.HTTP.Addr, Token: token, AllowedHosts: d.cfg.HTTP.AllowedHosts,
-		Connections: connections, API: d.api(), Metrics: d.metrics.Handler(), State: d.state, Log: d.log}
+	sessions := session.New(token)
+	o := web.Options{Addr: d.cfg.HTTP.Addr, Sessions: sessions, AllowedHosts: d.cfg.HTTP.AllowedHosts,
+		Connections: connections, API: d.api(), Pages: d.pages(sessions, connections), Metrics: d.metrics.Handler(),
+		State: d.state, Log: d.log}
 	for _, c := range d.consumers {
 		o.Models = append(o.Models, web.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256,
-			Device: c.device, BatchTokens: c.batch, Workers: c.workers, Tracer: c.tracer})
+			Device: c.device, BatchTokens: c.batch, Workers: c.workers})
 	}
 	if d.web, err = web.Listen(ctx, o); err != nil {
 		return fmt.Errorf("http.addr: %w", err)
 	}
 	d.onClose("http", d.web.Close)
 	return nil
+}
+
+// pages are what people see; of the connections a quarter may be theirs that wait for news.
+func (d *Daemon) pages(sessions *session.Sessions, connections int) *page.Site {
+	o := page.Options{Version: d.version, Sessions: sessions, Watchers: connections / 4, Log: d.log}
+	for _, c := range d.consumers {
+		o.Models = append(o.Models, page.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256,
+			Device: c.device, BatchTokens: c.batch, Workers: c.workers, Tracer: c.tracer})
+	}
+	return page.New(o)
 }
 
 // api is what clients of OpenAI's API may ask for.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"textmill/config"
-	"textmill/daemon/web"
+	"textmill/daemon/page"
 	"textmill/export"
 	"textmill/ground/naming"
 	"textmill/ground/places"
@@ -154,7 +154,7 @@ type engine interface {
 type loadedModel struct {
 	spec    *models.Spec
 	engine  engine
-	tracer  web.Tracer
+	tracer  page.Tracer
 	asks    func(*jobs.Shard, rows.Origin) rows.Work // of whoever waits for the rows; nil where nobody may
 	device  string
 	workers int      // rows or batches that run at a time
@@ -212,7 +212,7 @@ func (d *Daemon) openGenerator(ctx context.Context, spec *models.Spec) (loadedMo
 	return loadedModel{
 		spec: spec, engine: g.Engine,
 		tracer: trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer,
-			MaxNewTokens: web.NewTokens},
+			MaxNewTokens: page.NewTokens},
 		device: g.Device(), workers: g.Slots(), notes: g.Notes(), depends: g.Dependence(),
 	}, nil
 }

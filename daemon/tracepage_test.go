@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"textmill/config"
-	"textmill/daemon/web"
+	"textmill/daemon/page"
 )
 
 func TestTracePage(t *testing.T) {
@@ -50,13 +50,13 @@ func TestTracePage(t *testing.T) {
 		code              int
 		want              []string
 	}{
-		{"the form alone", "secret", "none", nil, 200, []string{"<form>", model, writer}},
+		{"the form alone", "secret", "none", nil, 200, []string{"<form ", model, writer}},
 		{"a text for vectors, escaped", "secret", "same-origin", form(model, "<b>fun\x00</b>", ""), 200, []string{"&lt;b&gt;fun", "vector [384], norm "}},
 		{"a text to continue", "secret", "same-origin", form(writer, "What is the capital of France?", `{"chat":true}`), 200, []string{"ended by EOS after 8 tokens", "[49152 576]"}},
 		{"params of the other task", "secret", "same-origin", form(model, "x", `{"temperature":1}`), 200, []string{"temperature"}},
 		{"an empty prompt", "secret", "same-origin", form(writer, "", ""), 200, []string{"no tokens"}},
 		{"an unknown model", "secret", "same-origin", form("other", "x", ""), 404, []string{"no such model"}},
-		{"too long a text", "secret", "same-origin", form(model, strings.Repeat("x", web.MaxText+1), ""), 413, []string{"too long"}},
+		{"too long a text", "secret", "same-origin", form(model, strings.Repeat("x", page.MaxText+1), ""), 413, []string{"too long"}},
 		{"another site's page", "secret", "cross-site", form(model, "x", ""), 403, nil},
 		{"without the token", "", "none", form(model, "x", ""), 401, nil},
 	} {

@@ -10,18 +10,21 @@ import (
 	"testing"
 
 	"textmill/daemon/api"
+	"textmill/daemon/page"
+	"textmill/daemon/session"
 	"textmill/internal/reference"
 )
 
 func TestReferenceOfPages(t *testing.T) {
 	var out strings.Builder
 	fmt.Fprintln(&out, "| | path | token | |\n|---|---|---|---|")
-	for _, p := range (&Server{o: Options{API: api.New(api.Options{})}}).Pages() {
+	pages := page.New(page.Options{Sessions: session.New("")})
+	for _, p := range (&Server{o: Options{API: api.New(api.Options{}), Pages: pages}}).Pages() {
 		guard := "no"
 		if p.Guarded {
 			guard = "yes"
 		}
-		fmt.Fprintf(&out, "| %s | `%s` | %s | %s |\n", p.Method, p.Path, guard, reference.Cell(p.About))
+		fmt.Fprintf(&out, "| %s | `%s` | %s | %s |\n", p.Method, strings.TrimSuffix(p.Path, "{$}"), guard, reference.Cell(p.About))
 	}
 	reference.Holds(t, "http.md", "pages", out.String())
 }

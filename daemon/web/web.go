@@ -3,8 +3,6 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,18 +13,21 @@ import (
 	"time"
 
 	"textmill/daemon/api"
+	"textmill/daemon/page"
+	"textmill/daemon/session"
 )
 
 // Options are what the pages say, and to whom.
 type Options struct {
 	Addr         string
-	Token        string   // what guarded pages ask for; nobody need show any where there is none
-	AllowedHosts []string // names by which it may be asked, beside its own
-	Connections  int      // at a time
+	Sessions     *session.Sessions // who is let in to guarded pages
+	AllowedHosts []string          // names by which it may be asked, beside its own
+	Connections  int               // at a time
 	Metrics      http.Handler
 	State        func() State
 	Models       []Model
 	API          *api.Server
+	Pages        *page.Site
 	Log          *slog.Logger
 }
 
@@ -44,15 +45,13 @@ type State struct {
 type Model struct {
 	Name, Task, SHA256, Device string
 	BatchTokens, Workers       int
-	Tracer                     Tracer
 }
 
 // Server has the pages open until it is closed.
 type Server struct {
-	o       Options
-	addr    string
-	http    *http.Server
-	tracing chan struct{} // has a value for each text that is traced
+	o    Options
+	addr string
+	http *http.Server
 }
 
 // Listen opens the pages.
@@ -62,7 +61,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	clients := newConnections(o.Connections, usualPatience)
-	s := &Server{o: o, addr: l.Addr().String(), tracing: make(chan struct{}, tracesAtOnce)}
+	s := &Server{o: o, addr: l.Addr().String()}
 	s.http = clients.server(newHosts(o.Addr, l.Addr(), o.AllowedHosts).only(clients.answering(s.mux())))
 	go func() {
 		if err := s.http.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -77,6 +76,7 @@ func (s *Server) Addr() string { return s.addr }
 
 // Close ends what is answered within a second.
 func (s *Server) Close() error {
+	s.o.Pages.End()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil { // somebody is still being answered
@@ -103,11 +103,12 @@ func (s *Server) Pages() []Page {
 			http.HandlerFunc(s.ready)},
 		{get, "/metrics", true, "what Prometheus scrapes", s.o.Metrics},
 		{get, "/status", true, "what is served and held, as JSON", http.HandlerFunc(s.status)},
-		{get, "/trace", true, "a form; with model, text and params in the query what the model does with the text, while it does it. " +
-			"404: no such model. 413: more than 8 KiB. 503: two texts are traced already", http.HandlerFunc(s.trace)},
 	}
 	for _, r := range s.o.API.Routes() {
 		pages = append(pages, Page{r.Method, r.Path, true, r.About, r.Answer})
+	}
+	for _, r := range s.o.Pages.Routes() {
+		pages = append(pages, Page{r.Method, r.Path, !r.Open, r.About, r.Answer})
 	}
 	return pages
 }
@@ -119,36 +120,36 @@ func (s *Server) mux() http.Handler {
 	for _, p := range s.Pages() {
 		handler := p.answer
 		if p.Guarded {
-			handler = guarded(s.o.Token, handler)
+			handler = s.guarded(handler)
 		}
 		mux.Handle(p.Method+" "+p.Path, handler)
 	}
-	return withoutBody(mux)
+	return s.known(mux)
 }
 
-// refuse answers with an error, in the form that clients of the path read.
-func refuse(w http.ResponseWriter, r *http.Request, status int, message string) {
-	if strings.HasPrefix(r.URL.Path, "/v1/") {
-		api.Refuse(w, status, message)
-		return
-	}
-	http.Error(w, message, status)
-}
-
-// guarded asks for a bearer token when one is configured.
-func guarded(token string, next http.Handler) http.Handler {
-	if token == "" {
-		return next
-	}
-	want := sha256.Sum256([]byte(token)) // so that not even its length shows in the time that a guess takes
+// known answers who asks for what there is not, a browser with a page.
+func (s *Server) known(mux *http.ServeMux) http.Handler {
+	next := withoutBody(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		sum := sha256.Sum256([]byte(given))
-		if !ok || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
-			refuse(w, r, http.StatusUnauthorized, "a bearer token is needed")
+		if _, pattern := mux.Handler(r); pattern == "" && r.Method == get && r.ContentLength == 0 {
+			s.o.Pages.Fail(w, r, &page.Failure{Status: http.StatusNotFound, Message: "There is no such page here."})
 			return
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// guarded lets pass who has shown the token; others are answered in the form that clients of the path read.
+func (s *Server) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case s.o.Sessions.Knows(r):
+			next.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/v1/"):
+			api.Refuse(w, http.StatusUnauthorized, "a bearer token is needed")
+		default:
+			s.o.Pages.Stranger(w, r)
+		}
 	})
 }
 

@@ -1,0 +1,210 @@
+// Package page shows people how a daemon is, and what it does.
+//
+// A page is added by a template and a function. The template lies in templates/NAME.html and defines "body", which
+// gets a frame: what the function gave as its .Data. The function says what is seen, and is named in a line of all().
+// What the template defines under names that begin with "live-" are regions, which get the .Data alone: with
+//
+//	<div data-live="live-jobs">{{template "live-jobs" .Data}}</div>
+//
+// in the body and an `every` in the line they are made anew so often while somebody looks, once for all who look at
+// the same address, and sent where they changed. So nothing in a region may depend on who looks. What people do is a
+// function in a line of actions(): a button with form="act" and its path as formaction sends it, with the token that
+// shows where it comes from. A page's own module lies in assets/ and is named in the line; other modules are imported
+// as "./NAME.js".
+//
+// Texts reach pages through html/template alone, so that none is ever markup; nothing is inline, and nothing comes
+// from elsewhere, as the content security policy says.
+package page
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"textmill/daemon/session"
+)
+
+// Options are what the pages say, and to whom.
+type Options struct {
+	Version  string
+	Sessions *session.Sessions
+	Watchers int // how many streams of events there are at a time
+	Models   []Model
+	Log      *slog.Logger
+}
+
+// Site has the pages.
+type Site struct {
+	o        Options
+	looks    *looks
+	pages    []page
+	assets   *assets
+	tracing  chan struct{} // has a value for each text that is traced
+	watching chan struct{} // has a value for each stream of events
+	closing  context.Context
+	end      context.CancelFunc
+}
+
+// page is one that is seen.
+type page struct {
+	path     string // as in patterns of http.ServeMux
+	nav      string // its entry of the navigation; "" = none
+	template string // its file
+	module   string // its own, "" = none
+	every    time.Duration
+	patience time.Duration // beyond that of every page; for one that takes long to make
+	about    string        // for the reference
+	show     func(*http.Request) (View, error)
+}
+
+// action is something that people do; it leads to a page.
+type action struct {
+	path  string
+	about string
+	do    func(*http.Request) (next string, err error)
+}
+
+// View is what is seen of a page.
+type View struct {
+	Title string
+	Data  any
+}
+
+// all are the pages in the order of the navigation.
+func (s *Site) all() []page {
+	return []page{
+		{path: "/{$}", nav: "Overview", template: "overview.html", every: time.Second, show: s.overview,
+			about: "what is served"},
+		{path: "/trace", nav: "Trace", template: "trace.html", patience: traceTime, show: s.trace,
+			about: "a form; with model, text and params in the query what the model does with the text. " +
+				"404: no such model. 413: more than 8 KiB. 503: two texts are traced already"},
+	}
+}
+
+func (s *Site) actions() []action { return nil }
+
+// Failure is why a page is not seen, in words for whoever asked.
+type Failure struct {
+	Status  int
+	Message string
+}
+
+func (f *Failure) Error() string { return f.Message }
+
+// New makes the pages; what is wrong with a template or an asset is wrong with the program.
+func New(o Options) *Site {
+	s := &Site{o: o, tracing: make(chan struct{}, tracesAtOnce), watching: make(chan struct{}, max(o.Watchers, 1))}
+	s.closing, s.end = context.WithCancel(context.Background())
+	s.assets, s.looks = newAssets(), newLooks(s.closing)
+	s.pages = s.all()
+	for i := range s.pages {
+		s.looks.parse(s.assets, s.pages[i].template)
+	}
+	for _, own := range []string{loginTemplate, failureTemplate} {
+		s.looks.parse(s.assets, own)
+	}
+	return s
+}
+
+// End ends all streams, which else would go on; the rest of the pages is answered still.
+func (s *Site) End() {
+	s.end()
+	s.looks.wait()
+}
+
+// A Route is a path that is answered.
+type Route struct {
+	Method, Path string
+	Open         bool // to those who have not shown the token
+	About        string
+	Answer       http.HandlerFunc
+}
+
+// Routes are all there are.
+func (s *Site) Routes() []Route {
+	var all []Route
+	for _, p := range s.pages {
+		all = append(all, Route{http.MethodGet, p.path, false, p.about,
+			func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, p) }})
+	}
+	for _, p := range s.pages {
+		if p.every > 0 {
+			all = append(all, Route{http.MethodGet, eventsPath(p.path), false,
+				"the regions of that page as they change, as server-sent events",
+				func(w http.ResponseWriter, r *http.Request) { s.follow(w, r, p) }})
+		}
+	}
+	for _, a := range s.actions() {
+		all = append(all, Route{http.MethodPost, a.path, false, a.about,
+			func(w http.ResponseWriter, r *http.Request) { s.act(w, r, a) }})
+	}
+	return append(all,
+		Route{http.MethodGet, "/login", true, "asks for the token", s.loginForm},
+		Route{http.MethodPost, "/login", true, "takes it, and leads on with a cookie. 401: another token", s.login},
+		Route{http.MethodPost, "/logout", true, "ends the session of a browser", s.logout},
+		Route{http.MethodGet, "/assets/{name}", true, "style, modules and pictures, by a hash of their content",
+			s.assets.serve},
+	)
+}
+
+// answer shows a page.
+func (s *Site) answer(w http.ResponseWriter, r *http.Request, p page) {
+	if p.patience > 0 {
+		extend(w, p.patience)
+	}
+	v, err := p.show(r)
+	if err != nil {
+		s.Fail(w, r, err)
+		return
+	}
+	f := s.frame(r, v)
+	f.Current, f.Module = p.nav, p.module
+	if p.every > 0 {
+		f.Events = eventsOf(r)
+	}
+	s.render(w, r, http.StatusOK, p.template, f)
+}
+
+// act does what people do, and leads them to a page.
+func (s *Site) act(w http.ResponseWriter, r *http.Request, a action) {
+	if err := s.readForm(w, r); err != nil {
+		s.Fail(w, r, err)
+		return
+	}
+	next, err := a.do(r)
+	if err != nil {
+		s.Fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+// formBytes bounds what people send.
+const formBytes = 64 << 10
+
+// readForm reads the form that a request brings, if it comes from a page of ours.
+func (s *Site) readForm(w http.ResponseWriter, r *http.Request) error {
+	secure(w.Header())
+	r.Body = http.MaxBytesReader(w, r.Body, formBytes)
+	if err := r.ParseForm(); err != nil {
+		if _, long := errors.AsType[*http.MaxBytesError](err); long {
+			return &Failure{http.StatusRequestEntityTooLarge, "The form is too long."}
+		}
+		return &Failure{http.StatusBadRequest, "The form did not come whole."}
+	}
+	if !s.o.Sessions.Fits(r) {
+		return &Failure{http.StatusForbidden, "This form is not one of this daemon's, or older than it or your session. Load its page again."}
+	}
+	return nil
+}
+
+// writing is how long whoever is answered has to read the answer.
+const writing = 30 * time.Second
+
+// extend gives an answer so much more time.
+func extend(w http.ResponseWriter, by time.Duration) {
+	until, conn := time.Now().Add(by+writing), http.NewResponseController(w)
+	_, _ = conn.SetReadDeadline(until), conn.SetWriteDeadline(until)
+}
