@@ -60,7 +60,7 @@ var downward = map[string][]string{
 	"work/answers":    {"export", "jobs", "work/rows"},
 	"work/batchlines": {"export", "input", "jobs", "work/answers", "work/rows"},
 	"work/commits":    {"export", "jobs"},
-	"work/trace":      {"jobs", "models", "models/embed", "models/generate", "models/vector", "tokenize", "work/embedding", "work/generation", "work/rows"},
+	"work/trace":      {"jobs", "models", "models/embed", "models/generate", "models/sample", "models/vector", "tokenize", "work/embedding", "work/generation", "work/rows"},
 	"work/embedding":  {"crash", "export", "jobs", "models", "models/embed", "models/session", "models/vector", "tokenize", "work/resolve", "work/rows"},
 	"work/generation": {"crash", "export", "jobs", "models", "models/generate", "models/sample", "models/session", "tokenize", "tokenize/chat", "work/rows"},
 	"work/resolve":    {"export", "jobs", "models", "models/vector"},

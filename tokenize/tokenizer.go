@@ -37,6 +37,7 @@ type Tokenizer struct {
 	single     template
 	decoders   []decodeStep
 	hasDecoder bool
+	marks      []Mark
 	truncation *Truncation
 	padding    *Padding
 	fast       fastPath // nil: the pipeline itself
@@ -83,7 +84,7 @@ func parse(data []byte) (*Tokenizer, *spec.File, error) {
 	if t.decoders, err = decodeSteps(f.Decoders); err != nil {
 		return nil, nil, err
 	}
-	t.hasDecoder = f.HasDecoder
+	t.hasDecoder, t.marks = f.HasDecoder, marksOf(f.Decoders)
 	if t.model, err = model.New(&f.Model); err != nil {
 		return nil, nil, at("model", err)
 	}

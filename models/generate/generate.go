@@ -92,17 +92,18 @@ type Request struct {
 	Params  Params
 	Step    func(Step)
 	Explain int // how many candidates of each step Step is told of
-	Done    func(Result)
+	// Temperatures are those at which it is told, too, what the other tokens weigh.
+	Temperatures []float64
+	Done         func(Result)
 }
 
 // A Step is one chosen token.
 type Step struct {
-	Index      int // among the new tokens
-	ID         int32
-	Candidates []sample.Traced // the best ones as the model scored them, then others that were kept, this one among them
-	Kept       int             // how many tokens it was drawn from
-	Text       string          // what became certain with it
-	Finish     string          // "" while the text goes on
+	Index int // among the new tokens
+	ID    int32
+	sample.Explained
+	Text   string // what became certain with it
+	Finish string // "" while the text goes on
 }
 
 // A Result is a finished text.

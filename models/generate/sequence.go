@@ -77,7 +77,7 @@ func (s *sequence) pick(scratch *sample.Scratch, next *scored, step *Step) (c sa
 		return c, err
 	}
 	if explain {
-		if step.Candidates, step.Kept, err = s.sampler.Trace(scratch, logits, s.Explain); err != nil {
+		if step.Explained, err = s.sampler.Trace(scratch, logits, s.Explain, s.Temperatures); err != nil {
 			return c, err
 		}
 	}

@@ -139,9 +139,10 @@ func TestTrace(t *testing.T) {
 	scratch := NewScratch(5)
 	logits := []float32{3, 2.5, 2, 1, 0}
 	s := New(Params{Temperature: 0.5, TopK: 2, LogitBias: map[int32]float64{4: 10}}, nil, 5)
-	got, kept, err := s.Trace(scratch, logits, 2)
-	if err != nil || kept != 2 || len(got) != 3 || s.Made() != 0 {
-		t.Fatalf("got %+v, %d kept, %v", got, kept, err)
+	x, err := s.Trace(scratch, logits, 2, nil)
+	got := x.Candidates
+	if err != nil || x.Kept != 2 || len(got) != 3 || s.Made() != 0 {
+		t.Fatalf("got %+v, %v", x, err)
 	}
 	if got[0].ID != 0 || !got[0].Kept || got[1].ID != 1 || got[1].Kept || got[2].ID != 4 || !got[2].Kept || got[2].Score != 20 || got[2].Logit != 0 {
 		t.Errorf("got %+v", got)
@@ -159,7 +160,8 @@ func TestTraceHoldsThePick(t *testing.T) {
 	s := New(Params{Temperature: 1.5, PresencePenalty: 0.5, Seed: 5}, nil, len(logits))
 	far := 0
 	for range 50 {
-		got, _, err := s.Trace(scratch, logits, 3)
+		x, err := s.Trace(scratch, logits, 3, nil)
+		got := x.Candidates
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -36,42 +37,71 @@ func (s *Sampler) Distribution(scratch *Scratch, logits []float32) ([]Kept, erro
 
 // Traced is a token before and after sampling's params did their work.
 type Traced struct {
-	ID    int32
-	Logit float32 // the model's
-	Prob  float64 // its softmax
-	Kept  bool    // false: penalties, bias or a filter rule it out
-	Score float32 // of a kept one: after penalties, bias and temperature
-	After float64 // of a kept one: the probability that it is drawn
+	ID       int32
+	Logit    float32 // the model's
+	Prob     float64 // its softmax
+	Adjusted float32 // after penalties, bias and rules, before temperature; -Inf where they rule it out
+	Kept     bool    // false: penalties, bias or a filter rule it out
+	Score    float32 // of a kept one: after penalties, bias and temperature
+	After    float64 // of a kept one: the probability that it is drawn
+}
+
+// Explained is a step that a sampler would take.
+type Explained struct {
+	// Candidates are the most probable ones as the model holds them, then others that were kept or that score high.
+	Candidates []Traced
+	Kept       int // tokens in all
+	// Where temperatures were asked for, so many of the highest adjusted scores are all among Candidates, and Rest has,
+	// for each temperature, the logarithm of the sum of exp(adjusted / temperature) over all tokens that are not: with
+	// it, what temperature, top_k, top_p and min_p would leave can be told without the other logits.
+	Highest int
+	Rest    []float64
 }
 
 // Trace explains the step that Next would take: the n tokens that the model holds
-// most probable, then those kept that are not among them, n at most. kept is how
-// many tokens are kept in all. It changes nothing.
-func (s *Sampler) Trace(scratch *Scratch, logits []float32, n int) (tokens []Traced, kept int, err error) {
+// most probable, then those kept that are not among them, n at most; and, where
+// temperatures of Least or more are given, the n that score highest. It changes nothing.
+func (s *Sampler) Trace(scratch *Scratch, logits []float32, n int, temperatures []float64) (x Explained, err error) {
 	pick, err := s.pick(scratch, logits)
 	if err != nil {
-		return nil, 0, err
+		return x, err
 	}
 	all, err := s.Distribution(scratch, logits)
 	if err != nil {
-		return nil, 0, err
+		return x, err
 	}
+	scores := s.scores(scratch, logits)
 	lse := logSumExp(logits)
 	at := make(map[int32]int, n)
+	list := func(id int32) int {
+		i, known := at[id]
+		if !known {
+			i = len(x.Candidates)
+			at[id] = i
+			t := Traced{ID: id, Logit: logits[id], Prob: prob(logits[id], lse), Adjusted: scores[id]}
+			x.Candidates = append(x.Candidates, t)
+		}
+		return i
+	}
 	for _, c := range scratch.best(logits, n, lse) {
-		at[c.ID] = len(tokens)
-		tokens = append(tokens, Traced{ID: c.ID, Logit: logits[c.ID], Prob: prob(logits[c.ID], lse)})
+		list(c.ID)
 	}
 	for i, k := range all {
-		j, known := at[k.ID]
-		if !known {
-			if i >= n && k.ID != pick {
-				continue
-			}
-			j = len(tokens)
-			tokens = append(tokens, Traced{ID: k.ID, Logit: logits[k.ID], Prob: prob(logits[k.ID], lse)})
+		if _, known := at[k.ID]; !known && i >= n && k.ID != pick {
+			continue
 		}
-		tokens[j].Kept, tokens[j].Score, tokens[j].After = true, k.Score, k.Prob
+		t := &x.Candidates[list(k.ID)]
+		t.Kept, t.Score, t.After = true, k.Score, k.Prob
 	}
-	return tokens, len(all), nil
+	x.Kept = len(all)
+	if len(temperatures) > 0 {
+		for _, c := range scratch.best(scores, n, 0) {
+			if scores[c.ID] > negInf {
+				list(c.ID)
+				x.Highest++
+			}
+		}
+		x.Rest = scratch.rest(scores, slices.Sorted(maps.Keys(at)), temperatures)
+	}
+	return x, nil
 }

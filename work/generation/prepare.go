@@ -33,10 +33,11 @@ func (e *Engine) Prepare(r jobs.Record, p jobs.GenerateParams) (Prompt, *jobs.Re
 	return Prompt{text, enc, c.request}, nil
 }
 
-// Follow continues a prompt and hands each token to see as it is chosen, with so many candidates explained. A slow see
-// holds up no other text. The error is a RecordError, or that of see or ctx, with which the text ends too.
+// Follow continues a prompt and hands each token to see as it is chosen, with so many candidates explained, and what
+// all others weigh at some temperatures. A slow see holds up no other text. The error is a RecordError, or that of see
+// or ctx, with which the text ends too.
 func (e *Engine) Follow(
-	ctx context.Context, p Prompt, explain int, see func(generate.Step) error,
+	ctx context.Context, p Prompt, explain int, see func(generate.Step) error, temperatures ...float64,
 ) (generate.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -44,7 +45,8 @@ func (e *Engine) Follow(
 	steps := make(chan generate.Step, min(p.Params.MaxNewTokens, e.o.Spec.MaxLength)+1)
 	done := make(chan generate.Result, 1)
 	err := e.o.Generator.Do(ctx, generate.Request{
-		Prompt: p.Encoding.IDs, Params: p.Params, Explain: explain, Later: true,
+		Prompt: p.Encoding.IDs, Params: p.Params, Explain: explain, Temperatures: temperatures,
+		Later:    true,
 		Unwanted: func() bool { return ctx.Err() != nil }, Step: func(s generate.Step) { steps <- s },
 		Done: func(r generate.Result) { done <- r; close(steps) },
 	})

@@ -4,12 +4,12 @@ import (
 	"math"
 	"strconv"
 
-	"textmill/models"
+	"textmill/tokenize"
 )
 
 // Events, in the order in which they come: one Start; a Token for each token of the text; from an embedding model a
-// Hidden for each token and, unless it has none, the Vector; from a generation model a Step for each new token and the
-// End.
+// Hidden for each token, the Similarity of a short text and, unless it has none, the Vector; from a generation model a
+// Step for each new token and the End. The events of a second text follow on those of the first, and then the Pair.
 type (
 	// Start is what is traced, and where tokens are looked up.
 	Start struct {
@@ -22,6 +22,9 @@ type (
 		Tokens  int    `json:"n_tokens"`
 		Dropped int    `json:"n_dropped"`
 		Table   Table  `json:"embedding_table"`
+		// Marks are what pieces have in the place of spaces and the like.
+		Marks    []tokenize.Mark `json:"marks,omitempty"`
+		Sampling *Sampling       `json:"sampling,omitempty"` // of a generation model
 
 		pieces []string
 	}
@@ -31,20 +34,46 @@ type (
 		Shape  [2]int `json:"shape"`
 		Stored string `json:"stored"` // as float32, int8 in blocks of 32, …
 	}
+	// Sampling is how tokens are picked, once params, the model's own configuration and defaults are settled. What keeps
+	// all is left out.
+	Sampling struct {
+		Temperature   number `json:"temperature"` // 0 is greedy
+		TopK          int    `json:"top_k,omitempty"`
+		TopP          number `json:"top_p,omitempty"`
+		MinP          number `json:"min_p,omitempty"`
+		TopH          number `json:"top_h,omitempty"`
+		TypicalP      number `json:"typical_p,omitempty"`
+		EpsilonCutoff number `json:"epsilon_cutoff,omitempty"`
+		EtaCutoff     number `json:"eta_cutoff,omitempty"`
+		Seed          int64  `json:"seed"`
+		MaxNewTokens  int    `json:"max_new_tokens"`
+		// Temperatures are those at which steps say what the tokens weigh that are not among their candidates.
+		Temperatures []float64 `json:"rest_temperatures,omitempty"`
+	}
 	// Token is one token of the text with its row of the table.
 	Token struct {
-		Type  string   `json:"type"` // token
-		Index int      `json:"index"`
-		ID    int32    `json:"id"`
-		Piece string   `json:"piece"`
-		Span  [2]int32 `json:"span"` // characters of the text; [0,0] for special tokens
-		Row   Values   `json:"embedding"`
+		Type    string   `json:"type"` // token
+		Index   int      `json:"index"`
+		ID      int32    `json:"id"`
+		Piece   string   `json:"piece"`
+		Special bool     `json:"special,omitempty"`
+		Span    [2]int32 `json:"span"`      // characters of the text; [0,0] for what the tokenizer added
+		Bytes   [2]int32 `json:"byte_span"` // the same in bytes of UTF-8
+		Row     Values   `json:"embedding"`
 	}
 	// Hidden is what the model's last layer says of a token.
 	Hidden struct {
 		Type  string `json:"type"` // hidden
 		Index int    `json:"index"`
 		Values
+
+		whole []float32
+	}
+	// Similarity has the cosine of each two of the tokens' hidden states.
+	Similarity struct {
+		Type   string     `json:"type"` // similarity
+		Shape  [2]int     `json:"shape"`
+		Tokens [][]number `json:"token_cosine"`
 	}
 	// Vector is the text's vector. Norm is the length before normalization, the values are those of `textmill embed`.
 	Vector struct {
@@ -54,6 +83,16 @@ type (
 		Normalize bool   `json:"normalize"`
 		Precision string `json:"precision"`
 		Values
+
+		whole []float32 // before it was brought to the precision
+	}
+	// Pair is how two texts compare: by the cosine of their vectors and, of short texts, of each two of their tokens'
+	// hidden states, a row for each token of the first.
+	Pair struct {
+		Type   string     `json:"type"` // pair
+		Cosine number     `json:"cosine"`
+		Shape  [2]int     `json:"shape"`
+		Tokens [][]number `json:"token_cosine,omitempty"`
 	}
 	// Step is one new token. Candidates are the best ones as the model scored them, then others that it might have been.
 	Step struct {
@@ -66,6 +105,11 @@ type (
 		Kept       int         `json:"n_kept"` // tokens that the pick was among
 		Candidates []Candidate `json:"candidates"`
 		Finish     string      `json:"finish_reason,omitempty"`
+		// Asked for with Options.Temperatures: so many of the highest adjusted logits are all among the candidates, and
+		// Rest is the logarithm of the sum of exp(adjusted / temperature) over all other tokens, at each temperature that
+		// Start names; null where there are none.
+		Highest int      `json:"n_highest,omitempty"`
+		Rest    []number `json:"rest,omitempty"`
 	}
 	// Candidate is a token before and after penalties, temperature and filters.
 	Candidate struct {
@@ -73,7 +117,9 @@ type (
 		Piece string `json:"piece"`
 		Logit number `json:"logit"`
 		Prob  number `json:"prob"`
-		Kept  bool   `json:"kept"`
+		// Adjusted is the logit after penalties, bias and rules, which temperature divides; null where they rule it out.
+		Adjusted number `json:"adjusted"`
+		Kept     bool   `json:"kept"`
 		// Of a kept one: the logit after penalties, bias and temperature, and the probability of being drawn.
 		Score *number `json:"score,omitempty"`
 		After *number `json:"prob_after,omitempty"`
@@ -126,12 +172,4 @@ func (n number) MarshalJSON() ([]byte, error) {
 		size = 32
 	}
 	return strconv.AppendFloat(nil, f, 'g', -1, size), nil
-}
-
-func start(spec *models.Spec, table models.EmbeddingTable, device, text string, pieces []string, dropped int) Start {
-	return Start{
-		Type: "start", Model: spec.Name, SHA256: spec.SHA256, Task: spec.Task, Device: device, Text: text,
-		Tokens: len(pieces), Dropped: dropped,
-		Table: Table{Tensor: table.Name, Shape: [2]int{table.Rows, table.Dim}, Stored: table.Storage}, pieces: pieces,
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"textmill/models/fetch"
 	"textmill/models/generate"
 	"textmill/models/session"
+	"textmill/tokenize"
 	"textmill/work/embedding"
 	"textmill/work/generation"
 	"textmill/work/trace"
@@ -46,7 +47,14 @@ type event struct {
 	New       int         `json:"n_output_tokens"`
 	Output    string      `json:"output"`
 	Found     []candidate `json:"candidates"`
-	vector                // of hidden and vector
+	Highest   int         `json:"n_highest"`
+	Rest      []*float64  `json:"rest"`
+	Special   bool        `json:"special"`
+	Bytes     [2]int32    `json:"byte_span"`
+	Cosines   [][]float64 `json:"token_cosine"`
+	Marks     []tokenize.Mark
+	Sampling  *trace.Sampling
+	vector    // of hidden and vector
 }
 
 type vector struct {
@@ -59,6 +67,7 @@ type candidate struct {
 	ID    int32    `json:"id"`
 	Piece string   `json:"piece"`
 	Logit float64  `json:"logit"`
+	Adj   *float64 `json:"adjusted"`
 	Prob  float64  `json:"prob"`
 	Kept  bool     `json:"kept"`
 	Score *float64 `json:"score"`

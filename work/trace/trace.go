@@ -8,7 +8,6 @@ import (
 	"textmill/jobs"
 	"textmill/models"
 	"textmill/models/embed"
-	"textmill/models/generate"
 	"textmill/models/vector"
 	"textmill/tokenize"
 	"textmill/work/embedding"
@@ -20,6 +19,10 @@ import (
 type Options struct {
 	Top    int // candidates of each step
 	Values int // first values of each vector
+	// Temperatures, of sample.Least or more, are those at which steps say what tokens weigh that are no candidates.
+	Temperatures []float64
+	// Similar is how many tokens a text may have for the cosines of their hidden states to be told.
+	Similar int
 }
 
 // embedder runs one padded batch.
@@ -53,10 +56,12 @@ func (m Embedding) Trace(ctx context.Context, r jobs.Record, raw []byte, o Optio
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
 	t := tracer{Options: o, table: table, tok: m.Tokenizer, emit: emit}
-	if err := emit(start(m.Spec, table, m.Embedder.Device(), in.Text, t.pieces(in.Row.IDs), in.Dropped)); err != nil {
+	first := t.start(m.Spec, m.Embedder.Device(), in.Text, in.Row.IDs)
+	first.Dropped = in.Dropped
+	if err := emit(first); err != nil {
 		return err
 	}
-	if err := t.tokens(in.Row.IDs, in.Spans); err != nil {
+	if err := t.tokens(in.Text, in.Row.IDs, in.Spans); err != nil {
 		return err
 	}
 	return t.vectors(ctx, m, in)
@@ -82,11 +87,8 @@ func (t *tracer) vectors(ctx context.Context, m Embedding, in embedding.Input) e
 			return &jobs.RecordError{Class: jobs.NaN, Message: "the model gave NaN or infinity for this text"}
 		}
 		if batch[i].Pooling == models.PoolNone {
-			for j := range in.Row.IDs {
-				h := Hidden{Type: "hidden", Index: j, Values: valuesOf(v[j*m.Spec.Hidden:(j+1)*m.Spec.Hidden], t.Values)}
-				if err := t.emit(h); err != nil {
-					return err
-				}
+			if err := t.hidden(v, len(in.Row.IDs)); err != nil {
+				return err
 			}
 			continue
 		}
@@ -95,7 +97,7 @@ func (t *tracer) vectors(ctx context.Context, m Embedding, in embedding.Input) e
 			return &jobs.RecordError{Class: jobs.InvalidParam, Message: err.Error()}
 		}
 		e := Vector{Type: "vector", Pooling: in.Row.Pooling, Pooled: len(in.Row.IDs) - in.Row.Skip,
-			Normalize: in.Vector.Normalize, Precision: in.Vector.Precision}
+			Normalize: in.Vector.Normalize, Precision: in.Vector.Precision, whole: v[:f.Dim]}
 		switch {
 		case f.I8 != nil:
 			e.Values.Values = firstOf(f.I8, t.Values)
@@ -110,6 +112,22 @@ func (t *tracer) vectors(ctx context.Context, m Embedding, in embedding.Input) e
 		}
 	}
 	return nil
+}
+
+// hidden tells the states of n tokens.
+func (t *tracer) hidden(v []float32, n int) error {
+	states := make([][]float32, n)
+	for i := range states {
+		states[i] = v[i*len(v)/n : (i+1)*len(v)/n]
+		h := Hidden{Type: "hidden", Index: i, Values: valuesOf(states[i], t.Values), whole: states[i]}
+		if err := t.emit(h); err != nil {
+			return err
+		}
+	}
+	if n > t.Similar {
+		return nil
+	}
+	return t.emit(Similarity{Type: "similarity", Shape: [2]int{n, n}, Tokens: cosines(states, states)})
 }
 
 // A Generation is a generation model that is ready to work.
@@ -147,74 +165,20 @@ func (m Generation) Trace(ctx context.Context, r jobs.Record, raw []byte, o Opti
 	}
 	t := tracer{Options: o, table: table, tok: m.Tokenizer, emit: emit}
 	ids := prompt.Encoding.IDs
-	if err := emit(start(m.Spec, table, m.Device, prompt.Text, t.pieces(ids), 0)); err != nil {
+	first := t.start(m.Spec, m.Device, prompt.Text, ids)
+	first.Sampling = samplingOf(&prompt.Params)
+	if t.Temperatures = restAt(o.Temperatures, prompt.Params.Temperature); len(t.Temperatures) > 0 {
+		first.Sampling.Temperatures = t.Temperatures
+	}
+	if err := emit(first); err != nil {
 		return err
 	}
-	if err := t.tokens(ids, prompt.Encoding.Offsets); err != nil {
+	if err := t.tokens(prompt.Text, ids, prompt.Encoding.Offsets); err != nil {
 		return err
 	}
-	result, err := m.Engine.Follow(ctx, prompt, o.Top, t.step)
+	result, err := m.Engine.Follow(ctx, prompt, o.Top, t.step, t.Temperatures...)
 	if err != nil {
 		return err
 	}
 	return emit(End{Type: "end", Finish: result.Finish, Tokens: len(result.IDs), Text: result.Text})
-}
-
-// tracer turns what a model does into events.
-type tracer struct {
-	Options
-	table models.EmbeddingTable
-	tok   *tokenize.Tokenizer
-	emit  func(Event) error
-}
-
-func (t *tracer) piece(id int32) string {
-	piece, _ := t.tok.IDToToken(id) // an ID that no token has has no piece
-	return piece
-}
-
-func (t *tracer) pieces(ids []int32) []string {
-	all := make([]string, len(ids))
-	for i, id := range ids {
-		all[i] = t.piece(id)
-	}
-	return all
-}
-
-func (t *tracer) row(id int32) (Values, error) {
-	row, err := t.table.Row(id)
-	return valuesOf(row, t.Values), err
-}
-
-func (t *tracer) tokens(ids []int32, spans []tokenize.Span) error {
-	for i, id := range ids {
-		row, err := t.row(id)
-		if err != nil {
-			return err
-		}
-		e := Token{Type: "token", Index: i, ID: id, Piece: t.piece(id), Span: [2]int32{spans[i].Start, spans[i].End},
-			Row: row}
-		if err := t.emit(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *tracer) step(s generate.Step) error {
-	row, err := t.row(s.ID)
-	if err != nil {
-		return err
-	}
-	e := Step{Type: "step", Step: s.Index, ID: s.ID, Piece: t.piece(s.ID), Text: s.Text, Row: row, Kept: s.Kept,
-		Finish: s.Finish, Candidates: []Candidate{}}
-	for _, c := range s.Candidates {
-		one := Candidate{ID: c.ID, Piece: t.piece(c.ID), Logit: number(c.Logit), Prob: number(c.Prob), Kept: c.Kept}
-		if c.Kept {
-			score, after := number(c.Score), number(c.After)
-			one.Score, one.After = &score, &after
-		}
-		e.Candidates = append(e.Candidates, one)
-	}
-	return t.emit(e)
 }

@@ -207,7 +207,8 @@ func TestSampledTrace(t *testing.T) {
 	m := openGeneration(t, home, smolLM2(t, home, checkpoint.FP32))
 	trace1 := func(params string) (map[string][]event, error) {
 		return collect(t, func(emit func(trace.Event) error) error {
-			return m.Trace(t.Context(), jobs.Record{Text: "The sky is"}, []byte(params), trace.Options{Top: 8, Values: 2}, emit)
+			o := trace.Options{Top: 8, Values: 2, Temperatures: []float64{0.4, 1}}
+			return m.Trace(t.Context(), jobs.Record{Text: "The sky is"}, []byte(params), o, emit)
 		})
 	}
 	got, err := trace1(`{"temperature":0.5,"top_k":3,"seed":7,"max_new_tokens":6}`)
@@ -225,14 +226,19 @@ func TestSampledTrace(t *testing.T) {
 			kept++
 			sum += *f.After
 			picked = picked || f.ID == e.ID
-			ratio = math.Max(ratio, math.Abs(*f.Score-f.Logit/0.5))
+			ratio = math.Max(ratio, math.Abs(*f.Score-*f.Adj/0.5))
 		}
+		compareRest(t, e)
 		if e.Kept != 3 || kept != 3 || !picked || math.Abs(sum-1) > 1e-6 || ratio > 1e-4 || len(e.Row.Values) != 2 {
 			t.Errorf("step of id %d, picked of %d: %d kept, their probabilities sum to %v", e.ID, e.Kept, kept, sum)
 		}
 	}
 	if end := got["end"][0]; end.Finish != "length" || end.New != 6 || end.Output == "" {
 		t.Errorf("%+v", end)
+	}
+	sampling := trace.Sampling{Temperature: 0.5, TopK: 3, Seed: 7, MaxNewTokens: 6, Temperatures: []float64{0.4, 0.5, 1}}
+	if s := got["start"][0].Sampling; s == nil || !reflect.DeepEqual(*s, sampling) {
+		t.Errorf("sampling %+v, want %+v", s, sampling)
 	}
 	got, err = trace1(`{"stop":[" "],"max_new_tokens":6}`)
 	if err != nil || got["end"][0].Finish != "stop" {
@@ -250,6 +256,23 @@ func TestSampledTrace(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no tokens") {
 		t.Errorf("an empty prompt: %v", err)
 	}
+}
+
+// compareRest sees that what is told of the other tokens makes a whole of the candidates' probabilities, at temperature 1
+// without penalties.
+func compareRest(t *testing.T, e event) {
+	t.Helper()
+	if len(e.Rest) != 3 || e.Highest != 8 || e.Rest[2] == nil {
+		t.Fatalf("%d highest scores, rest %v", e.Highest, e.Rest)
+	}
+	var listed float64
+	for _, f := range e.Found {
+		if listed += f.Prob; f.Adj == nil || *f.Adj != f.Logit {
+			t.Errorf("candidate %+v is adjusted though nothing is asked for", f)
+		}
+	}
+	lse := e.Found[0].Logit - math.Log(e.Found[0].Prob)
+	near(t, "what the others weigh", math.Exp(*e.Rest[2]-lse), 1-listed, 1e-6)
 }
 
 func TestTextCannotSteerATerminal(t *testing.T) {
