@@ -30,6 +30,7 @@ type modelConfig struct {
 	Architectures         []string `json:"architectures"`
 	ModelType             string   `json:"model_type"`
 	HiddenSize            int      `json:"hidden_size"`
+	EmbeddingDim          int      `json:"embedding_dim"`
 	Dim                   int      `json:"dim"`     // distilbert
 	NEmbd                 int      `json:"n_embd"`  // nomic_bert, gpt2
 	DModel                int      `json:"d_model"` // t5
@@ -38,7 +39,13 @@ type modelConfig struct {
 	PadTokenID            *int32   `json:"pad_token_id"`
 }
 
-func (m modelConfig) hidden() int { return firstPositive(m.HiddenSize, m.Dim, m.NEmbd, m.DModel) }
+// hidden is how long the vectors are that the model gives.
+func (m modelConfig) hidden() int {
+	if strings.HasPrefix(m.ModelType, "embedding_gemma2") { // it projects what it made
+		return m.EmbeddingDim
+	}
+	return firstPositive(m.HiddenSize, m.Dim, m.NEmbd, m.DModel)
+}
 
 // positions is how many the model has, 0 when it does not say. Of two numbers one is how many it was trained with.
 func (m modelConfig) positions() int { return max(m.MaxPositionEmbeddings, m.NPositions) }

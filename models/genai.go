@@ -31,9 +31,21 @@ type genaiConfig struct {
 }
 
 // readModelConfig reads config.json, or what stands in its place in a folder of onnxruntime-genai's, in the same
-// words.
+// words. What config.json says only of the part that reads texts counts too.
 func readModelConfig(dir string, into any) (found bool, err error) {
-	found, err = readJSON(filepath.Join(dir, "config.json"), into)
+	var whole struct {
+		Text json.RawMessage `json:"text_config"`
+	}
+	path := filepath.Join(dir, "config.json")
+	found, err = readJSON(path, &whole)
+	if err == nil && found && len(whole.Text) > 0 {
+		if err := json.Unmarshal(whole.Text, into); err != nil {
+			return true, fmt.Errorf("%w: read text_config of %s: %w", ErrBundle, path, err)
+		}
+	}
+	if err == nil && found {
+		_, err = readJSON(path, into)
+	}
 	if found || err != nil {
 		return found, err
 	}

@@ -17,8 +17,8 @@ func modelsImportCommand(s *settings) *cobra.Command {
 shards. The result is a model bundle with an ONNX graph made here, whole or not at all.
 
 To embed with (from directories): ` + strings.Join(bundles.Encoders(), ", ") + `; and decoders that were made
-for it: Qwen3 (Qwen3-Embedding), Mistral (e5-mistral), Qwen2 (gte-Qwen2), Llama, EuroBERT, Gemma 3 (EmbeddingGemma). These have no
-graph for a card yet.
+for it: ` + strings.Join(bundles.EmbeddingDecoders(), ", ") + `.
+These have no graph for a card yet.
 Static models, of model2vec (potion) and sentence-transformers (StaticEmbedding): a table of vectors and a mean. They run on
 the processor, whatever the device, and are stored in fp32.
 To generate with: ` + strings.Join(bundles.Generators(), ", ") + `

@@ -21,6 +21,9 @@ import (
 // Encoders are what people call the kinds of models that can be imported to embed with.
 func Encoders() []string { return checkpoint.Encoders() }
 
+// EmbeddingDecoders are what people call the decoders that can be imported to embed with.
+func EmbeddingDecoders() []string { return checkpoint.EmbeddingDecoders() }
+
 // Generators are what people call those that can be imported to generate with.
 func Generators() []string { return checkpoint.Generators() }
 

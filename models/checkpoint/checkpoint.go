@@ -90,6 +90,9 @@ const (
 // Encoders are what people call the kinds of models that can be imported to embed with, in order.
 func Encoders() []string { return encoder.Titles() }
 
+// EmbeddingDecoders are what people call the decoders that can be imported to embed with, in order.
+func EmbeddingDecoders() []string { return decoder.EmbedderTitles() }
+
 // Generators are what people call the families that can be imported to generate with.
 func Generators() []string { return decoder.Titles() }
 

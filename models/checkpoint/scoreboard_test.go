@@ -67,6 +67,8 @@ var scoreboard = []proof{
 	{"eurobert", "eurobert", sentence6_2, "sentences", 1e-11, ""},
 	{"gemma3_text", "embeddinggemma", sentence6_2, "sentences", 1e-11, ""},
 	{"gemma3_text", "gemma3-causal", sentence6_2, "sentences", 1e-11, ""},
+	{"embedding_gemma2_text", "embeddinggemma2", sentence6_2, "sentences", 1e-11, ""},
+	{"embedding_gemma2", "embeddinggemma2-whole", sentence6_2, "sentences", 1e-11, ""},
 	{"bert", "labse", sentence6_2, "sentences", 1e-11, ""},
 	{"LlamaForCausalLM", "llama", transformers5_23, "logits", 1e-5, ""},
 	{"LlamaForCausalLM", "llama3", transformers5_23, "logits", 1e-5, ""},

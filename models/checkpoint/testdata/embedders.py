@@ -167,6 +167,33 @@ MODELS["embeddinggemma"] = lambda n: build(
                        st.Dense(4 * d, d, bias=False, activation_function=torch.nn.Identity()), st.Normalize()],
     cases=({}, {"prompt_name": "query"}, {"prompt_name": "document"}, {"dimensions": 8}), similarity="cosine")
 MODELS["gemma3-causal"] = lambda n: build(n, tf.Gemma3TextModel, tf.Gemma3TextConfig(**gemma), bf16=False, template="<s> $A </s>")
+# Layers that see everything have heads of their own, and the window is how far tokens see to either side.
+gemma2 = dict(common, num_hidden_layers=4, layer_types=["sliding_attention", "full_attention"] * 2, head_dim=16, global_head_dim=32,
+              num_global_key_value_heads=1, sliding_window=4, hidden_size_per_layer_input=16, embedding_dim=24, rope_parameters={
+                  "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.25, "rope_theta": 1000000.0},
+                  "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}})
+MODELS["embeddinggemma2"] = lambda n: build(
+    n, tf.EmbeddingGemma2TextModel, tf.EmbeddingGemma2TextConfig(**gemma2), template="<s> $A </s>", side="right", prompts=gemma_prompts,
+    modules=lambda d: [st.Pooling(24, "mean"), st.Normalize()], cases=({}, {"prompt_name": "query"}, {"dimensions": 8}), similarity="cosine")
+
+
+def whole(name):
+    """embeddinggemma2 as part of the model that also sees and hears. sentence-transformers wants processors for those to open it, so the
+    golden vectors are those of the part, to which the whole has to be equal."""
+    print(name)
+    part, path = os.path.join("embedders", "embeddinggemma2"), os.path.join("embedders", name)
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(part, path)
+    text = making.load(tf.EmbeddingGemma2TextModel, part)
+    model = tf.EmbeddingGemma2Model(tf.EmbeddingGemma2Config(text_config=text.config)).eval()
+    model.language_model.load_state_dict(text.state_dict())
+    ids = torch.arange(20).unsqueeze(0)
+    with torch.no_grad():
+        assert torch.allclose(model(ids).last_hidden_state, text(ids).last_hidden_state, atol=1e-6)
+    model.save_pretrained(path)
+
+
+MODELS["embeddinggemma2-whole"] = whole
 
 for name in sys.argv[1:] or MODELS:
     MODELS[name](name)

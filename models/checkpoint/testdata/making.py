@@ -12,6 +12,9 @@ def enliven(model, spread=0.2, shift=0.0):
         for p in model.parameters():
             if p.dim() == 1:
                 p.add_(torch.randn_like(p) * spread + shift)
+        for name, p in model.named_buffers():
+            if name.endswith("layer_scalar"):
+                p.add_(torch.randn_like(p) * spread)
 
 
 def load(cls, path):

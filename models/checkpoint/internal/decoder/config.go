@@ -50,12 +50,14 @@ type Config struct {
 	LogitsScaling       *float64        `json:"logits_scaling"`
 	Original            int             `json:"original_max_position_embeddings"`
 	AttentionCap        *float64        `json:"attn_logit_softcapping"`
-	LogitsCap           *float64        `json:"final_logit_softcapping"`
-	family              family
-	headless            bool // it embeds
-	numbers             numbers
-	span                int // max_position_embeddings, where MaxPositions is less
-	baked               Baked
+	shapes
+	reminders
+	LogitsCap *float64 `json:"final_logit_softcapping"`
+	family    family
+	headless  bool // it embeds
+	numbers   numbers
+	span      int // max_position_embeddings, where MaxPositions is less
+	baked     Baked
 }
 
 // ParseConfig reads config.json of a model that generates, and refuses what cannot be built.
@@ -155,6 +157,9 @@ func (c *Config) complete() error {
 	if c.Parameters != nil && c.Parameters.Partial > 0 {
 		c.PartialRotary = c.Parameters.Partial
 	}
+	if err := c.settleShapes(); err != nil {
+		return err
+	}
 	if r := c.rotation(false); r.Type == longrope && r.Original > 0 {
 		c.span, c.MaxPositions = c.MaxPositions, min(c.MaxPositions, r.Original)
 	}
@@ -167,6 +172,7 @@ func (c *Config) complete() error {
 // maxSize bounds every size in a configuration, so that products of two fit; maxRotary bounds the table of rotations.
 const (
 	maxSize   = 1 << 24
+	maxLayers = 1024
 	maxHead   = 1 << 12
 	maxRotary = 1 << 29
 )
@@ -185,7 +191,7 @@ func (c *Config) check() error {
 		}
 	}
 	switch {
-	case c.Layers > 1024:
+	case c.Layers > maxLayers:
 		return fmt.Errorf("%w: num_hidden_layers is %d", ErrUnsupported, c.Layers)
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("%w: %d attention heads do not share %d key-value heads evenly", ErrUnsupported, c.Heads,
@@ -218,6 +224,11 @@ func (c *Config) check() error {
 	}
 	if err := c.numbers.check(); err != nil {
 		return err
+	}
+	if c.family.reminders {
+		if err := c.reminders.check(); err != nil {
+			return err
+		}
 	}
 	for _, sliding := range []bool{false, true} {
 		if _, err := c.rotation(sliding).divisors(); err != nil {

@@ -19,6 +19,9 @@ type Model struct {
 	norm      onnxgraph.Stored
 	turns     []turn // of layers that see everything, then of those that slide if they differ
 	layers    []layer
+
+	told       *told           // what each layer is told anew; nil for nothing
+	projection *weights.Matrix // of what embeds, behind the last norm; nil for none
 }
 
 // A turn is the cosines and sines that a layer rotates by.
@@ -28,7 +31,9 @@ type layer struct {
 	norms             struct{ attention, afterAttention, mlp, afterMLP *onnxgraph.Stored } // nil where there is none
 	qkv               []linear                                                             // one for all three, or three
 	qNorm, kNorm      *onnxgraph.Stored
+	vNorm             *onnxgraph.Stored
 	o, gate, up, down linear
+	reminder          *reminder
 }
 
 type linear struct {
@@ -62,8 +67,11 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 	if m.norm, err = c.storeNorm(s, "model.norm.weight", c.HiddenSize); err != nil {
 		return nil, err
 	}
+	if err := m.storeReminders(ctx, s); err != nil {
+		return nil, err
+	}
 	for i := range c.Layers {
-		l, err := storeLayer(ctx, c, s, fmt.Sprintf("model.layers.%d.", i))
+		l, err := storeLayer(ctx, c, s, i)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +120,9 @@ func (c *Config) storeNorm(s *weights.Store, name string, n int) (onnxgraph.Stor
 	})
 }
 
-func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l layer, err error) {
+func storeLayer(ctx context.Context, c *Config, s *weights.Store, i int) (l layer, err error) {
+	at := fmt.Sprintf("model.layers.%d.", i)
+	head := c.headSize(i)
 	norm := func(name string, n int) *onnxgraph.Stored {
 		if err != nil || name == "" {
 			return nil
@@ -145,7 +155,7 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l 
 	l.norms.mlp, l.norms.afterMLP = norm(c.family.norms.mlp, c.HiddenSize), norm(c.family.norms.afterMLP, c.HiddenSize)
 	bias := c.family.qkvBias || c.AttentionBias
 	q, k, v := "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"
-	queries, keys := c.Heads*c.HeadSize, c.KVHeads*c.HeadSize
+	queries, keys := c.Heads*head, c.kvHeads(i)*head
 	if c.family.qkNorm == noNorm && s.Alike(at+q+".weight", at+k+".weight", at+v+".weight") {
 		l.qkv = []linear{join("self_attn.qkv_proj", bias, c.HiddenSize, []string{q, k, v}, queries, keys, keys)}
 	} else {
@@ -154,14 +164,20 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, at string) (l 
 	}
 	switch c.family.qkNorm {
 	case headNorm:
-		l.qNorm, l.kNorm = norm("self_attn.q_norm", c.HeadSize), norm("self_attn.k_norm", c.HeadSize)
+		l.qNorm, l.kNorm = norm("self_attn.q_norm", head), norm("self_attn.k_norm", head)
 	case rowNorm:
 		l.qNorm, l.kNorm = norm("self_attn.q_norm", queries), norm("self_attn.k_norm", keys)
+	}
+	if c.family.vNorm && err == nil {
+		l.vNorm, err = storeOnes(s, at+"self_attn.v_norm.ones", head)
 	}
 	l.o = one("self_attn.o_proj", c.AttentionBias && !c.family.plainO, c.HiddenSize, queries)
 	l.gate = one("mlp.gate_proj", c.MLPBias, c.Intermediate, c.HiddenSize)
 	l.up = one("mlp.up_proj", c.MLPBias, c.Intermediate, c.HiddenSize)
 	l.down = one("mlp.down_proj", c.MLPBias, c.HiddenSize, c.Intermediate)
+	if c.family.reminders && err == nil {
+		l.reminder, err = c.storeReminder(ctx, s, at)
+	}
 	return l, err
 }
 
@@ -171,9 +187,15 @@ func (m *Model) matrices() []*weights.Matrix {
 	if m.head != nil {
 		all = append(all, m.head)
 	}
+	if m.told != nil {
+		all = append(all, m.told.matrix, m.projection)
+	}
 	for _, l := range m.layers {
 		for _, w := range append(l.qkv, l.o, l.gate, l.up, l.down) {
 			all = append(all, w.Matrix)
+		}
+		if l.reminder != nil {
+			all = append(all, l.reminder.gate, l.reminder.back)
 		}
 	}
 	return all

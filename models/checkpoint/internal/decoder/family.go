@@ -19,12 +19,15 @@ type family struct {
 	norms   norms
 	plusOne bool // norms multiply with 1 + weight
 	qkNorm  span // q and k are normalized before they are rotated
+	vNorm   bool // each head of v is normalized, by no weights
 
 	window      bool // sliding_window counts without use_sliding_window
 	every       int  // where nothing says which layers slide, all but every so manyth do; 0 for none
 	ownRotation bool // sliding layers rotate by rope_local_base_freq or rope_theta, whatever scales the others
 	fullUnmoved bool // where some layers slide, those that do not do not rotate either
 	partial     bool // partial_rotary_factor counts
+	fullShape   bool // heads of layers that see everything have another size, and there are other numbers of keys
+	reminders   bool // every layer is told anew which tokens there are
 	neighbours  bool // each dimension rotates with the one beside it, not with one of the other half
 	numbers     func(c *Config) numbers
 }
@@ -94,8 +97,16 @@ var families = map[string]family{
 var gemma3Family = family{title: "Gemma 3", defaults: gemma3, norms: beforeAndAfter, plusOne: true, qkNorm: headNorm,
 	every: 6, ownRotation: true, numbers: gemma}
 
+var embeddingGemma2Family = family{title: "EmbeddingGemma 2", defaults: embeddingGemma2, bidirectional: true,
+	norms: beforeAndAfter, qkNorm: headNorm, vNorm: true, every: 6, ownRotation: true, fullShape: true,
+	reminders: true, numbers: embeddingGemma}
+
 // What Gemma's configurations leave out.
 const (
+	embeddingGemma2 = `{"hidden_activation": "gelu_pytorch_tanh", "vocab_size": 262144, "hidden_size": 512,
+"intermediate_size": 2048, "num_hidden_layers": 24, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 256,
+"global_head_dim": 512, "num_global_key_value_heads": 1, "max_position_embeddings": 262144, "sliding_window": 512,
+"rope_theta": 1000000, "rope_local_base_freq": 10000, "hidden_size_per_layer_input": 512, "embedding_dim": 768}`
 	gemma2 = `{"hidden_activation": "gelu_pytorch_tanh", "tie_word_embeddings": true, "vocab_size": 256000,
 "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "max_position_embeddings": 8192,
 "query_pre_attn_scalar": 256, "sliding_window": 4096, "final_logit_softcapping": 30, "attn_logit_softcapping": 50}`
@@ -117,6 +128,13 @@ func gemma(c *Config) numbers {
 	return n
 }
 
+// embeddingGemma has scores that nothing scales: queries and keys are normed.
+func embeddingGemma(c *Config) numbers {
+	n := llama
+	n.embedding, n.attention = math.Sqrt(float64(c.HiddenSize)), 1
+	return n
+}
+
 func granite(c *Config) numbers {
 	n := llama
 	for to, key := range map[*float64]*float64{&n.embedding: c.EmbeddingMultiplier, &n.residual: c.ResidualMultiplier,
@@ -133,12 +151,21 @@ func granite(c *Config) numbers {
 
 // embedders are the decoders that can be built to embed, by model_type: whichever head a checkpoint has is left out.
 var embedders = map[string]family{
-	"llama":       families["LlamaForCausalLM"],
-	"mistral":     families["MistralForCausalLM"],
-	"qwen2":       families["Qwen2ForCausalLM"],
-	"qwen3":       families["Qwen3ForCausalLM"],
-	"gemma3_text": gemma3Family,
-	"eurobert":    {norms: beforeEach, bidirectional: true},
+	"llama":       called("Llama", families["LlamaForCausalLM"]),
+	"mistral":     called("Mistral (e5-mistral)", families["MistralForCausalLM"]),
+	"qwen2":       called("Qwen2 (gte-Qwen2)", families["Qwen2ForCausalLM"]),
+	"qwen3":       called("Qwen3 (Qwen3-Embedding)", families["Qwen3ForCausalLM"]),
+	"gemma3_text": called("Gemma 3 (EmbeddingGemma)", gemma3Family),
+	"eurobert":    {title: "EuroBERT", norms: beforeEach, bidirectional: true},
+	// The part of it that reads texts, and the whole.
+	"embedding_gemma2_text": embeddingGemma2Family,
+	"embedding_gemma2":      embeddingGemma2Family,
+}
+
+// called is a family under the name of what embeds.
+func called(title string, f family) family {
+	f.title = title
+	return f
 }
 
 // Embeds tells whether models of the model_type can be built to embed.
@@ -157,9 +184,14 @@ func Supports(architecture string) bool {
 }
 
 // Titles are the names by which people know what can be built to generate.
-func Titles() []string {
+func Titles() []string { return titles(families) }
+
+// EmbedderTitles are the names by which people know what can be built to embed.
+func EmbedderTitles() []string { return titles(embedders) }
+
+func titles(of map[string]family) []string {
 	var names []string
-	for _, f := range families {
+	for _, f := range of {
 		names = append(names, f.title)
 	}
 	slices.Sort(names)

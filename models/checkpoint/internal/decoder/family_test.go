@@ -84,3 +84,34 @@ func FuzzParseConfig(f *testing.F) {
 		}
 	})
 }
+
+const goodGemma2 = `{"model_type":"embedding_gemma2_text","hidden_size":32,"num_hidden_layers":4,"num_attention_heads":2,"head_dim":16,
+"num_key_value_heads":1,"intermediate_size":40,"vocab_size":64,"max_position_embeddings":64,"layer_types":["sliding_attention",
+"full_attention","sliding_attention","full_attention"]`
+
+func TestShapesThatCannotBeBuiltAreNamed(t *testing.T) {
+	for _, c := range []struct{ name, more, want string }{
+		{"a layer that slides", `,"per_layer_config":{"0":{"head_dim":32,"num_key_value_heads":1}}`, `entry "0"`},
+		{"no layer", `,"per_layer_config":{"04":{"head_dim":32,"num_key_value_heads":1}}`, `entry "04"`},
+		{"no number", `,"per_layer_config":{"one":{"head_dim":32,"num_key_value_heads":1}}`, `entry "one"`},
+		{"one left out", `,"per_layer_config":{"1":{"head_dim":32,"num_key_value_heads":1}}`, "one shape"},
+		{"two shapes", `,"per_layer_config":{"1":{"head_dim":32,"num_key_value_heads":1},"3":{"head_dim":16,"num_key_value_heads":1}}`, "one shape"},
+		{"odd heads", `,"global_head_dim":24`, "head_dim 24"},
+		{"uneven heads", `,"num_global_key_value_heads":3`, "3 key-value heads"},
+		{"no vectors", `,"embedding_dim":0`, "embedding_dim is 0"},
+		{"nothing told", `,"hidden_size_per_layer_input":-1`, "hidden_size_per_layer_input is -1"},
+		{"few layer types", `,"num_hidden_layers":5`, "layer_types has 4"},
+		{"much rotation", `,"rope_parameters":{"full_attention":{"rope_type":"proportional","partial_rotary_factor":1.5}}`, "partial_rotary_factor"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := ParseEmbedder([]byte(goodGemma2 + c.more + "}"))
+			if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want it to name %q", err, c.want)
+			}
+		})
+	}
+	c, err := ParseEmbedder([]byte(goodGemma2 + `,"per_layer_config":{"01":{"head_dim":32,"num_key_value_heads":2},"03":{"head_dim":32,"num_key_value_heads":2}}}`))
+	if err != nil || c.headSize(0) != 16 || c.headSize(3) != 32 || c.kvHeads(3) != 2 {
+		t.Error(c, err)
+	}
+}

@@ -37,6 +37,7 @@ type builder struct {
 	layout
 	m       *Model
 	turns   [][2]string // cosines and sines
+	told    string      // to layers, of each token: [tokens, layers, size]
 	wide    bool        // the stream between layers and its norms are fp32, whatever the layers compute with
 	mlps    []bool      // those that compute with fp32
 	watched *watched
@@ -107,6 +108,9 @@ func (b *builder) layers() (x, added string) {
 	if m.numbers.embedding != 1 {
 		x = b.inStream(func() string { return b.outer(b.times(x, "embedding_multiplier", m.numbers.embedding)) })
 	}
+	if m.told != nil {
+		b.told = b.tell(x)
+	}
 	for i := range m.layers {
 		x, added = b.layer(i, x, added)
 		if b.watched != nil {
@@ -133,6 +137,9 @@ func (b *builder) layer(i int, x, added string) (string, string) {
 	gate = b.inner(activations[b.m.activation()](b, gate))
 	added = b.joining(b.linear(b.inner(b.Node(onnxgraph.ONNX("Mul"), []string{gate, up})), l.down), l.norms.afterMLP)
 	b.Values, b.Rounded = values, rounded
+	if l.reminder != nil {
+		return b.remind(i, l.reminder, x, added), ""
+	}
 	return x, added
 }
 
@@ -232,12 +239,15 @@ func (b *builder) attention(i int, x string) string {
 		inputs[j] = b.linear(x, part)
 	}
 	if l.qNorm != nil {
-		inputs[0], inputs[1] = b.spanNorm(inputs[0], *l.qNorm), b.spanNorm(inputs[1], *l.kNorm)
+		inputs[0], inputs[1] = b.spanNorm(i, inputs[0], *l.qNorm), b.spanNorm(i, inputs[1], *l.kNorm)
+	}
+	if l.vNorm != nil {
+		inputs[2] = b.spanNorm(i, inputs[2], *l.vNorm)
 	}
 	for j, part := range l.qkv {
 		inputs[j] = b.spread(inputs[j], part.Rows)
 	}
-	attrs := []onnxgraph.Attr{onnxgraph.Int("num_heads", m.Heads), onnxgraph.Int("kv_num_heads", m.KVHeads)}
+	attrs := []onnxgraph.Attr{onnxgraph.Int("num_heads", m.Heads), onnxgraph.Int("kv_num_heads", m.kvHeads(i))}
 	if m.rotates(i) {
 		t := b.turns[0]
 		if m.slides(i) {
@@ -258,10 +268,10 @@ func (b *builder) attention(i int, x string) string {
 	return b.inner(b.attend(i, inputs, attrs))
 }
 
-// spanNorm normalizes each head of a value of [tokens, heads × HeadSize], or all together, as the family has it.
-func (b *builder) spanNorm(x string, weight onnxgraph.Stored) string {
+// spanNorm normalizes each head of a value of [tokens, heads × head size], or all together, as the family has it.
+func (b *builder) spanNorm(i int, x string, weight onnxgraph.Stored) string {
 	if b.m.family.qkNorm == rowNorm {
 		return b.inner(b.rms(x, weight))
 	}
-	return b.inner(b.rms(b.Reshape(x, -1, b.m.HeadSize), weight))
+	return b.inner(b.rms(b.Reshape(x, -1, b.m.headSize(i)), weight))
 }

@@ -31,6 +31,17 @@ type ropeScale struct {
 // tokens of longer ones. What a cache holds was rotated by the first: such models are built for these texts alone.
 const longrope = "longrope"
 
+// proportional rotates the first of a head's pairs by what they would rotate by if all of them did.
+const proportional = "proportional"
+
+// part is how much of a head a proportional rotation rotates.
+func (s ropeScale) part() float64 {
+	if s.Partial == 0 {
+		return 1
+	}
+	return s.Partial
+}
+
 // ropeParameters are those of all layers, or of two kinds of layers.
 type ropeParameters struct {
 	ropeScale
@@ -59,8 +70,12 @@ func (c *Config) SetBaked(b Baked) { c.baked = b }
 
 // rotation is that of layers that see everything, or of those that slide where they have one of their own.
 func (c *Config) rotation(sliding bool) rotation {
-	r := rotation{theta: c.Theta, dims: int(float64(c.HeadSize) * c.PartialRotary), baked: c.baked.Divisors}
 	own := sliding && c.family.ownRotation
+	head := c.HeadSize
+	if !own {
+		head = c.fullHead()
+	}
+	r := rotation{theta: c.Theta, dims: int(float64(head) * c.PartialRotary), baked: c.baked.Divisors}
 	switch p := c.Parameters; {
 	case own && p != nil && p.Sliding != nil:
 		r.ropeScale = *p.Sliding
@@ -92,6 +107,9 @@ func (c *Config) rotation(sliding bool) rotation {
 	}
 	if r.Original == 0 {
 		r.Original = c.MaxPositions
+	}
+	if r.Type == proportional && r.Factor == 0 {
+		r.Factor = 1
 	}
 	if r.Type == longrope && r.Factor == 0 {
 		r.Factor = max(1, float64(max(c.span, c.MaxPositions))/float64(r.Original))
@@ -130,6 +148,9 @@ func (r rotation) scale() ([]float32, error) {
 	if r.Type != "default" && !(r.Factor >= 1) {
 		return nil, fmt.Errorf("%w: rope_scaling %s has factor %v", ErrUnsupported, r.Type, r.Factor)
 	}
+	if p := r.part(); r.Type == proportional && !(p > 0 && p <= 1) {
+		return nil, fmt.Errorf("%w: partial_rotary_factor is %v", ErrUnsupported, p)
+	}
 	if r.Type == longrope {
 		if len(r.Short) != len(d) {
 			return nil, fmt.Errorf("%w: short_factor has %d numbers for %d rotated dimensions", ErrUnsupported, len(r.Short),
@@ -141,15 +162,15 @@ func (r rotation) scale() ([]float32, error) {
 		switch r.Type {
 		case "default":
 			d[i] = 1
-		case "linear":
+		case "linear", proportional:
 			d[i] = float32(r.Factor)
 		case "llama3":
 			d[i] = float32(r.llama3(float64(f)))
 		case "yarn":
 			d[i] = float32(r.yarn(float64(i)))
 		default:
-			return nil, fmt.Errorf("%w: rope_scaling of type %q; known are default, linear, llama3, yarn and longrope", ErrUnsupported,
-				r.Type)
+			return nil, fmt.Errorf("%w: rope_scaling of type %q; known are default, linear, llama3, yarn, longrope and "+
+				"proportional", ErrUnsupported, r.Type)
 		}
 	}
 	return d, nil
@@ -223,7 +244,9 @@ func (r rotation) table(positions int) (rotary.Table, error) {
 	}
 	frequencies := rotary.Frequencies(r.theta, r.dims)
 	for i := range frequencies {
-		frequencies[i] /= divisors[i]
+		if frequencies[i] /= divisors[i]; r.Type == proportional && i >= int(r.part()*float64(r.dims)/2) {
+			frequencies[i] = 0
+		}
 	}
 	return rotary.Table{Frequencies: frequencies, Positions: positions, Magnitude: float32(r.magnitude())}, nil
 }

@@ -18,7 +18,11 @@ func (m *Model) EmbeddingGraph(a weights.Arithmetic) *onnxgraph.Graph {
 	b.layout = w
 	x, added := b.layers()
 	_, last := b.norm(x, added, &m.norm)
-	b.Output(LastHidden, onnxgraph.Float32, "batch", "sequence", m.HiddenSize)
+	width := m.HiddenSize
+	if m.projection != nil {
+		last, width = b.inner(b.Linear(last, m.projection, "")), m.projection.Rows
+	}
+	b.Output(LastHidden, onnxgraph.Float32, "batch", "sequence", width)
 	b.NodeTo([]string{LastHidden}, onnxgraph.ONNX("Reshape"), []string{w.gather(last, w.asked), w.threeD})
 	return b.Graph.Graph
 }
@@ -94,7 +98,7 @@ func (w *whole) attend(i int, inputs []string, attrs []onnxgraph.Attr) string {
 		}
 	}
 	a := w.Node(onnxgraph.Contrib("GroupQueryAttention"), inputs, attrs...)
-	return w.gather(w.Reshape(a, -1, w.m.Heads*w.m.HeadSize), w.found)
+	return w.gather(w.Reshape(a, -1, w.m.Heads*w.m.headSize(i)), w.found)
 }
 
 // unseen is so low that what it is added to gets no weight.
