@@ -31,7 +31,7 @@ var downward = map[string][]string{
 	"daemon/housekeeping": {"daemon/metrics", "export", "jobs", "jobs/queue"},
 	"daemon/inflight":     {"export", "jobs", "jobs/queue"},
 	"daemon/letters":      {"daemon/metrics", "jobs/queue"},
-	"daemon/metrics":      {"export", "models/generate", "work/embedding"},
+	"daemon/metrics":      {"export", "models/generate", "work/embedding", "work/rows"},
 	"daemon/turns":        {"jobs/queue"},
 	"daemon/api":          {"export", "input", "jobs", "models", "work/answers", "work/rows"},
 	"daemon/page":         {"daemon/session", "jobs", "work/trace"},
@@ -48,7 +48,7 @@ var downward = map[string][]string{
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
 	"local/following": {"crash", "export", "jobs", "work/commits"},
 
-	"open":        {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation"},
+	"open":        {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation", "work/rows"},
 	"open/bundle": {"config", "models"},
 	"open/dial":   {"config", "jobs/queue"},
 	"open/store":  {"config", "crash", "export"},

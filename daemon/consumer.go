@@ -154,6 +154,7 @@ func (c *consumer) decode(deliveries []*queue.Delivery) (messages []*message) {
 	for _, d := range deliveries {
 		crash.Point("fetched")
 		delivery, shard, err := inflight.Decode(d, c.limits, c.spec.SHA256)
+		c.metrics.Fetched(d.Timestamp, d.Delivered == 1, d.Size)
 		messages = append(messages, &message{Delivery: delivery, shard: shard, invalid: err, bytes: len(d.Data),
 			leads: c.inFlight.Enter(delivery)})
 	}

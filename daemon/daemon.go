@@ -55,7 +55,7 @@ type closer struct {
 // it backwards. On an error nothing stays open. version is the program's, for
 // the log of the tables.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger, version string) (_ *Daemon, err error) {
-	d := &Daemon{cfg: cfg, log: log, version: version, metrics: metrics.New()}
+	d := &Daemon{cfg: cfg, log: log, version: version, metrics: metrics.New(version)}
 	d.inFlight = inflight.NewSet(log, d.metrics.InFlight)
 	defer func() {
 		if err != nil {
@@ -96,7 +96,8 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	d.keeper = housekeeping.New(housekeeping.Options{Queue: d.queue, Streams: d.streams(), Store: d.store,
-		CompactFrom: from, CompactFor: length, Metrics: d.metrics, Log: log, Look: func(ctx context.Context) {
+		CompactFrom: from, CompactFor: length, Served: d.served, Ready: d.ready,
+		Metrics: d.metrics, Log: log, Look: func(ctx context.Context) {
 			d.committers.LookAgain(ctx)
 			d.letters.LookAgain(ctx)
 		}})
@@ -166,6 +167,9 @@ func (d *Daemon) state() web.State {
 	}
 	return s
 }
+
+// ready is whether work can be taken and committed.
+func (d *Daemon) ready() bool { return len(d.state().NotReady) == 0 }
 
 // served is what this daemon tells those who ask.
 func (d *Daemon) served() []queue.Served {

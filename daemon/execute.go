@@ -259,7 +259,7 @@ func (d *execution) await(ctx context.Context, behind <-chan struct{}) {
 
 // records yields what is to be run of a shard.
 func (e *executor) records(ctx context.Context, shard *jobs.Shard) iter.Seq2[jobs.Record, error] {
-	return e.inputs.Records(ctx, shard, input.Options{MaxRecordBytes: e.limits.RecordBytes})
+	return e.inputs.Records(ctx, shard, input.Options{MaxRecordBytes: e.limits.RecordBytes, Read: e.metrics.Read})
 }
 
 // feed sends one record through the model, or an error that came in its place. It reports whether more are wanted.

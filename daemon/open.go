@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"textmill/config"
+	"textmill/daemon/metrics"
 	"textmill/daemon/page"
 	"textmill/export"
 	"textmill/ground/naming"
@@ -157,8 +158,9 @@ type loadedModel struct {
 	tracer  page.Tracer
 	asks    func(*jobs.Shard, rows.Origin) rows.Work // of whoever waits for the rows; nil where nobody may
 	device  string
-	workers int      // rows or batches that run at a time
-	batch   int      // tokens a batch; 0 for a model that has none
+	workers int // rows or batches that run at a time
+	batch   int // tokens a batch; 0 for a model that has none
+	metrics *metrics.Model
 	inTurn  bool     // its records are run in the order in which they are fed; else its jobs take turns themselves
 	notes   []string // worth knowing of the session
 	depends string   // why what it makes of a record depends on others; "" if it does not
@@ -174,6 +176,8 @@ func (d *Daemon) openModel(ctx context.Context, spec *models.Spec) (loadedModel,
 		return loadedModel{}, fmt.Errorf("model %s: %w", spec.Name, err)
 	}
 	spec = m.spec // a more exact graph of the bundle may have taken over
+	d.metrics.Serves(metrics.Served{Name: spec.Name, Task: spec.Task, SHA256: spec.SHA256, Device: m.device,
+		Precision: spec.Precision})
 	for _, note := range slices.Concat(spec.Notes, m.notes) {
 		d.log.InfoContext(ctx, "about the model", "model", spec.Name, "note", note)
 	}
@@ -186,8 +190,9 @@ func (d *Daemon) openModel(ctx context.Context, spec *models.Spec) (loadedModel,
 }
 
 func (d *Daemon) openEmbedder(ctx context.Context, spec *models.Spec) (loadedModel, error) {
+	told := d.metrics.Model(spec.Name)
 	e, err := open.Embedding(ctx, d.cfg, spec, open.EmbedderOptions{
-		Session: open.Session(d.cfg, spec.Name), Observe: d.metrics.Observe(spec.Name), Log: d.log,
+		Session: open.Session(d.cfg, spec.Name), Observe: told.Ran, Timed: told.Timed, Log: d.log,
 	})
 	if err != nil {
 		return loadedModel{}, err
@@ -195,7 +200,7 @@ func (d *Daemon) openEmbedder(ctx context.Context, spec *models.Spec) (loadedMod
 	spec = e.Spec // on a card the graph for cards
 	d.onClose("model "+spec.Name, e.Close)
 	return loadedModel{
-		spec: spec, engine: e.Engine, asks: e.Engine.Asks,
+		spec: spec, engine: e.Engine, asks: e.Engine.Asks, metrics: told,
 		tracer: trace.Embedding{Spec: spec, Embedder: e, Engine: e.Engine, Tokenizer: e.Tokenizer},
 		device: e.Device(), workers: e.Workers(), batch: e.BatchTokens(), inTurn: true,
 		notes: e.Notes(), depends: e.Dependence(),
@@ -203,14 +208,16 @@ func (d *Daemon) openEmbedder(ctx context.Context, spec *models.Spec) (loadedMod
 }
 
 func (d *Daemon) openGenerator(ctx context.Context, spec *models.Spec) (loadedModel, error) {
-	g, err := open.Generation(ctx, d.cfg, spec, d.log, d.metrics.ObserveGeneration(spec.Name))
+	told := d.metrics.Model(spec.Name)
+	g, err := open.Generation(ctx, d.cfg, spec,
+		open.GeneratorOptions{Observe: told.Generated, Timed: told.Timed, Log: d.log})
 	if err != nil {
 		return loadedModel{}, err
 	}
 	spec = g.Spec()
 	d.onClose("model "+spec.Name, g.Close)
 	return loadedModel{
-		spec: spec, engine: g.Engine,
+		spec: spec, engine: g.Engine, metrics: told,
 		tracer: trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer,
 			MaxNewTokens: page.NewTokens},
 		device: g.Device(), workers: g.Slots(), notes: g.Notes(), depends: g.Dependence(),

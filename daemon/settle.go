@@ -50,6 +50,10 @@ func (s *settler) settle(ctx context.Context, d *inflight.Delivery, t *export.Ta
 		return
 	}
 	s.metrics.Settled(o.kind.String(), o.class)
+	if n := r.counts; o.kind == committed {
+		s.metrics.Model(d.Model).Committed(metrics.Made{Records: n.Rows + n.LeftOut, Truncated: n.Truncated,
+			Dropped: n.Dropped, Errors: n.Classes})
+	}
 	level := slog.LevelInfo
 	if o.kind == dead || o.kind == handedBack {
 		level = slog.LevelWarn

@@ -187,7 +187,7 @@ func (p *plan) parts() ([]delta.Action, error) {
 	}
 	now := b.t.now()
 	var adds []delta.Action
-	p.result.Rows = 0
+	p.result.Rows, p.result.Bytes = 0, 0
 	for _, f := range b.files(p.keep) {
 		if f.rows == 0 {
 			continue
@@ -199,6 +199,7 @@ func (p *plan) parts() ([]delta.Action, error) {
 			return nil, err
 		}
 		p.result.Rows += f.rows
+		p.result.Bytes += f.size
 		adds = append(adds, delta.Action{Add: f.add()})
 	}
 	if b.repeats != nil {

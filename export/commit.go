@@ -13,6 +13,7 @@ type Result struct {
 	Version  int64              // of the commit; the newest one seen when there was nothing to commit
 	Rows     int64              // rows committed by this call
 	Errors   int64              // those among them whose error is set
+	Bytes    int64              // of the parts that hold them
 	Outcomes map[string]Outcome // by Key.AppID: what now holds for each delivery
 	Left     map[string]Left    // by Key.AppID: of deliveries that repeat records
 }

@@ -50,6 +50,8 @@ type Options struct {
 	// MaxExpandedBytes bounds what a .gz or .zst input, and a page of a Parquet file, may grow to
 	// (0 = no bound of the former, 256 MiB for the latter).
 	MaxExpandedBytes int64
+	// Read, when set, is told how many bytes were read of what a job's input points to, as they are read.
+	Read func(bytes int)
 }
 
 // Item is one record and where it was found.

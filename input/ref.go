@@ -48,8 +48,23 @@ func (r *Roots) OpenInput(in *jobs.Input, o Options) (*Reader, error) {
 	return reader, nil
 }
 
+// told tells of each read how many bytes it gave.
+type told struct {
+	io.ReaderAt
+	read func(bytes int)
+}
+
+func (t told) ReadAt(p []byte, at int64) (int, error) {
+	n, err := t.ReaderAt.ReadAt(p, at)
+	t.read(n)
+	return n, err
+}
+
 // openInput reads what an input says of a file or an object.
 func openInput(f io.ReaderAt, size int64, in *jobs.Input, o Options) (*Reader, error) {
+	if o.Read != nil {
+		f = told{f, o.Read}
+	}
 	switch in.Format {
 	case Parquet:
 		r := &Reader{format: Parquet}

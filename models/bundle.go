@@ -84,6 +84,7 @@ func (s *Spec) open(graph string) error {
 			return err
 		}
 	}
+	s.settlePrecision()
 	s.SHA256 = identity(s.Files)
 	return nil
 }

@@ -112,6 +112,7 @@ func (s *Spec) readGraph() error {
 			return fmt.Errorf("%w: %s keeps weights in another file: %w; %s", ErrBundle, s.Graph, err, remedy(s.Dir))
 		}
 	}
+	s.Precision = precisionOf(g)
 	for _, in := range g.Inputs {
 		s.Inputs = append(s.Inputs, in.Name)
 	}

@@ -64,6 +64,10 @@ type Spec struct {
 	SHA256 string
 	Files  []File
 
+	// Precision is what the graph computes with: fp32, fp16, bf16, int8, or blocks of few bits, of a decoder as it was
+	// imported.
+	Precision string
+
 	// Inputs are the names of the graph's inputs in the graph's order.
 	Inputs []string
 	// BatchDependent means that a text's vector changes with its batch-mates, because activations are quantized by

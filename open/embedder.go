@@ -11,6 +11,7 @@ import (
 	"textmill/models/session"
 	"textmill/tokenize"
 	"textmill/work/embedding"
+	"textmill/work/rows"
 )
 
 // An Embedder is an embedding model that is ready to work.
@@ -26,6 +27,7 @@ type Embedder struct {
 type EmbedderOptions struct {
 	Session session.Options            // from Session
 	Observe func(embedding.BatchStats) // may be nil
+	Timed   rows.Timed                 // likewise
 	Log     *slog.Logger
 }
 
@@ -46,7 +48,7 @@ func Embedding(ctx context.Context, cfg config.Config, spec *models.Spec, o Embe
 	}
 	engine := embedding.New(embedding.Options{
 		Spec: spec, Embedder: model, Tokenizer: made, WindowTokens: cfg.Limits.WindowTokens,
-		RunTimeout: cfg.Limits.RunTimeout, Observe: o.Observe,
+		RunTimeout: cfg.Limits.RunTimeout, Observe: o.Observe, Timed: o.Timed,
 	})
 	return &Embedder{Embedder: model, Spec: spec, Engine: engine, Tokenizer: tok, end: end}, nil
 }

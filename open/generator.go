@@ -13,6 +13,7 @@ import (
 	"textmill/models/generate"
 	"textmill/tokenize"
 	"textmill/work/generation"
+	"textmill/work/rows"
 )
 
 // A Generator is a generation model that is ready to work.
@@ -26,10 +27,15 @@ type Generator struct {
 // Notes are things worth knowing about this session, beside those of the Spec.
 func (g *Generator) Notes() []string { return slices.Concat(g.Generator.Notes(), g.notes) }
 
-// Generation loads a generation model as the configuration says. log, which may be nil, is told what takes its time
-// when a model is opened, observe, which may be nil, of every run.
-func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, log *slog.Logger,
-	observe func(generate.RunStats)) (*Generator, error) {
+// GeneratorOptions say who is told what, each of whom may be nil.
+type GeneratorOptions struct {
+	Observe func(generate.RunStats) // of every run
+	Timed   rows.Timed
+	Log     *slog.Logger // what takes its time when a model is opened
+}
+
+// Generation loads a generation model as the configuration says.
+func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, told GeneratorOptions) (*Generator, error) {
 	tok, err := spec.Tokenizer()
 	if err != nil {
 		return nil, err
@@ -43,9 +49,9 @@ func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, log *
 		return nil, fmt.Errorf("models.%s.tokenizer_engine: sugarme is for embedding models, this one generates", spec.Name)
 	}
 	o := Session(cfg, spec.Name)
-	o.Log = log
+	o.Log = told.Log
 	g, notes, err := onDevice(ctx, spec, generate.Options{
-		Session: o, Tokenizer: tok, Observe: observe,
+		Session: o, Tokenizer: tok, Observe: told.Observe,
 		Slots: cmp.Or(m.Slots, cfg.Generate.Slots), Memory: int64(cfg.Generate.Memory), MaxLength: m.MaxLength,
 	})
 	if err != nil {
@@ -53,6 +59,7 @@ func Generation(ctx context.Context, cfg config.Config, spec *models.Spec, log *
 	}
 	out := &Generator{Generator: g, Tokenizer: tok, notes: notes,
 		Engine: generation.New(generation.Options{Spec: g.Spec(), Generator: g, Tokenizer: tok, Template: template,
+			Timed: told.Timed,
 			Limits: &generation.Limits{MaxNewTokens: l.MaxNewTokens, N: l.N, TopLogprobs: l.TopLogprobs, Stop: l.Stop,
 				TokensPerShard: int64(l.TokensPerShard)}})}
 	if note != "" {

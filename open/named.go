@@ -67,7 +67,7 @@ func GenerationNamed(
 		}
 		cfg.Models = map[string]config.Model{name: m}
 	}
-	g, err := Generation(ctx, cfg, s, log, nil)
+	g, err := Generation(ctx, cfg, s, GeneratorOptions{Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}

@@ -233,7 +233,7 @@ func (c *Committer) commit(ctx context.Context) {
 		return
 	}
 	batch, members := c.gathered()
-	begun := time.Now()
+	begun, waited := time.Now(), time.Since(c.open.since)
 	crash.Point("before-commit")
 	result, err := batch.Commit(ctx)
 	crash.Point("after-commit")
@@ -253,7 +253,7 @@ func (c *Committer) commit(ctx context.Context) {
 		return
 	}
 	c.all.succeeded()
-	c.metrics.Committed(c.dataset, result, took)
+	c.metrics.Committed(c.dataset, result, waited, took)
 	c.log.InfoContext(ctx, "committed", "dataset", c.dataset, "version", result.Version,
 		"deliveries", len(members), "rows", result.Rows, "errors", result.Errors, "took", took)
 	if c.all.o.Announce != nil {

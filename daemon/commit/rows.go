@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"strings"
 	"sync"
 
 	"textmill/daemon/inflight"
@@ -28,9 +29,11 @@ type Rows struct {
 // Counts are of one delivery's rows.
 type Counts struct {
 	Rows, Errors, Tokens int
-	Truncated, Dropped   int  // rows whose text was cut, and tokens cut off in all
-	LeftOut              int  // made, and not written: the table holds their records
-	Uncounted            bool // the rows were there before, and nobody counted them: Rows are the message's records
+	Truncated, Dropped   int            // rows whose text was cut, and tokens cut off in all
+	LeftOut              int            // made, and not written: the table holds their records
+	Classes              map[string]int // of Errors; of rows that were left out too
+	// Uncounted: the rows were there before, and nobody counted them. Rows are the message's records.
+	Uncounted bool
 }
 
 // Result is what became of a delivery's rows.
@@ -135,6 +138,11 @@ func (c *Counts) add(row *export.Row) {
 	}
 	if row.Error != "" {
 		c.Errors++
+		if c.Classes == nil {
+			c.Classes = map[string]int{}
+		}
+		class, _, _ := strings.Cut(row.Error, ": ")
+		c.Classes[class]++
 	}
 }
 

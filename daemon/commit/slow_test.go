@@ -46,7 +46,7 @@ func TestASlowCommitHoldsUpNoModel(t *testing.T) {
 	}()
 	const backlog = 64 << 10
 	all := New(Options{Store: store, MaxOpen: 2, Interval: time.Millisecond, PartBytes: 1 << 20, Backlog: backlog,
-		EndsJob: func(string, int) bool { return false }, Metrics: metrics.New(), Log: quiet})
+		EndsJob: func(string, int) bool { return false }, Metrics: metrics.New("test"), Log: quiet})
 	gather := func(dataset string, n int) (*Committer, *Rows) {
 		c, err := all.Open(t.Context(), dataset)
 		if err != nil {

@@ -26,7 +26,7 @@ func TestARowThatNobodyCouldReadIsNamed(t *testing.T) {
 		}
 	}()
 	all := New(Options{Store: store, MaxOpen: 1, Interval: time.Millisecond, PartBytes: 1 << 20, Backlog: 1 << 20,
-		EndsJob: func(string, int) bool { return false }, Metrics: metrics.New(), Log: quiet})
+		EndsJob: func(string, int) bool { return false }, Metrics: metrics.New("test"), Log: quiet})
 	var gathered []*Rows
 	for n, text := range []string{"one", "tw\xff", "three"} {
 		c, err := all.Open(t.Context(), "docs")

@@ -29,6 +29,8 @@ type Options struct {
 	Look    func(context.Context) // looks again at what was refused
 	// CompactFrom is when each day, counted from midnight, small files are put together, for CompactFor; 0 is never.
 	CompactFrom, CompactFor time.Duration
+	Served                  func() []queue.Served // what is looked after
+	Ready                   func() bool           // whether work can be taken and committed
 	Metrics                 *metrics.Metrics
 	Log                     *slog.Logger
 }
@@ -51,9 +53,10 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer sweep.Stop()
 	defer look.Stop()
 	defer restore.Stop()
-	var compacting sync.WaitGroup
-	defer compacting.Wait()
-	compacting.Go(func() { k.compactDaily(ctx) })
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { k.compactDaily(ctx) })
+	beside.Go(func() { k.watchLag(ctx) })
 	k.sweep(ctx)
 	k.lookForUnserved(ctx)
 	for {

@@ -90,7 +90,7 @@ func Generation(ctx context.Context, cfg config.Config, o Prompts, log *slog.Log
 		return fmt.Errorf("%w: --prompts has no records", local.ErrUsage)
 	}
 	var b generateBench
-	g, err := open.Generation(ctx, cfg, s, nil, b.observe)
+	g, err := open.Generation(ctx, cfg, s, open.GeneratorOptions{Observe: b.observe})
 	if err != nil {
 		return fmt.Errorf("model %s: %w", o.Model, err)
 	}

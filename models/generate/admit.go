@@ -89,6 +89,10 @@ func (g *Generator) enter(s *sequence) {
 			slot, held = i, n
 		}
 	}
+	if s.Entered != nil {
+		s.Entered()
+		s.Entered = nil
+	}
 	g.slots[slot] = s
 	g.hold(slot, slot, held)
 	s.arrival = g.arrived

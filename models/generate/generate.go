@@ -78,8 +78,9 @@ type Params struct {
 	IgnoreEOS    bool
 }
 
-// A Request is one prompt. Step, when set, sees each token once, as it is chosen. Done is called once, after the last
-// Step, and not at all if Do fails. Both are called from goroutines of the generator, which waits for them.
+// A Request is one prompt. Entered, when set, is called when it gets a slot for the first time. Step, when set, sees
+// each token once, as it is chosen. Done is called once, after the last Step, and not at all if Do fails. All are
+// called from goroutines of the generator, which waits for them.
 type Request struct {
 	Prompt []int32
 	// Job is who asks. Those of one job enter slots in their order, and jobs take turns, by the tokens that their texts
@@ -90,6 +91,7 @@ type Request struct {
 	// Later is a request that enters a slot only when no other one waits for it.
 	Later   bool
 	Params  Params
+	Entered func()
 	Step    func(Step)
 	Explain int // how many candidates of each step Step is told of
 	// Temperatures are those at which it is told, too, what the other tokens weigh.

@@ -26,6 +26,8 @@ type scratch struct {
 	ids   []int32
 	spans []tokenize.Span
 	body  []int32
+
+	records int // that it was used for
 }
 
 // encode tokenizes a record whole, then truncates or chunks its tokens as its

@@ -17,6 +17,7 @@ import (
 	"textmill/models"
 	"textmill/models/embed"
 	"textmill/tokenize"
+	"textmill/work/rows"
 )
 
 // embedder runs one batch. Calls of Embed may overlap, up to Workers of them, and one of Ask beside them.
@@ -48,6 +49,8 @@ type Options struct {
 	RunTimeout time.Duration
 	// Observe, when set, is told of every batch that ran.
 	Observe func(BatchStats)
+	// Timed is told of the other stages, of Tokenize one in rows.TimedRecords.
+	Timed rows.Timed
 }
 
 // BatchStats describes one model run.
@@ -214,7 +217,7 @@ func (e *Engine) gather(s *scratch, r *record, into *window) {
 		failure = r.task.Plan.failure
 	}
 	if failure == nil {
-		items, failure = e.encode(s, r)
+		items, failure = e.encodeTimed(s, r)
 	}
 	if failure == unavailable {
 		e.drop(r)
@@ -228,6 +231,16 @@ func (e *Engine) gather(s *scratch, r *record, into *window) {
 	r.waiting, r.pending = len(items), len(items)
 	r.rows = make([]export.Row, len(items))
 	into.add(items...)
+}
+
+// encodeTimed is encode that tells of one record in rows.TimedRecords how long it took.
+func (e *Engine) encodeTimed(s *scratch, r *record) ([]*item, *jobs.RecordError) {
+	if s.records++; s.records%rows.TimedRecords != 1 {
+		return e.encode(s, r)
+	}
+	begun := e.now()
+	defer e.timed(rows.Tokenize, begun)
+	return e.encode(s, r)
 }
 
 // drop ends a record that the engine was stopped before.

@@ -10,17 +10,34 @@ import (
 	"textmill/jobs"
 	"textmill/models/embed"
 	"textmill/models/session"
+	"textmill/work/rows"
 )
+
+// now is the time where somebody is told of it.
+func (e *Engine) now() (t time.Time) {
+	if e.opts.Timed != nil {
+		t = time.Now()
+	}
+	return t
+}
+
+// timed tells how long a stage took since it began.
+func (e *Engine) timed(s rows.Stage, begun time.Time) {
+	if e.opts.Timed != nil {
+		e.opts.Timed(s, time.Since(begun))
+	}
+}
 
 // embeds is Embed or Ask of an embedder.
 type embeds func(ctx context.Context, rows []embed.Row) ([]embed.Vector, error)
 
 func (e *Engine) runLoop(running context.Context, from *window, with embeds) {
 	for {
-		batch, ok := from.take()
+		batch, since, ok := from.take()
 		if !ok {
 			return
 		}
+		e.timed(rows.Wait, since)
 		e.free(batch)
 		e.runSplit(running, batch, with)
 	}
@@ -50,9 +67,11 @@ func (e *Engine) runSplit(running context.Context, batch []*item, with embeds) {
 	}
 	switch {
 	case err == nil:
+		begun := e.now()
 		for i, it := range batch {
 			e.finish(it, vectors[i])
 		}
+		e.timed(rows.Assemble, begun)
 	case running.Err() != nil:
 		for _, it := range batch {
 			e.abandon(it)
@@ -71,17 +90,17 @@ func (e *Engine) run(ctx context.Context, batch []*item, with embeds) ([]embed.V
 		ctx, cancel = context.WithTimeout(ctx, e.opts.RunTimeout)
 		defer cancel()
 	}
-	rows := make([]embed.Row, len(batch))
+	texts := make([]embed.Row, len(batch))
 	var tokens, longest int
 	for i, it := range batch {
 		p := it.rec.task.Plan
-		rows[i] = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.Pooling, Skip: skipped(p, it)}
+		texts[i] = embed.Row{IDs: it.ids, TypeIDs: it.types, Pooling: p.Pooling, Skip: skipped(p, it)}
 		crash.Run(it.ids)
 		tokens += len(it.ids)
 		longest = max(longest, len(it.ids))
 	}
 	begun := time.Now()
-	vectors, err := with(ctx, rows)
+	vectors, err := with(ctx, texts)
 	if err != nil {
 		return nil, err
 	}

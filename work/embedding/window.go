@@ -3,6 +3,7 @@ package embedding
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // window holds encoded items until a worker asks for a batch. Everything that
@@ -16,8 +17,10 @@ type window struct {
 	mu      sync.Mutex
 	arrived sync.Cond
 	pool    []*item   // gathered, not yet cut
+	since   time.Time // when the first of pool came
 	cutting bool      // somebody cuts what had gathered
 	batches [][]*item // cut, shortest first: taken from the end
+	waiting time.Time // when the first of what they were cut from came
 	closed  bool
 }
 
@@ -29,6 +32,9 @@ func newWindow(budget func() int, packed bool) *window {
 
 func (w *window) add(items ...*item) {
 	w.mu.Lock()
+	if len(w.pool) == 0 {
+		w.since = time.Now()
+	}
 	w.pool = append(w.pool, items...)
 	w.mu.Unlock()
 	w.arrived.Signal()
@@ -42,9 +48,9 @@ func (w *window) close() {
 	w.arrived.Broadcast()
 }
 
-// take blocks until there is a batch. It reports false once the window is
-// closed and empty.
-func (w *window) take() ([]*item, bool) {
+// take blocks until there is a batch, and tells since when something of its window has waited. It reports false once
+// the window is closed and empty.
+func (w *window) take() (batch []*item, since time.Time, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.batches) == 0 {
@@ -52,28 +58,28 @@ func (w *window) take() ([]*item, bool) {
 		case len(w.pool) > 0 && !w.cutting:
 			w.cut()
 		case w.closed && !w.cutting:
-			return nil, false
+			return nil, since, false
 		default:
 			w.arrived.Wait()
 		}
 	}
 	last := len(w.batches) - 1
-	b := w.batches[last]
+	batch = w.batches[last]
 	w.batches[last] = nil
 	w.batches = w.batches[:last]
-	return b, true
+	return batch, w.waiting, true
 }
 
 // cut makes batches of what has gathered, while more gathers: on a card that
 // is tens of thousands of items at a time. It needs w.mu, and has it again
 // when it comes back.
 func (w *window) cut() {
-	pool := w.pool
+	pool, since := w.pool, w.since
 	w.pool, w.cutting = nil, true
 	w.mu.Unlock()
 	batches := plan(pool, w.budget(), w.packed)
 	w.mu.Lock()
-	w.batches, w.cutting = batches, false
+	w.batches, w.waiting, w.cutting = batches, since, false
 	w.arrived.Broadcast()
 }
 

@@ -72,7 +72,7 @@ func TestWindowDrainsAfterClose(t *testing.T) {
 	w.close()
 	n := 0
 	for {
-		b, ok := w.take()
+		b, _, ok := w.take()
 		if !ok {
 			break
 		}
@@ -132,7 +132,7 @@ func TestWindowIsSharedByMany(t *testing.T) {
 	seen := map[*item]int{}
 	for range takers {
 		taking.Go(func() {
-			for b, ok := w.take(); ok; b, ok = w.take() {
+			for b, _, ok := w.take(); ok; b, _, ok = w.take() {
 				mu.Lock()
 				for _, it := range b {
 					seen[it]++
@@ -166,13 +166,13 @@ func TestWindowFollowsTheBudget(t *testing.T) {
 	budget := 40
 	w := newWindow(func() int { return budget }, true)
 	w.add(itemsOf(slices.Repeat([]int{10}, 8)...)...)
-	if b, _ := w.take(); len(b) != 4 {
+	if b, _, _ := w.take(); len(b) != 4 {
 		t.Errorf("%d items of 10 tokens in a batch of 40", len(b))
 	}
 	w.take()
 	budget = 20
 	w.add(itemsOf(slices.Repeat([]int{10}, 8)...)...)
-	if b, _ := w.take(); len(b) != 2 {
+	if b, _, _ := w.take(); len(b) != 2 {
 		t.Errorf("%d items of 10 tokens in a batch of 20", len(b))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"time"
 
 	"textmill/crash"
 	"textmill/export"
@@ -39,8 +40,10 @@ func (c *completions) run(ctx context.Context, done func([]export.Row)) error {
 	for i := range n {
 		p := c.request
 		p.Seed = uint64(c.seed) + uint64(i)
+		asked := time.Now()
 		err := c.e.o.Generator.Do(ctx, generate.Request{Prompt: c.prompt, Job: c.origin.Job, Params: p, Unwanted: c.unwanted,
-			Done: func(r generate.Result) { c.settle(i, r, done) }})
+			Entered: func() { c.e.timed(rows.Wait, asked) },
+			Done:    func(r generate.Result) { c.settle(i, r, done) }})
 		if err == nil {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"textmill/export"
 	"textmill/jobs"
@@ -35,6 +36,8 @@ type Options struct {
 	// Template is the model's chat template, nil when it has none.
 	Template *chat.Template
 	Limits   *Limits // nil for none
+	// Timed is told of Tokenize, and of Wait until a text is in a slot.
+	Timed rows.Timed
 }
 
 // Engine makes texts with one model. It is safe for concurrent use.
@@ -93,7 +96,9 @@ func (work) Vectors() export.Vectors { return export.Vectors{} }
 
 func (w work) Do(ctx context.Context, r jobs.Record, done func([]export.Row)) error {
 	content := w.contents.SHA256(&r)
+	begun := time.Now()
 	job, failure := w.prepare(&r)
+	w.e.timed(rows.Tokenize, begun)
 	if failure != nil {
 		row := rows.Failed(rows.New(w.e.o.Spec, w.origin, &r, content, w.params.StoreText), failure)
 		row.FinishReason = "error"
@@ -102,6 +107,12 @@ func (w work) Do(ctx context.Context, r jobs.Record, done func([]export.Row)) er
 	}
 	job.content = content
 	return job.run(ctx, done)
+}
+
+func (e *Engine) timed(s rows.Stage, begun time.Time) {
+	if e.o.Timed != nil {
+		e.o.Timed(s, time.Since(begun))
+	}
 }
 
 // prepare checks a record and makes its prompt.
