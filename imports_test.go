@@ -24,6 +24,7 @@ var downward = map[string][]string{
 	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "open/store", "work/rows", "work/trace"},
 
 	"daemon/announce":     {"export", "jobs/queue", "work/commits"},
+	"daemon/catalog":      {"export", "export/parquetin", "jobs", "models", "search", "search/words", "warehouse", "work/rows"},
 	"daemon/commit":       {"crash", "daemon/inflight", "daemon/metrics", "export"},
 	"daemon/descriptors":  {},
 	"daemon/feed":         {},
@@ -40,7 +41,7 @@ var downward = map[string][]string{
 
 	"local":           {"jobs"},
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
-	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/fetch", "models/generate", "models/session", "open", "open/bundle", "tokenize/chat"},
+	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/facts", "models/fetch", "models/generate", "models/session", "open", "open/bundle"},
 	"local/questions": {"config", "export", "jobs", "local", "models", "open", "open/bundle", "search", "search/words", "work/rows"},
 	"local/tables":    {"config", "export", "local", "open/store", "work/batchlines"},
 	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
@@ -70,6 +71,7 @@ var downward = map[string][]string{
 	"models/checkpoint": {"models", "models/head", "models/internal/...", "tokenize"},
 	"models/compare":    {"models", "models/internal/...", "models/session", "tokenize"},
 	"models/embed":      {"models", "models/head", "models/internal/...", "models/session"},
+	"models/facts":      {"models", "tokenize/chat"},
 	"models/fetch":      {"models", "models/checkpoint"},
 	"models/head":       {"models", "models/checkpoint/safetensors", "models/checkpoint/tensor"},
 	"models/generate":   {"models", "models/internal/...", "models/sample", "models/session", "tokenize"},

@@ -238,7 +238,7 @@ func (v *view) firstVector(ctx context.Context, f LiveFile) (Vectors, error) {
 	err := v.read(f, func(_ storage.File, r *part.Reader) error {
 		return r.Rows(ctx, func(rows []Row) error {
 			for i := range rows {
-				if found = vectorsOf(&rows[i]); found != (Vectors{}) {
+				if found = VectorsOf(&rows[i]); found != (Vectors{}) {
 					return errFound
 				}
 			}
@@ -251,8 +251,8 @@ func (v *view) firstVector(ctx context.Context, f LiveFile) (Vectors, error) {
 	return found, err
 }
 
-// vectorsOf tells from a row's vector what it is.
-func vectorsOf(r *Row) Vectors {
+// VectorsOf tells from a row's vector what it is.
+func VectorsOf(r *Row) Vectors {
 	dim := int(r.Dim.V)
 	bits := (dim + 7) / 8
 	v := Vectors{Dim: dim}

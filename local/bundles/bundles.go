@@ -58,7 +58,7 @@ func List(cfg config.Config, out io.Writer, asJSON bool) error {
 	for _, s := range specs {
 		a := answerOf(s)
 		dim, pooling := "-", "-"
-		if a.embedModel != nil {
+		if a.Embedding != nil {
 			dim, pooling = strconv.Itoa(a.Dim), a.Pooling
 		}
 		errs = append(errs, plain.Row(w, a.Name, a.Task, dim, a.MaxLength, pooling,

@@ -1,0 +1,296 @@
+// Package catalog tells what lies in a daemon's tables, to whoever looks at them or asks them in words.
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"textmill/export"
+	"textmill/ground/naming"
+	"textmill/jobs"
+	"textmill/models"
+	"textmill/work/rows"
+)
+
+// Options are what is told of, and who embeds questions.
+type Options struct {
+	URI    string  // of the tables
+	Served []Model // that embed
+	// Refused are the reasons why the daemon must not write to tables, by dataset; it may be nil.
+	Refused func() map[string]string
+}
+
+// Model is one that embeds questions.
+type Model struct {
+	Spec *models.Spec
+	// Asks is the work of a question, which does not wait behind the queue's.
+	Asks func(*jobs.Shard, rows.Origin) rows.Work
+}
+
+// Catalog tells of tables. Its methods are safe for concurrent use.
+type Catalog struct {
+	o      Options
+	asking chan struct{} // has a value for each question that waits or is answered
+	turn   chan struct{} // has one while a question is answered
+
+	mu     sync.Mutex
+	tables map[string]*table // by dataset
+}
+
+// New looks at nothing yet.
+func New(o Options) *Catalog {
+	return &Catalog{o: o, tables: map[string]*table{}, asking: make(chan struct{}, mostAsking),
+		turn: make(chan struct{}, 1)}
+}
+
+// ErrNoTable is the class of datasets that have no table.
+var ErrNoTable = errors.New("there is no such table")
+
+// Summary is a table in a few words, as its log tells.
+type Summary struct {
+	Dataset string
+	Path    string
+	Rows    int64
+	Errors  int64 // rows that are errors, as far as the log tells
+	Files   int
+	Bytes   int64
+	Version int64
+	Holds   string // vectors, in words
+	Makers  []Maker
+	Untold  int64 // rows of which the log does not tell who made them
+	Last    export.Commit
+	Refused string // why the daemon must not write to it
+	Failed  string // why it cannot be read; all else is unknown then
+}
+
+// Maker is a model that made rows.
+type Maker struct {
+	Task, Model, SHA256 string
+	Rows                int64
+	Served              bool // by this daemon, with this hash
+}
+
+// Listing is the tables there are, in the order of their names.
+type Listing struct {
+	URI    string
+	Tables []Summary
+	More   []string // that were not looked at, since there are so many
+}
+
+const (
+	listed   = 200             // tables of which a list tells more than the name
+	listTime = 8 * time.Second // in which they are looked at
+	fresh    = time.Second     // for so long is what was seen told again
+)
+
+// List tells of all tables.
+func (c *Catalog) List(ctx context.Context) (*Listing, error) {
+	names, err := export.Datasets(c.o.URI)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listing{URI: c.o.URI}
+	limited, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	for i, name := range names {
+		if i == listed || limited.Err() != nil {
+			l.More = names[i:]
+			break
+		}
+		s, err := c.summary(limited, name)
+		switch {
+		case limited.Err() != nil:
+			l.More = names[i:]
+			return l, context.Cause(ctx)
+		case errors.Is(err, ErrNoTable): // it went
+			continue
+		case err != nil:
+			s = &Summary{Dataset: name, Failed: err.Error()}
+		}
+		l.Tables = append(l.Tables, *s)
+	}
+	return l, nil
+}
+
+// Vectors are the tables with vectors of a model of that hash, among those that were looked at lately.
+func (c *Catalog) Vectors(sha256 string) []Summary {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []Summary
+	for _, t := range c.tables {
+		t.mu.Lock()
+		if slices.ContainsFunc(t.summary.Makers, func(m Maker) bool { return m.SHA256 == sha256 }) {
+			all = append(all, t.summary)
+		}
+		t.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b Summary) int { return strings.Compare(a.Dataset, b.Dataset) })
+	return all
+}
+
+// table is what is kept of one.
+type table struct {
+	dataset string
+	watch   *export.Watch
+	digests digests
+
+	mu      sync.Mutex
+	used    time.Time
+	seen    time.Time // when the summary was made
+	summary Summary
+	files   int // that the watch knows of
+}
+
+// keptFiles bounds how many files are remembered, of all tables together; of each its name and statistics.
+const keptFiles = 50_000
+
+// at is what is kept of a dataset; what was not looked at for longest goes where that is much.
+func (c *Catalog) at(dataset string) (*table, error) {
+	if naming.CheckDataset(dataset) != nil {
+		return nil, ErrNoTable
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tables[dataset]
+	if t == nil {
+		uri, err := export.TableURI(c.o.URI, dataset)
+		if err != nil {
+			return nil, err
+		}
+		t = &table{dataset: dataset, watch: export.NewWatch(uri)}
+		c.tables[dataset] = t
+	}
+	t.mu.Lock()
+	t.used = time.Now()
+	t.mu.Unlock()
+	c.forget(t)
+	return t, nil
+}
+
+// forget needs c.mu.
+func (c *Catalog) forget(but *table) {
+	type one struct {
+		*table
+		used  time.Time
+		files int
+	}
+	var all []one
+	sum := 0
+	for _, t := range c.tables {
+		t.mu.Lock()
+		all = append(all, one{t, t.used, t.files + 1})
+		sum += t.files + 1
+		t.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b one) int { return a.used.Compare(b.used) })
+	for _, t := range all {
+		if sum <= keptFiles {
+			return
+		}
+		if t.table != but {
+			delete(c.tables, t.dataset)
+			sum -= t.files
+		}
+	}
+}
+
+// look is a table as it is now. The caller closes the Reading.
+func (c *Catalog) look(ctx context.Context, dataset string) (*table, *export.Reading, []export.Commit, error) {
+	t, err := c.at(dataset)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	r, commits, err := t.watch.Look(ctx)
+	if err = absent(err); errors.Is(err, ErrNoTable) {
+		c.mu.Lock()
+		delete(c.tables, dataset)
+		c.mu.Unlock()
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s := c.summaryOf(dataset, r, commits)
+	t.mu.Lock()
+	t.summary, t.seen, t.files = s, time.Now(), len(r.Files)
+	t.mu.Unlock()
+	return t, r, commits, nil
+}
+
+// summary is a table's, made anew unless that was just now.
+func (c *Catalog) summary(ctx context.Context, dataset string) (*Summary, error) {
+	t, err := c.at(dataset)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	s, seen := t.summary, t.seen
+	t.mu.Unlock()
+	if time.Since(seen) > fresh {
+		of, r, _, err := c.look(ctx, dataset)
+		if err != nil {
+			return nil, err
+		}
+		r.Close()
+		of.mu.Lock()
+		s = of.summary
+		of.mu.Unlock()
+	}
+	return &s, nil
+}
+
+func (c *Catalog) summaryOf(dataset string, r *export.Reading, commits []export.Commit) Summary {
+	s := Summary{Dataset: dataset, Path: r.Path, Rows: r.Inspection.Rows, Files: len(r.Files),
+		Bytes: r.Bytes, Version: r.Version, Holds: r.Vectors.String()}
+	if len(commits) > 0 {
+		s.Last = commits[0]
+	}
+	if c.o.Refused != nil {
+		s.Refused = c.o.Refused()[dataset]
+	}
+	if s.Refused == "" && r.Refused != nil {
+		s.Refused = r.Refused.Error()
+	}
+	counts := map[Maker]int64{}
+	for i := range r.Files {
+		f := &r.Files[i]
+		s.Errors += max(f.ErrorRows(), 0)
+		task, one := f.Only("task")
+		name, named := f.Only("model")
+		sum, hashed := f.Only("model_sha256")
+		if !one || !named || !hashed {
+			s.Untold += max(f.Rows, 0)
+			continue
+		}
+		counts[Maker{Task: task, Model: name, SHA256: sum}] += max(f.Rows, 0)
+	}
+	s.Makers = c.makers(counts)
+	return s
+}
+
+// makers lists them, those that made most first.
+func (c *Catalog) makers(counts map[Maker]int64) []Maker {
+	var all []Maker
+	for m, n := range counts {
+		m.Rows, m.Served = n, c.served(m.Model, m.SHA256) != nil
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b Maker) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), strings.Compare(a.Model, b.Model), strings.Compare(a.SHA256, b.SHA256))
+	})
+	return all
+}
+
+// served is the model of a name and hash, nil where there is none.
+func (c *Catalog) served(name, sha256 string) *Model {
+	for i, m := range c.o.Served {
+		if m.Spec.Name == name && m.Spec.SHA256 == sha256 {
+			return &c.o.Served[i]
+		}
+	}
+	return nil
+}
