@@ -57,6 +57,15 @@ type HTTP struct {
 	TokenFile    string   `yaml:"token_file" kind:"path"`
 	AllowedHosts []string `yaml:"allowed_hosts"`
 	RequestBytes ByteSize `yaml:"request_bytes"`
+	TLS          HTTPTLS  `yaml:"tls"`
+}
+
+// HTTPTLS names the files with which the daemon's own address is served by TLS, and the authority of those who may
+// come.
+type HTTPTLS struct {
+	CertFile     string `yaml:"cert_file" kind:"path"`
+	KeyFile      string `yaml:"key_file" kind:"path"`
+	ClientCAFile string `yaml:"client_ca_file" kind:"path"`
 }
 
 // NATS is the server that holds the queue. An empty URL means the embedded one.

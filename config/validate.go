@@ -44,6 +44,12 @@ func (c *Config) validate(p *problems) {
 			bad(fmt.Sprintf("http.allowed_hosts[%d]", i), "%q is not a host's name or address, without scheme and port", name)
 		}
 	}
+	switch files := c.HTTP.TLS; {
+	case (files.CertFile == "") != (files.KeyFile == ""):
+		bad("http.tls", "cert_file and key_file go together")
+	case files.ClientCAFile != "" && files.CertFile == "":
+		bad("http.tls.client_ca_file", "needs http.tls.cert_file and http.tls.key_file: clients show certificates over TLS alone")
+	}
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(bad, "log.format", c.Log.Format, "text", "json")
 	if c.Export.URI == "" {
@@ -221,7 +227,8 @@ func (c *Config) validateFiles(bad func(string, string, ...any)) {
 		"http.token_file": c.HTTP.TokenFile, "nats.credentials_file": c.NATS.CredentialsFile,
 		"nats.nkey_file": c.NATS.NKeyFile, "nats.token_file": c.NATS.TokenFile, "nats.password_file": c.NATS.PasswordFile,
 		"nats.tls.ca_file": c.NATS.TLS.CAFile, "nats.tls.cert_file": c.NATS.TLS.CertFile,
-		"nats.tls.key_file": c.NATS.TLS.KeyFile,
+		"nats.tls.key_file": c.NATS.TLS.KeyFile, "http.tls.cert_file": c.HTTP.TLS.CertFile,
+		"http.tls.key_file": c.HTTP.TLS.KeyFile, "http.tls.client_ca_file": c.HTTP.TLS.ClientCAFile,
 	} {
 		if file == "" {
 			continue

@@ -122,7 +122,7 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 		return err
 	}
 	sessions := session.New(token)
-	o := web.Options{Addr: d.cfg.HTTP.Addr, Sessions: sessions, AllowedHosts: d.cfg.HTTP.AllowedHosts,
+	o := web.Options{Addr: d.cfg.HTTP.Addr, TLS: d.tlsFiles(), Sessions: sessions, AllowedHosts: d.cfg.HTTP.AllowedHosts,
 		Connections: connections, API: d.api(), Pages: d.pages(sessions, connections), Metrics: d.metrics.Handler(),
 		State: d.state, Log: d.log}
 	for _, c := range d.consumers {
@@ -130,10 +130,15 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 			Device: c.device, BatchTokens: c.batch, Workers: c.workers})
 	}
 	if d.web, err = web.Listen(ctx, o); err != nil {
-		return fmt.Errorf("http.addr: %w", err)
+		return err
 	}
 	d.onClose("http", d.web.Close)
 	return nil
+}
+
+func (d *Daemon) tlsFiles() web.TLSFiles {
+	files := d.cfg.HTTP.TLS
+	return web.TLSFiles{Cert: files.CertFile, Key: files.KeyFile, ClientCA: files.ClientCAFile}
 }
 
 // pages are what people see; of the connections a quarter may be theirs that wait for news.
@@ -202,7 +207,7 @@ func (d *Daemon) close() error {
 // Run works until ctx ends, then drains: it fetches nothing more, finishes or
 // hands back what it holds within drain_timeout, and closes everything.
 func (d *Daemon) Run(ctx context.Context) error {
-	d.log.InfoContext(ctx, "textmill is ready", "nats", d.natsURL, "http", "http://"+d.web.Addr(),
+	d.log.InfoContext(ctx, "textmill is ready", "nats", d.natsURL, "http", d.web.URL(),
 		"tables", d.store.Path())
 	work, giveUp := context.WithCancelCause(context.WithoutCancel(ctx)) // of what was fetched; outlives the signal
 	defer giveUp(nil)

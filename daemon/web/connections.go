@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -76,13 +77,21 @@ func (c *connections) enter(conn net.Conn) {
 	if len(c.open) >= c.most {
 		goes := c.longest()
 		if goes == nil {
-			_ = conn.Close() // the server notices at its first read
+			hangUp(conn) // the server notices at its first read
 			return
 		}
 		delete(c.open, goes)
-		_ = goes.Close()
+		hangUp(goes)
 	}
 	c.open[conn] = &connection{since: time.Now()}
+}
+
+// hangUp ends a connection without a word, for which a client under TLS might have to be waited for.
+func hangUp(conn net.Conn) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	_ = conn.Close()
 }
 
 // longest needs c.mu; nil when every client is being answered.

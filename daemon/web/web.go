@@ -3,6 +3,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 // Options are what the pages say, and to whom.
 type Options struct {
 	Addr         string
+	TLS          TLSFiles
 	Sessions     *session.Sessions // who is let in to guarded pages
 	AllowedHosts []string          // names by which it may be asked, beside its own
 	Connections  int               // at a time
@@ -50,19 +52,29 @@ type Model struct {
 // Server has the pages open until it is closed.
 type Server struct {
 	o    Options
+	url  string
 	addr string
 	http *http.Server
 }
 
 // Listen opens the pages.
 func Listen(ctx context.Context, o Options) (*Server, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Addr)
+	certs, err := newCertificates(o.TLS, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	clients := newConnections(o.Connections, usualPatience)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("http.addr: %w", err)
+	}
 	s := &Server{o: o, addr: l.Addr().String()}
+	s.url = "http://" + s.addr
+	clients := newConnections(o.Connections, usualPatience)
 	s.http = clients.server(newHosts(o.Addr, l.Addr(), o.AllowedHosts).only(clients.answering(s.mux())))
+	s.http.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug) // what a client did wrong
+	if certs != nil {
+		s.url, l = "https://"+s.addr, tls.NewListener(l, certs.server())
+	}
 	go func() {
 		if err := s.http.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			o.Log.ErrorContext(ctx, "http server ended", "error", err)
@@ -70,6 +82,9 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	}()
 	return s, nil
 }
+
+// URL is where browsers find the pages.
+func (s *Server) URL() string { return s.url }
 
 // Addr is where it listens.
 func (s *Server) Addr() string { return s.addr }

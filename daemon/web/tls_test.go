@@ -1,0 +1,265 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"textmill/daemon/api"
+	"textmill/daemon/metrics"
+	"textmill/daemon/page"
+	"textmill/daemon/session"
+)
+
+// authority signs certificates.
+type authority struct {
+	t    *testing.T
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pem  []byte
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	a := &authority{t: t}
+	a.pem, _ = a.sign("authority", func(c *x509.Certificate) {
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
+	})
+	return a
+}
+
+// sign makes a certificate and its key; the first is the authority's own.
+func (a *authority) sign(name string, change func(*x509.Certificate)) (cert, key []byte) {
+	a.t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	if change != nil {
+		change(c)
+	}
+	by, signs := a.cert, a.key
+	if by == nil {
+		by, signs = c, private
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, by, &private.PublicKey, signs)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if a.cert == nil {
+		a.key = private
+		if a.cert, err = x509.ParseCertificate(der); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
+}
+
+// client trusts an authority, and shows a certificate where it has one.
+func client(t *testing.T, trusts *authority, cert, key []byte) *http.Client {
+	t.Helper()
+	c := &tls.Config{RootCAs: x509.NewCertPool()}
+	c.RootCAs.AppendCertsFromPEM(trusts.pem)
+	if cert != nil {
+		pair, err := tls.X509KeyPair(cert, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	transport := &http.Transport{TLSClientConfig: c, DisableKeepAlives: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// secured is a server with these files, and its log.
+func secured(t *testing.T, files TLSFiles, token string) (*Server, *logged) {
+	t.Helper()
+	log := &logged{}
+	sessions, logger := session.New(token), slog.New(slog.NewTextHandler(log, nil))
+	s, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0", TLS: files, Sessions: sessions, Connections: 8,
+		Metrics: metrics.New("test").Handler(), State: func() State { return State{} }, API: api.New(api.Options{}),
+		Pages: page.New(page.Options{Sessions: sessions, Log: logger}), Log: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, log
+}
+
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func fetch(ctx context.Context, c *http.Client, url string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer, errors.Join(err, answer.Body.Close())
+}
+
+func TestClientsShowTheirCertificates(t *testing.T) {
+	ours, another, dir := newAuthority(t), newAuthority(t), t.TempDir()
+	files := TLSFiles{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "ca.pem")}
+	cert, key := ours.sign("mill", nil)
+	write(t, files.Cert, cert)
+	write(t, files.Key, key)
+	write(t, files.ClientCA, ours.pem)
+	s, _ := secured(t, files, "")
+	mine, mineKey := ours.sign("me", nil)
+	theirs, theirKey := another.sign("me", nil)
+	over, overKey := ours.sign("me", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	for _, tc := range []struct {
+		name   string
+		client *http.Client
+		let    bool
+	}{
+		{"with a certificate of the authority", client(t, ours, mine, mineKey), true},
+		{"without one", client(t, ours, nil, nil), false},
+		{"with another authority's", client(t, ours, theirs, theirKey), false},
+		{"with one that is over", client(t, ours, over, overKey), false},
+		{"who does not trust ours", client(t, another, mine, mineKey), false},
+	} {
+		for _, path := range []string{"/healthz", "/metrics", "/", "/v1/models", "/login"} {
+			answer, err := fetch(t.Context(), tc.client, s.URL()+path)
+			if (err == nil) != tc.let || err == nil && answer.StatusCode != 200 {
+				t.Errorf("%s, %s: %v, %v", tc.name, path, answer, err)
+			}
+		}
+	}
+	if answer, err := fetch(t.Context(), http.DefaultClient, "http://"+s.Addr()+"/healthz"); err == nil && answer.StatusCode == 200 {
+		t.Error("it answers in the clear too")
+	}
+	old := client(t, ours, mine, mineKey)
+	old.Transport.(*http.Transport).TLSClientConfig.MaxVersion = tls.VersionTLS11
+	if _, err := fetch(t.Context(), old, s.URL()+"/healthz"); err == nil {
+		t.Error("it speaks TLS 1.1")
+	}
+}
+
+func TestRenewedCertificateIsShown(t *testing.T) {
+	ours, dir := newAuthority(t), t.TempDir()
+	files := TLSFiles{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	at := time.Now()
+	renew := func(cert, key []byte) {
+		t.Helper()
+		write(t, files.Cert, cert)
+		write(t, files.Key, key)
+		at = at.Add(time.Second) // a clock of files may be coarse
+		if err := os.Chtimes(files.Cert, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	renew(ours.sign("the first", nil))
+	s, log := secured(t, files, "secret")
+	c := client(t, ours, nil, nil)
+	shown := func() string {
+		t.Helper()
+		answer, err := fetch(t.Context(), c, s.URL()+"/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != 401 {
+			t.Errorf("over TLS the token is not asked for: %d", answer.StatusCode)
+		}
+		return answer.TLS.PeerCertificates[0].Subject.CommonName
+	}
+	until := func(what string, done func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); !done(); {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s\n%s", what, log)
+			}
+		}
+	}
+	if got := shown(); got != "the first" {
+		t.Fatalf("%q is shown", got)
+	}
+	renew(ours.sign("the second", nil))
+	until("the renewed certificate is not shown", func() bool { return shown() == "the second" })
+	renew([]byte("half of a file"), []byte("half of a file"))
+	until("nothing says that a certificate cannot be used", func() bool {
+		return shown() == "the second" && strings.Contains(log.String(), "the one before is shown")
+	})
+	renew(ours.sign("the third", nil))
+	until("a certificate that was mended is not shown", func() bool { return shown() == "the third" })
+}
+
+func TestFilesThatCannotBeServedWith(t *testing.T) {
+	ours, dir := newAuthority(t), t.TempDir()
+	cert, key := ours.sign("mill", nil)
+	_, other := ours.sign("mill", nil)
+	for name, content := range map[string][]byte{"cert": cert, "key": key, "other": other, "none": []byte("none")} {
+		write(t, filepath.Join(dir, name), content)
+	}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, tc := range []struct {
+		files TLSFiles
+		want  string
+	}{
+		{TLSFiles{Cert: at("cert")}, "cert_file and key_file go together"},
+		{TLSFiles{Cert: at("cert"), Key: at("other")}, "http.tls.key_file"},
+		{TLSFiles{Cert: at("none"), Key: at("key")}, "http.tls.cert_file"},
+		{TLSFiles{Cert: at("cert"), Key: at("key"), ClientCA: at("none")}, "http.tls.client_ca_file"},
+		{TLSFiles{Cert: at("absent"), Key: at("key")}, "absent"},
+	} {
+		if _, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0", TLS: tc.files}); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%v: %v, want %q", tc.files, err, tc.want)
+		}
+	}
+}
