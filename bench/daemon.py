@@ -33,11 +33,22 @@ def bundle():
     return json.loads(out.stdout)["dir"]
 
 
+def status(pid, field):
+    """A field of /proc/PID/status in MiB; None when the process has ended."""
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) / 1024
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return None
+
+
 class Daemon:
     """Is ready on entry: its one model is loaded and its batch size learned."""
 
-    def __init__(self, count, task="embed", **settings):
-        self.task, self.model = task, WRITER if task == "generate" else MODEL
+    def __init__(self, count, task="embed", model=None, **settings):
+        self.task, self.model = task, model or (WRITER if task == "generate" else MODEL)
         self.dir = tempfile.TemporaryDirectory(prefix="textmill-bench-")
         self.env = {
             **os.environ, "TEXTMILL_NATS_EMBEDDED_ADDR": "127.0.0.1:0", "TEXTMILL_HTTP_ADDR": "127.0.0.1:0", "TEXTMILL_LOG_FORMAT": "json",

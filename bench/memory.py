@@ -4,23 +4,11 @@ up to 8 tokens: the daemon's median VmRSS at 90-100 % of the rows must be within
 10 % of that at 10-20 %, and the publisher must stay under 100 MiB. No garbage
 collection is forced."""
 import argparse
-import pathlib
 import statistics
 import sys
 import time
 
 import daemon
-
-
-def status(pid, field):
-    """A field of /proc/PID/status in MiB; None when the process has ended."""
-    try:
-        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) / 1024
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return None
 
 
 def main():
@@ -33,8 +21,8 @@ def main():
     with daemon.Daemon(a.texts, a.task) as d:
         submit = d.submit("memory", params=params)
         while submit.poll() is None:
-            samples.append((d.metric("textmill_tokens_total"), status(d.process.pid, "VmRSS")))
-            peak = status(submit.pid, "VmHWM")
+            samples.append((d.metric("textmill_tokens_total"), daemon.status(d.process.pid, "VmRSS")))
+            peak = daemon.status(submit.pid, "VmHWM")
             if peak:
                 publisher.append(peak)
             time.sleep(0.2)
