@@ -111,7 +111,7 @@ var downward = map[string][]string{
 var inTests = map[string][]string{
 	".":      {"config"},
 	"client": {"jobs/embedded"},
-	"daemon": {"export/disk", "jobs", "jobs/queue", "models/checkpoint"},
+	"daemon": {"export/disk", "jobs", "jobs/embedded", "jobs/queue", "models/checkpoint"},
 	"local":  {"export/part"},
 	"work":   {"input", "models/checkpoint", "models/fetch", "models/session"},
 }

@@ -184,7 +184,6 @@ func (q *request) embeddingsField(f member) *jobs.RecordError {
 	switch {
 	case f.name == "input":
 		q.inputs = f.value
-	case isEmpty(f.value):
 	case f.name == "dimensions":
 		n, err := strconv.ParseInt(string(f.value), 10, 32)
 		if err != nil || n < 1 {
@@ -199,6 +198,7 @@ func (q *request) embeddingsField(f member) *jobs.RecordError {
 		if q.base64 = attributeText(f.value) == "base64"; q.base64 {
 			q.attributes = append(q.attributes, f)
 		}
+	case isEmpty(f.value):
 	default:
 		return q.wrong(jobs.InvalidParam, "body.%s is not known; embeddings take input, model, dimensions, encoding_format, user and metadata", f.name)
 	}

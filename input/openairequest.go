@@ -55,7 +55,7 @@ func ReadRequest(path string, body []byte) Request {
 // the task embed, but for those that make other than one vector of each text, or say what of it a row holds.
 func (q *request) requestField(f member) *jobs.RecordError {
 	switch {
-	case isEmpty(f.value), f.name == "dimensions", f.name == "chunk_size", f.name == "chunk_overlap",
+	case f.name == "dimensions", f.name == "chunk_size", f.name == "chunk_overlap",
 		f.name == "store_text", f.name == "store_token_ids", !jobs.IsEmbedParam(f.name) && f.name != "model_sha256":
 		return q.embeddingsField(f)
 	case f.name == "model_sha256":

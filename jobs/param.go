@@ -194,7 +194,7 @@ func (p param[T]) bounds() string {
 func described[T any](known []param[T]) []Param {
 	all := make([]Param, len(known))
 	for i, p := range known {
-		all[i] = Param{Name: p.name, Values: p.values(), About: p.about}
+		all[i] = Param{Name: p.name, Values: p.values(), About: p.about, Schema: p.schema()}
 	}
 	return all
 }

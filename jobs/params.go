@@ -178,8 +178,9 @@ func (p GenerateParams) With(raw []byte) (GenerateParams, error) {
 // Param is what may be asked for under a name.
 type Param struct {
 	Name   string
-	Values string // which it may have
-	About  string // what it does, in a line
+	Values string         // which it may have
+	About  string         // what it does, in a line
+	Schema map[string]any // JSON Schema of its values
 }
 
 // Params lists the params of a task.

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"textmill/jobs"
+	"textmill/work/answers"
 	"textmill/work/rows"
 )
 
@@ -34,6 +36,7 @@ type Route struct {
 	Method, Path string
 	About        string
 	Answer       http.HandlerFunc
+	Says
 }
 
 // Server answers. Its methods are safe for concurrent use.
@@ -56,11 +59,16 @@ func New(o Options) *Server {
 
 // Routes are all there are.
 func (s *Server) Routes() []Route {
-	return []Route{
-		{http.MethodGet, "/v1/models", "the models that are served, with `model_sha256`, in OpenAI's form", s.models},
-		{http.MethodGet, "/v1/models/{model}", "one of them. 404: there is none of that name", s.model},
-		{http.MethodPost, "/v1/embeddings", "vectors of the texts of a request, in OpenAI's form: see below", s.embeddings},
+	routes := []Route{
+		{http.MethodGet, "/v1/models", "the models that are served, with `model_sha256`, in OpenAI's form", s.models,
+			Says{Gives: reflect.TypeFor[modelList]()}},
+		{http.MethodGet, "/v1/models/{model}", "one of them. 404: there is none of that name", s.model,
+			Says{Gives: reflect.TypeFor[modelObject](), In: schema{"model": s.named("")}}},
+		{http.MethodPost, "/v1/embeddings", "vectors of the texts of a request, in OpenAI's form: see below", s.embeddings,
+			Says{Takes: s.embeddingsBody(), Gives: reflect.TypeFor[answers.Embeddings]()}},
 	}
+	return append(routes, Route{http.MethodGet, "/v1/openapi.json", "the OpenAPI document of these paths", s.openapi,
+		Says{Gives: reflect.TypeFor[map[string]any]()}})
 }
 
 // The types of OpenAI's errors.

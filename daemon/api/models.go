@@ -12,6 +12,11 @@ type modelObject struct {
 	SHA256  string `json:"model_sha256"`
 }
 
+type modelList struct {
+	Object string        `json:"object"`
+	Data   []modelObject `json:"data"`
+}
+
 func (s *Server) object(m *Model) modelObject {
 	return modelObject{ID: m.Name, Object: "model", Created: s.since.Unix(), OwnedBy: "textmill", Task: m.Task, SHA256: m.SHA256}
 }
@@ -21,7 +26,7 @@ func (s *Server) models(w http.ResponseWriter, _ *http.Request) {
 	for i := range s.o.Models {
 		list[i] = s.object(&s.o.Models[i])
 	}
-	answer(w, http.StatusOK, map[string]any{"object": "list", "data": list})
+	answer(w, http.StatusOK, modelList{Object: "list", Data: list})
 }
 
 func (s *Server) model(w http.ResponseWriter, r *http.Request) {

@@ -93,6 +93,7 @@ func (k *Keeper) lookForUnserved(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	announced = append(announced, k.o.Served()...)
 	states, err := k.o.Queue.UnservedSubjects(ctx, func(task, model string) bool {
 		return slices.ContainsFunc(announced, func(s queue.Served) bool { return s.Task == task && s.Model == model })
 	})

@@ -100,17 +100,23 @@ func sameOrigin(r *http.Request) bool {
 	return true
 }
 
-// withoutBody refuses requests that bring a body to a page that takes none, before any of it is read.
+// withoutBody refuses requests that bring a body to a page that takes none, before any of it is read. Where no
+// page has that method, next says so.
 func withoutBody(next *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := next.Handler(r)
-		if r.ContentLength == 0 || strings.HasPrefix(pattern, http.MethodPost+" ") {
+		takes := strings.HasPrefix(pattern, http.MethodPost+" ")
+		if r.ContentLength == 0 || takes {
 			next.ServeHTTP(w, r)
 			return
 		}
 		w.Header().Set("Connection", "close")
 		// the server would read on, to use the connection again
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+		if pattern == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
 		http.Error(w, "a request to this address has no body", http.StatusRequestEntityTooLarge)
 	})
 }

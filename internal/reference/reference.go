@@ -41,6 +41,22 @@ func Holds(t *testing.T, page, part, text string) {
 	}
 }
 
+// File compares a whole file of the reference in the same way.
+func File(t *testing.T, name, text string) {
+	t.Helper()
+	file := filepath.Join(root(t), "docs", "reference", name)
+	old, err := os.ReadFile(file)
+	switch {
+	case err == nil && string(old) == text:
+	case os.Getenv(updating) != "":
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // for all
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("docs/reference/%s is not what the code says; run make docs\n%s", name, differences(string(old), text))
+	}
+}
+
 // differences are the lines that only one of the two has.
 func differences(old, want string) string {
 	var out strings.Builder
