@@ -40,7 +40,7 @@ clients_node := $(clients)/node/.packages-$(shell cksum < test/clients/package.j
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test test-engines test-clients docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search bench-asks gpu-pack gpu-check soak mixed chaos fuzz sbom vuln require
+.PHONY: help build setup demo test test-engines test-clients test-alerts docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search bench-asks gpu-pack gpu-check soak mixed chaos fuzz sbom vuln require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ test-engines: build $(engines_venv) $(engines_jars) ## every recipe of `textmill
 
 test-clients: setup $(clients_venv) $(clients_node) ## the API and the pages by clients that are not ours, and by Chromium: make test-clients ARGS="openai_embeds"
 	$(clients)/venv/bin/python test/clients/run.py $(bin) $(clients)/node $(ARGS)
+
+test-alerts: require ## the alert rules and the Grafana board against Prometheus' own parser and evaluator
+	$(GO) test -C test/prometheus ./...
 
 docs: require ## what docs takes from the code: commands, keys, params, metrics, pages, columns, models
 	TEXTMILL_TEST_UPDATE_DOCS=1 $(GO) test -count=1 -run '^(TestReference|TestScoreboard$$)' ./cmd/textmill ./config ./daemon/... ./export/part ./models/checkpoint
