@@ -21,7 +21,7 @@ var downward = map[string][]string{
 	"cmd": {"client", "config", "daemon", "input", "jobs", "local/...", "open/bundle", "search", "tokenize/sugarme", "warehouse"},
 
 	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "open/store", "work/resolve"},
-	"daemon": {"config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "open/store", "work/rows", "work/trace"},
+	"daemon": {"client", "config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "open/store", "work/rows", "work/trace"},
 
 	"daemon/announce":     {"export", "jobs/queue", "work/commits"},
 	"daemon/catalog":      {"export", "export/parquetin", "jobs", "models", "search", "search/words", "warehouse", "work/rows"},
@@ -34,7 +34,8 @@ var downward = map[string][]string{
 	"daemon/letters":      {"daemon/metrics", "jobs/queue"},
 	"daemon/metrics":      {"export", "models/generate", "work/embedding", "work/rows"},
 	"daemon/turns":        {"jobs/queue"},
-	"daemon/api":          {"export", "input", "jobs", "models", "work/answers", "work/rows"},
+	"daemon/batches":      {"client", "export", "input", "jobs", "jobs/queue", "work/batchlines"},
+	"daemon/api":          {"daemon/batches", "export", "input", "jobs", "jobs/queue", "models", "work/answers", "work/rows"},
 	"daemon/page":         {"daemon/session", "jobs", "work/trace"},
 	"daemon/session":      {},
 	"daemon/web":          {"daemon/api", "daemon/page", "daemon/session"},

@@ -60,11 +60,11 @@ func (o *SubmitOptions) Configure(cfg config.Config, version string) (err error)
 			o.Local = append(o.Local, LocalModel{Name: name})
 			continue
 		}
-		o.Local = append(o.Local, localModel(name, spec))
+		o.Local = append(o.Local, NewLocalModel(name, spec))
 	}
 	bundles, _ := models.ListBundles(cfg.Home) // a bundle that cannot be opened is unknown here; `models list` says why
 	for _, b := range bundles {
-		o.Local = append(o.Local, localModel(b.Name, b))
+		o.Local = append(o.Local, NewLocalModel(b.Name, b))
 	}
 	switch bucket := strings.HasPrefix(cfg.Export.URI, "s3://"); {
 	case bucket:
@@ -78,7 +78,8 @@ func (o *SubmitOptions) Configure(cfg config.Config, version string) (err error)
 	return nil
 }
 
-func localModel(name string, spec *models.Spec) LocalModel {
+// NewLocalModel is what a bundle tells.
+func NewLocalModel(name string, spec *models.Spec) LocalModel {
 	m := LocalModel{Name: name, Task: spec.Task, SHA256: spec.SHA256}
 	if spec.Task == naming.TaskEmbed {
 		m.Check = func(params []byte) (export.Vectors, error) {

@@ -57,7 +57,10 @@ type HTTP struct {
 	TokenFile    string   `yaml:"token_file" kind:"path"`
 	AllowedHosts []string `yaml:"allowed_hosts"`
 	RequestBytes ByteSize `yaml:"request_bytes"`
+	FileBytes    ByteSize `yaml:"file_bytes"`
 	TLS          HTTPTLS  `yaml:"tls"`
+
+	FilesMaxBytes ByteSize `yaml:"files_max_bytes"`
 }
 
 // HTTPTLS names the files with which the daemon's own address is served by TLS, and the authority of those who may
@@ -224,7 +227,7 @@ func Default() Config {
 		Data:         "", // home if that is set, else the user's data directory + /textmill
 		DrainTimeout: 30 * time.Second,
 		Log:          Log{Level: "info", Format: "text"},
-		HTTP:         HTTP{Addr: "127.0.0.1:8080", RequestBytes: 16 << 20},
+		HTTP:         HTTP{Addr: "127.0.0.1:8080", RequestBytes: 16 << 20, FileBytes: 512 << 20, FilesMaxBytes: 8 << 30},
 		NATS: NATS{
 			URL:          "", // the embedded server
 			AckWait:      30 * time.Second,

@@ -132,7 +132,8 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 		"nats.jobs_max_bytes": int64(c.NATS.JobsMaxBytes), "nats.claims_max_bytes": int64(c.NATS.ClaimsMaxBytes),
 		"limits.record_bytes":      int64(c.Limits.RecordBytes),
 		"limits.records_per_shard": int64(c.Limits.RecordsPerShard), "limits.window_tokens": int64(c.Limits.WindowTokens),
-		"http.request_bytes": int64(c.HTTP.RequestBytes), "generate.slots": int64(c.Generate.Slots), "generate.memory": int64(c.Generate.Memory),
+		"http.request_bytes": int64(c.HTTP.RequestBytes), "http.file_bytes": int64(c.HTTP.FileBytes),
+		"http.files_max_bytes": int64(c.HTTP.FilesMaxBytes), "generate.slots": int64(c.Generate.Slots), "generate.memory": int64(c.Generate.Memory),
 		"limits.n": int64(c.Limits.N), "limits.tokens_per_shard": int64(c.Limits.TokensPerShard),
 	} {
 		if n < 1 {

@@ -13,6 +13,7 @@ import (
 	"textmill/config"
 	"textmill/daemon/announce"
 	"textmill/daemon/api"
+	"textmill/daemon/batches"
 	"textmill/daemon/commit"
 	"textmill/daemon/descriptors"
 	"textmill/daemon/follow"
@@ -42,6 +43,7 @@ type Daemon struct {
 	events     *follow.Follower
 	keeper     *housekeeping.Keeper
 	consumers  []*consumer
+	batches    *batches.Batches
 	web        *web.Server
 	closers    []closer
 }
@@ -109,6 +111,9 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	d.onClose("announcement", stop)
+	if err := d.openBatches(); err != nil {
+		return nil, err
+	}
 	if err := d.openPages(ctx, shares.Connections); err != nil {
 		return nil, err
 	}
@@ -153,7 +158,8 @@ func (d *Daemon) pages(sessions *session.Sessions, connections int) *page.Site {
 
 // api is what clients of OpenAI's API may ask for.
 func (d *Daemon) api() *api.Server {
-	o := api.Options{RequestBytes: int64(d.cfg.HTTP.RequestBytes)}
+	o := api.Options{RequestBytes: int64(d.cfg.HTTP.RequestBytes), Batches: d.batches,
+		FileBytes: int64(d.cfg.HTTP.FileBytes)}
 	for _, c := range d.consumers {
 		o.Models = append(o.Models, api.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Asks: c.asks})
 	}
@@ -219,6 +225,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	watching.Go(func() { d.inFlight.KeepLeases(beats, d.cfg.NATS.AckWait) })
 	watching.Go(func() { d.events.Run(ctx) })
 	watching.Go(func() { d.keeper.Run(ctx) })
+	watching.Go(func() { d.batches.Run(ctx) })
 
 	<-ctx.Done()
 	d.log.InfoContext(ctx, "draining", "deliveries", d.inFlight.Size(), "timeout", d.cfg.DrainTimeout)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"textmill/daemon/batches"
 	"textmill/jobs"
 	"textmill/work/answers"
 	"textmill/work/rows"
@@ -22,6 +23,9 @@ type Options struct {
 	Models []Model
 	// RequestBytes bounds a request; four of that size are answered at a time, or more smaller ones.
 	RequestBytes int64
+	// Batches keeps files, each of at most FileBytes, and batches of requests.
+	Batches   *batches.Batches
+	FileBytes int64
 }
 
 // Model is one that may be asked for.
@@ -44,6 +48,8 @@ type Server struct {
 	o     Options
 	since time.Time
 	room  *semaphore.Weighted // bytes of requests that are being answered
+
+	uploads chan struct{} // has a value for each file that is taken in
 }
 
 // requestsAtOnce is how many requests of the greatest size are answered at a time.
@@ -54,7 +60,8 @@ const least = 16 << 10
 
 // New makes a server.
 func New(o Options) *Server {
-	return &Server{o: o, since: time.Now(), room: semaphore.NewWeighted(requestsAtOnce * o.RequestBytes)}
+	return &Server{o: o, since: time.Now(), room: semaphore.NewWeighted(requestsAtOnce * o.RequestBytes),
+		uploads: make(chan struct{}, uploadsAtOnce)}
 }
 
 // Routes are all there are.
@@ -67,6 +74,7 @@ func (s *Server) Routes() []Route {
 		{http.MethodPost, "/v1/embeddings", "vectors of the texts of a request, in OpenAI's form: see below", s.embeddings,
 			Says{Takes: s.embeddingsBody(), Gives: reflect.TypeFor[answers.Embeddings]()}},
 	}
+	routes = append(routes, s.batchRoutes()...)
 	return append(routes, Route{http.MethodGet, "/v1/openapi.json", "the OpenAPI document of these paths", s.openapi,
 		Says{Gives: reflect.TypeFor[map[string]any]()}})
 }
@@ -107,6 +115,9 @@ func fail(status int, message string) *failure {
 func Refuse(w http.ResponseWriter, status int, message string) { fail(status, message).write(w) }
 
 func (f *failure) write(w http.ResponseWriter) {
+	if f.Status == http.StatusInsufficientStorage {
+		w.Header().Set("X-Should-Retry", "false") // OpenAI's clients would send the file again at once
+	}
 	if f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}

@@ -1,0 +1,145 @@
+package batches
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"textmill/jobs"
+	"textmill/jobs/queue"
+)
+
+// Upload keeps what a reader gives. It is no file before AddFile, and goes where that does not come within a day.
+func (s *Batches) Upload(ctx context.Context, r io.Reader) (queue.Content, error) {
+	if err := s.ensureFiles(ctx); err != nil {
+		return queue.Content{}, err
+	}
+	return s.o.Queue.PutContent(ctx, r)
+}
+
+// Discard removes an upload of which no file is made.
+func (s *Batches) Discard(ctx context.Context, c queue.Content) {
+	if err := s.o.Queue.DropContent(context.WithoutCancel(ctx), c); err != nil {
+		s.o.Log.WarnContext(ctx, "an upload is left behind until it is swept", "content", c.ID, "error", err)
+	}
+}
+
+// ensureFiles makes the stream of contents at the first one.
+func (s *Batches) ensureFiles(ctx context.Context) error {
+	s.filesMu.Lock()
+	defer s.filesMu.Unlock()
+	if s.files {
+		return nil
+	}
+	err := s.o.Queue.EnsureFiles(ctx, s.o.MaxBytes)
+	if err == nil {
+		err = s.o.Queue.EnsureBatches(ctx)
+	}
+	s.files = err == nil
+	return err
+}
+
+// AddFile makes a file of an upload.
+func (s *Batches) AddFile(ctx context.Context, f File) (File, error) {
+	now := time.Now()
+	f.ID, f.Created = newID("file-", now), now.UnixNano()
+	return f, s.addFile(ctx, f)
+}
+
+// addFile may be called again for the same file.
+func (s *Batches) addFile(ctx context.Context, f File) error {
+	r, err := f.record(0)
+	if err == nil {
+		_, err = s.o.Queue.PutRecord(ctx, r)
+	}
+	return err
+}
+
+// File is one by its id, unless it was deleted or has expired.
+func (s *Batches) File(ctx context.Context, id string) (File, error) {
+	f, _, err := s.file(ctx, id)
+	return f, err
+}
+
+func (s *Batches) file(ctx context.Context, id string) (File, uint64, error) {
+	if jobs.CheckBatchID(id) != nil {
+		return File{}, 0, ErrNotFound
+	}
+	r, err := s.o.Queue.Record(ctx, jobs.KindFile, id)
+	if errors.Is(err, queue.ErrNotFound) {
+		return File{}, 0, ErrNotFound
+	}
+	if err != nil {
+		return File{}, 0, err
+	}
+	f, err := readFile(r)
+	if err == nil && f.gone() {
+		err = ErrNotFound
+	}
+	return f, r.Revision, err
+}
+
+func (f *File) gone() bool { return f.Deleted || f.Expires > 0 && time.Now().Unix() >= f.Expires }
+
+// Files are all there are, the newest first.
+func (s *Batches) Files(ctx context.Context) (all []File, err error) {
+	err = s.o.Queue.Records(ctx, jobs.KindFile, func(r queue.Record) error {
+		f, err := readFile(r)
+		if err == nil && !f.gone() {
+			all = append(all, f)
+		}
+		return nil // what is none of ours is nobody's file
+	})
+	slices.SortFunc(all, func(a, b File) int {
+		return cmp.Or(cmp.Compare(b.Created, a.Created), cmp.Compare(b.ID, a.ID))
+	})
+	return all, err
+}
+
+// Open reads a file; see queue.Content.
+func (s *Batches) Open(ctx context.Context, f File) io.Reader {
+	return s.o.Queue.Content(ctx, f.Content)
+}
+
+// DeleteFile removes a file. A batch that reads it goes on.
+func (s *Batches) DeleteFile(ctx context.Context, id string) error {
+	for {
+		f, revision, err := s.file(ctx, id)
+		if err != nil {
+			return err
+		}
+		f.Deleted = true
+		r, err := f.record(revision)
+		if err == nil {
+			_, err = s.o.Queue.PutRecord(ctx, r)
+		}
+		if errors.Is(err, queue.ErrChanged) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return s.dropUnread(ctx, f.Content)
+	}
+}
+
+// dropUnread removes a content that no batch reads.
+func (s *Batches) dropUnread(ctx context.Context, c queue.Content) error {
+	all, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if !all[i].Status.Over() && all[i].Input.ID == c.ID {
+			return nil // goes with a later sweep
+		}
+	}
+	if err := s.o.Queue.DropContent(ctx, c); err != nil {
+		return fmt.Errorf("remove the content of a file: %w", err)
+	}
+	return nil
+}

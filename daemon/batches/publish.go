@@ -1,0 +1,49 @@
+package batches
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"textmill/client"
+	"textmill/ground/naming"
+	"textmill/input"
+	"textmill/jobs/queue"
+)
+
+// publish sends the job of a batch, as textmill submit does: the same shards whoever sends them and however often, so
+// that what is in the table or on its way is not made again.
+func (s *Batches) publish(ctx context.Context, h *held) error {
+	b := h.now()
+	ctx, cancel := context.WithDeadline(ctx, time.Unix(b.Expires, 0))
+	defer cancel()
+	o := s.o.Submit
+	o.Task, o.Model, o.Dataset, o.Job = b.Task, b.Model, b.Dataset, b.ID
+	o.Params = paramsOf(b.Task, 0) // each request says its dimensions
+	o.OnRepeat = naming.RepeatAppend
+	o.Files, o.Stdin = []string{"-"}, s.o.Queue.Content(ctx, b.Input)
+	o.Input.Format = input.OpenAIBatch
+	o.Force = true // it was validated, and what is wrong with a request's body is answered
+	o.NoWait, o.Quiet = true, true
+	o.Stdout, o.Stderr = io.Discard, io.Discard
+	done, err := client.Submit(ctx, s.o.Queue, o)
+	switch {
+	case errors.Is(err, client.ErrCancelled): // by textmill cancel
+		return s.end(ctx, h, Cancelled)
+	case errors.Is(err, queue.ErrNotWhole):
+		return h.change(ctx, func(b *Batch) {
+			b.Problems = []Problem{{Code: "invalid_input_file", Param: "input_file_id",
+				Message: "The input file is gone: " + err.Error()}}
+			b.enter(Failed)
+		})
+	case errors.Is(ctx.Err(), context.DeadlineExceeded): // what is next is its end
+		return nil
+	case done.Shards > 0 && (errors.Is(err, client.ErrErrorRows) || errors.Is(err, client.ErrDeadLetters)):
+	case err != nil:
+		return fmt.Errorf("publish batch %s: %w", b.ID, err)
+	}
+	s.o.Point("batch-published")
+	return h.change(ctx, func(b *Batch) { b.Published, b.Shards = true, done.Shards })
+}
