@@ -111,9 +111,6 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	d.onClose("announcement", stop)
-	if err := d.openBatches(); err != nil {
-		return nil, err
-	}
 	if err := d.openPages(ctx, shares.Connections); err != nil {
 		return nil, err
 	}
@@ -122,6 +119,9 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 
 // openPages has HTTP clients answered, so many at a time.
 func (d *Daemon) openPages(ctx context.Context, connections int) error {
+	if err := d.openBatches(); err != nil {
+		return err
+	}
 	token, err := d.cfg.HTTP.Secret()
 	if err != nil {
 		return err

@@ -142,8 +142,8 @@ func (s *Server) deleteFile(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, deletion{id, "file", true})
 }
 
-// content sends a file as it is read. Where it turns out not to be whole the answer breaks off, and so is short of what it
-// was said to be.
+// content sends a file as it is read. Where it turns out not to be whole the answer breaks off, and so is short of
+// what it was said to be.
 func (s *Server) content(w http.ResponseWriter, r *http.Request) {
 	f, err := s.o.Batches.File(r.Context(), r.PathValue("file"))
 	if err != nil {

@@ -33,6 +33,9 @@ type upload struct {
 	there                    bool
 }
 
+// putting puts away what a reader gives.
+type putting func(io.Reader) (queue.Content, error)
+
 func fileTooLong(most int64) *failure {
 	return fail(http.StatusRequestEntityTooLarge, "the file is longer than "+strconv.FormatInt(most, 10)+
 		" bytes; cut it into several, or raise http.file_bytes").of("file").named("file_too_large")
@@ -40,9 +43,9 @@ func fileTooLong(most int64) *failure {
 
 var errFileTooLong = errors.New("the file is too long")
 
-// readUpload reads a form, whose parts may come in any order, and puts its file away as it comes. Whatever is wrong, the
-// content is told if there is one.
-func readUpload(form *multipart.Reader, most int64, put func(io.Reader) (queue.Content, error)) (up upload, f *failure) {
+// readUpload reads a form, whose parts may come in any order, and puts its file away as it comes. Whatever is wrong,
+// the content is told if there is one.
+func readUpload(form *multipart.Reader, most int64, put putting) (up upload, f *failure) {
 	seen := map[string]bool{}
 	for n := 0; ; n++ {
 		part, err := form.NextPart()
@@ -63,7 +66,7 @@ func readUpload(form *multipart.Reader, most int64, put func(io.Reader) (queue.C
 	}
 }
 
-func (up *upload) take(name string, part *multipart.Part, most int64, put func(io.Reader) (queue.Content, error)) *failure {
+func (up *upload) take(name string, part *multipart.Part, most int64, put putting) *failure {
 	fields := map[string]*string{"purpose": &up.purpose, "expires_after[anchor]": &up.anchor,
 		"expires_after[seconds]": &up.seconds}
 	switch {

@@ -39,8 +39,8 @@ var (
 )
 
 // Batches keeps files and batches in the queue, so that every daemon on it answers for them, and carries batches out.
-// Nobody owns a batch: what is stored says what is to be done next, each step may be done twice, and only one outcome of
-// it is stored. Its methods are safe for concurrent use.
+// Nobody owns a batch: what is stored says what is to be done next, each step may be done twice, and only one outcome
+// of it is stored. Its methods are safe for concurrent use.
 type Batches struct {
 	o  Options
 	me string // tells this process from others that work on batches

@@ -19,8 +19,8 @@ import (
 	"textmill/work/batchlines"
 )
 
-// collect makes the answers of a batch out of its job's rows, and says of each request that has none why. Nothing refers
-// to them before the batch does, in one change, so of several processes that do this one's are kept.
+// collect makes the answers of a batch out of its job's rows, and says of each request that has none why. Nothing
+// refers to them before the batch does, in one change, so of several processes that do this one's are kept.
 func (s *Batches) collect(ctx context.Context, h *held) (err error) {
 	b := h.now()
 	if b.Model == "" { // cancelled before anything was known of it

@@ -62,8 +62,8 @@ func (s *Batches) List(ctx context.Context) (all []Batch, err error) {
 	return all, err
 }
 
-// counted is a batch with what is known of its requests while they are carried out. Events count rows: of requests with
-// several it is told how many there would be if each were as far.
+// counted is a batch with what is known of its requests while they are carried out. Events count rows: of requests
+// with several it is told how many there would be if each were as far.
 func (s *Batches) counted(b Batch) Batch {
 	if b.Collected || b.Records == 0 {
 		return b
@@ -78,8 +78,8 @@ func (s *Batches) counted(b Batch) Batch {
 	return b
 }
 
-// Cancel asks for the end of a batch, and gives it as it is then. One that ends already, or was asked to, is given as it is;
-// ErrOver says that it came to another end.
+// Cancel asks for the end of a batch, and gives it as it is then. One that ends already, or was asked to, is given as
+// it is; ErrOver says that it came to another end.
 func (s *Batches) Cancel(ctx context.Context, id string) (Batch, error) {
 	for {
 		b, revision, err := s.batch(ctx, id)

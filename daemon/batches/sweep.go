@@ -32,8 +32,8 @@ func (s *Batches) sweepNowAndThen(ctx context.Context) {
 	}
 }
 
-// Sweep removes what is over by a time: files that have expired, what is left of those that were deleted and of uploads
-// that became none, and batches of long ago.
+// Sweep removes what is over by a time: files that have expired, what is left of those that were deleted and of
+// uploads that became none, and batches of long ago.
 func (s *Batches) Sweep(ctx context.Context, now time.Time) error {
 	kept := map[string]bool{}
 	var files, gone []File
@@ -78,7 +78,8 @@ func (s *Batches) Sweep(ctx context.Context, now time.Time) error {
 	return s.remove(ctx, now, files, gone, old, kept)
 }
 
-func (s *Batches) remove(ctx context.Context, now time.Time, files, gone []File, old []Batch, kept map[string]bool) error {
+func (s *Batches) remove(ctx context.Context, now time.Time, files, gone []File, old []Batch,
+	kept map[string]bool) error {
 	var errs []error
 	for _, f := range files {
 		r, err := s.o.Queue.Record(ctx, jobs.KindFile, f.ID)

@@ -207,8 +207,8 @@ func (s *Batches) findModel(ctx context.Context, v *validation) error {
 // DatasetKey is the key of a batch's metadata that names the table.
 const DatasetKey = "dataset"
 
-// findTable names the dataset, by the batch's metadata or else by model and dimensions, and looks whether its table can
-// hold such vectors, where this process sees both.
+// findTable names the dataset, by the batch's metadata or else by model and dimensions, and looks whether its table
+// can hold such vectors, where this process sees both.
 func (s *Batches) findTable(ctx context.Context, b *Batch, v *validation) error {
 	if v.dataset = b.Metadata[DatasetKey]; v.dataset == "" {
 		v.dataset = defaultDataset(v.model, v.dimensions)
@@ -247,8 +247,8 @@ func defaultDataset(model string, dimensions int) string {
 	return prefix + model[:min(len(model), most-len(prefix)-len(suffix))] + suffix
 }
 
-// paramsOf are a batch's params: a text that is too long is an error, as OpenAI has it, since an answer does not say what
-// was cut.
+// paramsOf are a batch's params: a text that is too long is an error, as OpenAI has it, since an answer does not say
+// what was cut.
 func paramsOf(task string, dimensions int) map[string]string {
 	params := map[string]string{}
 	if task == naming.TaskEmbed {

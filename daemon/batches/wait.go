@@ -48,8 +48,8 @@ func (s *Batches) left(ctx context.Context, b *Batch) uint64 {
 	return left
 }
 
-// inVain says that nothing of a job is left in the queue and that no verdict came for a while. The verdict on a message is
-// told before it leaves the queue, so it will not come.
+// inVain says that nothing of a job is left in the queue and that no verdict came for a while. The verdict on a
+// message is told before it leaves the queue, so it will not come.
 func (v *vigil) inVain(ctx context.Context, s *Batches, b *Batch, done int) bool {
 	now := time.Now()
 	if v.since.IsZero() || done != v.done {
