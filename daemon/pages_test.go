@@ -39,6 +39,8 @@ func TestPagesAskForTheToken(t *testing.T) {
 		switch {
 		case form: // without what shows that it comes from a page of ours
 			want = http.StatusForbidden
+		case strings.Contains(path, "/{file}"), strings.Contains(path, "/{batch}"): // which there is none
+			want = http.StatusNotFound
 		case p.Method == http.MethodPost: // an empty request
 			want = http.StatusBadRequest
 		case strings.HasPrefix(path, "/assets/"):
