@@ -14,9 +14,9 @@ var ErrScattered = errors.New("the rows of a record are not all there")
 
 // Options say of which rows lines are made.
 type Options struct {
-	Job      string // of this job only; "" is all
-	Scratch  string // where files are made of what is more than fits into memory; "" is the system's for temporary files
-	budget   int    // bytes of rows in memory; 0 is joinBudget
+	Job     string // of this job only; "" is all
+	Scratch string // where files are made of what is more than fits into memory; "" is the system's for temporary files
+	budget  int    // bytes of rows in memory; 0 is joinBudget
 }
 
 // Each calls each with the line of every request of which the table at a path or URI has rows, in any order. Memory is
