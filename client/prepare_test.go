@@ -101,7 +101,7 @@ func TestWhatCannotFitIsRefusedBeforeItIsPublished(t *testing.T) {
 	} {
 		o, _, _ := options("-")
 		o.Job, o.NoWait, o.Tables, o.Dataset, o.Params = "j", true, tables, tc.dataset, tc.params
-		o.Local = []LocalModel{{Name: "m", Task: "embed", Check: localModel("m", spec).Check}}
+		o.Local = []LocalModel{{Name: "m", Task: "embed", Check: NewLocalModel("m", spec).Check}}
 		o.Stdin = strings.NewReader(`{"text":"x"}`)
 		before := waiting(t, q, "j")
 		_, err := Submit(t.Context(), q, o)
