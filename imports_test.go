@@ -36,7 +36,8 @@ var downward = map[string][]string{
 	"daemon/turns":        {"jobs/queue"},
 	"daemon/batches":      {"client", "export", "input", "jobs", "jobs/queue", "work/batchlines"},
 	"daemon/api":          {"daemon/batches", "export", "input", "jobs", "jobs/queue", "models", "work/answers", "work/rows"},
-	"daemon/page":         {"daemon/session", "jobs", "work/trace"},
+	"daemon/page":         {"daemon/session", "daemon/tracing", "jobs", "work/trace"},
+	"daemon/tracing":      {"jobs", "work/trace"},
 	"daemon/session":      {},
 	"daemon/web":          {"daemon/api", "daemon/page", "daemon/session"},
 

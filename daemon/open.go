@@ -10,7 +10,7 @@ import (
 
 	"textmill/config"
 	"textmill/daemon/metrics"
-	"textmill/daemon/page"
+	"textmill/daemon/tracing"
 	"textmill/export"
 	"textmill/ground/naming"
 	"textmill/ground/places"
@@ -155,7 +155,7 @@ type engine interface {
 type loadedModel struct {
 	spec    *models.Spec
 	engine  engine
-	tracer  page.Tracer
+	tracer  tracing.Tracer
 	asks    func(*jobs.Shard, rows.Origin) rows.Work // of whoever waits for the rows; nil where nobody may
 	device  string
 	workers int // rows or batches that run at a time
@@ -219,7 +219,7 @@ func (d *Daemon) openGenerator(ctx context.Context, spec *models.Spec) (loadedMo
 	return loadedModel{
 		spec: spec, engine: g.Engine, metrics: told,
 		tracer: trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer,
-			MaxNewTokens: page.NewTokens},
+			MaxNewTokens: tracing.NewTokens},
 		device: g.Device(), workers: g.Slots(), notes: g.Notes(), depends: g.Dependence(),
 	}, nil
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"textmill/config"
-	"textmill/daemon/page"
+	"textmill/daemon/tracing"
 )
 
 func TestTracePage(t *testing.T) {
@@ -22,9 +22,9 @@ func TestTracePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := start(t, cfg)
-	ask := func(token, site string, form url.Values) (int, string) {
+	ask := func(path, token, site string, form url.Values) (int, string) {
 		t.Helper()
-		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.daemon.web.Addr()+"/trace?"+form.Encode(), nil)
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.daemon.web.Addr()+path+"?"+form.Encode(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,17 +51,18 @@ func TestTracePage(t *testing.T) {
 		want              []string
 	}{
 		{"the form alone", "secret", "none", nil, 200, []string{"<form ", model, writer}},
-		{"a text for vectors, escaped", "secret", "same-origin", form(model, "<b>fun\x00</b>", ""), 200, []string{"&lt;b&gt;fun", "vector [384], norm "}},
-		{"a text to continue", "secret", "same-origin", form(writer, "What is the capital of France?", `{"chat":true}`), 200, []string{"ended by EOS after 8 tokens", "[49152 576]"}},
+		{"a text for vectors, escaped", "secret", "same-origin", form(model, "<b>fun\x00</b>", ""), 200, []string{"&lt;b&gt;fun", "vector <b>[384]</b>, norm <b>"}},
+		{"a text to continue", "secret", "same-origin", form(writer, "What is the capital of France?", `{"chat":true}`), 200, []string{"Ended by <b>EOS</b> after 8 tokens", "[49,152 × 576]", "The capital of France is Paris."}},
 		{"params of the other task", "secret", "same-origin", form(model, "x", `{"temperature":1}`), 200, []string{"temperature"}},
 		{"an empty prompt", "secret", "same-origin", form(writer, "", ""), 200, []string{"no tokens"}},
 		{"an unknown model", "secret", "same-origin", form("other", "x", ""), 404, []string{"no such model"}},
-		{"too long a text", "secret", "same-origin", form(model, strings.Repeat("x", page.MaxText+1), ""), 413, []string{"too long"}},
+		{"too long a text", "secret", "same-origin", form(model, strings.Repeat("x", tracing.MaxText+1), ""), 413, []string{"too long"}},
 		{"another site's page", "secret", "cross-site", form(model, "x", ""), 403, nil},
 		{"without the token", "", "none", form(model, "x", ""), 401, nil},
+		{"two texts", "secret", "same-origin", url.Values{"model": {model}, "text": {"a cat"}, "other": {"a kitten"}}, 200, []string{"Cosine of their vectors"}},
 	} {
-		code, body := ask(tc.token, tc.site, tc.form)
-		if code != tc.code || strings.Contains(body, "<b>") {
+		code, body := ask("/trace", tc.token, tc.site, tc.form)
+		if code != tc.code || strings.Contains(body, "<b>fun") {
 			t.Errorf("%s: status %d, want %d\n%s", tc.name, code, tc.code, body)
 		}
 		for _, want := range tc.want {
@@ -69,5 +70,15 @@ func TestTracePage(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", tc.name, want, body)
 			}
 		}
+	}
+	traceFigures(t, func(form url.Values) string {
+		code, body := ask("/events/trace", "secret", "none", form)
+		if code != 200 {
+			t.Fatalf("%v: status %d, %s", form, code, body)
+		}
+		return body
+	})
+	if code, _ := ask("/events/trace", "", "none", form(model, "x", "")); code != 401 {
+		t.Errorf("events without the token: status %d", code)
 	}
 }

@@ -1,6 +1,17 @@
 package page
 
-import "net/http"
+import (
+	"net/http"
+
+	"textmill/daemon/tracing"
+)
+
+// Model is one that is served.
+type Model struct {
+	Name, Task, SHA256, Device string
+	BatchTokens, Workers       int
+	Tracer                     tracing.Tracer
+}
 
 // overview is what is seen first.
 type overview struct {

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"textmill/daemon/session"
+	"textmill/daemon/tracing"
 )
 
 // Options are what the pages say, and to whom.
@@ -41,7 +42,7 @@ type Site struct {
 	looks    *looks
 	pages    []page
 	assets   *assets
-	tracing  chan struct{} // has a value for each text that is traced
+	traces   *tracing.Traces
 	watching chan struct{} // has a value for each stream of events
 	closing  context.Context
 	end      context.CancelFunc
@@ -53,6 +54,7 @@ type page struct {
 	nav      string // its entry of the navigation; "" = none
 	template string // its file
 	module   string // its own, "" = none
+	style    string // its own, "" = none
 	every    time.Duration
 	patience time.Duration // beyond that of every page; for one that takes long to make
 	about    string        // for the reference
@@ -70,6 +72,10 @@ type action struct {
 type View struct {
 	Title string
 	Data  any
+	// Done, when set, is called when the page was made, and such a page is sent while it is made: Waits is given what
+	// sends as much of it as there is, to be called before something is waited for.
+	Done  func()
+	Waits func(flush func())
 }
 
 // all are the pages in the order of the navigation.
@@ -77,9 +83,9 @@ func (s *Site) all() []page {
 	return []page{
 		{path: "/{$}", nav: "Overview", template: "overview.html", every: time.Second, show: s.overview,
 			about: "what is served"},
-		{path: "/trace", nav: "Trace", template: "trace.html", patience: traceTime, show: s.trace,
-			about: "a form; with model, text and params in the query what the model does with the text. " +
-				"404: no such model. 413: more than 8 KiB. 503: two texts are traced already"},
+		{path: "/trace", nav: "Trace", template: "trace.html", module: "trace.js", style: "trace.css", patience: tracing.Time,
+			show: s.trace, about: "a form; with model and text in the query, and params by their names or as params={…}, what " +
+				"the model does with the text, while it does it; beside it what it does with other. " + traceRefusals},
 	}
 }
 
@@ -95,7 +101,7 @@ func (f *Failure) Error() string { return f.Message }
 
 // New makes the pages; what is wrong with a template or an asset is wrong with the program.
 func New(o Options) *Site {
-	s := &Site{o: o, tracing: make(chan struct{}, tracesAtOnce), watching: make(chan struct{}, max(o.Watchers, 1))}
+	s := &Site{o: o, traces: newTraces(o.Models), watching: make(chan struct{}, max(o.Watchers, 1))}
 	s.closing, s.end = context.WithCancel(context.Background())
 	s.assets, s.looks = newAssets(), newLooks(s.closing)
 	s.pages = s.all()
@@ -141,6 +147,8 @@ func (s *Site) Routes() []Route {
 			func(w http.ResponseWriter, r *http.Request) { s.act(w, r, a) }})
 	}
 	return append(all,
+		Route{http.MethodGet, "/events/trace", false, "the same as " + traceEventsAre + " " + traceRefusals,
+			s.traceEvents},
 		Route{http.MethodGet, "/login", true, "asks for the token", s.loginForm},
 		Route{http.MethodPost, "/login", true, "takes it, and leads on with a cookie. 401: another token", s.login},
 		Route{http.MethodPost, "/logout", true, "ends the session of a browser", s.logout},
@@ -160,9 +168,14 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, p page) {
 		return
 	}
 	f := s.frame(r, v)
-	f.Current, f.Module = p.nav, p.module
+	f.Current, f.Module, f.Style = p.nav, p.module, p.style
 	if p.every > 0 {
 		f.Events = eventsOf(r)
+	}
+	if v.Done != nil {
+		defer v.Done()
+		s.stream(w, r, p.template, f)
+		return
 	}
 	s.render(w, r, http.StatusOK, p.template, f)
 }

@@ -27,6 +27,7 @@ type frame struct {
 	Guarded bool   // there is a session to end
 	CSRF    string // for forms other than "act"
 	Module  string
+	Style   string
 	Events  string // where the page's regions are told from; "" = it has none
 }
 
@@ -65,6 +66,19 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, name s
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = out.WriteTo(w)
+}
+
+// stream sends a page while it is made.
+func (s *Site) stream(w http.ResponseWriter, r *http.Request, name string, f frame) {
+	secure(w.Header())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("X-Accel-Buffering", "no") // of a proxy
+	out := newLines(w)
+	f.Waits(out.flush)
+	err := s.looks.templates[name].ExecuteTemplate(out, "layout.html", f)
+	if out.flush(); err != nil && r.Context().Err() == nil {
+		s.o.Log.ErrorContext(r.Context(), "page not made to its end", "page", name, "error", err)
+	}
 }
 
 // Fail answers with why something is not seen: as a page to a browser, as a line to programs.

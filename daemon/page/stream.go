@@ -41,6 +41,9 @@ func (s *Site) Events(w http.ResponseWriter, r *http.Request, send func(context.
 	ctx, cancel := context.WithTimeout(r.Context(), streamLife)
 	defer cancel()
 	defer context.AfterFunc(s.closing, cancel)()
+	if s.closing.Err() != nil { // which cancel has not heard of yet
+		return
+	}
 
 	out := &Stream{w: w, conn: http.NewResponseController(w)}
 	_ = out.conn.SetReadDeadline(time.Time{}) // else the server takes the browser for gone

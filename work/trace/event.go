@@ -37,14 +37,14 @@ type (
 	// Sampling is how tokens are picked, once params, the model's own configuration and defaults are settled. What keeps
 	// all is left out.
 	Sampling struct {
-		Temperature   number `json:"temperature"` // 0 is greedy
+		Temperature   Number `json:"temperature"` // 0 is greedy
 		TopK          int    `json:"top_k,omitempty"`
-		TopP          number `json:"top_p,omitempty"`
-		MinP          number `json:"min_p,omitempty"`
-		TopH          number `json:"top_h,omitempty"`
-		TypicalP      number `json:"typical_p,omitempty"`
-		EpsilonCutoff number `json:"epsilon_cutoff,omitempty"`
-		EtaCutoff     number `json:"eta_cutoff,omitempty"`
+		TopP          Number `json:"top_p,omitempty"`
+		MinP          Number `json:"min_p,omitempty"`
+		TopH          Number `json:"top_h,omitempty"`
+		TypicalP      Number `json:"typical_p,omitempty"`
+		EpsilonCutoff Number `json:"epsilon_cutoff,omitempty"`
+		EtaCutoff     Number `json:"eta_cutoff,omitempty"`
 		Seed          int64  `json:"seed"`
 		MaxNewTokens  int    `json:"max_new_tokens"`
 		// Temperatures are those at which steps say what the tokens weigh that are not among their candidates.
@@ -73,7 +73,7 @@ type (
 	Similarity struct {
 		Type   string     `json:"type"` // similarity
 		Shape  [2]int     `json:"shape"`
-		Tokens [][]number `json:"token_cosine"`
+		Tokens [][]Number `json:"token_cosine"`
 	}
 	// Vector is the text's vector. Norm is the length before normalization, the values are those of `textmill embed`.
 	Vector struct {
@@ -90,9 +90,9 @@ type (
 	// hidden states, a row for each token of the first.
 	Pair struct {
 		Type   string     `json:"type"` // pair
-		Cosine number     `json:"cosine"`
+		Cosine Number     `json:"cosine"`
 		Shape  [2]int     `json:"shape"`
-		Tokens [][]number `json:"token_cosine,omitempty"`
+		Tokens [][]Number `json:"token_cosine,omitempty"`
 	}
 	// Step is one new token. Candidates are the best ones as the model scored them, then others that it might have been.
 	Step struct {
@@ -109,20 +109,20 @@ type (
 		// Rest is the logarithm of the sum of exp(adjusted / temperature) over all other tokens, at each temperature that
 		// Start names; null where there are none.
 		Highest int      `json:"n_highest,omitempty"`
-		Rest    []number `json:"rest,omitempty"`
+		Rest    []Number `json:"rest,omitempty"`
 	}
 	// Candidate is a token before and after penalties, temperature and filters.
 	Candidate struct {
 		ID    int32  `json:"id"`
 		Piece string `json:"piece"`
-		Logit number `json:"logit"`
-		Prob  number `json:"prob"`
+		Logit Number `json:"logit"`
+		Prob  Number `json:"prob"`
 		// Adjusted is the logit after penalties, bias and rules, which temperature divides; null where they rule it out.
-		Adjusted number `json:"adjusted"`
+		Adjusted Number `json:"adjusted"`
 		Kept     bool   `json:"kept"`
 		// Of a kept one: the logit after penalties, bias and temperature, and the probability of being drawn.
-		Score *number `json:"score,omitempty"`
-		After *number `json:"prob_after,omitempty"`
+		Score *Number `json:"score,omitempty"`
+		After *Number `json:"prob_after,omitempty"`
 	}
 	// End is why the text ended: eos, stop or length.
 	End struct {
@@ -133,14 +133,17 @@ type (
 	}
 )
 
+// Whole are all values of the vector, as numbers of its length before they were brought to the precision.
+func (v Vector) Whole() []float32 { return v.whole }
+
 // An Event is one of the types above.
 type Event any
 
 // Values is a vector: its shape, its length in space, and its first values.
 type Values struct {
 	Shape  []int    `json:"shape"`
-	Norm   number   `json:"norm"`
-	Values []number `json:"values"`
+	Norm   Number   `json:"norm"`
+	Values []Number `json:"values"`
 }
 
 func valuesOf(v []float32, first int) Values {
@@ -148,21 +151,21 @@ func valuesOf(v []float32, first int) Values {
 	for _, f := range v {
 		sum += float64(f) * float64(f)
 	}
-	return Values{Shape: []int{len(v)}, Norm: number(math.Sqrt(sum)), Values: firstOf(v, first)}
+	return Values{Shape: []int{len(v)}, Norm: Number(math.Sqrt(sum)), Values: firstOf(v, first)}
 }
 
-func firstOf[T float32 | int8 | uint8](v []T, n int) []number {
-	out := make([]number, min(n, len(v)))
+func firstOf[T float32 | int8 | uint8](v []T, n int) []Number {
+	out := make([]Number, min(n, len(v)))
 	for i := range out {
-		out[i] = number(v[i])
+		out[i] = Number(v[i])
 	}
 	return out
 }
 
-// number is a JSON number; what is none is null.
-type number float64
+// Number is a JSON number; what is none is null.
+type Number float64
 
-func (n number) MarshalJSON() ([]byte, error) {
+func (n Number) MarshalJSON() ([]byte, error) {
 	f := float64(n)
 	if math.IsInf(f, 0) || f != f {
 		return []byte("null"), nil

@@ -35,19 +35,19 @@ func (t *Text) Emit(e Event) error {
 		t.begin(e)
 	case Token:
 		table := t.start.Table
-		t.head("token", fmt.Sprintf("tokens and their rows of %s [%d %d], stored as %s", shown(table.Tensor), table.Shape[0],
+		t.head("token", fmt.Sprintf("tokens and their rows of %s [%d %d], stored as %s", Shown(table.Tensor), table.Shape[0],
 			table.Shape[1], table.Stored),
 			fmt.Sprintf("%5s %7s  %s %9s %10s  first of [%d]", "#", "id", t.pad("piece"), "span", "norm", table.Shape[1]))
 		span := ""
 		if e.Span != [2]int32{} {
 			span = fmt.Sprintf("%d-%d", e.Span[0], e.Span[1])
 		}
-		t.printf("%5d %7d  %s %9s %10s  %s\n", e.Index, e.ID, t.paint(bold, t.pad(shown(e.Piece))), span, t.num(e.Row.Norm),
+		t.printf("%5d %7d  %s %9s %10s  %s\n", e.Index, e.ID, t.paint(bold, t.pad(Shown(e.Piece))), span, t.num(e.Row.Norm),
 			t.list(e.Row.Values))
 	case Hidden:
 		t.head("hidden", "hidden states of the last layer", fmt.Sprintf("%5s  %s %10s  first of [%d]", "#", t.pad("piece"),
 			"norm", e.Shape[0]))
-		t.printf("%5d  %s %10s  %s\n", e.Index, t.paint(bold, t.pad(shown(t.start.pieces[e.Index]))), t.num(e.Norm),
+		t.printf("%5d  %s %10s  %s\n", e.Index, t.paint(bold, t.pad(Shown(t.start.pieces[e.Index]))), t.num(e.Norm),
 			t.list(e.Values.Values))
 	case Vector:
 		t.vector(e)
@@ -55,7 +55,7 @@ func (t *Text) Emit(e Event) error {
 		t.step(e)
 	case End:
 		t.section = ""
-		t.printf("\n%s after %s: %s\n", t.paint(bold, "ended by "+why(e.Finish)), count(e.Tokens, "token"),
+		t.printf("\n%s after %s: %s\n", t.paint(bold, "ended by "+Why(e.Finish)), count(e.Tokens, "token"),
 			strconv.Quote(e.Text))
 	}
 	return t.err
@@ -64,7 +64,7 @@ func (t *Text) Emit(e Event) error {
 func (t *Text) begin(s Start) {
 	t.start, t.piece = s, len("piece")
 	for _, p := range s.pieces {
-		t.piece = max(t.piece, min(runewidth.StringWidth(shown(p)), widest))
+		t.piece = max(t.piece, min(runewidth.StringWidth(Shown(p)), widest))
 	}
 	t.printf("%s, task %s, on %s, model_sha256 %.12s\n", t.paint(bold, s.Model), s.Task, s.Device, s.SHA256)
 	text, more := []rune(s.Text), ""
@@ -94,13 +94,13 @@ func (t *Text) vector(v Vector) {
 func (t *Text) step(s Step) {
 	t.head("step", "what the model says of each next token", fmt.Sprintf("%5s %7s  %s %10s %10s %10s %10s", "step", "id",
 		t.pad("piece"), "logit", "prob", "score", "after"))
-	t.printf("%5d %7d  %s row [%d], norm %s  %s", s.Step, s.ID, t.paint(green, t.pad(shown(s.Piece))), s.Row.Shape[0],
+	t.printf("%5d %7d  %s row [%d], norm %s  %s", s.Step, s.ID, t.paint(green, t.pad(Shown(s.Piece))), s.Row.Shape[0],
 		t.num(s.Row.Norm), t.list(s.Row.Values))
 	if s.Text != "" {
 		t.printf("  %s", strconv.Quote(s.Text))
 	}
 	if s.Finish != "" {
-		t.printf("  %s", t.paint(bold, why(s.Finish)))
+		t.printf("  %s", t.paint(bold, Why(s.Finish)))
 	}
 	t.printf("\n")
 	for _, c := range s.Candidates {
@@ -112,7 +112,7 @@ func (t *Text) step(s Step) {
 		if c.ID == s.ID {
 			mark, paint = "*", green
 		}
-		t.printf("%5s %7d  %s %10s %10s %10s %10s\n", mark, c.ID, t.paint(paint, t.pad(shown(c.Piece))), t.num(c.Logit),
+		t.printf("%5s %7d  %s %10s %10s %10s %10s\n", mark, c.ID, t.paint(paint, t.pad(Shown(c.Piece))), t.num(c.Logit),
 			t.percent(c.Prob), score, after)
 	}
 }
@@ -140,13 +140,13 @@ func (t *Text) pad(s string) string {
 	return runewidth.FillRight(runewidth.Truncate(s, widest, "…"), t.piece)
 }
 
-func (t *Text) num(n number) string     { return strconv.FormatFloat(float64(n), 'f', 4, 64) }
-func (t *Text) percent(n number) string { return strconv.FormatFloat(100*float64(n), 'f', 2, 64) + "%" }
+func (t *Text) num(n Number) string     { return strconv.FormatFloat(float64(n), 'f', 4, 64) }
+func (t *Text) percent(n Number) string { return strconv.FormatFloat(100*float64(n), 'f', 2, 64) + "%" }
 
-func (t *Text) list(v []number) string {
+func (t *Text) list(v []Number) string {
 	whole := true // as quantized vectors are
 	for _, n := range v {
-		whole = whole && n == number(int(n))
+		whole = whole && n == Number(int(n))
 	}
 	parts := make([]string, len(v))
 	for i, n := range v {
@@ -172,7 +172,8 @@ func (t *Text) paint(with, s string) string {
 	return with + s + "\x1b[0m"
 }
 
-func why(finish string) string {
+// Why is a finish_reason in words.
+func Why(finish string) string {
 	switch finish {
 	case "eos":
 		return "EOS"
@@ -189,8 +190,8 @@ func count(n int, of string) string {
 	return fmt.Sprintf("%d %ss", n, of)
 }
 
-// shown is a piece that cannot do anything to a terminal.
-func shown(s string) string {
+// Shown is a piece that cannot do anything to a terminal.
+func Shown(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r

@@ -106,7 +106,7 @@ func (t *tracer) vectors(ctx context.Context, m Embedding, in embedding.Input) e
 		default:
 			e.Values.Values = firstOf(f.F, t.Values)
 		}
-		e.Shape, e.Norm = []int{max(len(f.F), len(f.I8), len(f.U8))}, number(f.Norm)
+		e.Shape, e.Norm = []int{max(len(f.F), len(f.I8), len(f.U8))}, Number(f.Norm)
 		if err := t.emit(e); err != nil {
 			return err
 		}

@@ -30,17 +30,17 @@ func (t *tracer) start(spec *models.Spec, device, text string, ids []int32) Star
 
 // samplingOf is how a text's tokens are picked.
 func samplingOf(p *generate.Params) *Sampling {
-	s := &Sampling{Temperature: number(max(p.Temperature, 0)), Seed: int64(p.Seed), MaxNewTokens: p.MaxNewTokens}
+	s := &Sampling{Temperature: Number(max(p.Temperature, 0)), Seed: int64(p.Seed), MaxNewTokens: p.MaxNewTokens}
 	if s.Temperature == 0 {
 		return s // the rest does nothing
 	}
-	s.TopK, s.MinP, s.TopH = p.TopK, number(p.MinP), number(p.TopH)
-	s.EpsilonCutoff, s.EtaCutoff = number(p.EpsilonCutoff), number(p.EtaCutoff)
+	s.TopK, s.MinP, s.TopH = p.TopK, Number(p.MinP), Number(p.TopH)
+	s.EpsilonCutoff, s.EtaCutoff = Number(p.EpsilonCutoff), Number(p.EtaCutoff)
 	if p.TopP < 1 {
-		s.TopP = number(p.TopP)
+		s.TopP = Number(p.TopP)
 	}
 	if p.TypicalP < 1 {
-		s.TypicalP = number(p.TypicalP)
+		s.TypicalP = Number(p.TypicalP)
 	}
 	return s
 }
@@ -96,27 +96,27 @@ func (t *tracer) step(s generate.Step) error {
 	e := Step{Type: "step", Step: s.Index, ID: s.ID, Piece: t.piece(s.ID), Text: s.Text, Row: row, Kept: s.Kept,
 		Finish: s.Finish, Candidates: []Candidate{}, Highest: s.Highest}
 	for _, c := range s.Candidates {
-		one := Candidate{ID: c.ID, Piece: t.piece(c.ID), Logit: number(c.Logit), Prob: number(c.Prob),
-			Adjusted: number(c.Adjusted), Kept: c.Kept}
+		one := Candidate{ID: c.ID, Piece: t.piece(c.ID), Logit: Number(c.Logit), Prob: Number(c.Prob),
+			Adjusted: Number(c.Adjusted), Kept: c.Kept}
 		if c.Kept {
-			score, after := number(c.Score), number(c.After)
+			score, after := Number(c.Score), Number(c.After)
 			one.Score, one.After = &score, &after
 		}
 		e.Candidates = append(e.Candidates, one)
 	}
 	for _, r := range s.Rest {
-		e.Rest = append(e.Rest, number(r))
+		e.Rest = append(e.Rest, Number(r))
 	}
 	return t.emit(e)
 }
 
 // cosines are those of each of a with each of b.
-func cosines(a, b [][]float32) [][]number {
-	all := make([][]number, len(a))
+func cosines(a, b [][]float32) [][]Number {
+	all := make([][]Number, len(a))
 	for i, v := range a {
-		all[i] = make([]number, len(b))
+		all[i] = make([]Number, len(b))
 		for j, w := range b {
-			all[i][j] = number(float32(cosine(v, w)))
+			all[i][j] = Number(float32(cosine(v, w)))
 		}
 	}
 	return all
@@ -145,7 +145,7 @@ func PairOf(a, b []Event, similar int) (p Pair, ok bool) {
 	if v == nil || len(v) != len(w) {
 		return p, false
 	}
-	p = Pair{Type: "pair", Cosine: number(float32(cosine(v, w))), Shape: [2]int{len(states), len(others)}}
+	p = Pair{Type: "pair", Cosine: Number(float32(cosine(v, w))), Shape: [2]int{len(states), len(others)}}
 	if len(states) <= similar && len(others) <= similar {
 		p.Tokens = cosines(states, others)
 	}
