@@ -15,7 +15,8 @@ import (
 var functions = template.FuncMap{
 	"count": count, "rate": rate, "percent": percent, "bytes": size, "took": took, "when": when, "seconds": seconds,
 	"start": beginning, "plural": plural, "line": chart.Line, "bar": chart.Bar,
-	"figure": figure, "listed": listed, "plain": plain, "why": trace.Why, "values": chart.Values[trace.Number], "whole": chart.Values[float32], "heat": chart.Heat[trace.Number],
+	"figure": figure, "listed": listed, "plain": plain, "why": trace.Why,
+	"values": chart.Values[trace.Number], "whole": chart.Values[float32], "heat": chart.Heat[trace.Number],
 	"shares": chart.Shares, "share": share100[trace.Number], "chance": share100[float64],
 }
 

@@ -41,7 +41,8 @@ func (s *Site) Events(w http.ResponseWriter, r *http.Request, send func(context.
 	ctx, cancel := context.WithTimeout(r.Context(), streamLife)
 	defer cancel()
 	defer context.AfterFunc(s.closing, cancel)()
-	if s.closing.Err() != nil { // which cancel has not heard of yet
+	if s.closing.Err() != nil { // which cancel may not have heard of yet
+		s.Fail(w, r, &Failure{http.StatusServiceUnavailable, "The daemon goes down."})
 		return
 	}
 

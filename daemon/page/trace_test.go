@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"textmill/jobs"
-	"textmill/tokenize"
 	"textmill/work/trace"
 )
 
@@ -81,7 +80,7 @@ func (m teller) Trace(ctx context.Context, _ jobs.Record, _ []byte, _ trace.Opti
 func hostileEvents(generates bool) []trace.Event {
 	one := trace.Values{Shape: []int{2}, Norm: 1, Values: []trace.Number{0.5, trace.Number(math.NaN())}}
 	start := trace.Start{Type: "start", Model: hostile, SHA256: hostile, Task: "embed", Device: hostile, Text: hostile, Tokens: 1,
-		Table: trace.Table{Tensor: hostile, Shape: [2]int{1, 2}, Stored: hostile}, Marks: []tokenize.Mark{{Mark: "><", Means: hostile}}}
+		Table: trace.Table{Tensor: hostile, Shape: [2]int{1, 2}, Stored: hostile}, Marks: []trace.Mark{{Mark: "><", Means: hostile}}}
 	token := trace.Token{Type: "token", Piece: hostile, Bytes: [2]int32{0, int32(len(hostile))}, Row: one}
 	if !generates {
 		return []trace.Event{start, token, trace.Hidden{Type: "hidden", Values: one},

@@ -23,8 +23,8 @@ type (
 		Dropped int    `json:"n_dropped"`
 		Table   Table  `json:"embedding_table"`
 		// Marks are what pieces have in the place of spaces and the like.
-		Marks    []tokenize.Mark `json:"marks,omitempty"`
-		Sampling *Sampling       `json:"sampling,omitempty"` // of a generation model
+		Marks    []Mark    `json:"marks,omitempty"`
+		Sampling *Sampling `json:"sampling,omitempty"` // of a generation model
 
 		pieces []string
 	}
@@ -132,6 +132,9 @@ type (
 		Text   string `json:"output"`
 	}
 )
+
+// A Mark is what pieces have in the place of a space and the like.
+type Mark = tokenize.Mark
 
 // Whole are all values of the vector, as numbers of its length before they were brought to the precision.
 func (v Vector) Whole() []float32 { return v.whole }

@@ -46,14 +46,14 @@ const (
 	mostLabel = 12
 )
 
-// Heat draws numbers from -1 to 1 as cells between labels of rows and columns. Cells are the children of .cells, row by
-// row.
+// Heat draws numbers from -1 to 1 as cells between labels of rows and columns. Cells are the children of .cells, row
+// by row.
 func Heat[F ~float32 | ~float64](label string, rows, columns []string, values [][]F) template.HTML {
 	left, top := 8+letter*float64(widest(rows)), 8+letter*float64(widest(columns))
 	w, h := left+float64(cell*len(columns)), top+float64(cell*len(rows))
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="heat" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" focusable="false" role="img" aria-label="%s">`,
-		w, h, w, h, template.HTMLEscapeString(label))
+	fmt.Fprintf(&b, `<svg class="heat" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" focusable="false" `+
+		`role="img" aria-label="%s">`, w, h, w, h, template.HTMLEscapeString(label))
 	for i, name := range rows {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="end">%s</text>`, left-5, top+cell*float64(i)+cell/2+4, shortened(name))
 	}
