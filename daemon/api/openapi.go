@@ -45,7 +45,7 @@ func document(routes []Route) schema {
 			at = schema{}
 			paths[r.Path] = at
 		}
-		at[strings.ToLower(r.Method)] = r.operation()
+		at[strings.ToLower(r.Method)] = r.operation(leadsTo(&r, routes))
 	}
 	return schema{
 		"openapi": "3.1.0",
@@ -60,6 +60,19 @@ func document(routes []Route) schema {
 			"schemas":         schema{"Error": schemaOf(reflect.TypeFor[map[string]failure]())},
 		},
 	}
+}
+
+// leadsTo are the operations on what a route makes, which its answer calls by id.
+func leadsTo(made *Route, routes []Route) schema {
+	links := schema{}
+	for i := range routes {
+		r := &routes[i]
+		rest, below := strings.CutPrefix(r.Path, made.Path+"/")
+		if name := inPath.FindStringSubmatch(rest); below && name != nil && made.Method == http.MethodPost {
+			links[operationID(r)] = schema{"operationId": operationID(r), "parameters": schema{name[1]: "$response.body#/id"}}
+		}
+	}
+	return links
 }
 
 var inPath = regexp.MustCompile(`\{([a-z_]+)\}`)
@@ -84,7 +97,7 @@ func (r *Route) refusals() map[int]string {
 	return codes
 }
 
-func (r *Route) operation() schema {
+func (r *Route) operation(links schema) schema {
 	op := schema{"summary": r.About, "operationId": operationID(r)}
 	var parameters []schema
 	for _, name := range inPath.FindAllStringSubmatch(r.Path, -1) {
@@ -115,7 +128,7 @@ func (r *Route) operation() schema {
 	if r.Bytes != "" {
 		content[r.Bytes] = schema{"schema": schema{"type": "string", "format": "binary"}}
 	}
-	responses := schema{"200": schema{"description": "what was asked for", "content": content}}
+	responses := schema{"200": schema{"description": "what was asked for", "content": content, "links": links}}
 	for code, about := range r.refusals() {
 		responses[strconv.Itoa(code)] = schema{"description": about, "content": schema{"application/json": schema{
 			"schema": schema{"$ref": "#/components/schemas/Error"}}}}

@@ -14,7 +14,7 @@ func TestReferenceOfOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	reference.File(t, "openapi.json", string(raw)+"\n")
-	if n := strings.Count(string(raw), `"operationId"`); n != len(New(Options{}).Routes()) {
+	if n := strings.Count(string(raw), `"summary"`); n != len(New(Options{}).Routes()) {
 		t.Errorf("%d operations are described", n)
 	}
 }
