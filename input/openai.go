@@ -15,7 +15,10 @@ import (
 const (
 	embeddingsURL    = "/v1/embeddings"
 	chatURL          = "/v1/chat/completions"
+	completionsURL   = "/v1/completions"
 	maxRequestInputs = 2048 // the API's own limit
+	// maxRequestPrompts is as many as any daemon makes texts of for those who wait.
+	maxRequestPrompts = 16
 )
 
 // FormatAttribute is the attribute by which a record says that its vector is to be answered in base64.
@@ -52,7 +55,11 @@ type request struct {
 	dimensions int
 	attributes []member
 	base64     bool
-	sha256     string // model_sha256 of a request that came by itself
+
+	// Of a request that came by itself:
+	sha256        string // model_sha256
+	prompts       bool   // inputs are texts to continue
+	stream, usage bool
 }
 
 // parseRequest makes the records of one request; a request that cannot be carried is one error record.
@@ -211,24 +218,43 @@ func (q *request) items(e *jobs.RecordError) []Item {
 	if e != nil {
 		return []Item{q.failed(e)}
 	}
-	if q.task == naming.TaskGenerate {
+	if q.task == naming.TaskGenerate && !q.prompts {
 		return []Item{q.chat()}
 	}
 	switch kind := jsontext.Value(q.inputs).Kind(); {
 	case len(q.inputs) == 0:
-		return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input is missing"))}
+		return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.%s is missing", q.key()))}
 	case kind == '"':
 		return []Item{q.whole(q.item(q.inputs))}
 	case kind == '[':
 		return q.list()
 	}
-	return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input %s: a string or a list of strings is needed",
-		shown(q.inputs)))}
+	return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.%s %s: a string or a list of strings is needed",
+		q.key(), shown(q.inputs)))}
+}
+
+// key is the field that the inputs are in.
+func (q *request) key() string {
+	if q.prompts {
+		return "prompt"
+	}
+	return "input"
+}
+
+func (q *request) mostInputs() int {
+	if q.prompts {
+		return maxRequestPrompts
+	}
+	return maxRequestInputs
 }
 
 // item makes a record of one JSON string, judged as strictly as any other record.
 func (q *request) item(text []byte) Item {
-	it := q.itemOf(append(appendMember(nil, "text", text), '}'))
+	object := appendMember(nil, "text", text)
+	if q.prompts && q.params != nil {
+		object = appendMember(object, "params", append(q.params[:len(q.params):len(q.params)], '}'))
+	}
+	it := q.itemOf(append(object, '}'))
 	it.Dimensions = q.dimensions
 	return it
 }

@@ -30,7 +30,7 @@ func (q *request) chatField(f member) *jobs.RecordError {
 			return nil
 		}
 		return q.addParam(f, name)
-	case isEmpty(f.value):
+	case isEmpty(f.value), f.name == "stream_options":
 		return nil
 	case harmlessValues[f.name] != nil:
 		return q.wrong(jobs.InvalidParam, "body.%s %s is not supported; leave it out", f.name, shown(f.value))

@@ -10,7 +10,6 @@ import (
 // those that leave it so whatever they say (no values).
 var harmlessValues = map[string][]string{
 	"stream":              {"false"},
-	"stream_options":      {},
 	"store":               {},
 	"service_tier":        {},
 	"prompt_cache_key":    {},

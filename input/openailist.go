@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -106,7 +107,7 @@ func (q *request) list() []Item {
 	case e != nil:
 		return []Item{q.failed(e)}
 	case len(texts) == 0:
-		return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.input is an empty list"))}
+		return []Item{q.failed(q.wrong(jobs.InvalidRecord, "body.%s is an empty list", q.key()))}
 	case len(texts) == 1:
 		return []Item{q.whole(q.item(texts[0]))}
 	}
@@ -115,7 +116,7 @@ func (q *request) list() []Item {
 	for i, text := range texts {
 		it := q.item(text)
 		if it.Record.Err != nil {
-			it.Record.Err.Message = "body.input[" + strconv.Itoa(i) + "]: " + it.Record.Err.Message
+			it.Record.Err.Message = fmt.Sprintf("body.%s[%d]: ", q.key(), i) + it.Record.Err.Message
 			return []Item{q.whole(it)}
 		}
 		part.Index = i
@@ -126,28 +127,28 @@ func (q *request) list() []Item {
 	return items
 }
 
-// texts are the JSON strings of the list body.input.
+// texts are the JSON strings of the list of inputs.
 func (q *request) texts() ([][]byte, *jobs.RecordError) {
 	dec := jsontext.NewDecoder(bytes.NewReader(q.inputs), lenient...)
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, q.wrong(jobs.InvalidRecord, "body.input: %v", err)
+		return nil, q.wrong(jobs.InvalidRecord, "body.%s: %v", q.key(), err)
 	}
 	var texts [][]byte
 	for dec.PeekKind() != ']' {
 		value, err := dec.ReadValue()
 		if err != nil {
-			return nil, q.wrong(jobs.InvalidRecord, "body.input: %v", err)
+			return nil, q.wrong(jobs.InvalidRecord, "body.%s: %v", q.key(), err)
 		}
 		switch value.Kind() {
 		case '"':
 		case '0', '[': // the whole list is one text as token IDs, or each element is
 			return nil, q.wrong(jobs.InvalidRecord,
-				"body.input holds token IDs, which mean other texts to another model; send the text")
+				"body.%s holds token IDs, which mean other texts to another model; send the text", q.key())
 		default:
-			return nil, q.wrong(jobs.InvalidRecord, "body.input[%d] %s: a string is needed", len(texts), shown(value))
+			return nil, q.wrong(jobs.InvalidRecord, "body.%s[%d] %s: a string is needed", q.key(), len(texts), shown(value))
 		}
-		if len(texts) == maxRequestInputs {
-			return nil, q.wrong(jobs.InvalidRecord, "body.input has more than %d texts", maxRequestInputs)
+		if most := q.mostInputs(); len(texts) == most {
+			return nil, q.wrong(jobs.InvalidRecord, "body.%s has more than %d texts", q.key(), most)
 		}
 		texts = append(texts, bytes.Clone(value))
 	}

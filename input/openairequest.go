@@ -14,6 +14,8 @@ type Request struct {
 	Params []byte // of the task embed, as a job message has them; what a chat asks for is in its record
 	SHA256 string // model_sha256: what the model's hash must be, "" for any
 	Base64 bool   // whether the vectors of the answer are to be written so
+	Stream bool   // whether a text is to be answered while it is made
+	Usage  bool   // and its tokens counted at the end
 }
 
 // ReadRequest reads the body of a request to a path of the API, as strictly as a line of a batch, and with the params
@@ -29,11 +31,14 @@ func ReadRequest(path string, body []byte) Request {
 		e = q.readBody(body, q.requestField)
 	case chatURL:
 		q.task = naming.TaskGenerate
-		e = q.readBody(body, q.chatField)
+		e = q.readBody(body, q.askedField)
+	case completionsURL:
+		q.task, q.prompts = naming.TaskGenerate, true
+		e = q.readBody(body, q.promptField)
 	default:
 		e = q.wrong(jobs.InvalidRecord, "path %s is not known", path)
 	}
-	r.Items, r.SHA256, r.Base64 = q.items(e), q.sha256, q.base64
+	r.Items, r.SHA256, r.Base64, r.Stream, r.Usage = q.items(e), q.sha256, q.base64, q.stream, q.usage
 	for i := range r.Items {
 		if e := r.Items[i].Record.Err; e != nil {
 			e.Message = strings.TrimPrefix(e.Message, "body.") // which has no name here

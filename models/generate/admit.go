@@ -19,14 +19,33 @@ func (g *Generator) admit(ctx context.Context) bool {
 			if !g.turns.some() {
 				return false
 			}
-		case ctx.Err() != nil || s.unwanted():
-			g.turns.take(s)
-			s.conclude(ErrStopped)
-		case g.fits(s, g.live, g.held) || g.makeRoom(s):
-			g.turns.enter(s)
-			g.enter(s)
-		default:
+		case !g.receive(ctx, s):
 			return true
+		}
+	}
+}
+
+// receive takes the request whose turn it is from those that wait, and reports false when there is no room for it.
+func (g *Generator) receive(ctx context.Context, s *sequence) bool {
+	switch {
+	case ctx.Err() != nil || s.unwanted():
+		g.turns.take(s)
+		s.conclude(ErrStopped)
+	case g.fits(s, g.live, g.held) || g.makeRoom(s):
+		g.turns.enter(s)
+		g.enter(s)
+	default:
+		return false
+	}
+	return true
+}
+
+// admitAsked is admit for what passes the others, between two runs of their prompts.
+func (g *Generator) admitAsked(ctx context.Context) {
+	for {
+		s := g.turns.next()
+		if s == nil || !s.Asked || g.turns.rankOf(s) != rankFirst || !g.receive(ctx, s) {
+			return
 		}
 	}
 }
@@ -38,9 +57,10 @@ func (g *Generator) fits(s *sequence, live, held int) bool {
 
 // makeRoom has others' texts wait again, for a job with fewer texts in slots than one that waits has a right to. They
 // are taken from jobs that keep no fewer than it will have. What was made of them is made again, token for token.
-// Nobody's last text is taken, so every job gets on.
+// Nobody's last text is taken, so every job gets on. What was asked for takes any text that was not, but for the last.
 func (g *Generator) makeRoom(s *sequence) bool {
-	if s.Later || s.job.live >= g.turns.least {
+	first := g.turns.rankOf(s) == rankFirst
+	if !first && (s.Later || s.job.live >= g.turns.least) {
 		return false
 	}
 	var slots []int
@@ -48,7 +68,12 @@ func (g *Generator) makeRoom(s *sequence) bool {
 	for live, held := g.live, g.held; !g.fits(s, live, held); live-- {
 		from := -1
 		for i, t := range g.slots {
-			if t == nil || slices.Contains(slots, i) || t.job.live-lost[t.job].texts < s.job.live+2 {
+			switch {
+			case t == nil || slices.Contains(slots, i):
+				continue
+			case first && (t.Asked || live-g.turns.asked.live < 2):
+				continue
+			case !first && t.job.live-lost[t.job].texts < s.job.live+2:
 				continue
 			}
 			if from < 0 || g.spare(t, lost[t.job].tokens, g.slots[from], lost[g.slots[from].job].tokens) {

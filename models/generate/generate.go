@@ -88,6 +88,9 @@ type Request struct {
 	Job string
 	// Unwanted, when set, tells that nobody waits for the text any more: it ends with ErrStopped at its next token.
 	Unwanted func() bool
+	// Asked is a request that somebody waits for: it passes those that are not, with an eighth of the slots and of the KV
+	// cache, for which others' texts make room. Beyond that it comes after them.
+	Asked bool
 	// Later is a request that enters a slot only when no other one waits for it.
 	Later   bool
 	Params  Params
@@ -106,6 +109,9 @@ type Step struct {
 	sample.Explained
 	Text   string // what became certain with it
 	Finish string // "" while the text goes on
+	// If asked for:
+	Logprob float32
+	Top     []sample.Candidate
 }
 
 // A Result is a finished text.

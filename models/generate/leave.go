@@ -46,7 +46,11 @@ func (g *Generator) vacate(slot int) error {
 	return nil
 }
 
+// dropUnwanted ends what nobody waits for any more.
 func (g *Generator) dropUnwanted(ctx context.Context) {
+	for _, s := range g.turns.takeForsaken() {
+		s.conclude(ErrStopped)
+	}
 	for i, s := range g.slots {
 		if s != nil && s.unwanted() {
 			g.leave(ctx, i, ErrStopped)

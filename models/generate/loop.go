@@ -15,6 +15,8 @@ const (
 	chunkTokens = 256
 	// turnTokens is how many tokens of prompts run between two steps of the texts that are being made.
 	turnTokens = 512
+	// askedTurnTokens is that while somebody waits for one of these texts.
+	askedTurnTokens = 256
 	// keptTokens is how many tokens of an ended text a slot keeps, for a prompt that begins alike.
 	keptTokens = 64
 )
@@ -52,7 +54,11 @@ func (g *Generator) serve(ctx context.Context) {
 // prefill runs about turnTokens tokens of prompts: jobs take turns, and within a job prompts are run in the order of
 // their arrival.
 func (g *Generator) prefill(ctx context.Context) {
-	for budget := turnTokens; budget > 0; {
+	budget := turnTokens
+	if g.turns.asks() {
+		budget = askedTurnTokens
+	}
+	for ; budget > 0; g.admitAsked(ctx) {
 		slot := g.soonest(func(int, *sequence) bool { return true })
 		if slot < 0 {
 			return

@@ -46,6 +46,9 @@ func (s *sequence) prefilled() bool { return s.used >= len(s.Prompt) }
 
 // sooner tells whether a part of its prompt is to be run before one of another's.
 func (s *sequence) sooner(than *sequence) bool {
+	if s.Asked != than.Asked {
+		return s.Asked
+	}
 	if s.job.ran != than.job.ran {
 		return s.job.ran < than.job.ran
 	}
@@ -107,6 +110,10 @@ func (s *sequence) choose(scratch *sample.Scratch, next *scored) (ended bool, er
 	s.text.WriteString(piece)
 	if s.Step != nil {
 		step.Index, step.ID, step.Text, step.Finish = len(s.out.IDs)-1, choice.ID, piece, s.out.Finish
+		step.Logprob = choice.Logprob
+		if s.Params.TopLogprobs > 0 {
+			step.Top = s.out.Top[step.Index]
+		}
 		s.Step(step)
 	}
 	return s.out.Finish != "", nil

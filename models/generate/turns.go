@@ -6,15 +6,18 @@ import (
 )
 
 // turns holds the requests that wait for a slot, and says whose turn it is. Each job has a queue of its own. First
-// come jobs with fewer texts in slots than any that waits should have; then the job that was given the fewest tokens,
-// those that its next text may come to counted (self-clocked fair queueing).
+// comes what somebody waits for, as long as that has less than its share; then jobs with fewer texts in slots than any
+// that waits should have; then the job that was given the fewest tokens, those that its next text may come to counted
+// (self-clocked fair queueing).
 type turns struct {
-	least  int // texts in slots that a job has a right to while it waits
-	most   int // requests of a job that wait; the next one waits in Do
-	tokens int // of the prompts that wait, beside one for each job
+	share  held // of what is asked for: what it may take before others
+	least  int  // texts in slots that a job has a right to while it waits
+	most   int  // requests of a job that wait; the next one waits in Do
+	tokens int  // of the prompts that wait, beside one for each job
 
 	mu      sync.Mutex
 	jobs    map[jobKey]*job // with something that waits or runs
+	asked   held            // by what somebody waits for
 	clock   int64           // what the last one to enter had come to
 	prompts int             // tokens of those that wait
 	closed  bool
@@ -23,9 +26,12 @@ type turns struct {
 	born    int
 }
 
+// held is what texts in slots come to.
+type held struct{ live, tokens int }
+
 type jobKey struct {
-	name  string
-	later bool
+	name         string
+	asked, later bool
 }
 
 // A job is who takes turns.
@@ -40,8 +46,13 @@ type job struct {
 }
 
 func (g *Generator) newTurns() *turns {
-	return &turns{least: max(1, g.o.Slots/16), most: g.o.Slots, tokens: g.tokens, jobs: map[jobKey]*job{},
+	t := &turns{least: max(1, g.o.Slots/16), most: g.o.Slots, tokens: g.tokens, jobs: map[jobKey]*job{},
 		came: make(chan struct{}, 1)}
+	if g.o.Slots > 1 {
+		t.share.live = max(1, g.o.Slots/8)
+		t.share.tokens = g.tokens * t.share.live / g.o.Slots
+	}
+	return t
 }
 
 // wait has a request wait, once there is room for it among those of its job.
@@ -66,7 +77,7 @@ func (t *turns) push(s *sequence) (full <-chan struct{}, err error) {
 	if t.closed {
 		return nil, ErrClosed
 	}
-	key := jobKey{s.Job, s.Later}
+	key := jobKey{s.Job, s.Asked, s.Later}
 	j := t.jobs[key]
 	if j != nil && len(j.waiting) > 0 && (len(j.waiting) >= t.most || t.prompts+len(s.Prompt) > t.tokens) {
 		if t.left == nil {
@@ -113,8 +124,8 @@ func (t *turns) next() *sequence {
 }
 
 func (t *turns) before(a, b *job) bool {
-	if a.later != b.later {
-		return b.later
+	if x, y := t.rank(a.waiting[0]), t.rank(b.waiting[0]); x != y {
+		return x < y
 	}
 	if poor := a.live < t.least; poor != (b.live < t.least) {
 		return poor
@@ -162,12 +173,21 @@ func (t *turns) enter(s *sequence) {
 	j.held += s.need()
 	j.given += int64(s.need())
 	t.clock = max(t.clock, j.given)
+	if s.Asked {
+		t.asked.live++
+		t.asked.tokens += s.need()
+	}
 }
 
 func (t *turns) pop(j *job) {
 	t.prompts -= len(j.waiting[0].Prompt)
 	j.waiting[0] = nil
 	j.waiting = j.waiting[1:]
+	t.room()
+}
+
+// room tells those who wait for it in a queue.
+func (t *turns) room() {
 	if t.left != nil {
 		close(t.left)
 		t.left = nil
@@ -195,6 +215,10 @@ func (t *turns) gone(s *sequence, used int) {
 	s.job.live--
 	s.job.held -= s.need()
 	s.job.given -= int64(s.need() - used)
+	if s.Asked {
+		t.asked.live--
+		t.asked.tokens -= s.need()
+	}
 }
 
 func (t *turns) forget(j *job) {
@@ -208,9 +232,6 @@ func (t *turns) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
-	if t.left != nil {
-		close(t.left)
-		t.left = nil
-	}
+	t.room()
 	t.tell()
 }

@@ -26,6 +26,7 @@ type completions struct {
 	prompt  []int32
 	request generate.Params
 	seed    int64 // of the first; each next one has the next
+	asks    bool
 
 	mu      sync.Mutex
 	rows    []export.Row
@@ -40,10 +41,19 @@ func (c *completions) run(ctx context.Context, done func([]export.Row)) error {
 	for i := range n {
 		p := c.request
 		p.Seed = uint64(c.seed) + uint64(i)
+<<<<<<< HEAD
 		asked := time.Now()
 		err := c.e.o.Generator.Do(ctx, generate.Request{Prompt: c.prompt, Job: c.origin.Job, Params: p, Unwanted: c.unwanted,
 			Entered: func() { c.e.timed(rows.Wait, asked) },
 			Done:    func(r generate.Result) { c.settle(i, r, done) }})
+=======
+		r := generate.Request{Prompt: c.prompt, Job: c.origin.Job, Asked: c.asks, Params: p, Unwanted: c.unwanted,
+			Done: func(r generate.Result) { c.settle(i, r, done) }}
+		if c.origin.Piece != nil {
+			r.Step = func(s generate.Step) { c.origin.Piece(c.piece(i, s)) }
+		}
+		err := c.e.o.Generator.Do(ctx, r)
+>>>>>>> c241fbf (Let texts that somebody waits for pass the queue's, with an eighth of the slots and of the KV cache)
 		if err == nil {
 			continue
 		}
@@ -121,13 +131,30 @@ func (c *completions) row(i int, r generate.Result) export.Row {
 	return row
 }
 
+// piece is what a token adds to the i-th text.
+func (c *completions) piece(i int, s generate.Step) rows.Piece {
+	p := rows.Piece{Record: c.record.ID, Completion: i, Text: s.Text, Finish: s.Finish, Top: c.e.candidates(s.Top)}
+	if c.request.Logprobs {
+		p.Token = c.e.candidate(sample.Candidate{ID: s.ID, Logprob: s.Logprob})
+	}
+	return p
+}
+
+func (e *Engine) candidate(c sample.Candidate) rows.Candidate {
+	return rows.Candidate{ID: c.ID, Token: e.o.Tokenizer.Decode([]int32{c.ID}, false), Logprob: c.Logprob}
+}
+
+func (e *Engine) candidates(step []sample.Candidate) (all []rows.Candidate) {
+	for _, c := range step {
+		all = append(all, e.candidate(c))
+	}
+	return all
+}
+
 func (e *Engine) top(steps [][]sample.Candidate) string {
 	all := make([][]rows.Candidate, len(steps))
 	for i, step := range steps {
-		for _, c := range step {
-			all[i] = append(all[i], rows.Candidate{ID: c.ID, Token: e.o.Tokenizer.Decode([]int32{c.ID}, false),
-				Logprob: c.Logprob})
-		}
+		all[i] = e.candidates(step)
 	}
 	raw, err := json.Marshal(all)
 	if err != nil { // log-probabilities of what was kept are finite

@@ -25,6 +25,7 @@ import (
 type generator interface {
 	Do(ctx context.Context, r generate.Request) error
 	Check(tokens int) error
+	Slots() int
 	Stop()
 }
 
@@ -41,10 +42,19 @@ type Options struct {
 }
 
 // Engine makes texts with one model. It is safe for concurrent use.
-type Engine struct{ o Options }
+type Engine struct {
+	o    Options
+	room askers
+}
 
 // New makes an engine over a generator, which stays the caller's to close.
-func New(o Options) *Engine { return &Engine{o} }
+func New(o Options) *Engine {
+	e := &Engine{o: o}
+	if o.Generator != nil {
+		e.room = newAskers(o.Generator.Slots())
+	}
+	return e
+}
 
 // LoadTemplate gives the chat template of a bundle, nil if it has none. One that cannot be honoured is a note, and an
 // error of the records that need it.
@@ -89,6 +99,7 @@ type work struct {
 	origin   rows.Origin
 	contents *jobs.Contents
 	spent    *atomic.Int64 // tokens that the records so far may come to; nil where nothing counts them
+	asks     bool          // somebody waits
 }
 
 // Vectors are none.
@@ -105,7 +116,7 @@ func (w work) Do(ctx context.Context, r jobs.Record, done func([]export.Row)) er
 		done([]export.Row{row})
 		return nil
 	}
-	job.content = content
+	job.content, job.asks = content, w.asks
 	return job.run(ctx, done)
 }
 

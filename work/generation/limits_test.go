@@ -20,6 +20,7 @@ type idle struct{ asked int }
 
 func (i *idle) Do(context.Context, generate.Request) error { i.asked++; return generate.ErrClosed }
 func (i *idle) Check(int) error                            { return nil }
+func (i *idle) Slots() int                                 { return 2 }
 func (i *idle) Stop()                                      {}
 
 func limited(t *testing.T, l *Limits) (*Engine, *idle) {

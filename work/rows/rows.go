@@ -4,6 +4,7 @@ package rows
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -20,7 +21,22 @@ type Origin struct {
 	StreamCreated  time.Time // of the stream that StreamSequence counts in
 	// Unwanted, when set, tells that nobody waits for the rows any more: work may end without them.
 	Unwanted func() bool
+	// Piece, when set, sees each token of a text as it is made, before the rows come. It must not block.
+	Piece func(Piece)
 }
+
+// A Piece is what one token adds to a text.
+type Piece struct {
+	Record     string // its id
+	Completion int
+	Text       string // what became certain with it
+	Finish     string // "" while the text goes on
+	Token      Candidate
+	Top        []Candidate // the likeliest tokens in its place, if asked for
+}
+
+// ErrBusy says that as many are being answered as may be; nothing is wrong with the record.
+var ErrBusy = errors.New("too many texts are being made for those who wait")
 
 // Dropped tells whether the rows are unwanted by now.
 func (o *Origin) Dropped() bool { return o.Unwanted != nil && o.Unwanted() }
