@@ -44,6 +44,7 @@ type Daemon struct {
 	keeper     *housekeeping.Keeper
 	consumers  []*consumer
 	batches    *batches.Batches
+	api        *api.Server
 	web        *web.Server
 	closers    []closer
 }
@@ -127,8 +128,9 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 		return err
 	}
 	sessions := session.New(token)
+	d.api = d.newAPI()
 	o := web.Options{Addr: d.cfg.HTTP.Addr, TLS: d.tlsFiles(), Sessions: sessions, AllowedHosts: d.cfg.HTTP.AllowedHosts,
-		Connections: connections, API: d.api(), Pages: d.pages(sessions, connections), Metrics: d.metrics.Handler(),
+		Connections: connections, API: d.api, Pages: d.pages(sessions, connections), Metrics: d.metrics.Handler(),
 		State: d.state, Log: d.log}
 	for _, c := range d.consumers {
 		o.Models = append(o.Models, web.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256,
@@ -156,8 +158,8 @@ func (d *Daemon) pages(sessions *session.Sessions, connections int) *page.Site {
 	return page.New(o)
 }
 
-// api is what clients of OpenAI's API may ask for.
-func (d *Daemon) api() *api.Server {
+// newAPI is what clients of OpenAI's API may ask for.
+func (d *Daemon) newAPI() *api.Server {
 	o := api.Options{RequestBytes: int64(d.cfg.HTTP.RequestBytes), Batches: d.batches,
 		FileBytes: int64(d.cfg.HTTP.FileBytes)}
 	for _, c := range d.consumers {
@@ -251,6 +253,7 @@ func (d *Daemon) drain(work context.Context, giveUp context.CancelCauseFunc, fet
 	hard := time.AfterFunc(timeout, func() { giveUp(inflight.ErrDraining) })
 	defer hard.Stop()
 
+	answered := d.api.Drain()
 	d.committers.CommitAtOnce()
 	fetching.Wait()
 	for _, c := range d.consumers {
@@ -260,4 +263,8 @@ func (d *Daemon) drain(work context.Context, giveUp context.CancelCauseFunc, fet
 		d.log.WarnContext(work, "drain timed out; what is left will be delivered again", "deliveries", d.inFlight.Size())
 	}
 	d.committers.Finish()
+	select {
+	case <-answered:
+	case <-work.Done():
+	}
 }

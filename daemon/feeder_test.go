@@ -39,6 +39,10 @@ func tinyWriter(t *testing.T, slots int) map[string]config.Model {
 	if err := os.WriteFile(architecture, []byte(long), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	talks := `{"chat_template": "{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}"}`
+	if err := os.WriteFile(filepath.Join(source, "tokenizer_config.json"), []byte(talks), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir(), Name: "tiny"})
 	if err != nil {
 		t.Fatal(err)

@@ -217,7 +217,7 @@ func (d *Daemon) openGenerator(ctx context.Context, spec *models.Spec) (loadedMo
 	spec = g.Spec()
 	d.onClose("model "+spec.Name, g.Close)
 	return loadedModel{
-		spec: spec, engine: g.Engine, metrics: told,
+		spec: spec, engine: g.Engine, asks: g.Engine.Asks, metrics: told,
 		tracer: trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer,
 			MaxNewTokens: tracing.NewTokens},
 		device: g.Device(), workers: g.Slots(), notes: g.Notes(), depends: g.Dependence(),

@@ -48,6 +48,7 @@ type Server struct {
 	o     Options
 	since time.Time
 	room  *semaphore.Weighted // bytes of requests that are being answered
+	gate  *gate
 
 	uploads chan struct{} // has a value for each file that is taken in
 }
@@ -61,8 +62,11 @@ const least = 16 << 10
 // New makes a server.
 func New(o Options) *Server {
 	return &Server{o: o, since: time.Now(), room: semaphore.NewWeighted(requestsAtOnce * o.RequestBytes),
-		uploads: make(chan struct{}, uploadsAtOnce)}
+		gate: newGate(), uploads: make(chan struct{}, uploadsAtOnce)}
 }
+
+// Drain refuses what comes from now on. The channel is closed when all that came before was answered.
+func (s *Server) Drain() <-chan struct{} { return s.gate.close() }
 
 // Routes are all there are.
 func (s *Server) Routes() []Route {
@@ -73,6 +77,10 @@ func (s *Server) Routes() []Route {
 			Says{Gives: reflect.TypeFor[modelObject](), In: schema{"model": s.named("")}}},
 		{http.MethodPost, "/v1/embeddings", "vectors of the texts of a request, in OpenAI's form: see below", s.embeddings,
 			Says{Takes: s.embeddingsBody(), Gives: reflect.TypeFor[answers.Embeddings]()}},
+		{http.MethodPost, chatPath, "what a model answers to a conversation, in OpenAI's form, also while it is made: see below",
+			s.completions, Says{Takes: s.chatBody(), Gives: reflect.TypeFor[answers.Chat](), Streams: true}},
+		{http.MethodPost, completionsPath, "texts continued, likewise", s.completions,
+			Says{Takes: s.promptBody(), Gives: reflect.TypeFor[answers.Completion](), Streams: true}},
 	}
 	routes = append(routes, s.batchRoutes()...)
 	return append(routes, Route{http.MethodGet, "/v1/openapi.json", "the OpenAPI document of these paths", s.openapi,
@@ -125,16 +133,14 @@ func (f *failure) write(w http.ResponseWriter) {
 }
 
 func answer(w http.ResponseWriter, status int, body any) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sending))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// Time that a client has for its request and for reading the answer, and that the answer may take.
-const (
-	sending   = time.Minute
-	answering = 10 * time.Minute
-)
+// sending is the time that a client has for its request, and for reading an answer or an event of it.
+const sending = time.Minute
 
 // read takes the body of a request, once there is room for it. The caller calls done when the request was answered.
 func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, done func(), f *failure) {
@@ -150,20 +156,35 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, done
 		return nil, nil, tooLong
 	}
 	size = min(max(size, least), s.o.RequestBytes)
-	if !s.room.TryAcquire(size) {
+	if done, f = s.enter(size); f != nil {
 		w.Header().Set("Connection", "close")
-		return nil, nil, fail(http.StatusTooManyRequests,
-			"too many requests are being answered; try again soon").named("rate_limit_exceeded")
+		return nil, nil, f
 	}
 	conn := http.NewResponseController(w)
-	_, _ = conn.SetReadDeadline(time.Now().Add(sending)), conn.SetWriteDeadline(time.Now().Add(sending+answering))
+	_ = conn.SetReadDeadline(time.Now().Add(sending))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.o.RequestBytes))
 	if err == nil {
-		return body, func() { s.room.Release(size) }, nil
+		_ = conn.SetReadDeadline(time.Time{}) // which would end the request, however long its answer takes
+		return body, done, nil
 	}
-	s.room.Release(size)
+	done()
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
 		return nil, nil, tooLong
 	}
 	return nil, nil, fail(http.StatusBadRequest, "the request did not come whole")
+}
+
+// enter lets in a request of so many bytes. The caller calls done when it was answered.
+func (s *Server) enter(size int64) (done func(), f *failure) {
+	if !s.gate.enter() {
+		return nil, goingDown()
+	}
+	if !s.room.TryAcquire(size) {
+		s.gate.leave()
+		return nil, busy("too many requests are being answered")
+	}
+	return func() {
+		s.room.Release(size)
+		s.gate.leave()
+	}, nil
 }

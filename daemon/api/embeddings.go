@@ -4,9 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"sync"
 
-	"textmill/export"
 	"textmill/ground/naming"
 	"textmill/input"
 	"textmill/jobs"
@@ -50,14 +48,17 @@ func (s *Server) embed(ctx context.Context, path string, body []byte) (*answers.
 			of("pooling")
 	}
 	params.StoreText, params.StoreTokenIDs = false, false
-	made, f := run(ctx, m.Asks(&jobs.Shard{Task: naming.TaskEmbed, Model: m.Name, Embed: params, RawParams: q.Params},
-		rows.Origin{Unwanted: func() bool { return ctx.Err() != nil }}), q.Items)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	shard := jobs.Shard{Task: naming.TaskEmbed, Model: m.Name, Embed: params, RawParams: q.Params}
+	work := m.Asks(&shard, rows.Origin{Unwanted: func() bool { return ctx.Err() != nil }})
+	made, f := run(ctx, cancel, work, q.Items, "input")
 	if f != nil {
 		return nil, f
 	}
 	list := &answers.Embeddings{Object: "list", Model: m.Name, SHA256: m.SHA256, Data: make([]answers.Embedding, len(made))}
 	for i := range made {
-		row := &made[i]
+		row := &made[i][0]
 		list.Data[i] = answers.Embedding{Object: "embedding", Index: i, Vector: answers.VectorOf(row)}
 		if floats, ok := list.Data[i].Vector.([]float32); ok && q.Base64 {
 			list.Data[i].Vector = answers.Base64(floats)
@@ -88,41 +89,6 @@ func (s *Server) asked(name, task, sha256 string) (*Model, *failure) {
 			"the model "+quoted(name)+" that is served has another model_sha256: "+m.SHA256).of("model_sha256").named("model_not_found")
 	}
 	return m, nil
-}
-
-// run gives the row of each item, or what is wrong with the first that has none.
-func run(ctx context.Context, work rows.Work, items []input.Item) ([]export.Row, *failure) {
-	made := make([]export.Row, len(items))
-	stopped := make([]bool, len(items))
-	var waiting sync.WaitGroup
-	for i := range items {
-		waiting.Add(1)
-		err := work.Do(ctx, items[i].Record, func(list []export.Row) {
-			defer waiting.Done()
-			if stopped[i] = len(list) == 0; !stopped[i] {
-				made[i] = list[0]
-			}
-		})
-		if err != nil {
-			waiting.Done()
-			stopped[i] = true
-			break
-		}
-	}
-	waiting.Wait()
-	for i := range made {
-		switch {
-		case stopped[i]:
-			return nil, fail(http.StatusServiceUnavailable, "the daemon is going down; try again elsewhere or later")
-		case made[i].Error != "":
-			e := jobs.ParseRecordError(made[i].Error)
-			if len(items) > 1 {
-				e.Message = "input[" + strconv.Itoa(i) + "]: " + e.Message
-			}
-			return nil, refused(e)
-		}
-	}
-	return made, nil
 }
 
 // refused is what is wrong with a record, as an answer.

@@ -47,6 +47,43 @@ type ChatChoice struct {
 	Seed         *int64    `json:"seed,omitempty"` // of a text that was drawn
 }
 
+// A ChatChunk is a part of a Chat that is answered while it is made.
+type ChatChunk struct {
+	Head
+	Choices []ChunkChoice `json:"choices"`
+	Usage   *Usage        `json:"usage,omitempty"`
+}
+
+// ChunkChoice is what a chunk adds to a completion.
+type ChunkChoice struct {
+	Index        int       `json:"index"`
+	Delta        Delta     `json:"delta"`
+	Logprobs     *Logprobs `json:"logprobs"`
+	FinishReason *string   `json:"finish_reason"` // null while the text goes on
+}
+
+// Delta is what a chunk adds to a message; the first one names its role.
+type Delta struct {
+	Role    string  `json:"role,omitempty"`
+	Content *string `json:"content,omitempty"`
+}
+
+// A Completion is the answer to texts to continue, whole or as a chunk.
+type Completion struct {
+	Head
+	Choices []TextChoice `json:"choices"`
+	Usage   *Usage       `json:"usage,omitempty"`
+}
+
+// TextChoice is one completion of a text, or what a chunk adds to it.
+type TextChoice struct {
+	Index        int       `json:"index"`
+	Text         string    `json:"text"`
+	Logprobs     *Logprobs `json:"logprobs"` // null
+	FinishReason *string   `json:"finish_reason"`
+	Seed         *int64    `json:"seed,omitempty"`
+}
+
 // Message is what a model answered.
 type Message struct {
 	Role    string  `json:"role"`
@@ -119,11 +156,19 @@ func ChatOf(id string, made []*export.Row) Chat {
 	var tokens int64
 	for _, r := range made {
 		c.Choices = append(c.Choices, ChatChoice{Index: int(r.Chunk.V), FinishReason: Finish(r.FinishReason),
-			Message: Message{Role: "assistant", Content: r.Output.V}, Logprobs: logprobsOf(r)})
+			Message: Message{Role: "assistant", Content: r.Output.V}, Logprobs: logprobsOf(r), Seed: SeedOf(r)})
 		tokens += int64(r.NOutputTokens.V)
 	}
 	c.Usage = UsageOf(int64(first.NTokens.V), tokens)
 	return c
+}
+
+// SeedOf is what a text was drawn with, nil of one that was not.
+func SeedOf(r *export.Row) *int64 {
+	if !r.Seed.Valid {
+		return nil
+	}
+	return &r.Seed.V
 }
 
 // Finish is why a text ended, as OpenAI has it, who does not tell a model's own end from a stop string.

@@ -41,19 +41,14 @@ func (c *completions) run(ctx context.Context, done func([]export.Row)) error {
 	for i := range n {
 		p := c.request
 		p.Seed = uint64(c.seed) + uint64(i)
-<<<<<<< HEAD
 		asked := time.Now()
-		err := c.e.o.Generator.Do(ctx, generate.Request{Prompt: c.prompt, Job: c.origin.Job, Params: p, Unwanted: c.unwanted,
-			Entered: func() { c.e.timed(rows.Wait, asked) },
-			Done:    func(r generate.Result) { c.settle(i, r, done) }})
-=======
 		r := generate.Request{Prompt: c.prompt, Job: c.origin.Job, Asked: c.asks, Params: p, Unwanted: c.unwanted,
-			Done: func(r generate.Result) { c.settle(i, r, done) }}
+			Entered: func() { c.e.timed(rows.Wait, asked) },
+			Done:    func(r generate.Result) { c.settle(i, r, done) }}
 		if c.origin.Piece != nil {
 			r.Step = func(s generate.Step) { c.origin.Piece(c.piece(i, s)) }
 		}
 		err := c.e.o.Generator.Do(ctx, r)
->>>>>>> c241fbf (Let texts that somebody waits for pass the queue's, with an eighth of the slots and of the KV cache)
 		if err == nil {
 			continue
 		}
