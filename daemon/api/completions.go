@@ -57,8 +57,8 @@ type completing struct {
 	told  bool           // log-probabilities are asked for
 }
 
-// completing reads a request. Its records are called by the id of the answer, by which a text's seed goes that is given
-// none.
+// completing reads a request. Its records are called by the id of the answer: a text that is given no seed has one by
+// that.
 func (s *Server) completing(path string, body []byte) (*completing, *failure) {
 	c := &completing{q: input.ReadRequest(path, body), chat: path == chatPath, place: map[string]int{}, n: 1}
 	for i := range c.q.Items {
