@@ -52,7 +52,7 @@ func (t *traced) Sides() iter.Seq[*side] {
 	return func(yield func(*side) bool) {
 		for n := 0; ; n++ {
 			start := tracing.One[trace.Start](t.answer)
-			one := &side{Start: start, N: n, answer: t.answer}
+			one := &side{Start: start, N: n, Asked: []string{t.Text, t.Other}[min(n, 1)], answer: t.answer}
 			if start == nil || !yield(one) {
 				return
 			}
@@ -93,6 +93,7 @@ func (t *traced) Broken() string {
 type side struct {
 	*trace.Start
 	N      int
+	Asked  string // as it was asked, without what the model puts around it
 	answer *tracing.Answer
 	texts  []string // the tokens' pieces
 }

@@ -43,32 +43,35 @@ export function distribution(step, {temperature, topK = 0, topP: share = 1, minP
   const weights = scores.map((s) => f32(Math.exp(s - top)));
   const known = Math.min(step.highest, order.length); // behind them others may come that are no candidates
   let rest = restAt(step, temperature, best);
-  const others = rest === undefined || rest > 0;
-  let exact = true;
+  const others = rest === undefined || rest > 0; // there are tokens that are no candidates
+  let tied = false; // equals lie on both sides of an edge, or the edge is not known
+  let beyond = others; // tokens may be kept that are no candidates
   let kept = order.length;
-  const cut = (n) => { // the first n, and nothing that is not known
+  const cut = (n) => { // the first n stay, and nothing that is not known
     kept = n;
     rest = 0;
+    beyond = false;
   };
 
-  if (topK > 0 && topK < known) {
+  let unmeasured = rest === undefined;
+  if (topK > 0 && topK <= known && topK < order.length) {
     let n = topK;
     while (n < known && scores[n] === scores[topK - 1]) n++; // all that tie with the last one
-    if (n === known && others && scores[n - 1] === scores[topK - 1]) exact = false;
+    if (n === known && others) tied = scores[n - 1] === scores[topK - 1] && topK < known;
+    unmeasured = false;
     cut(n);
   } else if (topK > 0 && others) {
-    if (topK === known) cut(known);
-    else exact = false;
+    unmeasured = true; // how much of the rest stays, nobody said
   }
   const sum = () => weights.slice(0, kept).reduce((a, b) => a + b, 0) + (rest ?? 0);
   if (share > 0 && share < 1) {
-    if (rest === undefined) exact = false;
-    const n = topP(weights.slice(0, rest === 0 ? kept : known), sum(), share);
-    if (n < (rest === 0 ? kept : known) || rest === 0) {
-      if (n < kept && scores[n] === scores[n - 1]) exact = false; // which of equals stay is the sort's to say
+    const seen = beyond ? known : kept;
+    const n = topP(weights.slice(0, seen), sum(), share);
+    if (n < seen || !beyond) {
+      if (unmeasured || (n < kept && scores[n] === scores[n - 1])) tied = true; // which of equals stay is the sort's to say
       cut(n);
     } else {
-      exact = false;
+      unmeasured = true;
     }
   }
   if (minP > 0) {
@@ -76,11 +79,16 @@ export function distribution(step, {temperature, topK = 0, topP: share = 1, minP
     const least = f32(f32(minP) * f32(1 / total));
     let n = 1;
     while (n < kept && f32(weights[n] / total) >= least) n++;
-    if (rest === 0 || n < known) cut(n);
-    else exact = false;
+    if (!beyond || n < known) {
+      unmeasured = unmeasured && !beyond;
+      cut(n);
+    } else {
+      unmeasured = true;
+    }
   }
-  if (rest === undefined) return {after: null, kept: null, exact: false};
+  const exact = !tied && !unmeasured;
+  if (rest === undefined) return {after: null, kept: null, exact};
   const total = sum();
   for (let n = 0; n < kept; n++) after[order[n]] = weights[n] / total;
-  return {after, kept: rest > 0 ? null : kept, exact};
+  return {after, kept: beyond ? null : kept, exact};
 }

@@ -25,9 +25,9 @@ function detail(token) {
   if (!out) return;
   const d = token.dataset;
   const first = token.closest("section").parentElement.querySelector(`.tokens .token[data-index="${d.index}"]`)?.dataset ?? d;
-  const codes = [...(first.covers ?? "")].map((c) => "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")).join(" ");
-  const marks = [...token.querySelectorAll(".mark")].map((m) => `${m.textContent} is ${m.title}`).join("; ");
-  const says = [`token ${Number(d.index) + 1}`, first.covers ? `stands for “${first.covers}”, bytes ${first.bytes}, ${codes}` : "added by the tokenizer", marks];
+  const codes = [...(first.covers ?? "")].filter((c) => c > "~").map((c) => "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")).join(" ");
+  const marks = [...token.querySelectorAll(".mark")].map((m) => `${m.textContent}: ${m.title}`).join("; ");
+  const says = [`token ${Number(d.index) + 1}`, first.covers ? `stands for “${first.covers}”, bytes ${first.bytes}${codes && ", "}${codes}` : "added by the tokenizer", marks];
   const values = numbers(d.values).map((v) => (v === null ? "–" : v.toFixed(4)));
   out.replaceChildren(element("b", {textContent: first.piece ?? ""}), element("span", {textContent: says.filter(Boolean).join(" · ")}),
     element("span", {className: "mono", textContent: values.join(" ")}));
@@ -82,6 +82,8 @@ function pair(cell) {
 
 // --- Steps: what other params would leave of each.
 
+const whole = ".step:has(> .whole)"; // one that has come to its end
+
 // A Loop is the steps of one text with their sliders.
 class Loop {
   constructor(section) {
@@ -91,7 +93,6 @@ class Loop {
     this.own = {temperature: Number(d.temperature), topK: Number(d.topK), topP: Number(d.topP) || 1, minP: Number(d.minP)};
     this.now = {...this.own, ...looked()};
     this.steps = 0;
-    this.build(d.others);
   }
 
   build(others) {
@@ -146,7 +147,7 @@ class Loop {
     this.now = {...params};
     for (const [key, slider] of Object.entries(this.inputs)) slider.show(this.now[key]);
     this.section.classList.toggle("moved", this.moved());
-    for (const step of this.section.querySelectorAll(".step")) this.apply(step);
+    for (const step of this.section.querySelectorAll(whole)) this.apply(step);
     if (!first) look(this.moved() ? this.now : null);
   }
 
@@ -170,7 +171,19 @@ class Loop {
       const p = after?.[Number(row.dataset.at)] ?? 0;
       show(row, p > 0 ? about + (100 * p).toFixed(2) : "–", String(100 * p));
     }
-    kept.textContent = n === null ? "all" : exact ? String(n) : `${n} or more`;
+    kept.textContent = n !== null ? about + n : exact ? "all" : `more than ${step.parsed.highest}`;
+  }
+
+  // say adds a step's text to what was said, underlined the more the likelier it was.
+  say(step) {
+    const said = this.section.querySelector(".said");
+    const picked = step.querySelector(".picked");
+    const link = element("a", {href: "#" + step.id, textContent: step.dataset.text || "·"});
+    const before = Number(picked?.cells[2].textContent) || 0;
+    link.style.setProperty("--p", before / 100);
+    link.title = `step ${step.querySelector(".n").textContent}, ${before} %`;
+    said.hidden = false;
+    said.append(link);
   }
 
   run() {
@@ -213,12 +226,15 @@ function arrived() {
   for (const list of document.querySelectorAll("[data-roving]")) rove(list);
   for (const section of document.querySelectorAll(".loop")) {
     if (!section.querySelector(".steps")) continue; // the sliders' place may not be there yet
-    if (!loops.has(section)) loops.set(section, new Loop(section));
+    if (!loops.has(section)) {
+      loops.set(section, new Loop(section));
+      loops.get(section).build(section.dataset.others);
+    }
     const loop = loops.get(section);
-    const all = section.querySelectorAll(".step");
+    const all = section.querySelectorAll(whole);
     for (; loop.steps < all.length; loop.steps++) {
-      if (document.readyState === "loading" && !all[loop.steps].nextElementSibling && !all[loop.steps].querySelector(".row svg")) break;
       if (loop.inputs && loop.moved()) loop.apply(all[loop.steps]);
+      loop.say(all[loop.steps]);
     }
   }
 }

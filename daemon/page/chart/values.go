@@ -41,7 +41,7 @@ func Values[F ~float32 | ~float64](label string, values []F) template.HTML {
 }
 
 const (
-	cell      = 18
+	cell      = 24
 	letter    = 6.6 // of labels in the figure's font
 	mostLabel = 12
 )
