@@ -44,6 +44,7 @@ var downward = map[string][]string{
 	"local":           {"jobs"},
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
 	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/facts", "models/fetch", "models/generate", "models/session", "open", "open/bundle"},
+	"local/doctor":    {"config", "export", "jobs/queue", "models", "models/session", "open", "open/bundle", "open/dial", "open/store"},
 	"local/questions": {"config", "export", "jobs", "local", "models", "open", "open/bundle", "search", "search/words", "work/rows"},
 	"local/tables":    {"config", "export", "local", "open/store", "work/batchlines"},
 	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
@@ -114,7 +115,7 @@ var inTests = map[string][]string{
 	".":      {"config"},
 	"client": {"jobs/embedded"},
 	"daemon": {"export/disk", "jobs", "jobs/embedded", "jobs/queue", "models/checkpoint"},
-	"local":  {"export/part"},
+	"local":  {"export/part", "jobs/embedded"},
 	"work":   {"input", "models/checkpoint", "models/fetch", "models/session"},
 }
 

@@ -56,7 +56,7 @@ func rootCommand() *cobra.Command {
 		submitCommand(&s), statusCommand(&s), watchCommand(&s), cancelCommand(&s), deadCommand(&s),
 		embedCommand(&s), generateCommand(&s), tokenizeCommand(&s), traceCommand(&s), modelsCommand(&s), tableCommand(&s),
 		searchCommand(&s),
-		versionCommand(), childCommand(),
+		doctorCommand(&s), versionCommand(), childCommand(),
 	)
 	addCompletion(root, &s)
 	finish(root)

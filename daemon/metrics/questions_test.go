@@ -8,7 +8,7 @@ var questions = []struct {
 	metrics  []struct{ name, moves string }
 }{
 	{"Is it keeping up?", []struct{ name, moves string }{
-		{"ready", "0: nothing is taken in. `/readyz` says whether NATS is away or commits fail, and why."},
+		{"ready", "0: nothing is taken in. `/readyz` says whether NATS is away or commits fail; `textmill doctor` names the line that mends it."},
 		{"lag_seconds", "Rises for as long as more comes in than goes out: start another daemon, or look below for what is slow. A few hours after a large submit it falls by itself."},
 		{"lag_messages", "Divided by what `rate(textmill_deliveries_total[10m])` settles, it is the time to the end."},
 		{"lag_records", "Likewise with `textmill_rows_total`. An estimate: only the messages themselves know what they hold."},

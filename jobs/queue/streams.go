@@ -37,14 +37,14 @@ type StreamOptions struct {
 	Replicas       int   // 0 = 1
 }
 
-// EnsureStreams creates the streams that are absent. It changes none that exist:
-// settings that would lose messages are ErrStreamDiffers, naming each.
-func (q *Queue) EnsureStreams(ctx context.Context, o StreamOptions) error {
-	replicas := max(o.Replicas, 1)
-	streams := []struct {
-		size, byDefault int64
-		cfg             jetstream.StreamConfig
-	}{
+// wanted is a stream as textmill makes it.
+type wanted struct {
+	size, byDefault int64
+	cfg             jetstream.StreamConfig
+}
+
+func wantedStreams(o StreamOptions) []wanted {
+	streams := []wanted{
 		{o.MaxBytes, 8 << 30, jetstream.StreamConfig{
 			Name: JobStream, Subjects: []string{jobSubjects}, Description: "textmill: jobs to do",
 			Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew,
@@ -58,8 +58,16 @@ func (q *Queue) EnsureStreams(ctx context.Context, o StreamOptions) error {
 			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, MaxAge: eventAge,
 		}},
 	}
-	for _, s := range streams {
-		s.cfg.Storage, s.cfg.Replicas = jetstream.FileStorage, replicas
+	for i := range streams {
+		streams[i].cfg.Storage, streams[i].cfg.Replicas = jetstream.FileStorage, max(o.Replicas, 1)
+	}
+	return streams
+}
+
+// EnsureStreams creates the streams that are absent. It changes none that exist:
+// settings that would lose messages are ErrStreamDiffers, naming each.
+func (q *Queue) EnsureStreams(ctx context.Context, o StreamOptions) error {
+	for _, s := range wantedStreams(o) {
 		if err := q.ensureStream(ctx, s.cfg, s.size, s.byDefault); err != nil {
 			return err
 		}

@@ -25,6 +25,17 @@ type Examination struct {
 	Missing  []Missing
 }
 
+// Runtime loads the library that models run on by these options, and gives its version and where it lies.
+func (o Options) Runtime() (version, path string, err error) {
+	if o, err = o.WithDefaults(); err != nil {
+		return "", "", err
+	}
+	if err := onnx.Load(o.Library); err != nil {
+		return "", o.Library, err
+	}
+	return onnx.Version(), o.Library, nil
+}
+
 // An ExaminedLibrary is one of CUDA's.
 type ExaminedLibrary struct{ Name, Version, Path string }
 

@@ -1,0 +1,158 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"textmill/export"
+	"textmill/ground/durable"
+	"textmill/open/store"
+)
+
+// store opens the tables' place as a daemon does, which tries what commits need.
+func (x *examined) store(context.Context) {
+	o, err := store.Options(x.cfg.Export, x.o.Version)
+	if err != nil {
+		x.add("store", Fail, "", "%v", err)
+		return
+	}
+	tables, err := export.OpenStore(o)
+	if err != nil {
+		mend := "export.uri of a directory on a local disk, or of a bucket"
+		if strings.HasPrefix(x.cfg.Export.URI, "s3://") {
+			mend = "AWS_ENDPOINT_URL, AWS_REGION and credentials of a server with conditional puts (If-None-Match)"
+		}
+		x.add("store", Fail, mend, "%v", err)
+		return
+	}
+	if err := tables.Close(); err != nil {
+		x.add("store", Warn, "", "%v", err)
+	}
+	if strings.HasPrefix(x.cfg.Export.URI, "s3://") {
+		x.ok("store", "%s refuses a second first put, as commits need", x.cfg.Export.URI)
+		x.syncs("scratch", x.cfg.Export.Scratch)
+		return
+	}
+	x.ok("store", "%s has hard links, as commits need", x.cfg.Export.URI)
+	x.syncs("tables", x.cfg.Export.URI)
+}
+
+// slowSync is longer than a disk takes, also one that turns.
+const slowSync = 250 * time.Millisecond
+
+// syncs makes a file durable and takes it away.
+func (x *examined) syncs(what, dir string) {
+	dir = strings.TrimPrefix(dir, "file://")
+	file := filepath.Join(dir, ".doctor-"+time.Now().UTC().Format("20060102T150405.000000000"))
+	begun := time.Now()
+	err := durable.Write(file, []byte("textmill doctor\n"), 0o600)
+	took := time.Since(begun)
+	err = errors.Join(err, os.Remove(file))
+	switch {
+	case err != nil:
+		x.add("store", Fail, "", "a file that is synced and renamed in %s: %v", dir, err)
+	case took > slowSync:
+		x.add("store", Warn, "another disk, or a longer export.commit_interval",
+			"a file of %s took %s until it was durable; commits wait for several such", what, took.Round(time.Millisecond))
+	default:
+		x.ok("store", "a file of %s is durable after %s", what, took.Round(10*time.Microsecond))
+	}
+}
+
+const (
+	littleSpace = 10 << 30
+	noSpace     = 1 << 30
+)
+
+// disks looks at the space of each file system that is written to.
+func (x *examined) disks(context.Context) {
+	seen := map[uint64]bool{}
+	for _, place := range x.written() {
+		dir := existing(place.dir)
+		var here unix.Stat_t
+		var st unix.Statfs_t
+		if err := errors.Join(unix.Stat(dir, &here), unix.Statfs(dir, &st)); err != nil {
+			x.add("disk", Fail, "", "%s: %s: %v", place.what, place.dir, err)
+			continue
+		}
+		if seen[here.Dev] {
+			continue
+		}
+		seen[here.Dev] = true
+		left := st.Bavail * uint64(st.Bsize)
+		percent := 100 * float64(st.Bavail) / max(float64(st.Blocks), 1)
+		status, mend := OK, ""
+		switch {
+		case left < noSpace:
+			status, mend = Fail, "make room, or move "+place.key+" to another disk"
+		case left < littleSpace:
+			status, mend = Warn, "make room, or move "+place.key+" to another disk"
+		}
+		x.add("disk", status, mend, "%s: %.1f GiB free (%.0f %%) at %s", place.what, float64(left)/(1<<30), percent, dir)
+		if st.Files > 0 && st.Ffree < st.Files/100 {
+			x.add("disk", Warn, "remove small files", "%s: %d of %d inodes are left at %s", place.what, st.Ffree, st.Files, dir)
+		}
+	}
+}
+
+type place struct{ what, key, dir string }
+
+// written are the directories that a daemon writes to.
+func (x *examined) written() []place {
+	all := []place{{"tables", "export.uri", strings.TrimPrefix(x.cfg.Export.URI, "file://")}}
+	if strings.Contains(x.cfg.Export.URI, "://") && !strings.HasPrefix(x.cfg.Export.URI, "file://") {
+		all = []place{{"parts on their way", "export.scratch", x.cfg.Export.Scratch}}
+	}
+	if x.cfg.NATS.URL == "" {
+		all = append(all, place{"the queue", "nats.embedded.dir", x.cfg.NATS.Embedded.Dir})
+	}
+	return append(all, place{"models", "home", x.cfg.Home})
+}
+
+// existing is the nearest directory above a path that is there.
+func existing(dir string) string {
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// permissions looks at what must be written, and at what others must not read.
+func (x *examined) permissions(context.Context) {
+	denied := false
+	for _, place := range x.written() {
+		dir := existing(place.dir)
+		if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+			denied = true
+			status := Fail
+			if place.key == "home" {
+				status = Warn // models need only be read
+			}
+			x.add("permissions", status, "chown this user "+dir, "%s: %s cannot be written to: %v", place.what, dir, err)
+		}
+	}
+	for key, file := range secretFiles(x.cfg) {
+		st, err := os.Stat(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && key == "nats.embedded.dir": // it is made at the start
+		case err != nil:
+			denied = true
+			x.add("permissions", Fail, "", "%s: %v", key, err)
+		case st.Mode().Perm()&0o077 != 0:
+			denied = true
+			x.add("permissions", Warn, "chmod 600 "+file, "%s: others may read %s (%s)", key, file, st.Mode().Perm())
+		}
+	}
+	if !denied {
+		x.ok("permissions", "directories can be written to, secrets are this user's alone")
+	}
+}
