@@ -21,7 +21,7 @@ var downward = map[string][]string{
 	"cmd": {"client", "config", "daemon", "input", "jobs", "local/...", "open/bundle", "search", "tokenize/sugarme", "warehouse"},
 
 	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "open/store", "work/resolve"},
-	"daemon": {"client", "config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "open", "open/bundle", "open/dial", "open/store", "work/rows", "work/trace"},
+	"daemon": {"client", "config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "models/facts", "open", "open/bundle", "open/dial", "open/store", "work/rows", "work/trace"},
 
 	"daemon/announce":     {"export", "jobs/queue", "work/commits"},
 	"daemon/catalog":      {"export", "export/parquetin", "jobs", "models", "search", "search/words", "warehouse", "work/rows"},
@@ -36,7 +36,7 @@ var downward = map[string][]string{
 	"daemon/turns":        {"jobs/queue"},
 	"daemon/batches":      {"client", "export", "input", "jobs", "jobs/queue", "work/batchlines"},
 	"daemon/api":          {"daemon/batches", "export", "input", "jobs", "jobs/queue", "models", "work/answers", "work/rows"},
-	"daemon/page":         {"daemon/session", "daemon/tracing", "jobs", "work/trace"},
+	"daemon/page":         {"daemon/catalog", "daemon/metrics", "daemon/session", "daemon/tracing", "jobs", "models", "models/facts", "work/trace"},
 	"daemon/tracing":      {"jobs", "work/trace"},
 	"daemon/session":      {},
 	"daemon/web":          {"daemon/api", "daemon/page", "daemon/session"},
@@ -114,7 +114,7 @@ var downward = map[string][]string{
 var inTests = map[string][]string{
 	".":      {"config"},
 	"client": {"jobs/embedded"},
-	"daemon": {"export/disk", "jobs", "jobs/embedded", "jobs/queue", "models/checkpoint"},
+	"daemon": {"export", "export/disk", "jobs", "jobs/embedded", "jobs/queue", "models/checkpoint", "work/rows"},
 	"local":  {"export/part", "jobs/embedded"},
 	"work":   {"input", "models/checkpoint", "models/fetch", "models/session"},
 }

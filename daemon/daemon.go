@@ -150,10 +150,9 @@ func (d *Daemon) tlsFiles() web.TLSFiles {
 
 // pages are what people see; of the connections a quarter may be theirs that wait for news.
 func (d *Daemon) pages(sessions *session.Sessions, connections int) *page.Site {
-	o := page.Options{Version: d.version, Sessions: sessions, Watchers: connections / 4, Log: d.log}
+	o := page.Options{Version: d.version, Sessions: sessions, Watchers: connections / 4, Tables: d.catalog(), Log: d.log}
 	for _, c := range d.consumers {
-		o.Models = append(o.Models, page.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256,
-			Device: c.device, BatchTokens: c.batch, Workers: c.workers, Tracer: c.tracer})
+		o.Models = append(o.Models, d.shown(c))
 	}
 	return page.New(o)
 }

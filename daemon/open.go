@@ -163,6 +163,7 @@ type loadedModel struct {
 	metrics *metrics.Model
 	inTurn  bool     // its records are run in the order in which they are fed; else its jobs take turns themselves
 	notes   []string // worth knowing of the session
+	bits    string   // what other texts of a run do to a text's bits here
 	depends string   // why what it makes of a record depends on others; "" if it does not
 }
 
@@ -203,7 +204,7 @@ func (d *Daemon) openEmbedder(ctx context.Context, spec *models.Spec) (loadedMod
 		spec: spec, engine: e.Engine, asks: e.Engine.Asks, metrics: told,
 		tracer: trace.Embedding{Spec: spec, Embedder: e, Engine: e.Engine, Tokenizer: e.Tokenizer},
 		device: e.Device(), workers: e.Workers(), batch: e.BatchTokens(), inTurn: true,
-		notes: e.Notes(), depends: e.Dependence(),
+		notes: e.Notes(), bits: e.Company().String(), depends: e.Dependence(),
 	}, nil
 }
 
@@ -220,6 +221,6 @@ func (d *Daemon) openGenerator(ctx context.Context, spec *models.Spec) (loadedMo
 		spec: spec, engine: g.Engine, asks: g.Engine.Asks, metrics: told,
 		tracer: trace.Generation{Spec: spec, Device: g.Device(), Engine: g.Engine, Tokenizer: g.Tokenizer,
 			MaxNewTokens: tracing.NewTokens},
-		device: g.Device(), workers: g.Slots(), notes: g.Notes(), depends: g.Dependence(),
+		device: g.Device(), workers: g.Slots(), notes: g.Notes(), bits: g.Company().String(), depends: g.Dependence(),
 	}, nil
 }

@@ -17,18 +17,18 @@ import (
 	"textmill/work/rows"
 )
 
-// Options are what is told of, and who embeds questions.
+// Options are what is told of, and who is asked.
 type Options struct {
-	URI    string  // of the tables
-	Served []Model // that embed
+	URI    string // of the tables
+	Served []Model
 	// Refused are the reasons why the daemon must not write to tables, by dataset; it may be nil.
 	Refused func() map[string]string
 }
 
-// Model is one that embeds questions.
+// Model is one that is served.
 type Model struct {
 	Spec *models.Spec
-	// Asks is the work of a question, which does not wait behind the queue's.
+	// Asks is the work of a question, which does not wait behind the queue's; nil where it embeds none.
 	Asks func(*jobs.Shard, rows.Origin) rows.Work
 }
 

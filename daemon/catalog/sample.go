@@ -41,12 +41,15 @@ type Excerpt struct {
 }
 
 // Attribute is one of a record's.
-type Attribute struct{ Name, Value string }
+type Attribute struct {
+	Name, Value string
+	Cut         bool // it is longer
+}
 
 const (
 	sampled        = 8 // rows
 	mostText       = 600
-	mostValue      = 120 // of an attribute
+	mostValue      = 200 // of an attribute
 	mostAttributes = 12
 	mostTokens     = 12
 	mostValues     = 3 // at either end of a vector
@@ -77,7 +80,7 @@ func sampleOf(r *export.Row) Sample {
 		NTokens: int(r.NTokens.V), Dropped: int(r.NDropped.V),
 		Finish: r.FinishReason, Error: cut(r.Error, mostMessage), Created: r.CreatedAt,
 		Maker: Maker{Task: r.Task, Model: r.Model, SHA256: r.ModelSHA256}}
-	if r.Chunk.Valid {
+	if r.Chunk.V > 0 {
 		s.Chunk = fmt.Sprintf("chunk %d, bytes %d to %d", r.Chunk.V, r.ChunkStart.V, r.ChunkEnd.V)
 	}
 	s.Vector, s.Shape, s.Norm = vector(r)
@@ -96,9 +99,9 @@ func excerpt(text export.Null[string]) Excerpt {
 func attributes(of map[string]string) (all []Attribute) {
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		if len(all) == mostAttributes {
-			return append(all, Attribute{Name: fmt.Sprintf("and %d more", len(of)-mostAttributes)})
+			return append(all, Attribute{Name: fmt.Sprintf("and %d more", len(of)-mostAttributes), Cut: true})
 		}
-		all = append(all, Attribute{cut(name, mostValue), cut(of[name], mostValue)})
+		all = append(all, Attribute{cut(name, mostValue), cut(of[name], mostValue), len(name)+len(of[name]) > mostValue})
 	}
 	return all
 }

@@ -135,7 +135,7 @@ func (c *Catalog) prepare(ctx context.Context, r *export.Reading, q Question) (*
 		return nil, nil, fmt.Errorf("%w: the table holds no vectors", ErrQuestion)
 	}
 	m := c.served(s.Model.Name, s.Model.SHA256)
-	if m == nil {
+	if m == nil || m.Asks == nil {
 		return nil, nil, fmt.Errorf("%w: %s, model_sha256 %s", ErrNotServed, s.Model.Name, s.Model.SHA256)
 	}
 	return s, m, nil
@@ -144,7 +144,7 @@ func (c *Catalog) prepare(ctx context.Context, r *export.Reading, q Question) (*
 func hitOf(h *search.Hit) Hit {
 	hit := Hit{ID: cut(h.RecordID, mostValue), Score: h.Score, Text: excerpt(h.Text),
 		Attributes: attributes(h.Attributes)}
-	if h.Chunk.Valid {
+	if h.Chunk.V > 0 {
 		hit.Chunk = fmt.Sprintf("chunk %d", h.Chunk.V)
 	}
 	return hit

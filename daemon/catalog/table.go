@@ -26,6 +26,7 @@ type Table struct {
 	Classes     []ErrorClass
 	ErrorsSeen  int64 // rows that the classes were counted of
 	Whole       bool  // makers and classes are of all files
+	Searchable  bool  // it has a vector of each text
 	Partitions  []Partition
 	Partitioned int // how many there are
 	File        int // whose rows the samples are, from 1; 0 where there is none
@@ -45,7 +46,7 @@ type Partition struct {
 // Engine is one that a table can be loaded into.
 type Engine struct {
 	Name, Title string
-	Prints      bool // its recipe can be shown
+	Prints      bool // its recipe has no rows in it
 }
 
 // mostPartitions is how many partitions are shown, the largest.
@@ -72,7 +73,7 @@ func (c *Catalog) Table(ctx context.Context, dataset string, file int) (*Table, 
 		t.Engines = append(t.Engines, Engine{e.Engine, e.Title, !e.Copies()})
 	}
 	if v, err := r.Holds(ctx); err == nil {
-		t.Holds = v.String()
+		t.Holds, t.Searchable = v.String(), v != (export.Vectors{}) && !v.PerToken
 	} else if errors.Is(err, export.ErrSchema) {
 		t.Holds = "vectors of several kinds, which no reader can compare"
 	} else {
@@ -84,7 +85,12 @@ func (c *Catalog) Table(ctx context.Context, dataset string, file int) (*Table, 
 	}
 	t.Makers, t.Classes, t.ErrorsSeen, t.Whole = c.makers(told.makers), told.classes(), told.seen, told.whole
 	t.partitions(r)
-	return t, t.sample(ctx, r, file)
+	err = t.sample(ctx, r, file)
+	for i := range t.Samples {
+		by := &t.Samples[i].Maker
+		by.Served = c.served(by.Model, by.SHA256) != nil
+	}
+	return t, err
 }
 
 // partitions gathers files by what they have in common.
@@ -128,14 +134,18 @@ func (t *Table) sample(ctx context.Context, r *export.Reading, file int) (err er
 // mostRecipe bounds a recipe that is shown.
 const mostRecipe = 32 << 10
 
-// Recipe is what loads a table into an engine.
+// Recipe is what loads a table into an engine; "" where it is too long to be shown.
 func (c *Catalog) Recipe(ctx context.Context, dataset, engine string) (string, error) {
 	_, r, _, err := c.look(ctx, dataset)
 	if err != nil {
 		return "", err
 	}
 	defer r.Close()
-	return warehouse.Shown(ctx, r, engine, mostRecipe)
+	recipe, err := warehouse.Shown(ctx, r, engine, mostRecipe)
+	if errors.Is(err, warehouse.ErrLong) {
+		return "", nil
+	}
+	return recipe, err
 }
 
 // absent is ErrNoTable where something is not there.

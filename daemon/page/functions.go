@@ -18,6 +18,7 @@ var functions = template.FuncMap{
 	"figure": figure, "listed": listed, "plain": plain, "why": trace.Why,
 	"values": chart.Values[trace.Number], "whole": chart.Values[float32], "heat": chart.Heat[trace.Number],
 	"shares": chart.Shares, "share": share100[trace.Number], "chance": share100[float64],
+	"minus": func(a, b int) int { return a - b }, "chips": chipsOf,
 }
 
 // count groups a number's digits.

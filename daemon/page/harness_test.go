@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/daemon/catalog"
 	"textmill/daemon/session"
 )
 
@@ -39,6 +40,9 @@ func open(t *testing.T, o Options) *browser {
 	}
 	if o.Watchers == 0 {
 		o.Watchers = 4
+	}
+	if o.Tables == nil {
+		o.Tables = catalog.New(catalog.Options{URI: t.TempDir()})
 	}
 	site := New(o)
 	mux := http.NewServeMux()

@@ -11,6 +11,7 @@ type Model struct {
 	Name, Task, SHA256, Device string
 	BatchTokens, Workers       int
 	Tracer                     tracing.Tracer
+	About
 }
 
 // overview is what is seen first.

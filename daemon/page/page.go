@@ -17,12 +17,14 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"textmill/daemon/catalog"
 	"textmill/daemon/session"
 	"textmill/daemon/tracing"
 )
@@ -33,6 +35,7 @@ type Options struct {
 	Sessions *session.Sessions
 	Watchers int // how many streams of events there are at a time
 	Models   []Model
+	Tables   *catalog.Catalog
 	Log      *slog.Logger
 }
 
@@ -52,6 +55,7 @@ type Site struct {
 type page struct {
 	path     string // as in patterns of http.ServeMux
 	nav      string // its entry of the navigation; "" = none
+	under    string // the entry that it belongs to, where it has none
 	template string // its file
 	module   string // its own, "" = none
 	style    string // its own, "" = none
@@ -86,6 +90,17 @@ func (s *Site) all() []page {
 		{path: "/trace", nav: "Trace", template: "trace.html", module: "trace.js", style: "trace.css", patience: tracing.Time,
 			show: s.trace, about: "a form; with model and text in the query, and params by their names or as params={…}, what " +
 				"the model does with the text, while it does it; beside it what it does with other. " + traceRefusals},
+		{path: "/tables", nav: "Tables", template: "tables.html", style: "tables.css", every: 3 * time.Second, show: s.tables,
+			about: "the tables of export.uri: rows, error rows, files, bytes, versions, models"},
+		{path: "/tables/{dataset}", under: "Tables", template: "table.html", module: "copy.js", style: "tables.css",
+			every: 3 * time.Second, patience: tableTime, show: s.table, about: "one of them, with rows, commits, errors by class and the lines that " +
+				"read and load it; with q in the query the rows that are nearest to what that says, k of them, of the model `model`, " +
+				"where each `where` (NAME=VALUE) is met. 404: no such table. 503: other questions are being answered"},
+		{path: "/models", nav: "Models", template: "models.html", style: "tables.css", every: 3 * time.Second,
+			show: s.models, about: "the models that are served"},
+		{path: "/models/{model}", under: "Models", template: "model.html", style: "tables.css", every: 3 * time.Second,
+			show: s.model, about: "one of them: what its files say, what was measured of it here, its files' hashes, the tables with its rows. " +
+				"404: there is none of that name"},
 	}
 }
 
@@ -168,7 +183,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, p page) {
 		return
 	}
 	f := s.frame(r, v)
-	f.Current, f.Module, f.Style = p.nav, p.module, p.style
+	f.Current, f.Module, f.Style = cmp.Or(p.nav, p.under), p.module, p.style
 	if p.every > 0 {
 		f.Events = eventsOf(r)
 	}

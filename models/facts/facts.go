@@ -20,6 +20,7 @@ type Facts struct {
 	Dir          string   `json:"dir"`
 	SHA256       string   `json:"model_sha256"`
 	Source       string   `json:"source,omitempty"`
+	License      string   `json:"license,omitempty"`
 	Architecture string   `json:"architecture,omitempty"`
 	Graph        string   `json:"onnx_file"`
 	Inputs       []string `json:"inputs"`
@@ -67,8 +68,8 @@ type Line struct{ Name, Value string }
 
 // Of reads what a model's files tell; notes are what is wrong with them.
 func Of(s *models.Spec) (f Facts, notes []string) {
-	f = Facts{Name: s.Name, Task: s.Task, Dir: s.Dir, SHA256: s.SHA256, Source: s.Source, Architecture: s.Architecture,
-		Graph: s.Graph, Inputs: s.Inputs, MaxLength: s.MaxLength}
+	f = Facts{Name: s.Name, Task: s.Task, Dir: s.Dir, SHA256: s.SHA256, Source: s.Source, License: licenseOf(s),
+		Architecture: s.Architecture, Graph: s.Graph, Inputs: s.Inputs, MaxLength: s.MaxLength}
 	d := s.Decoder
 	if d == nil {
 		f.Embedding = &Embedding{
@@ -101,7 +102,7 @@ func Of(s *models.Spec) (f Facts, notes []string) {
 func (f Facts) Lines() []Line {
 	lines := linesOf([][2]any{
 		{"name", f.Name}, {"task", f.Task}, {"architecture", cmp.Or(f.Architecture, "not said")}, {"directory", f.Dir},
-		{"source", f.Source},
+		{"source", f.Source}, {"license", cmp.Or(f.License, "not said")},
 		{"model_sha256", f.SHA256}, {"onnx_file", f.Graph}, {"inputs", f.inputs()}, {"max_length", f.MaxLength},
 	})
 	if f.Embedding != nil {

@@ -73,6 +73,9 @@ func Measure(ctx context.Context, spec *models.Spec, o session.Options) (session
 	return g.company, g.run.close()
 }
 
+// Company is what other texts of a run do to a text's bits here, and how fast decodes are.
+func (g *Generator) Company() session.Company { return g.company }
+
 // Dependence says why a text depends on what runs beside it, "" if it does not. A prompt never does: where its bits
 // would go by how it is cut, it is cut by its own length alone.
 func (g *Generator) Dependence() string {

@@ -1,0 +1,32 @@
+package daemon
+
+import (
+	"slices"
+
+	"textmill/daemon/catalog"
+	"textmill/daemon/page"
+	"textmill/ground/naming"
+	"textmill/models/facts"
+)
+
+// shown is what people see of a model.
+func (d *Daemon) shown(c *consumer) page.Model {
+	told, wrong := facts.Of(c.spec)
+	return page.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Device: c.device, BatchTokens: c.batch,
+		Workers: c.workers, Tracer: c.tracer, About: page.About{Facts: told,
+			Notes: slices.Concat(c.spec.Notes, c.notes, wrong), Files: c.spec.Files, Cards: c.spec.Cards, Bits: c.bits,
+			Depends: c.depends, Work: c.metrics.Work}}
+}
+
+// catalog tells of the tables.
+func (d *Daemon) catalog() *catalog.Catalog {
+	o := catalog.Options{URI: d.cfg.Export.URI, Refused: d.committers.Refused}
+	for _, c := range d.consumers {
+		m := catalog.Model{Spec: c.spec}
+		if c.spec.Task == naming.TaskEmbed {
+			m.Asks = c.asks
+		}
+		o.Served = append(o.Served, m)
+	}
+	return catalog.New(o)
+}
