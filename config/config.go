@@ -198,6 +198,7 @@ type Limits struct {
 	Stop            int           `yaml:"stop"`
 	TokensPerShard  int           `yaml:"tokens_per_shard"`
 	ClaimBytes      ByteSize      `yaml:"claim_bytes"`
+	AttentionBytes  ByteSize      `yaml:"attention_bytes"`
 }
 
 // Model overrides what holds for every model. Zero values mean: as in Runtime, or as the bundle's own files say.
@@ -261,6 +262,7 @@ func Default() Config {
 			Stop:            64,
 			TokensPerShard:  16 << 20,
 			ClaimBytes:      64 << 20,
+			AttentionBytes:  4 << 30,
 		},
 		Models: nil, // every bundle under <home>/models
 	}

@@ -135,6 +135,7 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 		"http.request_bytes": int64(c.HTTP.RequestBytes), "http.file_bytes": int64(c.HTTP.FileBytes),
 		"http.files_max_bytes": int64(c.HTTP.FilesMaxBytes), "generate.slots": int64(c.Generate.Slots), "generate.memory": int64(c.Generate.Memory),
 		"limits.n": int64(c.Limits.N), "limits.tokens_per_shard": int64(c.Limits.TokensPerShard),
+		"limits.attention_bytes": int64(c.Limits.AttentionBytes),
 	} {
 		if n < 1 {
 			bad(path, "%d must be at least 1", n)

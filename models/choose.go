@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"textmill/ground/naming"
@@ -122,6 +123,11 @@ func (s *Spec) readGraph() error {
 	}
 	if s.Task != naming.TaskEmbed || s.Card != nil {
 		return nil
+	}
+	if said, ok := g.Says[AloneKey]; ok {
+		if s.Alone, err = strconv.Atoi(said); err != nil || s.Alone < 1 {
+			return fmt.Errorf("%w: %s says that %s is %q, which is no number of tokens", ErrBundle, s.Graph, AloneKey, said)
+		}
 	}
 	if err := s.bindInputs(g.Inputs); err != nil {
 		return err

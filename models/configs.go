@@ -34,6 +34,9 @@ type modelConfig struct {
 	Dim                   int      `json:"dim"`     // distilbert
 	NEmbd                 int      `json:"n_embd"`  // nomic_bert, gpt2
 	DModel                int      `json:"d_model"` // t5
+	Heads                 int      `json:"num_attention_heads"`
+	NHeads                int      `json:"n_heads"` // distilbert
+	NHead                 int      `json:"n_head"`  // nomic_bert, gpt2
 	MaxPositionEmbeddings int      `json:"max_position_embeddings"`
 	NPositions            int      `json:"n_positions"`
 	PadTokenID            *int32   `json:"pad_token_id"`
@@ -46,6 +49,8 @@ func (m modelConfig) hidden() int {
 	}
 	return firstPositive(m.HiddenSize, m.Dim, m.NEmbd, m.DModel)
 }
+
+func (m modelConfig) heads() int { return firstPositive(m.Heads, m.NHeads, m.NHead) }
 
 // positions is how many the model has, 0 when it does not say. Of two numbers one is how many it was trained with.
 func (m modelConfig) positions() int { return max(m.MaxPositionEmbeddings, m.NPositions) }

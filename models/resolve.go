@@ -7,6 +7,7 @@ import (
 
 // resolve decides what several files speak of. Contradictions end in Notes, or in an error where no choice is safe.
 func (s *Spec) resolve(c *configs) error {
+	s.Heads = c.model.heads()
 	if err := s.resolvePrompts(c); err != nil {
 		return err
 	}

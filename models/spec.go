@@ -33,6 +33,12 @@ type Spec struct {
 
 	// MaxLength is the most tokens, specials counted, that the model takes.
 	MaxLength int
+	// Alone is how many tokens a text may have to run beside others: a longer one goes another way through the graph,
+	// where it is the only one of its run. 0 means that the graph has no such way, and holds the scores of all pairs of
+	// tokens.
+	Alone int
+	// Heads is how many heads attention has, 0 where nothing says.
+	Heads int
 	// Dim is the length of the model's vectors, Hidden that of the graph's, which the others are pooled from.
 	Dim, Hidden int
 	// Truncate is how many of a vector's first dimensions are kept where nothing else is asked for, 0 for all.
@@ -113,6 +119,9 @@ type Output struct {
 	Rank int
 	Half bool // of float16
 }
+
+// AloneKey is the metadata by which a graph says what Spec.Alone is.
+const AloneKey = "textmill.alone"
 
 // GraphPath is where the graph that runs lies.
 func (s *Spec) GraphPath() string { return s.path(s.Graph) }

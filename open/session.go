@@ -11,7 +11,8 @@ func Session(cfg config.Config, name string) session.Options {
 	m := cfg.Models[name]
 	o := session.Options{Home: cfg.Home, Library: cfg.Runtime.Library, Device: cfg.Runtime.Device,
 		Threads: cfg.Runtime.Threads, BatchTokens: m.BatchTokens, DeviceMemory: int64(m.DeviceMemory),
-		RunTimeout: cfg.Limits.RunTimeout, Beside: []string{cfg.Runtime.Device}}
+		RunTimeout: cfg.Limits.RunTimeout, AttentionBytes: int64(cfg.Limits.AttentionBytes),
+		Beside: []string{cfg.Runtime.Device}}
 	for _, other := range cfg.Models {
 		if other.Device != "" {
 			o.Beside = append(o.Beside, other.Device)

@@ -44,12 +44,18 @@ func openSession(t *testing.T, path string, inputs, outputs []string) *ort.Dynam
 	return s
 }
 
+// tensor is over data, which lives as long as the test: ONNX Runtime is given its address alone.
 func tensor[T ort.TensorData](t *testing.T, data []T, dims ...int64) ort.Value {
 	t.Helper()
 	v, err := ort.NewTensor(dims, data)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := v.Destroy(); err != nil {
+			t.Error(err)
+		}
+	})
 	return v
 }
 

@@ -158,7 +158,7 @@ func (e *Embedder) fit(rows []Row) (run []Row, width int) {
 		total += len(r.IDs)
 		width = max(width, len(r.IDs))
 	}
-	if s := e.company.Runs; s.Holds() && s != session.Any {
+	if s := e.company.Runs; s.Holds() && s != session.Any && !e.alone(rows[0]) {
 		run = slices.Clone(rows)
 		for missing := s.Fit(total) - total; missing > 0; {
 			n := min(missing, e.spec.MaxLength)

@@ -8,7 +8,8 @@ import (
 )
 
 // Embed runs rows as one batch, padded to the longest or packed, and returns a Vector for each in the same order, nil
-// where ErrNaN applies. It is safe for concurrent use. When ctx ends, the run is stopped and ctx's error returned.
+// where ErrNaN applies. Texts of more tokens than Spec.Alone have a run each, and batches whose scores would take too
+// much memory have several. It is safe for concurrent use. When ctx ends, the run is stopped and ctx's error returned.
 func (e *Embedder) Embed(ctx context.Context, rows []Row) ([]Vector, error) {
 	return e.with(ctx, e.slots, rows)
 }
@@ -32,7 +33,7 @@ func (e *Embedder) with(ctx context.Context, slots chan batcher, rows []Row) ([]
 	select {
 	case s := <-slots:
 		defer func() { slots <- s }()
-		vectors, err := s.embed(ctx, e, rows)
+		vectors, err := e.runs(ctx, s, rows)
 		if err != nil {
 			return nil, fmt.Errorf("embed %d rows with %s: %w", len(rows), e.spec.Name, err)
 		}

@@ -34,6 +34,9 @@ type Options struct {
 	Threads int
 	// DeviceMemory bounds what the model takes of a card, in bytes; 0: what it wants, if the card has it.
 	DeviceMemory int64
+	// AttentionBytes bounds the scores that attention holds on the processor at a time, of all runs in this process; 0:
+	// DefaultAttentionBytes.
+	AttentionBytes int64
 	// BatchTokens is the padded size that callers should aim batches at; 0 has it learned.
 	BatchTokens int
 	// RunTimeout ends a run of a model that takes longer, also one by which it is measured when it is opened; 0 means
@@ -73,6 +76,9 @@ func (o Options) WithDefaults() (Options, error) {
 	}
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.AttentionBytes <= 0 {
+		o.AttentionBytes = DefaultAttentionBytes
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -127,8 +127,8 @@ func New(o Options) *Engine {
 	e := &Engine{
 		opts:     o,
 		tok:      o.Tokenizer,
-		window:   newWindow(o.Embedder.BatchTokens, o.Embedder.Packed()),
-		asked:    newWindow(o.Embedder.BatchTokens, o.Embedder.Packed()),
+		window:   newWindow(o.Embedder.BatchTokens, o.Embedder.Packed(), o.Spec.Alone),
+		asked:    newWindow(o.Embedder.BatchTokens, o.Embedder.Packed(), o.Spec.Alone),
 		capacity: int64(o.WindowTokens) * bytesPerToken,
 		in:       make(chan *record, 256),
 	}

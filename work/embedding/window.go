@@ -13,6 +13,7 @@ import (
 type window struct {
 	budget func() int // tokens in one batch, padding counted unless packed
 	packed bool
+	alone  int // items of more tokens are batches of their own; 0: none are
 
 	mu      sync.Mutex
 	arrived sync.Cond
@@ -24,8 +25,8 @@ type window struct {
 	closed  bool
 }
 
-func newWindow(budget func() int, packed bool) *window {
-	w := &window{budget: budget, packed: packed}
+func newWindow(budget func() int, packed bool, alone int) *window {
+	w := &window{budget: budget, packed: packed, alone: alone}
 	w.arrived.L = &w.mu
 	return w
 }
@@ -77,7 +78,7 @@ func (w *window) cut() {
 	pool, since := w.pool, w.since
 	w.pool, w.cutting = nil, true
 	w.mu.Unlock()
-	batches := plan(pool, w.budget(), w.packed)
+	batches := plan(pool, w.budget(), w.packed, w.alone)
 	w.mu.Lock()
 	w.batches, w.waiting, w.cutting = batches, since, false
 	w.arrived.Broadcast()
@@ -85,17 +86,20 @@ func (w *window) cut() {
 
 // plan sorts items by length and cuts them into batches whose size stays
 // within budget: longest × count, or where they are packed the sum of their
-// lengths. An item longer than budget gets a batch of its own. Batches come
-// shortest first.
-func plan(items []*item, budget int, packed bool) [][]*item {
+// lengths. An item longer than budget, or than alone, gets a batch of its own.
+// Batches come shortest first.
+func plan(items []*item, budget int, packed bool, alone int) [][]*item {
 	sortByLength(items)
 	var batches [][]*item
 	// From the longest down, so that the one batch that is not full is the
 	// cheapest one.
 	for end := len(items); end > 0; {
 		count := min(max(budget/max(len(items[end-1].ids), 1), 1), end)
-		if packed {
+		switch {
+		case packed:
 			count = fitting(items[:end], budget)
+		case alone > 0 && len(items[end-1].ids) > alone:
+			count = 1
 		}
 		batches = append(batches, items[end-count:end:end])
 		end -= count

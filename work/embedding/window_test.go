@@ -26,7 +26,7 @@ func TestPlanKeepsEveryItemWithinBudget(t *testing.T) {
 		items := itemsOf(lengths...)
 		seen := map[*item]bool{}
 		last := 0
-		for _, b := range plan(items, budget, false) {
+		for _, b := range plan(items, budget, false, 0) {
 			longest := len(b[len(b)-1].ids)
 			if len(b) > 1 && longest*len(b) > budget {
 				t.Fatalf("a batch of %d × %d tokens exceeds the budget %d", len(b), longest, budget)
@@ -48,6 +48,17 @@ func TestPlanKeepsEveryItemWithinBudget(t *testing.T) {
 	}
 }
 
+// Texts that the graph takes alone are batches of their own, whatever the budget; the others are not.
+func TestPlanRunsLongTextsAlone(t *testing.T) {
+	var sizes []int
+	for _, b := range plan(itemsOf(700, 10, 513, 512, 512, 20), 4096, false, 512) {
+		sizes = append(sizes, len(b))
+	}
+	if !slices.Equal(sizes, []int{4, 1, 1}) {
+		t.Errorf("batches of %v texts", sizes)
+	}
+}
+
 func TestPlanPadsLittleOnRaggedText(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var lengths []int
@@ -55,7 +66,7 @@ func TestPlanPadsLittleOnRaggedText(t *testing.T) {
 		lengths = append(lengths, 3+int(r.ExpFloat64()*30))
 	}
 	tokens, padded := 0, 0
-	for _, b := range plan(itemsOf(lengths...), 1024, false) {
+	for _, b := range plan(itemsOf(lengths...), 1024, false, 0) {
 		for _, it := range b {
 			tokens += len(it.ids)
 		}
@@ -67,7 +78,7 @@ func TestPlanPadsLittleOnRaggedText(t *testing.T) {
 }
 
 func TestWindowDrainsAfterClose(t *testing.T) {
-	w := newWindow(func() int { return 10 }, false)
+	w := newWindow(func() int { return 10 }, false, 0)
 	w.add(itemsOf(4, 2, 9)...)
 	w.close()
 	n := 0
@@ -92,7 +103,7 @@ func TestPackedBatchesAreFull(t *testing.T) {
 		lengths[i] = 1 + r.IntN(100)
 	}
 	lengths[7] = 2 * budget // a batch of its own
-	batches, items := plan(itemsOf(lengths...), budget, true), 0
+	batches, items := plan(itemsOf(lengths...), budget, true, 0), 0
 	for i, b := range batches {
 		tokens := 0
 		for _, it := range b {
@@ -126,7 +137,7 @@ func TestItemsOfOneLengthKeepTheirOrder(t *testing.T) {
 // Whoever adds does not wait for whoever cuts, and each item comes out once however many take.
 func TestWindowIsSharedByMany(t *testing.T) {
 	const adders, takers, each = 4, 4, 2000
-	w := newWindow(func() int { return 64 }, true)
+	w := newWindow(func() int { return 64 }, true, 0)
 	var adding, taking sync.WaitGroup
 	var mu sync.Mutex
 	seen := map[*item]int{}
@@ -164,7 +175,7 @@ func TestWindowIsSharedByMany(t *testing.T) {
 // Batches are cut by the budget of the moment.
 func TestWindowFollowsTheBudget(t *testing.T) {
 	budget := 40
-	w := newWindow(func() int { return budget }, true)
+	w := newWindow(func() int { return budget }, true, 0)
 	w.add(itemsOf(slices.Repeat([]int{10}, 8)...)...)
 	if b, _, _ := w.take(); len(b) != 4 {
 		t.Errorf("%d items of 10 tokens in a batch of 40", len(b))
@@ -186,6 +197,6 @@ func BenchmarkPlan(b *testing.B) {
 	items := itemsOf(lengths...)
 	for b.Loop() {
 		r.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
-		plan(items, 32768, true)
+		plan(items, 32768, true, 0)
 	}
 }

@@ -13,6 +13,7 @@ type Attr struct{ encoded []byte }
 const (
 	attrFloat = 1
 	attrInt   = 2
+	attrGraph = 5
 )
 
 func attr(name string, kind uint64, value func([]byte) []byte) Attr {
@@ -31,4 +32,8 @@ func Float(name string, v float64) Attr {
 	return attr(name, attrFloat, func(b []byte) []byte {
 		return protowire.AppendFixed32(protowire.AppendTag(b, 2, protowire.Fixed32Type), math.Float32bits(float32(v)))
 	})
+}
+
+func graphAttr(name string, graph []byte) Attr {
+	return attr(name, attrGraph, func(b []byte) []byte { return field(b, 6, graph) })
 }

@@ -58,10 +58,14 @@ type Graph struct {
 	outputs      []byte
 	values       int
 	tensors      map[string]bool
+	said         []byte // encoded fields of the ModelProto
 }
 
 // New begins a graph.
 func New(name string) *Graph { return &Graph{name: name, tensors: map[string]bool{}} }
+
+// Say has the model file say something of itself, for those who read its metadata.
+func (g *Graph) Say(key, value string) { g.said = field(g.said, 14, text(text(nil, 1, key), 2, value)) }
 
 // Input declares what the caller feeds. A dimension is an int, or a string that names a size known only when the model
 // runs.
@@ -147,7 +151,7 @@ func (g *Graph) encode() []byte {
 	m = text(m, 2, "textmill")
 	m = field(m, 7, body)
 	m = field(m, 8, operatorSet("", opset))
-	return field(m, 8, operatorSet("com.microsoft", 1))
+	return append(field(m, 8, operatorSet("com.microsoft", 1)), g.said...)
 }
 
 func operatorSet(domain string, version uint64) []byte {
@@ -156,6 +160,7 @@ func operatorSet(domain string, version uint64) []byte {
 	return number(b, 2, version)
 }
 
+// valueInfo of no dims leaves it open how many there are.
 func valueInfo(name string, elem Elem, dims []any) []byte {
 	var shape []byte
 	for _, d := range dims {
@@ -172,7 +177,9 @@ func valueInfo(name string, elem Elem, dims []any) []byte {
 	}
 	var tensor []byte
 	tensor = number(tensor, 1, uint64(elem))
-	tensor = field(tensor, 2, shape)
+	if dims != nil {
+		tensor = field(tensor, 2, shape)
+	}
 	var v []byte
 	v = text(v, 1, name)
 	return field(v, 2, field(nil, 1, tensor))

@@ -42,6 +42,8 @@ type Graph struct {
 	External []string
 	// Weights counts the elements of initializers by element type.
 	Weights map[int32]int64
+	// Says holds what the file says of itself beside the graph, by its keys.
+	Says map[string]string
 
 	// Nodes and Tensors are there after ReadNodes only, those of nested graphs included. Nodes stand in the order in
 	// which they run; Tensors holds initializers and constants by their names, an outer graph's before a nested one's.

@@ -23,7 +23,7 @@ type scanner struct {
 func newScanner(r io.ReaderAt, size int64) *scanner {
 	return &scanner{
 		wire:      wire{r: r, size: size, buf: make([]byte, 0, window)},
-		graph:     Graph{Weights: map[int32]int64{}, Tensors: map[string]Tensor{}},
+		graph:     Graph{Weights: map[int32]int64{}, Tensors: map[string]Tensor{}, Says: map[string]string{}},
 		operators: map[string]bool{},
 		external:  map[string]bool{},
 		names:     map[string]bool{},
@@ -39,7 +39,7 @@ func (s *scanner) finish() *Graph {
 	return &g
 }
 
-// model reads a ModelProto: graph = 7, functions = 25.
+// model reads a ModelProto: graph = 7, metadata_props = 14, functions = 25.
 func (s *scanner) model() error {
 	if s.size == 0 {
 		return fmt.Errorf("%w: it is empty", ErrTruncated)
@@ -52,6 +52,8 @@ func (s *scanner) model() error {
 		case 7:
 			s.found = true
 			return true, s.nested(s.pos+length, 0)
+		case 14:
+			return true, s.says(s.pos + length)
 		case 25: // FunctionProto: node = 7; its values have names of their own, and nobody asks for them
 			defer func(nodes bool) { s.nodes = nodes }(s.nodes)
 			s.nodes = false
@@ -71,6 +73,26 @@ func (s *scanner) model() error {
 		return fmt.Errorf("%w: it holds no graph", ErrNotONNX)
 	}
 	return nil
+}
+
+// maxSays bounds how many keys are kept.
+const maxSays = 256
+
+// says reads a StringStringEntryProto: key = 1, value = 2. A long one is left out: it is somebody else's.
+func (s *scanner) says(end int64) error {
+	var entry [2]string
+	err := s.message(end, func(number, kind int, length int64) (bool, error) {
+		if kind != 2 || number < 1 || number > 2 || length > maxName {
+			return false, nil
+		}
+		var err error
+		entry[number-1], err = s.text(length)
+		return true, err
+	})
+	if len(s.graph.Says) < maxSays {
+		s.graph.Says[entry[0]] = entry[1]
+	}
+	return err
 }
 
 // nested reads a GraphProto: node = 1, initializer = 5, input = 11, output = 12. Only the outermost has depth 0.

@@ -1,6 +1,9 @@
 package decoder
 
 import (
+	"fmt"
+
+	"textmill/models/checkpoint/internal/alone"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
 )
@@ -43,12 +46,14 @@ type whole struct {
 	width          string // sequence
 	lengths, total string
 	band           string // what scores get added in layers that see a window on both sides; "" until asked for
+	long           *alone.Text
 }
 
 func newWhole(b *builder) *whole {
 	w := &whole{builder: b}
 	w.input = b.Input(InputIDs, onnxgraph.Int64, "batch", "sequence")
 	w.mask = b.Input(Mask, onnxgraph.Int64, "batch", "sequence")
+	w.long = alone.In(b.Graph, w.input, w.mask, b.m.longest())
 	node := func(op string, inputs ...string) string { return b.Node(onnxgraph.ONNX(op), inputs) }
 	one, shape := b.Ints("one", 1), node("Shape", w.input)
 	dim := func(axis string, i int64) string { return node("Gather", shape, b.Scalar(axis, i)) }
@@ -73,6 +78,15 @@ func newWhole(b *builder) *whole {
 	return w
 }
 
+// longest is how many tokens a text may have that runs alone, 0 where none does: operators that do not hold all scores
+// cannot cap them.
+func (c *Config) longest() int {
+	if c.numbers.attentionCap > 0 {
+		return 0
+	}
+	return c.MaxPositions
+}
+
 func (w *whole) gather(x, rows string) string {
 	return w.Node(onnxgraph.ONNX("Gather"), []string{x, rows})
 }
@@ -84,36 +98,83 @@ func (w *whole) spread(rows string, width int) string {
 }
 
 func (w *whole) attend(i int, inputs []string, attrs []onnxgraph.Attr) string {
+	m, op := w.m, onnxgraph.Contrib("GroupQueryAttention")
 	inputs[5], inputs[6] = w.lengths, w.total
-	switch reach := w.m.window(i); {
-	case !w.m.family.bidirectional:
+	so := func() string { return w.bothWays(i, inputs) }
+	switch reach := m.window(i); {
+	case !m.family.bidirectional:
 		if reach > 0 {
 			attrs = append(attrs, onnxgraph.Int("local_window_size", reach))
+		}
+		so = func() string { // a kernel that is to make a cache goes block by block
+			y := fmt.Sprint("attention_alone_", i)
+			w.NodeTo([]string{y, y + "_key", y + "_value"}, op, inputs, attrs...)
+			return w.Reshape(y, -1, m.Heads*m.headSize(i))
 		}
 	default:
 		attrs = append(attrs, onnxgraph.Int("causal", 0))
 		if reach > 0 { // the operator knows windows of causal attention only
+			w.long.Reaching(reach)
 			inputs = append(inputs, make([]string, 11-len(inputs))...)
 			inputs[10] = w.near(reach)
 		}
 	}
-	a := w.Node(onnxgraph.Contrib("GroupQueryAttention"), inputs, attrs...)
-	return w.gather(w.Reshape(a, -1, w.m.Heads*w.m.headSize(i)), w.found)
+	return w.long.Or(w.Values, so, func() string {
+		return w.gather(w.Reshape(w.Node(op, inputs, attrs...), -1, m.Heads*m.headSize(i)), w.found)
+	})
 }
 
-// unseen is so low that what it is added to gets no weight.
-const unseen = -1e9
+// bothWays is attention of a layer both ways for a text that runs alone.
+func (w *whole) bothWays(i int, inputs []string) string {
+	m, size, keyHeads := w.m, w.m.headSize(i), w.m.kvHeads(i)
+	q, k, v := inputs[0], inputs[1], inputs[2]
+	if k == "" {
+		parts := []string{"q_of_" + q, "k_of_" + q, "v_of_" + q}
+		queries, keys := int64(m.Heads*size), int64(keyHeads*size)
+		w.NodeTo(parts, onnxgraph.ONNX("Split"), []string{q, w.Ints(fmt.Sprint("qkv_sizes_", size), queries, keys, keys)},
+			onnxgraph.Int("axis", 2))
+		q, k, v = parts[0], parts[1], parts[2]
+	}
+	if m.rotates(i) {
+		turned := func(x string, heads int) string {
+			attrs := []onnxgraph.Attr{onnxgraph.Int("num_heads", heads)}
+			if dims := m.rotation(m.slides(i)).dims; dims < size {
+				attrs = append(attrs, onnxgraph.Int("rotary_embedding_dim", dims))
+			}
+			if m.family.neighbours {
+				attrs = append(attrs, onnxgraph.Int("interleaved", 1))
+			}
+			return w.Node(onnxgraph.Contrib("RotaryEmbedding"), []string{x, w.Ints("first_position", 0), inputs[7],
+				inputs[8]}, attrs...)
+		}
+		q, k = turned(q, m.Heads), turned(k, keyHeads)
+	}
+	if each := m.Heads / keyHeads; each > 1 {
+		repeated := func(x string) string {
+			x = w.Reshape(x, 1, -1, keyHeads, 1, size)
+			times := w.Ints(fmt.Sprint("queries_of_a_key_", each), 1, 1, 1, int64(each), 1)
+			x = w.Node(onnxgraph.ONNX("Expand"), []string{x, times})
+			return w.Reshape(x, 1, -1, m.Heads*size)
+		}
+		k, v = repeated(k), repeated(v)
+	}
+	return w.long.Attend(q, k, v, alone.Attention{Heads: m.Heads, Size: size, Scale: m.numbers.attention,
+		Reach: m.window(i)})
+}
 
 // near is [1, 1, sequence, sequence]: zero for tokens that are at most reach away from each other, unseen for others.
 // All layers have one reach.
 func (w *whole) near(reach int) string {
-	if w.band != "" {
-		return w.band
+	if w.band == "" {
+		w.band = w.long.Unless(w.Values, func() string { return w.bandOf(reach) })
 	}
+	return w.band
+}
+
+func (w *whole) bandOf(reach int) string {
 	node := func(op string, inputs ...string) string { return w.Node(onnxgraph.ONNX(op), inputs) }
 	place := node("Range", w.Scalar("from", 0), w.width, w.Scalar("step", 1))
 	apart := node("Abs", node("Sub", w.Reshape(place, 1, 1, -1, 1), w.Reshape(place, 1, 1, 1, -1)))
 	far := w.Cast(node("Greater", apart, w.Ints("reach", int64(reach))), w.Values)
-	w.band = node("Mul", far, w.Number("unseen", unseen))
-	return w.band
+	return node("Mul", far, w.Number("unseen", alone.Unseen))
 }

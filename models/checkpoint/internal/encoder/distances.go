@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 
+	"textmill/models/checkpoint/internal/alone"
 	"textmill/models/checkpoint/onnxgraph"
 )
 
@@ -61,7 +62,7 @@ func (k *keeper) distances(m *Model) {
 func (b *builder) added(i int) string {
 	switch {
 	case b.m.rotation.near(i):
-		return b.once("band", b.band)
+		return b.once("band", func() string { return b.long.Unless(b.Values, b.band) })
 	case b.m.distances != nil:
 		return b.once("distances", b.byDistance)
 	}
@@ -91,7 +92,7 @@ func (b *builder) byDistance() string {
 }
 
 // unseen is what attention's scores get added for what is out of sight: so low that it gets no weight.
-var unseen = map[onnxgraph.Elem]float32{onnxgraph.Float32: -1e9, onnxgraph.Float16: -65504}
+var unseen = map[onnxgraph.Elem]float32{onnxgraph.Float32: alone.Unseen, onnxgraph.Float16: -65504}
 
 // band is zero for tokens within reach of each other, unseen for others.
 func (b *builder) band() string {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"textmill/models/checkpoint/internal/alone"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
 )
@@ -26,8 +27,8 @@ type layout interface {
 	ruler() (places, lengths string)
 	// grid is a value of [texts, sequence], as attention lays tokens out.
 	grid() string
-	// attend gives a row a token again. Scores get added what is added, if it is not "".
-	attend(q, k, v, added string) string
+	// attend gives a row a token again, as a layer attends.
+	attend(layer int, q, k, v string) string
 	// finish makes the graph's outputs of the last layer's rows.
 	finish(rows string)
 }
@@ -38,6 +39,7 @@ type builder struct {
 	layout
 	m       *Model
 	numbers []onnxgraph.Elem  // that the layers compute with
+	long    *alone.Text       // nil for graphs that make no difference
 	made    map[string]string // by once
 	angles  string            // of a stretched rotation, "" for not made yet
 	watched [][]string        // values of each layer whose greatest magnitudes are asked for; nil for none
@@ -52,7 +54,9 @@ func (m *Model) builder(name string, a weights.Arithmetic) *builder {
 // Graph makes the graph for processors.
 func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
 	b := m.builder("encoder", a)
-	b.layout = newPadded(b)
+	p := newPadded(b)
+	b.long = alone.In(b.Graph, p.input, p.asked, m.longest())
+	b.layout = p
 	b.finish(b.layers())
 	return b.Graph.Graph
 }
@@ -195,7 +199,7 @@ func (b *builder) attention(i int, x string) string {
 		kind := m.rotation.kind(i)
 		q, k = b.rotate(kind, q), b.rotate(kind, k)
 	}
-	return b.attend(q, k, v, b.added(i))
+	return b.attend(i, q, k, v)
 }
 
 // split cuts a value into n equal parts.

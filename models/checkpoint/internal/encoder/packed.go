@@ -93,9 +93,9 @@ func (p *packed) ruler() (places, lengths string) {
 func (p *packed) grid() string { return models.PackedOffsets }
 
 // attend knows no window, but what is added to the scores: layers that have it leave flash attention for CUTLASS'.
-func (p *packed) attend(q, k, v, added string) string {
+func (p *packed) attend(layer int, q, k, v string) string {
 	inputs := []string{q, k, v, "", models.PackedOffsets, models.PackedLengths}
-	if added != "" {
+	if added := p.added(layer); added != "" {
 		inputs = append(inputs, added)
 	}
 	return p.Node(onnxgraph.Contrib("PackedMultiHeadAttention"), inputs, onnxgraph.Int("num_heads", p.m.Heads))

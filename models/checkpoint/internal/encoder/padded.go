@@ -3,6 +3,7 @@ package encoder
 import (
 	"fmt"
 
+	"textmill/models/checkpoint/internal/alone"
 	"textmill/models/checkpoint/onnxgraph"
 )
 
@@ -68,13 +69,20 @@ func (p *padded) ruler() (places, lengths string) {
 
 func (p *padded) grid() string { return p.input }
 
-func (p *padded) attend(q, k, v, added string) string {
+func (p *padded) attend(layer int, q, k, v string) string {
+	how := alone.Attention{Heads: p.m.Heads, Size: p.m.HiddenSize / p.m.Heads}
+	if p.m.rotation.near(layer) {
+		how.Reach = p.m.rotation.reach
+		p.long.Reaching(how.Reach)
+	}
 	inputs := []string{q, k, v, "", p.mask}
-	if added != "" {
+	if added := p.added(layer); added != "" {
 		inputs = append(inputs, added)
 	}
-	a := p.Node(onnxgraph.Contrib("MultiHeadAttention"), inputs, onnxgraph.Int("num_heads", p.m.Heads))
-	return p.gather(p.Reshape(a, -1, p.m.HiddenSize), p.real)
+	return p.long.Or(p.Values, func() string { return p.long.Attend(q, k, v, how) }, func() string {
+		a := p.Node(onnxgraph.Contrib("MultiHeadAttention"), inputs, onnxgraph.Int("num_heads", p.m.Heads))
+		return p.gather(p.Reshape(a, -1, p.m.HiddenSize), p.real)
+	})
 }
 
 func (p *padded) finish(rows string) {

@@ -36,6 +36,14 @@ func (r rotation) kind(layer int) int {
 // near tells whether a layer sees a window only.
 func (r rotation) near(layer int) bool { return r.on && r.sliding[layer] }
 
+// longest is how many tokens a text may have that runs alone, 0 where none does.
+func (c *Config) longest() int {
+	if !c.rotation.on || c.rotation.reach == 0 && slices.Contains(c.rotation.sliding, true) {
+		return 0
+	}
+	return c.MaxPositions
+}
+
 // modernNames are ModernBERT's words, those of older checkpoints too.
 type modernNames struct {
 	Epsilon       *float64                   `json:"norm_eps"`
