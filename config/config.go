@@ -84,6 +84,7 @@ type NATS struct {
 	PasswordFile    string        `yaml:"password_file" kind:"path"`
 	TLS             TLS           `yaml:"tls"`
 	InboxPrefix     string        `yaml:"inbox_prefix"`
+	Asks            int           `yaml:"asks"`
 	JobsMaxBytes    ByteSize      `yaml:"jobs_max_bytes"`
 	ClaimsMaxBytes  ByteSize      `yaml:"claims_max_bytes"`
 	ClaimsMaxAge    time.Duration `yaml:"claims_max_age"`
@@ -232,6 +233,7 @@ func Default() Config {
 		NATS: NATS{
 			URL:          "", // the embedded server
 			AckWait:      30 * time.Second,
+			Asks:         64,
 			JobsMaxBytes: 8 << 30, ClaimsMaxBytes: 8 << 30, ClaimsMaxAge: 168 * time.Hour,
 			Embedded: Embedded{Addr: "127.0.0.1:4222", Dir: places.Queue(inData), Auth: AuthNone},
 		},

@@ -145,7 +145,7 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 		"runtime.memory":        int64(c.Runtime.Memory),
 		"limits.max_new_tokens": int64(c.Limits.MaxNewTokens)}
 	for path, n := range map[string]int64{"limits.top_logprobs": int64(c.Limits.TopLogprobs),
-		"limits.stop": int64(c.Limits.Stop), "limits.claim_bytes": int64(c.Limits.ClaimBytes)} {
+		"nats.asks": int64(c.NATS.Asks), "limits.stop": int64(c.Limits.Stop), "limits.claim_bytes": int64(c.Limits.ClaimBytes)} {
 		if n < 0 {
 			bad(path, "%d must not be negative; 0 allows none", n)
 		}

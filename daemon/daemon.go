@@ -45,6 +45,7 @@ type Daemon struct {
 	consumers  []*consumer
 	batches    *batches.Batches
 	api        *api.Server
+	asks       *queue.Asks
 	web        *web.Server
 	closers    []closer
 }
@@ -112,7 +113,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	d.onClose("announcement", stop)
-	if err := d.openPages(ctx, shares.Connections); err != nil {
+	if err := d.openAnswers(ctx, shares.Connections); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -252,7 +253,7 @@ func (d *Daemon) drain(work context.Context, giveUp context.CancelCauseFunc, fet
 	hard := time.AfterFunc(timeout, func() { giveUp(inflight.ErrDraining) })
 	defer hard.Stop()
 
-	answered := d.api.Drain()
+	answered := d.endAnswers(work)
 	d.committers.CommitAtOnce()
 	fetching.Wait()
 	for _, c := range d.consumers {
@@ -262,8 +263,5 @@ func (d *Daemon) drain(work context.Context, giveUp context.CancelCauseFunc, fet
 		d.log.WarnContext(work, "drain timed out; what is left will be delivered again", "deliveries", d.inFlight.Size())
 	}
 	d.committers.Finish()
-	select {
-	case <-answered:
-	case <-work.Done():
-	}
+	<-answered
 }

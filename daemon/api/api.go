@@ -75,7 +75,7 @@ func (s *Server) Routes() []Route {
 			Says{Gives: reflect.TypeFor[modelList]()}},
 		{http.MethodGet, "/v1/models/{model}", "one of them. 404: there is none of that name", s.model,
 			Says{Gives: reflect.TypeFor[modelObject](), In: schema{"model": s.named("")}}},
-		{http.MethodPost, "/v1/embeddings", "vectors of the texts of a request, in OpenAI's form: see below", s.embeddings,
+		{http.MethodPost, embeddingsPath, "vectors of the texts of a request, in OpenAI's form: see below", s.embeddings,
 			Says{Takes: s.embeddingsBody(), Gives: reflect.TypeFor[answers.Embeddings]()}},
 		{http.MethodPost, chatPath, "what a model answers to a conversation, in OpenAI's form, also while it is made: see below",
 			s.completions, Says{Takes: s.chatBody(), Gives: reflect.TypeFor[answers.Chat](), Streams: true}},
@@ -148,12 +148,9 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, done
 	if size < 0 {
 		size = s.o.RequestBytes
 	}
-	tooLong := fail(http.StatusRequestEntityTooLarge,
-		"the request is longer than "+strconv.FormatInt(s.o.RequestBytes, 10)+
-			" bytes; send fewer texts at a time, or raise http.request_bytes")
 	if size > s.o.RequestBytes {
 		w.Header().Set("Connection", "close")
-		return nil, nil, tooLong
+		return nil, nil, tooLong(s.o.RequestBytes)
 	}
 	size = min(max(size, least), s.o.RequestBytes)
 	if done, f = s.enter(size); f != nil {
@@ -169,7 +166,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, done
 	}
 	done()
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
-		return nil, nil, tooLong
+		return nil, nil, tooLong(s.o.RequestBytes)
 	}
 	return nil, nil, fail(http.StatusBadRequest, "the request did not come whole")
 }
@@ -187,4 +184,9 @@ func (s *Server) enter(size int64) (done func(), f *failure) {
 		s.room.Release(size)
 		s.gate.leave()
 	}, nil
+}
+
+func tooLong(most int64) *failure {
+	return fail(http.StatusRequestEntityTooLarge, "the request is longer than "+strconv.FormatInt(most, 10)+
+		" bytes; send fewer texts at a time, or raise http.request_bytes")
 }

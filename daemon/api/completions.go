@@ -30,7 +30,7 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer done()
-	c, f := s.completing(r.URL.Path, body)
+	c, f := s.completing(input.ReadRequest(r.URL.Path, body), r.URL.Path == chatPath)
 	switch {
 	case f != nil:
 		f.write(w)
@@ -59,8 +59,8 @@ type completing struct {
 
 // completing reads a request. Its records are called by the id of the answer: a text that is given no seed has one by
 // that.
-func (s *Server) completing(path string, body []byte) (*completing, *failure) {
-	c := &completing{q: input.ReadRequest(path, body), chat: path == chatPath, place: map[string]int{}, n: 1}
+func (s *Server) completing(q input.Request, chat bool) (*completing, *failure) {
+	c := &completing{q: q, chat: chat, place: map[string]int{}, n: 1}
 	for i := range c.q.Items {
 		if e := c.q.Items[i].Record.Err; e != nil {
 			return nil, refused(e)

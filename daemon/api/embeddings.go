@@ -20,7 +20,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer done()
-	list, f := s.embed(r.Context(), r.URL.Path, body)
+	list, f := s.embed(r.Context(), input.ReadRequest(r.URL.Path, body))
 	if f != nil {
 		f.write(w)
 		return
@@ -28,8 +28,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, list)
 }
 
-func (s *Server) embed(ctx context.Context, path string, body []byte) (*answers.Embeddings, *failure) {
-	q := input.ReadRequest(path, body)
+func (s *Server) embed(ctx context.Context, q input.Request) (*answers.Embeddings, *failure) {
 	for i := range q.Items {
 		if e := q.Items[i].Record.Err; e != nil {
 			return nil, refused(e)

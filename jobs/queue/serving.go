@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"textmill/jobs"
 )
 
 // servingSubject is asked, outside of all streams, for what daemons serve.
@@ -46,7 +48,8 @@ func (q *Queue) Announce(serves func() []Served) (stop func() error, err error) 
 // isInbox says whether an answer may go to a subject. Whoever asks names it, also one to which only daemons may
 // publish.
 func isInbox(reply string) bool {
-	for _, ours := range []string{jobSubjects, deadSubjects, eventSubjects} {
+	for _, ours := range []string{jobSubjects, deadSubjects, eventSubjects, askSubjects, jobs.AllClaims,
+		jobs.AllBatches} {
 		if strings.HasPrefix(reply, strings.TrimSuffix(ours, ">")) {
 			return false
 		}
