@@ -61,6 +61,7 @@ type HTTP struct {
 	TLS          HTTPTLS  `yaml:"tls"`
 
 	FilesMaxBytes ByteSize `yaml:"files_max_bytes"`
+	PProf         bool     `yaml:"pprof"`
 }
 
 // HTTPTLS names the files with which the daemon's own address is served by TLS, and the authority of those who may

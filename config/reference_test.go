@@ -66,8 +66,10 @@ func typeName(l leaf) string {
 			return "paths"
 		}
 		return "list"
-	case int:
+	case int, float64:
 		return "number"
+	case bool:
+		return "true, false"
 	case string:
 		if l.file {
 			return "path"

@@ -39,17 +39,7 @@ func (c *Config) validate(p *problems) {
 			bad(path, "%w", err)
 		}
 	}
-	for i, name := range c.HTTP.AllowedHosts {
-		if !hostName.MatchString(name) && net.ParseIP(name) == nil {
-			bad(fmt.Sprintf("http.allowed_hosts[%d]", i), "%q is not a host's name or address, without scheme and port", name)
-		}
-	}
-	switch files := c.HTTP.TLS; {
-	case (files.CertFile == "") != (files.KeyFile == ""):
-		bad("http.tls", "cert_file and key_file go together")
-	case files.ClientCAFile != "" && files.CertFile == "":
-		bad("http.tls.client_ca_file", "needs http.tls.cert_file and http.tls.key_file: clients show certificates over TLS alone")
-	}
+	c.validateHTTP(bad)
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(bad, "log.format", c.Log.Format, "text", "json")
 	if c.Export.URI == "" {

@@ -132,7 +132,21 @@ func set(v reflect.Value, s string) error {
 		v.Set(reflect.ValueOf(list))
 		return nil
 	}
-	if v.Kind() == reflect.Int {
+	switch v.Kind() {
+	case reflect.Bool:
+		if s != "true" && s != "false" {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+		v.SetBool(s == "true")
+		return nil
+	case reflect.Float64:
+		x, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", s)
+		}
+		v.SetFloat(x)
+		return nil
+	case reflect.Int:
 		n, err := strconv.Atoi(s)
 		if err != nil {
 			return fmt.Errorf("%q is not a whole number", s)
@@ -155,6 +169,10 @@ func (l leaf) format() string {
 		return strconv.Quote(x.String())
 	case int:
 		return strconv.Itoa(x)
+	case bool:
+		return strconv.FormatBool(x)
+	case float64:
+		return strconv.FormatFloat(x, 'g', -1, 64)
 	case []string:
 		quoted := make([]string, len(x))
 		for i, s := range x {

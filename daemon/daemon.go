@@ -132,7 +132,7 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 	d.api = d.newAPI()
 	o := web.Options{Addr: d.cfg.HTTP.Addr, TLS: d.tlsFiles(), Sessions: sessions, AllowedHosts: d.cfg.HTTP.AllowedHosts,
 		Connections: connections, API: d.api, Pages: d.pages(sessions, connections), Metrics: d.metrics.Handler(),
-		State: d.state, Log: d.log}
+		Profiles: d.cfg.HTTP.PProf, State: d.state, Log: d.log}
 	for _, c := range d.consumers {
 		o.Models = append(o.Models, web.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256,
 			Device: c.device, BatchTokens: c.batch, Workers: c.workers})

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"textmill/config"
 	"textmill/daemon"
 )
 
@@ -15,7 +17,7 @@ func daemonCommand(s *settings) *cobra.Command {
 		Use:   "daemon [-c textmill.yaml]",
 		Short: "Take jobs from the queue to rows in tables",
 		Long: `Serves jobs until SIGTERM or SIGINT, then finishes what it holds or hands it back within drain_timeout; a second signal
-ends it at once. Without nats.url it runs a NATS server of its own, to which any client can publish.
+ends it at once. SIGHUP has it read log.level again. Without nats.url it runs a NATS server of its own, to which any client can publish.
 Without a config file it serves every model in the cache for the task it was made for.`,
 		Example: `  textmill daemon
   textmill daemon -c /etc/textmill/textmill.yaml --check-config
@@ -23,7 +25,8 @@ Without a config file it serves every model in the cache for the task it was mad
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			more := flagSetting(cmd, "nats-url", "nats.url")
 			more = append(more, flagSetting(cmd, "http-addr", "http.addr")...)
-			cfg, err := s.read(append(more, flagSetting(cmd, "export-uri", "export.uri")...)...)
+			more = append(more, flagSetting(cmd, "export-uri", "export.uri")...)
+			cfg, err := s.read(more...)
 			if err != nil {
 				return err
 			}
@@ -31,7 +34,10 @@ Without a config file it serves every model in the cache for the task it was mad
 				_, err := fmt.Fprint(cmd.OutOrStdout(), cfg)
 				return err
 			}
-			log := logger(cfg, cmd.ErrOrStderr())
+			level := new(slog.LevelVar)
+			level.Set(levelOf(cfg))
+			log := levelled(cfg, cmd.ErrOrStderr(), level)
+			followLevel(cmd.Context(), level, func() (config.Config, error) { return s.parse(more...) }, log)
 			for _, line := range slices.Concat(cfg.Notices(), cfg.OldPlaces()) {
 				log.Warn(line)
 			}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -150,6 +149,15 @@ func (s *settings) load(more ...string) (config.Config, error) {
 
 // read reads the configuration; more are settings that named flags of the command stand for.
 func (s *settings) read(more ...string) (config.Config, error) {
+	cfg, err := s.parse(more...)
+	if err == nil {
+		limitMemory(cfg)
+	}
+	return cfg, err
+}
+
+// parse is read without any effect.
+func (s *settings) parse(more ...string) (config.Config, error) {
 	set := s.set
 	if s.home != "" {
 		set = append(set, "home="+s.home)
@@ -157,11 +165,7 @@ func (s *settings) read(more ...string) (config.Config, error) {
 	if s.log != "" {
 		set = append(set, "log.level="+s.log)
 	}
-	cfg, err := config.Load(config.Options{Path: s.file, Env: os.Environ(), Set: append(set, more...)})
-	if err == nil {
-		limitMemory(cfg)
-	}
-	return cfg, err
+	return config.Load(config.Options{Path: s.file, Env: os.Environ(), Set: append(set, more...)})
 }
 
 // loadPlaces is load for commands that meet the queue or the tables: it also says where an earlier version left them.
@@ -179,19 +183,6 @@ func flagSetting(cmd *cobra.Command, flag, path string) []string {
 		return []string{path + "=" + f.Value.String()}
 	}
 	return nil
-}
-
-// logger writes to w as the configuration says.
-func logger(cfg config.Config, w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
-		level = slog.LevelInfo // Validate lets no other through
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if cfg.Log.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }
 
 // onTerminal says whether progress may be redrawn.

@@ -19,7 +19,7 @@ func TestReferenceOfPages(t *testing.T) {
 	var out strings.Builder
 	fmt.Fprintln(&out, "| | path | token | |\n|---|---|---|---|")
 	pages := page.New(page.Options{Sessions: session.New("")})
-	for _, p := range (&Server{o: Options{API: api.New(api.Options{}), Pages: pages}}).Pages() {
+	for _, p := range (&Server{o: Options{API: api.New(api.Options{}), Pages: pages, Profiles: true}}).Pages() {
 		guard := "no"
 		if p.Guarded {
 			guard = "yes"

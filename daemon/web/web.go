@@ -26,6 +26,7 @@ type Options struct {
 	AllowedHosts []string          // names by which it may be asked, beside its own
 	Connections  int               // at a time
 	Metrics      http.Handler
+	Profiles     bool // are given to who may see guarded pages
 	State        func() State
 	Models       []Model
 	API          *api.Server
@@ -124,6 +125,9 @@ func (s *Server) Pages() []Page {
 	}
 	for _, r := range s.o.Pages.Routes() {
 		pages = append(pages, Page{r.Method, r.Path, !r.Open, r.About, r.Answer})
+	}
+	if s.o.Profiles {
+		pages = append(pages, profiles()...)
 	}
 	return pages
 }
