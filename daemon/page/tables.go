@@ -177,7 +177,7 @@ func (v tableView) Narrow(attribute, value string) string {
 	if v.Ask.Model != "" {
 		query.Set("model", v.Ask.Model)
 	}
-	return "/tables/" + url.PathEscape(v.Dataset) + "?" + query.Encode() + "#answers"
+	return "/tables/" + url.PathEscape(v.Dataset) + "?" + query.Encode() + "#search"
 }
 
 // At is the address of the rows of another file.

@@ -73,8 +73,8 @@ def main():
     failed = []
     with Daemon(binary, scratch) as daemon:
         for kind, path in wanted:
-            own = scratch / path.stem
-            own.mkdir()
+            own = scratch / "checks" / path.stem
+            own.mkdir(parents=True)
             program = node / kind / path.name if kind != "python" else path
             begun = time.monotonic()
             try:
