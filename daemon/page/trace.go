@@ -44,6 +44,17 @@ func (s *Site) trace(r *http.Request) (View, error) {
 	return v, nil
 }
 
+// Rest are the params that the form has no field for.
+func (t *traced) Rest() string {
+	task := ""
+	for _, m := range t.Models {
+		if m.Name == t.Model {
+			task = m.Task
+		}
+	}
+	return t.Question.Rest(task, "temperature", "top_k", "top_p", "min_p", "max_new_tokens", "seed", "chat")
+}
+
 // Pair says that two texts are looked at.
 func (t *traced) Pair() bool { return t.Other != "" }
 
@@ -97,6 +108,9 @@ type side struct {
 	answer *tracing.Answer
 	texts  []string // the tokens' pieces
 }
+
+// Long says that there are so many tokens before the loop that they are better scrolled than passed.
+func (s *side) Long() bool { return s.Sampling != nil && s.Start.Tokens > 24 }
 
 // Tokens are the text's.
 func (s *side) Tokens() iter.Seq[token] {

@@ -129,7 +129,7 @@ func TestTracesAreSeenAsTheyRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := b.client.Do(r)
-			if err != nil || got.StatusCode != 200 {
+			if err != nil || got.StatusCode != http.StatusOK {
 				t.Fatal(got, err)
 			}
 			seen := make([]byte, 0, 64<<10)
@@ -156,6 +156,14 @@ func (given) Trace(_ context.Context, _ jobs.Record, params []byte, _ trace.Opti
 }
 
 func TestParamsOfATrace(t *testing.T) {
+	form := open(t, Options{Models: []Model{{Name: "g", Task: "generate", Tracer: given{}}}}).
+		get("/trace?text=x&model=g&top_k=3&ignore_eos=true&params=%7B%22n%22:1%7D").body
+	for _, want := range []string{`name="top_k" inputmode="numeric" placeholder="its own" value="3"`,
+		`name="params" value="{&#34;ignore_eos&#34;:true,&#34;n&#34;:1}"`} {
+		if !strings.Contains(form, want) {
+			t.Errorf("the form has no %s\n%s", want, form)
+		}
+	}
 	b := open(t, Options{Models: []Model{{Name: "g", Task: "generate", Tracer: given{}}, {Name: "e", Task: "embed", Tracer: given{}}}})
 	for query, want := range map[string]string{
 		"model=g":                                        "got ",

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"textmill/ground/naming"
@@ -110,6 +111,21 @@ func (q *Question) params(task string) ([]byte, error) {
 		return nil, fmt.Errorf("params: %w", err)
 	}
 	return json.Marshal(all)
+}
+
+// Rest are the params that have no field of their own among those of a form, as JSON.
+func (q Question) Rest(task string, fields ...string) string {
+	named := map[string]string{}
+	for name, value := range q.Named {
+		if !slices.Contains(fields, name) {
+			named[name] = value
+		}
+	}
+	rest, err := (&Question{Params: q.Params, Named: named}).params(task)
+	if err != nil { // which says so by itself
+		return q.Params
+	}
+	return string(rest)
 }
 
 // Ask has a model answer a question until ctx ends or the answer is closed. An error is a *Refusal.

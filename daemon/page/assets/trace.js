@@ -112,7 +112,10 @@ class Loop {
     back.addEventListener("click", () => this.set(this.own));
     const again = element("button", {type: "button", textContent: "Run with these"});
     again.addEventListener("click", () => this.run());
-    box.append(element("div", {className: "do"}, back, again),
+    const stop = element("button", {type: "button", className: "danger", textContent: "Stop", hidden: document.readyState !== "loading"});
+    stop.addEventListener("click", () => window.stop()); // the daemon notices, and ends the model's work
+    document.addEventListener("readystatechange", () => { stop.hidden = true; });
+    box.append(element("div", {className: "do"}, back, again, stop),
       element("p", {textContent: "Sliders show at once what would be drawn at each step; the tokens stay those that were picked."}));
     this.set(this.now, true);
   }

@@ -77,11 +77,11 @@ const recomputed = (page) => page.evaluate(async () => {
 });
 
 async function generates(page) {
-  await page.goto(`${url}/trace?model=${writer}&text=The+sky+is&temperature=0.8&top_p=0.9&seed=7&max_new_tokens=12`);
+  await page.goto(`${url}/trace?model=${writer}&text=The+sky+is&temperature=0.8&top_p=0.9&seed=7&max_new_tokens=8`);
   await page.waitForSelector(".output");
   await whole(page);
-  assert.equal(await page.locator(".step").count(), 12);
-  assert.match(await page.locator(".end").textContent(), /Ended by the length limit after 12 tokens/);
+  assert.equal(await page.locator(".step").count(), 8);
+  assert.match(await page.locator(".end").textContent(), /Ended by the length limit after 8 tokens/);
   assert.equal((await page.locator(".said").textContent()).trim(), (await page.locator(".output").textContent()).trim());
   const off = await recomputed(page);
   assert.ok(off <= 1e-3, `sliders are ${off} per cent away from what was drawn`); // bars have three digits
