@@ -83,7 +83,7 @@ func (s *Spec) openCard(precision string) error {
 
 // asCard has what was read of the bundle's decoder say what the graph for a card is.
 func (s *Spec) asCard() error {
-	if s.Decoder.Layout != SlotsLayout {
+	if !s.Decoder.Own() {
 		return fmt.Errorf("%w: %s was recorded for a decoder of layout %s", ErrBundle, s.Card.File, s.Decoder.Layout)
 	}
 	types := map[string]string{FP16: "float16", BF16: "bfloat16"}
@@ -92,6 +92,11 @@ func (s *Spec) asCard() error {
 		return fmt.Errorf("%w: precision %q of %s is not known to this version", ErrBundle, s.Card.Precision, s.Card.File)
 	}
 	s.Decoder.Layout, s.Decoder.CacheType = CardLayout, cache
+	if n := s.Decoder.OriginalPositions; n > 0 {
+		s.note("on a card texts have at most %d tokens: longer ones are rotated in another way, for which there is no graph "+
+			"for a card", n)
+		s.Decoder.MaxPositions, s.Decoder.OriginalPositions, s.MaxLength = n, 0, n
+	}
 	s.Decoder.Graphs = []DecoderGraph{{File: s.Card.File, Activations: cache, MinRows: 1}}
 	return nil
 }

@@ -13,11 +13,13 @@ import (
 // DecoderName is the file in a bundle that describes the graphs of a decoder that textmill wrote.
 const DecoderName = "decoder.json"
 
-// Layouts of decoders. SlotsLayout is textmill's own, specified in package checkpoint. ExportedLayout is that of
+// Layouts of decoders. SlotsLayout is textmill's own, and MoreLayout the same with what else decoder.json tells of;
+// both are specified in package checkpoint. ExportedLayout is that of
 // exporters such as Optimum, transformers.js and onnxruntime-genai: past_key_values.N.key/value of [batch, heads,
 // past, size] in, present.N.key/value of [batch, heads, past + new, size] out.
 const (
 	SlotsLayout    = "slots-1"
+	MoreLayout     = "slots-2"
 	ExportedLayout = "exported"
 )
 
@@ -31,6 +33,9 @@ type Decoder struct {
 	HiddenSize   int    `json:"hidden_size"`
 	VocabSize    int    `json:"vocab_size"`
 	MaxPositions int    `json:"max_positions"`
+	// OriginalPositions, unless 0, is how many tokens a text may have to be rotated from the first row of the table of
+	// rotations on. Longer ones are from that row on, with their first token: one that becomes longer is computed anew.
+	OriginalPositions int `json:"original_positions,omitempty"`
 	// CacheType is the element type of the caches.
 	CacheType string `json:"cache_type"`
 	// Precision is what the weights were imported as, "" when nothing says it.
@@ -60,6 +65,26 @@ type DecoderGraph struct {
 	// MinRows is how many rows a decode of earlier versions took at least. It is measured now, see Company, and stays in
 	// the file so that a checkpoint goes on giving the same model_sha256.
 	MinRows int `json:"min_rows"`
+}
+
+// Own tells whether the layout is one of textmill's for processors.
+func (d *Decoder) Own() bool { return d.Layout == SlotsLayout || d.Layout == MoreLayout }
+
+// Feeds are the names of what a graph of such a layout takes and gives: what a run says of its tokens, then the
+// caches.
+func (d *Decoder) Feeds() (inputs, outputs []string) {
+	inputs = []string{"input_ids", "seqlens_k", "total_sequence_length", "logits_positions"}
+	outputs = []string{"logits"}
+	if d.OriginalPositions > 0 {
+		inputs = append(inputs, "rotary_start")
+	}
+	for i := range d.Layers {
+		for _, part := range []string{"key", "value"} {
+			inputs = append(inputs, fmt.Sprintf("past_key_values.%d.%s", i, part))
+			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
+		}
+	}
+	return inputs, outputs
 }
 
 // KVBytes is what one token takes in the KV cache.
@@ -115,9 +140,9 @@ func (s *Spec) readDecoder(c *configs) error {
 			return err
 		}
 	}
-	if d.Layout != SlotsLayout && d.Layout != ExportedLayout {
-		return fmt.Errorf("%w: %s: layout %q is not known to this version; known are %s and %s", ErrBundle, DecoderName,
-			d.Layout, SlotsLayout, ExportedLayout)
+	if !d.Own() && d.Layout != ExportedLayout {
+		return fmt.Errorf("%w: %s: layout %q is not known to this version; known are %s, %s and %s", ErrBundle, DecoderName,
+			d.Layout, SlotsLayout, MoreLayout, ExportedLayout)
 	}
 	if err := d.check(); err != nil {
 		return err
@@ -136,6 +161,10 @@ func (d *Decoder) check() error {
 		if size.n < 1 || size.n > size.most {
 			return fmt.Errorf("%w: %s of the decoder is %d; it can be 1 to %d", ErrBundle, size.name, size.n, size.most)
 		}
+	}
+	if d.OriginalPositions < 0 || d.OriginalPositions >= d.MaxPositions {
+		return fmt.Errorf("%w: original_positions of the decoder are %d of %d max_positions", ErrBundle, d.OriginalPositions,
+			d.MaxPositions)
 	}
 	if len(d.Graphs) == 0 {
 		return fmt.Errorf("%w: %s names no graphs", ErrBundle, DecoderName)

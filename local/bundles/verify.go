@@ -124,7 +124,7 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 // one.
 func (o VerifyOptions) compare(ctx context.Context, cfg config.Config, s *models.Spec) (results []compared,
 	err error) {
-	if s.Decoder == nil || s.Decoder.Layout != models.SlotsLayout {
+	if s.Decoder == nil || !s.Decoder.Own() {
 		if o.Against != "" {
 			return nil, fmt.Errorf("%w: --against is for models to generate with that textmill imported", local.ErrUsage)
 		}
@@ -178,7 +178,7 @@ func (o VerifyOptions) reference(ctx context.Context, cfg config.Config) (s *mod
 	end = func() error { return nil }
 	if _, err := os.Stat(o.Against); naming.CheckModel(o.Against) == nil && errors.Is(err, fs.ErrNotExist) {
 		s, err = bundle.Named(cfg, o.Against)
-		if err == nil && (s.Decoder == nil || s.Decoder.Layout != models.SlotsLayout) {
+		if err == nil && (s.Decoder == nil || !s.Decoder.Own()) {
 			err = fmt.Errorf("%w: model %s was not imported to generate with", local.ErrUsage, o.Against)
 		}
 		return s, end, err

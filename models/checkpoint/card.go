@@ -108,7 +108,7 @@ type built struct {
 
 // reload finds the weights of a bundle that was imported.
 func reload(ctx context.Context, spec *models.Spec) (m built, err error) {
-	if spec.Decoder != nil && spec.Decoder.Layout != models.SlotsLayout {
+	if spec.Decoder != nil && !spec.Decoder.Own() {
 		return m, elsewhere(false, nil)
 	}
 	config, err := regular.ReadFile(filepath.Join(spec.Dir, "config.json"))

@@ -39,6 +39,13 @@
 // logits are the same bits alone and in every batch, if a run has at least min_rows tokens, batch × sequence: where
 // that is 2, let an idle slot run along with a row that would be alone.
 //
+// Layout "slots-2" (models.MoreLayout) is the same with what else decoder.json tells of. With original_positions:
+//
+//	rotary_start            int64 [batch]             the row of the table of rotations at which each row's text begins
+//
+// That is 0 for texts of up to original_positions tokens and original_positions for longer ones, from their first
+// token on. A text that becomes longer runs once more, as a new one.
+//
 // # The graphs of a decoder for a card
 //
 // Layout "card-1" (models.CardLayout): the above with past, present, weights and activations in fp16 or bf16, as

@@ -2,7 +2,6 @@ package checkpoint_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +68,7 @@ type slots struct {
 	size    int     // of a value
 	length  int     // of a slot
 	used    []int   // tokens in each slot
+	starts  []int64 // where in the table of rotations the text in each begins
 	chosen  bool    // the graph gives tokens too
 	tokens  []int64 // of the last run
 }
@@ -81,7 +81,7 @@ func openSlots(t *testing.T, bundle string, graph, n, length int) *slots {
 // openSlotsOf opens the graph in file instead, with caches of 2 bytes a value if its name says fp16.
 func openSlotsOf(t *testing.T, bundle, file string, graph, n, length int) *slots {
 	t.Helper()
-	s := &slots{t: t, length: length, used: make([]int, n), kind: ort.TensorElementDataTypeFloat, size: 4, chosen: file != ""}
+	s := &slots{t: t, length: length, used: make([]int, n), starts: make([]int64, n), kind: ort.TensorElementDataTypeFloat, size: 4, chosen: file != ""}
 	if strings.Contains(file, "fp16") {
 		s.kind, s.size = ort.TensorElementDataTypeFloat16, 2
 	}
@@ -92,11 +92,12 @@ func openSlotsOf(t *testing.T, bundle, file string, graph, n, length int) *slots
 	if err := json.Unmarshal(data, &s.d); err != nil {
 		t.Fatal(err)
 	}
-	inputs, outputs := []string{"input_ids", "seqlens_k", "total_sequence_length", "logits_positions"}, []string{"logits"}
-	for i := range s.d.Layers {
-		for _, part := range []string{"key", "value"} {
-			inputs = append(inputs, fmt.Sprintf("past_key_values.%d.%s", i, part))
-			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
+	if s.chosen { // a graph for a card
+		s.d.OriginalPositions = 0
+	}
+	inputs, outputs := s.d.Feeds()
+	for range s.d.Layers {
+		for range 2 {
 			s.caches = append(s.caches, make([]byte, n*s.d.KVHeads*length*s.d.HeadSize*s.size))
 		}
 	}
@@ -107,6 +108,13 @@ func openSlotsOf(t *testing.T, bundle, file string, graph, n, length int) *slots
 	}
 	s.session = openSession(t, filepath.Join(bundle, filepath.FromSlash(file)), inputs, outputs)
 	return s
+}
+
+// begin empties a slot for a text of n tokens.
+func (s *slots) begin(slot, n int) {
+	if s.used[slot], s.starts[slot] = 0, 0; s.d.OriginalPositions > 0 && n > s.d.OriginalPositions {
+		s.starts[slot] = int64(s.d.OriginalPositions)
+	}
 }
 
 // run feeds new tokens to the slots from first on and gives the logits of the last token of each, or of all.
@@ -132,6 +140,9 @@ func (s *slots) run(first int, rows [][]int64, all bool) [][]float32 {
 	n, vocab := int64(len(rows)), s.d.VocabSize
 	logits := make([]float32, len(positions)*vocab)
 	inputs := []ort.Value{tensor(s.t, ids, n, int64(width)), tensor(s.t, lens, n), tensor(s.t, []int32{total}, 1), tensor(s.t, positions, int64(len(positions)))}
+	if s.d.OriginalPositions > 0 {
+		inputs = append(inputs, tensor(s.t, s.starts[first:first+len(rows)], n))
+	}
 	outputs := []ort.Value{tensor(s.t, logits, int64(len(positions)), int64(vocab))}
 	size := s.d.KVHeads * s.length * s.d.HeadSize * s.size
 	for _, c := range s.caches {

@@ -146,7 +146,8 @@ func logitsOf(t *testing.T, name, bundle string) (s score) {
 	}
 	slots := openSlots(t, bundle, 0, 1, length)
 	for _, r := range rows {
-		clear(slots.used)
+		slots.begin(0, len(r.IDs))
+		text := slices.Clone(r.IDs)
 		got := slots.run(0, [][]int64{r.IDs}, true)
 		for i, want := range r.Values {
 			s.logits(got[i], want)
@@ -155,7 +156,12 @@ func logitsOf(t *testing.T, name, bundle string) (s score) {
 		last := got[len(got)-1]
 		for _, want := range r.Greedy {
 			s.token(argmax(last), want)
-			last = slots.run(0, [][]int64{{want}}, false)[0]
+			next := []int64{want}
+			if text = append(text, want); slots.d.OriginalPositions > 0 && len(text) == slots.d.OriginalPositions+1 {
+				next = text // it becomes long
+				slots.begin(0, len(text))
+			}
+			last = slots.run(0, [][]int64{next}, false)[0]
 		}
 	}
 	return s

@@ -88,8 +88,9 @@ func TestDecodersComputeWhatTransformersDoes(t *testing.T) {
 			}
 			// All prompts in one padded batch.
 			var prompts [][]int64
-			for _, r := range rows {
+			for i, r := range rows {
 				prompts = append(prompts, r.IDs)
+				s.begin(i, len(r.IDs))
 			}
 			logits := s.run(0, prompts, true)
 			for _, r := range rows {
@@ -97,7 +98,8 @@ func TestDecodersComputeWhatTransformersDoes(t *testing.T) {
 				logits = logits[len(r.IDs):]
 			}
 			// Part by part into a slot that was used before, then token by token beside others.
-			clear(s.used)
+			s.begin(0, len(rows[1].IDs))
+			s.begin(1, len(rows[0].IDs))
 			first := rows[0].IDs
 			check("first part", s.run(1, [][]int64{first[:3]}, true), rows[0].Values[:3])
 			check("second part", s.run(1, [][]int64{first[3:6]}, true), rows[0].Values[3:6])

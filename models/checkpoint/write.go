@@ -42,12 +42,16 @@ func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
 			return err
 		}
 	}
-	return writeJSON(filepath.Join(dir, models.DecoderName), models.Decoder{
+	d := models.Decoder{
 		Layout: models.SlotsLayout, Layers: m.Layers, Heads: m.Heads, KVHeads: m.KVHeads, HeadSize: m.HeadSize,
 		HiddenSize: m.HiddenSize,
 		VocabSize:  m.VocabSize, MaxPositions: m.MaxPositions, CacheType: "float32", Precision: string(p),
-		Embedding: table(m.Embedding), Graphs: graphs,
-	})
+		Embedding: table(m.Embedding), Graphs: graphs, OriginalPositions: m.ShortPositions(),
+	}
+	if d.OriginalPositions > 0 {
+		d.Layout = models.MoreLayout
+	}
+	return writeJSON(filepath.Join(dir, models.DecoderName), d)
 }
 
 func table(m *weights.Matrix) models.TokenTable {

@@ -28,8 +28,8 @@ type Scorer struct {
 // Open loads one of the graphs of a bundle that textmill made; file is relative to the bundle.
 func Open(spec *models.Spec, file string, o session.Options) (*Scorer, error) {
 	d := spec.Decoder
-	if d == nil || d.Layout != models.SlotsLayout {
-		return nil, fmt.Errorf("%w: %s is none that textmill made (layout %s)", ErrGraph, spec.Name, models.SlotsLayout)
+	if d == nil || !d.Own() {
+		return nil, fmt.Errorf("%w: %s is none that textmill made", ErrGraph, spec.Name)
 	}
 	o, err := o.WithDefaults()
 	if err != nil {
@@ -38,13 +38,7 @@ func Open(spec *models.Spec, file string, o session.Options) (*Scorer, error) {
 	if err := onnx.Load(o.Library); err != nil {
 		return nil, err
 	}
-	inputs, outputs := []string{"input_ids", "seqlens_k", "total_sequence_length", "logits_positions"}, []string{"logits"}
-	for i := range d.Layers {
-		for _, part := range []string{"key", "value"} {
-			inputs = append(inputs, fmt.Sprintf("past_key_values.%d.%s", i, part))
-			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
-		}
-	}
+	inputs, outputs := d.Feeds()
 	s, err := onnx.Open(filepath.Join(spec.Dir, filepath.FromSlash(file)), inputs, outputs,
 		onnx.Options{Threads: o.Threads})
 	if err != nil {
@@ -85,6 +79,13 @@ func (s *Scorer) Score(ctx context.Context, ids []int32) (logits []float32, err 
 	add(ort.NewTensor([]int64{1}, []int32{int32(n - 1)}))
 	add(ort.NewTensor([]int64{1}, []int32{int32(n)}))
 	add(ort.NewTensor([]int64{n}, positions))
+	if from := s.d.OriginalPositions; from > 0 {
+		if len(ids) <= from {
+			from = 0
+		}
+		add(ort.NewTensor([]int64{1}, []int64{int64(from)}))
+	}
+	caches := len(values)
 	size := []int64{1, int64(s.d.KVHeads), n, int64(s.d.HeadSize)}
 	for range 2 * s.d.Layers {
 		add(ort.NewEmptyTensor[float32](size))
@@ -94,7 +95,7 @@ func (s *Scorer) Score(ctx context.Context, ids []int32) (logits []float32, err 
 		return nil, err
 	}
 	last := len(values) - 1
-	outputs := append([]ort.Value{values[last]}, values[4:last]...)
+	outputs := append([]ort.Value{values[last]}, values[caches:last]...)
 	return logits, onnx.Run(ctx, s.session, values[:last], outputs)
 }
 

@@ -106,11 +106,11 @@ func (g *Generator) spare(a *sequence, lostA int, b *sequence, lostB int) bool {
 // enter puts a sequence into the free slot that already holds most of its prompt's start.
 func (g *Generator) enter(s *sequence) {
 	slot, held := -1, 0
-	for i, tokens := range g.kept {
+	for i := range g.kept {
 		if g.slots[i] != nil {
 			continue
 		}
-		if n := g.common(s.Prompt, tokens); slot < 0 || n > held && n >= reuseTokens {
+		if n := g.common(s, i); slot < 0 || n > held && n >= reuseTokens {
 			slot, held = i, n
 		}
 	}
@@ -126,20 +126,23 @@ func (g *Generator) enter(s *sequence) {
 	g.held += s.need()
 }
 
-// hold has a slot begin with the first n tokens of its sequence's prompt, which another one holds, or the same.
+// hold has a slot begin with the first n tokens of what its sequence opens with, which another one holds, or the same.
 func (g *Generator) hold(slot, from, n int) {
 	s := g.slots[slot]
 	if n > 0 && g.run.move(slot, from, n) != nil {
 		n = 0 // it is computed
 	}
-	s.used, g.kept[slot] = n, append(g.kept[slot][:0], s.Prompt[:n]...)
+	s.used, g.kept[slot], g.longs[slot] = n, append(g.kept[slot][:0], s.opening[:n]...), s.long
+	if run, varies := g.run.(beginner); varies && n == 0 {
+		run.begin(slot, s.long)
+	}
 }
 
 // share copies what a prompt has in common with one that was run before, be it still in its slot or only what it left.
 func (g *Generator) share(slot int) {
 	s, best, from := g.slots[slot], 0, slot
-	for i, tokens := range g.kept {
-		if n := g.common(s.Prompt, tokens); n > best {
+	for i := range g.kept {
+		if n := g.common(s, i); n > best {
 			best, from = n, i
 		}
 	}
@@ -151,10 +154,11 @@ func (g *Generator) share(slot int) {
 // reuseTokens is the shortest common start of two prompts that is worth a copy.
 const reuseTokens = 8
 
-// common is how many tokens of a prompt need not be run again. The last one always is, for the logits.
-func (g *Generator) common(prompt, held []int32) int {
-	n := 0
-	for g.shares && n < len(prompt)-1 && n < len(held) && prompt[n] == held[n] {
+// common is how many tokens of a sequence need not be run again, since a slot holds them. The last one always is, for
+// the logits.
+func (g *Generator) common(s *sequence, slot int) int {
+	prompt, held, n := s.opening, g.kept[slot], 0
+	for g.shares && s.long == g.longs[slot] && n < len(prompt)-1 && n < len(held) && prompt[n] == held[n] {
 		n++
 	}
 	if g.card { // what a run computes has the same bits only behind the same cuts

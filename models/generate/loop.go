@@ -25,6 +25,7 @@ const (
 type loop struct {
 	slots   []*sequence // nil where free
 	kept    [][]int32   // by slot, the tokens that it holds, whoever they are of
+	longs   []bool      // by slot, whether they were computed as those of long texts are
 	held    int         // tokens that live sequences may come to
 	live    int
 	scratch []*sample.Scratch
@@ -35,6 +36,7 @@ type loop struct {
 
 func (g *Generator) begin() {
 	g.slots, g.kept = make([]*sequence, g.o.Slots), make([][]int32, g.o.Slots)
+	g.longs = make([]bool, g.o.Slots)
 	for range g.o.Session.Threads {
 		g.scratch = append(g.scratch, new(sample.Scratch))
 	}
@@ -65,7 +67,7 @@ func (g *Generator) prefill(ctx context.Context) {
 		}
 		g.parts++
 		g.slots[slot].job.ran = g.parts
-		if run, can := g.run.(briefer); can && run.brief(len(g.slots[slot].Prompt)) {
+		if run, can := g.run.(briefer); can && run.brief(len(g.slots[slot].opening)) {
 			budget -= g.prefillBrief(ctx, run, slot)
 			continue
 		}
@@ -89,9 +91,9 @@ func (g *Generator) prefillChunk(ctx context.Context, slot int, s *sequence) int
 		s.begun = true
 		g.share(slot)
 	}
-	part := s.Prompt[s.used:min(len(s.Prompt), s.used+g.o.chunk)]
+	part := s.opening[s.used:min(len(s.opening), s.used+g.o.chunk)]
 	var next scored
-	ends := s.used+len(part) == len(s.Prompt)
+	ends := s.used+len(part) == len(s.opening)
 	err := g.timed(ctx, RunStats{Rows: 1, Tokens: len(part), Padded: len(part)}, func(ctx context.Context) (err error) {
 		next, err = g.run.prefill(ctx, slot, s.used, part, ends && s.candidates())
 		return err
@@ -141,6 +143,7 @@ func (g *Generator) compact() {
 		}
 		g.slots[hole], g.slots[last] = s, nil
 		g.kept[hole], g.kept[last] = g.kept[last], g.kept[hole][:0]
+		g.longs[hole] = g.longs[last]
 		if s.used > keptTokens { // an error is the system's refusal to take memory back
 			_ = g.run.release(last, 0)
 		}
@@ -149,6 +152,7 @@ func (g *Generator) compact() {
 
 // step gives every text one more token.
 func (g *Generator) step(ctx context.Context) {
+	g.lengthen()
 	n := 0
 	for i, s := range g.slots {
 		if s != nil && s.prefilled() {

@@ -56,7 +56,7 @@ func load(ctx context.Context, spec *models.Spec, o Options) (*Generator, error)
 	switch {
 	case g.card:
 		g.run, err = openBound(ctx, spec, g.o)
-	case spec.Decoder.Layout == models.SlotsLayout:
+	case spec.Decoder.Own():
 		g.run, err = openSlotted(spec, g.o)
 	default:
 		g.run, err = openExported(spec, g.o)

@@ -17,6 +17,9 @@ type sequence struct {
 	eos     []int32
 	job     *job
 
+	opening []int32 // what runs in parts, before single tokens do: the prompt, or all with which the text became long
+	long    bool    // it is computed as texts of more than the original positions are
+
 	arrival int
 	begun   bool // some of the prompt was run
 	used    int  // tokens of prompt and text that the slot holds
@@ -26,7 +29,8 @@ type sequence struct {
 }
 
 func (g *Generator) newSequence(r Request) *sequence {
-	s := &sequence{Request: r, stream: g.o.Tokenizer.NewStream(true), stopper: sample.NewStopper(r.Params.Stop)}
+	s := &sequence{Request: r, opening: r.Prompt, long: g.outgrows(len(r.Prompt)), stream: g.o.Tokenizer.NewStream(true),
+		stopper: sample.NewStopper(r.Params.Stop)}
 	if !r.Params.IgnoreEOS {
 		s.eos = g.spec.Generation.EOS
 	}
@@ -41,8 +45,8 @@ func (s *sequence) unwanted() bool { return s.Unwanted != nil && s.Unwanted() }
 // need is the most tokens that the slot will hold.
 func (s *sequence) need() int { return len(s.Prompt) + s.Params.MaxNewTokens }
 
-// prefilled tells whether the slot holds the whole prompt.
-func (s *sequence) prefilled() bool { return s.used >= len(s.Prompt) }
+// prefilled tells whether the slot holds all that runs in parts.
+func (s *sequence) prefilled() bool { return s.used >= len(s.opening) }
 
 // sooner tells whether a part of its prompt is to be run before one of another's.
 func (s *sequence) sooner(than *sequence) bool {

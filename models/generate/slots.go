@@ -38,6 +38,11 @@ type probed interface {
 	same(a, b, from, to int) bool
 }
 
+// A beginner is a runner whose texts are computed in another way from their first token on when they are long.
+type beginner interface {
+	begin(slot int, long bool)
+}
+
 // A row is what a slot adds in a decode: one token behind the used ones that it holds. The logits of an idle row mean
 // nothing, and the used tokens of its slot are left as they are.
 type row struct {
@@ -73,18 +78,13 @@ type slotted struct {
 	logits  []float32
 	ids     []int64
 	lens    []int32
+	starts  []int64 // by slot: which row of the table of rotations its text begins at
 }
 
 func openSlotted(spec *models.Spec, o Options) (_ *slotted, err error) {
 	d := spec.Decoder
 	s := &slotted{d: d, prompts: session.Any}
-	inputs, outputs := []string{"input_ids", "seqlens_k", "total_sequence_length", "logits_positions"}, []string{"logits"}
-	for i := range d.Layers {
-		for _, part := range []string{"key", "value"} {
-			inputs = append(inputs, fmt.Sprintf("past_key_values.%d.%s", i, part))
-			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
-		}
-	}
+	inputs, outputs := d.Feeds()
 	err = onnx.HugePages(func() (err error) {
 		s.session, err = onnx.Open(spec.GraphPath(), inputs, outputs, onnx.Options{Threads: o.Session.Threads,
 			Spin: o.Session.Threads > 1})
@@ -101,6 +101,7 @@ func (s *slotted) reserve(slots, length int) (err error) {
 		return err
 	}
 	s.views, s.logits = map[[2]int][]ort.Value{}, make([]float32, slots*s.d.VocabSize)
+	s.starts = make([]int64, slots)
 	s.cache, err = newCache(s.d, slots, length)
 	return err
 }
@@ -180,12 +181,16 @@ func (s *slotted) run(ctx context.Context, first, rows, width int, positions []i
 	add(tensor([]int64{int64(rows)}, s.lens))
 	add(tensor([]int64{1}, []int32{total}))
 	add(tensor([]int64{int64(len(positions))}, positions))
+	if s.d.OriginalPositions > 0 {
+		add(tensor([]int64{int64(rows)}, s.starts[first:first+rows]))
+	}
 	add(tensor([]int64{int64(len(positions)), int64(s.d.VocabSize)}, s.logits[:len(positions)*s.d.VocabSize]))
 	if err != nil {
 		return err
 	}
-	inputs := append(append(make([]ort.Value, 0, 4+len(caches)), own[:4]...), caches...)
-	outputs := append(append(make([]ort.Value, 0, 1+len(caches)), own[4]), caches...)
+	last := len(own) - 1
+	inputs := append(append(make([]ort.Value, 0, last+len(caches)), own[:last]...), caches...)
+	outputs := append(append(make([]ort.Value, 0, 1+len(caches)), own[last]), caches...)
 	return onnx.Run(ctx, s.session, inputs, outputs)
 }
 
@@ -215,8 +220,16 @@ func (s *slotted) view(first, n int) ([]ort.Value, error) {
 func (s *slotted) move(to, from, used int) error {
 	if to != from {
 		s.cache.copy(to, from, used)
+		s.starts[to] = s.starts[from]
 	}
 	return nil
+}
+
+// begin says how a slot's text is rotated from now on, when it holds nothing of it yet.
+func (s *slotted) begin(slot int, long bool) {
+	if s.starts[slot] = 0; long {
+		s.starts[slot] = int64(s.d.OriginalPositions)
+	}
 }
 
 func (s *slotted) release(slot, kept int) error { return s.cache.release(slot, kept) }

@@ -24,7 +24,19 @@ func newCached(b *builder) *cached {
 	c.positions = b.Input(LogitsPositions, onnxgraph.Int64, "logits")
 	c.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{c.input}),
 		b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
+	if b.long {
+		b.places = c.placesFrom(b.Input(RotaryStart, onnxgraph.Int64, "batch"))
+	}
 	return c
+}
+
+// placesFrom counts on from what the caches hold, which is nothing where a prompt begins.
+func (c *cached) placesFrom(start string) string {
+	node := func(op string, inputs ...string) string { return c.Node(onnxgraph.ONNX(op), inputs) }
+	width := node("Gather", node("Shape", c.input), c.Scalar("sequence_axis", 1))
+	held := node("Sub", node("Add", c.Cast(c.lengths, onnxgraph.Int64), c.Ints("one", 1)), width)
+	first := node("Add", node("Max", held, c.Ints("zero", 0)), start)
+	return node("Add", c.Reshape(first, -1, 1), node("Range", c.Scalar("from", 0), width, c.Scalar("step", 1)))
 }
 
 func (c *cached) ids() string { return c.Reshape(c.input, -1) }

@@ -57,6 +57,7 @@ type Config struct {
 	headless  bool // it embeds
 	numbers   numbers
 	span      int // max_position_embeddings, where MaxPositions is less
+	original  int // texts of more tokens rotate in another way, from their first token on; 0 for none
 	baked     Baked
 }
 
@@ -161,7 +162,7 @@ func (c *Config) complete() error {
 		return err
 	}
 	if r := c.rotation(false); r.Type == longrope && r.Original > 0 {
-		c.span, c.MaxPositions = c.MaxPositions, min(c.MaxPositions, r.Original)
+		c.settleLong(r.Original)
 	}
 	if c.numbers = llama; c.family.numbers != nil {
 		c.numbers = c.family.numbers(c)
@@ -231,7 +232,7 @@ func (c *Config) check() error {
 		}
 	}
 	for _, sliding := range []bool{false, true} {
-		if _, err := c.rotation(sliding).divisors(); err != nil {
+		if _, err := c.tables(c.rotation(sliding)); err != nil {
 			return err
 		}
 	}

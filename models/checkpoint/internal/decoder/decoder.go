@@ -91,16 +91,34 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 }
 
 func (c *Config) storeTurn(ctx context.Context, s *weights.Store, r rotation, name string) (t turn, err error) {
-	table, err := r.table(c.MaxPositions)
+	tables, err := c.tables(r)
 	if err != nil {
 		return t, err
 	}
-	shape := []int{c.MaxPositions, r.dims / 2}
-	if t.cos, err = s.StoreFloats("cos_cache"+name, shape, table.Cosines(ctx)); err != nil {
+	positions := 0
+	var cosines, sines []func(io.Writer) error
+	for _, table := range tables {
+		positions += table.Positions
+		cosines, sines = append(cosines, table.Cosines(ctx)), append(sines, table.Sines(ctx))
+	}
+	shape := []int{positions, r.dims / 2}
+	if t.cos, err = s.StoreFloats("cos_cache"+name, shape, inTurn(cosines)); err != nil {
 		return t, err
 	}
-	t.sin, err = s.StoreFloats("sin_cache"+name, shape, table.Sines(ctx))
+	t.sin, err = s.StoreFloats("sin_cache"+name, shape, inTurn(sines))
 	return t, err
+}
+
+// inTurn writes what all write, one after the other.
+func inTurn(all []func(io.Writer) error) func(io.Writer) error {
+	return func(w io.Writer) error {
+		for _, write := range all {
+			if err := write(w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // storeNorm stores what a norm multiplies with.
@@ -156,7 +174,7 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, i int) (l laye
 	bias := c.family.qkvBias || c.AttentionBias
 	q, k, v := "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"
 	queries, keys := c.Heads*head, c.kvHeads(i)*head
-	if c.family.qkNorm == noNorm && s.Alike(at+q+".weight", at+k+".weight", at+v+".weight") {
+	if c.family.qkNorm == noNorm && c.original == 0 && s.Alike(at+q+".weight", at+k+".weight", at+v+".weight") {
 		l.qkv = []linear{join("self_attn.qkv_proj", bias, c.HiddenSize, []string{q, k, v}, queries, keys, keys)}
 	} else {
 		l.qkv = []linear{one(q, bias, queries, c.HiddenSize), one(k, bias, keys, c.HiddenSize),

@@ -26,6 +26,7 @@ type family struct {
 	ownRotation bool // sliding layers rotate by rope_local_base_freq or rope_theta, whatever scales the others
 	fullUnmoved bool // where some layers slide, those that do not do not rotate either
 	partial     bool // partial_rotary_factor counts
+	longTexts   bool // a text that outgrows the positions of longrope's short factors is computed anew with the others
 	fullShape   bool // heads of layers that see everything have another size, and there are other numbers of keys
 	reminders   bool // every layer is told anew which tokens there are
 	neighbours  bool // each dimension rotates with the one beside it, not with one of the other half
@@ -82,7 +83,7 @@ var families = map[string]family{
 	// The part of it that reads texts.
 	"Gemma3ForConditionalGeneration": gemma3Family,
 	"Phi3ForCausalLM": {title: "Phi-3 and Phi-4", defaults: `{"rms_norm_eps": 1e-5}`, norms: beforeEach,
-		packs: []pack{packedQKV, packedMLP}, window: true, partial: true},
+		packs: []pack{packedQKV, packedMLP}, window: true, partial: true, longTexts: true},
 	"GraniteForCausalLM": {title: "Granite", norms: beforeEach, numbers: granite},
 	"Olmo2ForCausalLM":   {title: "OLMo 2", defaults: `{"rms_norm_eps": 1e-5}`, norms: afterEach, qkNorm: rowNorm},
 	"Olmo3ForCausalLM": {title: "OLMo 3", defaults: `{"rms_norm_eps": 1e-5, "rope_theta": 500000, "sliding_window": 4096}`,

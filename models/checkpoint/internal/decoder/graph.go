@@ -11,6 +11,7 @@ const (
 	SeqLens         = "seqlens_k"
 	TotalLength     = "total_sequence_length"
 	LogitsPositions = "logits_positions"
+	RotaryStart     = "rotary_start" // of models whose long texts rotate in another way
 	Logits          = "logits"
 	PastKey         = "past_key_values.%d.key"
 	PastValue       = "past_key_values.%d.value"
@@ -36,6 +37,8 @@ type builder struct {
 	*weights.Graph
 	layout
 	m       *Model
+	long    bool        // texts may have more tokens than those that rotate in the first way
+	places  string      // which row of turns each token rotates by, [batch, sequence]; "" for its place in the cache
 	turns   [][2]string // cosines and sines
 	told    string      // to layers, of each token: [tokens, layers, size]
 	wide    bool        // the stream between layers and its norms are fp32, whatever the layers compute with
@@ -60,7 +63,7 @@ func (b *builder) outer(x string) string {
 
 // Graph makes the graph that generates.
 func (m *Model) Graph(a weights.Arithmetic) *onnxgraph.Graph {
-	b := &builder{Graph: weights.NewGraph("decoder", a), m: m}
+	b := &builder{Graph: weights.NewGraph("decoder", a), m: m, long: m.original > 0}
 	b.Output(Logits, onnxgraph.Float32, "logits", m.VocabSize)
 	last := b.hidden()
 	b.NodeTo([]string{Logits}, onnxgraph.ONNX("Identity"), []string{b.logits(last)})
@@ -253,11 +256,7 @@ func (b *builder) attention(i int, x string) string {
 		if m.slides(i) {
 			t = b.turns[len(b.turns)-1]
 		}
-		inputs = append(inputs, t[0], t[1])
-		attrs = append(attrs, onnxgraph.Int("do_rotary", 1))
-		if m.family.neighbours {
-			attrs = append(attrs, onnxgraph.Int("rotary_interleaved", 1))
-		}
+		inputs, attrs = b.rotate(inputs, attrs, t)
 	}
 	if s := m.numbers.attention; s > 0 {
 		attrs = append(attrs, onnxgraph.Float("scale", s))
@@ -266,6 +265,23 @@ func (b *builder) attention(i int, x string) string {
 		attrs = append(attrs, onnxgraph.Float("softcap", limit))
 	}
 	return b.inner(b.attend(i, inputs, attrs))
+}
+
+// rotate has attention rotate q and k by their places in the cache, or does it before by those that the layout says.
+func (b *builder) rotate(inputs []string, attrs []onnxgraph.Attr, t [2]string) ([]string, []onnxgraph.Attr) {
+	m := b.m
+	if b.places == "" {
+		inputs, attrs = append(inputs, t[0], t[1]), append(attrs, onnxgraph.Int("do_rotary", 1))
+		if m.family.neighbours {
+			attrs = append(attrs, onnxgraph.Int("rotary_interleaved", 1))
+		}
+		return inputs, attrs
+	}
+	for i, heads := range []int{m.Heads, m.KVHeads} {
+		inputs[i] = b.Node(onnxgraph.Contrib("RotaryEmbedding"), []string{inputs[i], b.places, t[0], t[1]},
+			onnxgraph.Int("num_heads", heads), onnxgraph.Int("rotary_embedding_dim", m.rotation(false).dims))
+	}
+	return inputs, attrs
 }
 
 // spanNorm normalizes each head of a value of [tokens, heads × head size], or all together, as the family has it.

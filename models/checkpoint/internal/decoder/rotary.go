@@ -28,7 +28,8 @@ type ropeScale struct {
 }
 
 // longrope has a set of divisors for texts of up to original_max_position_embeddings tokens, and another one for all
-// tokens of longer ones. What a cache holds was rotated by the first: such models are built for these texts alone.
+// tokens of longer ones. What a cache holds was rotated by the first: a text that becomes longer is computed anew.
+// Models whose reference does not do that are built for texts up to there.
 const longrope = "longrope"
 
 // proportional rotates the first of a head's pairs by what they would rotate by if all of them did.
@@ -234,6 +235,38 @@ func or(v *float64, otherwise float64) float64 {
 		return otherwise
 	}
 	return *v
+}
+
+// settleLong takes how many tokens texts may have that are rotated by longrope's short divisors.
+func (c *Config) settleLong(original int) {
+	switch c.span = c.MaxPositions; {
+	case c.family.longTexts && original < c.MaxPositions:
+		c.original = original
+	default:
+		c.MaxPositions = min(c.MaxPositions, original)
+	}
+}
+
+// ShortPositions is how many tokens a text may have to be rotated from the first row of the table on, 0 for all.
+func (c *Config) ShortPositions() int { return c.original }
+
+// tables are what layers look positions up in: where there are two, the second is that of texts of more tokens than
+// the first has positions.
+func (c *Config) tables(r rotation) ([]rotary.Table, error) {
+	if r.Type != longrope || c.original == 0 {
+		t, err := r.table(c.MaxPositions)
+		return []rotary.Table{t}, err
+	}
+	short, err := r.table(c.original)
+	if err != nil {
+		return nil, err
+	}
+	r.Short = r.Long
+	long, err := r.table(c.MaxPositions)
+	if err != nil {
+		return nil, fmt.Errorf("of long_factor: %w", err)
+	}
+	return []rotary.Table{short, long}, nil
 }
 
 // table is what a layer with that rotation looks positions up in.
