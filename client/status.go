@@ -35,20 +35,9 @@ func Status(ctx context.Context, q *queue.Queue, o StatusOptions) error {
 		return err
 	}
 	defer tracker.Close()
-	waiting, err := q.UnservedSubjects(ctx, func(string, string) bool { return false })
+	list, waiting, err := q.WithWaiting(ctx, tracker.Jobs(), o.Job)
 	if err != nil {
 		return err
-	}
-	list := tracker.Jobs()
-	known := make(map[string]bool, len(list))
-	for _, s := range list {
-		known[s.Job] = true
-	}
-	for _, w := range waiting {
-		if w.Job != "" && !known[w.Job] && (o.Job == "" || o.Job == w.Job) {
-			known[w.Job] = true
-			list = append(list, queue.JobStatus{Job: w.Job, State: queue.StateQueued, Task: w.Task, Model: w.Model})
-		}
 	}
 	if o.Job != "" && len(list) == 0 {
 		return fmt.Errorf("%w: %s", ErrUnknownJob, o.Job)

@@ -19,6 +19,7 @@ import (
 	"textmill/daemon/follow"
 	"textmill/daemon/housekeeping"
 	"textmill/daemon/inflight"
+	"textmill/daemon/lately"
 	"textmill/daemon/letters"
 	"textmill/daemon/metrics"
 	"textmill/daemon/page"
@@ -35,6 +36,7 @@ type Daemon struct {
 	version    string
 	natsURL    string
 	metrics    *metrics.Metrics
+	lately     *lately.Memory
 	queue      *queue.Queue
 	store      *export.Store
 	inFlight   *inflight.Set
@@ -59,8 +61,8 @@ type closer struct {
 // it backwards. On an error nothing stays open. version is the program's, for
 // the log of the tables.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger, version string) (_ *Daemon, err error) {
-	d := &Daemon{cfg: cfg, log: log, version: version, metrics: metrics.New(version)}
-	d.inFlight = inflight.NewSet(log, d.metrics.InFlight)
+	d := newDaemon(cfg, log, version)
+	log = d.log
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -94,7 +96,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 	}
 	d.committers = commit.New(commit.Options{Store: d.store, Announce: announce.New(d.queue, log).UpTo, OnRepeat: repeats,
 		MaxOpen: shares.Tables, Interval: cfg.Export.CommitInterval, PartBytes: int64(cfg.Export.PartBytes),
-		EndsJob: d.events.EndsJob, Metrics: d.metrics, Log: log})
+		EndsJob: d.events.EndsJob, Committed: d.lately.Committed, Metrics: d.metrics, Log: log})
 	from, length, err := cfg.Export.CompactWindow()
 	if err != nil {
 		return nil, err
@@ -117,6 +119,14 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	return d, nil
+}
+
+// newDaemon is one that has opened nothing yet.
+func newDaemon(cfg config.Config, log *slog.Logger, version string) *Daemon {
+	d := &Daemon{cfg: cfg, version: version, metrics: metrics.New(version), lately: lately.New()}
+	d.log = slog.New(d.lately.Log(log.Handler()))
+	d.inFlight = inflight.NewSet(d.log, d.metrics.InFlight)
+	return d
 }
 
 // openPages has HTTP clients answered, so many at a time.
@@ -151,7 +161,9 @@ func (d *Daemon) tlsFiles() web.TLSFiles {
 
 // pages are what people see; of the connections a quarter may be theirs that wait for news.
 func (d *Daemon) pages(sessions *session.Sessions, connections int) *page.Site {
-	o := page.Options{Version: d.version, Sessions: sessions, Watchers: connections / 4, Tables: d.catalog(), Log: d.log}
+	seen := &sight{d: d}
+	o := page.Options{Version: d.version, Sessions: sessions, Watchers: connections / 4, Work: seen, Jobs: seen,
+		Letters: seen, Tables: d.catalog(), Log: d.log}
 	for _, c := range d.consumers {
 		o.Models = append(o.Models, d.shown(c))
 	}
@@ -228,6 +240,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	watching.Go(func() { d.events.Run(ctx) })
 	watching.Go(func() { d.keeper.Run(ctx) })
 	watching.Go(func() { d.batches.Run(ctx) })
+	watching.Go(func() { d.sample(ctx) })
 
 	<-ctx.Done()
 	d.log.InfoContext(ctx, "draining", "deliveries", d.inFlight.Size(), "timeout", d.cfg.DrainTimeout)

@@ -101,7 +101,8 @@ func (d *Daemon) openConsumers(ctx context.Context) error {
 	limits := jobs.Limits{RecordsPerShard: d.cfg.Limits.RecordsPerShard, RecordBytes: int(d.cfg.Limits.RecordBytes),
 		ClaimBytes: int(d.cfg.Limits.ClaimBytes)}
 	claims := newClaims(limits, claimsHeld)
-	settler := &settler{queue: d.queue, letters: d.letters, claims: claims, log: d.log, metrics: d.metrics}
+	settler := &settler{queue: d.queue, letters: d.letters, claims: claims, log: d.log, metrics: d.metrics,
+		lately: d.lately}
 	var alone sync.RWMutex
 	for _, m := range all {
 		d.consumers = append(d.consumers, newConsumer(d.queue, &executor{

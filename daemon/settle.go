@@ -8,6 +8,7 @@ import (
 
 	"textmill/crash"
 	"textmill/daemon/inflight"
+	"textmill/daemon/lately"
 	"textmill/daemon/letters"
 	"textmill/daemon/metrics"
 	"textmill/export"
@@ -25,6 +26,7 @@ type settler struct {
 	claims  *claims
 	log     *slog.Logger
 	metrics *metrics.Metrics
+	lately  *lately.Memory
 }
 
 // settle says what becomes of a delivery, tells the world, and ends it, in the order that makes every step repeatable:
@@ -53,6 +55,7 @@ func (s *settler) settle(ctx context.Context, d *inflight.Delivery, t *export.Ta
 	if n := r.counts; o.kind == committed {
 		s.metrics.Model(d.Model).Committed(metrics.Made{Records: n.Rows + n.LeftOut, Truncated: n.Truncated,
 			Dropped: n.Dropped, Errors: n.Classes})
+		s.lately.Failed(d.Job, n.Classes, n.Examples)
 	}
 	level := slog.LevelInfo
 	if o.kind == dead || o.kind == handedBack {

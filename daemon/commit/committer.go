@@ -256,6 +256,7 @@ func (c *Committer) commit(ctx context.Context) {
 	c.metrics.Committed(c.dataset, result, waited, took)
 	c.log.InfoContext(ctx, "committed", "dataset", c.dataset, "version", result.Version,
 		"deliveries", len(members), "rows", result.Rows, "errors", result.Errors, "took", took)
+	c.all.committed(c.dataset, result, took)
 	if c.all.o.Announce != nil {
 		c.all.o.Announce(ctx, c.dataset, c.Table, result.Version)
 	}

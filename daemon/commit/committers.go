@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"textmill/daemon/inflight"
+	"textmill/daemon/lately"
 	"textmill/daemon/metrics"
 	"textmill/export"
 	"textmill/ground/naming"
@@ -38,8 +39,10 @@ type Options struct {
 	EndsJob  func(job string, shards int) bool // whether so many shards are all that is left of the job
 	// Announce tells the world of a table's commits up to a version, before the deliveries in it are told of.
 	Announce func(ctx context.Context, dataset string, t *export.Table, version int64)
-	Metrics  *metrics.Metrics
-	Log      *slog.Logger
+	// Committed, where it is set, is told of each commit.
+	Committed func(lately.Commit)
+	Metrics   *metrics.Metrics
+	Log       *slog.Logger
 }
 
 // Committers has the committer of each dataset in use, a bounded number of them, and keeps new work away while commits
@@ -261,5 +264,13 @@ func (c *Committer) closeTable(ctx context.Context) {
 	c.inUse.Wait()
 	if err := c.Table.Close(); err != nil {
 		c.log.WarnContext(ctx, "close table", "dataset", c.dataset, "error", err)
+	}
+}
+
+// committed tells whoever remembers it of a commit.
+func (c *Committers) committed(dataset string, r export.Result, took time.Duration) {
+	if c.o.Committed != nil {
+		c.o.Committed(lately.Commit{At: time.Now(), Dataset: dataset, Version: r.Version, Rows: r.Rows, Errored: r.Errors,
+			Took: took})
 	}
 }

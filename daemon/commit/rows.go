@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"textmill/daemon/inflight"
+	"textmill/daemon/lately"
 	"textmill/export"
 )
 
@@ -32,6 +33,7 @@ type Counts struct {
 	Truncated, Dropped   int            // rows whose text was cut, and tokens cut off in all
 	LeftOut              int            // made, and not written: the table holds their records
 	Classes              map[string]int // of Errors; of rows that were left out too
+	Examples             map[string]lately.Example
 	// Uncounted: the rows were there before, and nobody counted them. Rows are the message's records.
 	Uncounted bool
 }
@@ -139,10 +141,12 @@ func (c *Counts) add(row *export.Row) {
 	if row.Error != "" {
 		c.Errors++
 		if c.Classes == nil {
-			c.Classes = map[string]int{}
+			c.Classes, c.Examples = map[string]int{}, map[string]lately.Example{}
 		}
-		class, _, _ := strings.Cut(row.Error, ": ")
-		c.Classes[class]++
+		class, why, _ := strings.Cut(row.Error, ": ")
+		if c.Classes[class]++; c.Classes[class] == 1 {
+			c.Examples[class] = lately.Example{Record: row.RecordID, Reason: why}
+		}
 	}
 }
 

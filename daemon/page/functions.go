@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,10 @@ var functions = template.FuncMap{
 	"values": chart.Values[trace.Number], "whole": chart.Values[float32], "heat": chart.Heat[trace.Number],
 	"shares": chart.Shares, "share": share100[trace.Number], "chance": share100[float64],
 	"minus": func(a, b int) int { return a - b }, "chips": chipsOf,
+	"integer": func(f float64) int64 { return int64(f) }, "int64": func(n int) int64 { return int64(n) },
+	"len64":   func(l []Letter) uint64 { return uint64(len(l)) },
+	"of":      func(part, all int64) float64 { return ratio(float64(part), float64(all)) },
+	"portion": known, "since": func(t time.Time) string { return took(time.Since(t).Truncate(time.Second)) },
 }
 
 // count groups a number's digits.
@@ -66,6 +71,14 @@ func digits(f float64) string {
 }
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }
+
+// known is a share that may not be.
+func known(share float64) string {
+	if math.IsNaN(share) {
+		return "–"
+	}
+	return percent(share)
+}
 
 // size is a number of bytes.
 func size(n int64) string {

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -29,6 +31,52 @@ type answer struct {
 	body   string
 }
 
+// world is what a site is told of, and what it asked to be done.
+type world struct {
+	now     Now
+	jobs    []Job
+	letters []Letter
+	payload []byte
+	refuses error
+	done    []string
+}
+
+func (w *world) Now() Now { return w.now }
+
+func (w *world) Jobs(context.Context) ([]Job, error) { return w.jobs, nil }
+
+func (w *world) Job(_ context.Context, name string) (Job, error) {
+	for _, j := range w.jobs {
+		if j.Name == name {
+			return j, nil
+		}
+	}
+	return Job{}, &Failure{http.StatusNotFound, "There is no such job."}
+}
+
+func (w *world) Cancel(_ context.Context, name string) error {
+	w.done = append(w.done, "cancel "+name)
+	return w.refuses
+}
+
+func (w *world) Letters(context.Context) ([]Letter, uint64, error) {
+	return w.letters, uint64(len(w.letters)), nil
+}
+
+func (w *world) Letter(_ context.Context, id string) (Letter, []byte, error) {
+	for _, l := range w.letters {
+		if l.ID == id {
+			return l, w.payload, nil
+		}
+	}
+	return Letter{}, nil, &Failure{http.StatusNotFound, "There is no such letter."}
+}
+
+func (w *world) Settle(_ context.Context, id string, how Settlement) error {
+	w.done = append(w.done, fmt.Sprintf("settle %s %v %q", id, how.Drop, how.AsNewJob))
+	return w.refuses
+}
+
 // open serves pages until the test ends; without sessions to those that need no token.
 func open(t *testing.T, o Options) *browser {
 	t.Helper()
@@ -37,6 +85,9 @@ func open(t *testing.T, o Options) *browser {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Work == nil {
+		o.Work, o.Jobs, o.Letters = &world{}, &world{}, &world{}
 	}
 	if o.Watchers == 0 {
 		o.Watchers = 4

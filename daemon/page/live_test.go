@@ -48,7 +48,10 @@ func (b *browser) watch(path string) (status int, next func() (map[string]string
 }
 
 func TestRegionsAreTold(t *testing.T) {
-	b := open(t, Options{Watchers: 2, Models: []Model{{Name: hostile}}})
+	b := open(t, Options{Watchers: 3, Models: []Model{{Name: hostile}}})
+	if status, _, _ := b.watch("/events/jobs/none"); status != http.StatusNotFound {
+		t.Errorf("the events of what there is not: %d", status)
+	}
 	status, next, leave := b.watch("/events/")
 	regions, ok := next()
 	if status != 200 || !ok || !strings.Contains(b.get("/").body, regions["live-models"]) || regions["live-models"] == "" {
@@ -59,10 +62,14 @@ func TestRegionsAreTold(t *testing.T) {
 	if again, ok := second(); !ok || again["live-models"] != regions["live-models"] {
 		t.Errorf("who comes later is told %v", again)
 	}
+	_, third, _ := b.watch("/events/jobs")
+	if _, ok := third(); !ok {
+		t.Error("another page is not told")
+	}
 	if status, _, _ := b.watch("/events/"); status != http.StatusServiceUnavailable {
 		t.Errorf("one too many: %d", status)
 	}
-	leave()
+	leave()                                          // and the next takes that place
 	for deadline := time.Now().Add(time.Minute); ; { // there is room once the daemon has noticed
 		if status, _, _ := b.watch("/events/"); status == 200 {
 			break

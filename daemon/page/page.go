@@ -36,6 +36,9 @@ type Options struct {
 	Watchers int // how many streams of events there are at a time
 	Models   []Model
 	Tables   *catalog.Catalog
+	Work     Work
+	Jobs     Jobs
+	Letters  Letters
 	Log      *slog.Logger
 }
 
@@ -86,16 +89,24 @@ type View struct {
 func (s *Site) all() []page {
 	return []page{
 		{path: "/{$}", nav: "Overview", template: "overview.html", every: time.Second, show: s.overview,
-			about: "what is served"},
-		{path: "/trace", nav: "Trace", template: "trace.html", module: "trace.js", style: "trace.css", patience: tracing.Time,
-			show: s.trace, about: "a form; with model and text in the query, and params by their names or as params={…}, what " +
-				"the model does with the text, while it does it; beside it what it does with other. " + traceRefusals},
+			about: "throughput, what waits, time by stage, models, the last commits, warnings and errors"},
+		{path: "/jobs", nav: "Jobs", template: "jobs.html", every: time.Second, show: s.jobs,
+			about: "the latest jobs; with state and q in the query those of a state, and whose name, dataset or model has q"},
+		{path: "/jobs/{job}", under: "Jobs", template: "job.html", every: time.Second, show: s.job,
+			about: "one of them: progress, errors by class with an example, dead letters. 404: there is none of that name"},
+		{path: "/dead", under: "Jobs", template: "letters.html", every: 2 * time.Second, show: s.letters,
+			about: "the newest dead letters"},
+		{path: "/dead/{id}", under: "Jobs", template: "letter.html", show: s.letter,
+			about: "one of them with its payload. 404: there is none with that id"},
 		{path: "/tables", nav: "Tables", template: "tables.html", style: "tables.css", every: 3 * time.Second, show: s.tables,
 			about: "the tables of export.uri: rows, error rows, files, bytes, versions, models"},
 		{path: "/tables/{dataset}", under: "Tables", template: "table.html", module: "copy.js", style: "tables.css",
 			every: 3 * time.Second, patience: tableTime, show: s.table, about: "one of them, with rows, commits, errors by class and the lines that " +
 				"read and load it; with q in the query the rows that are nearest to what that says, k of them, of the model `model`, " +
 				"where each `where` (NAME=VALUE) is met. 404: no such table. 503: other questions are being answered"},
+		{path: "/trace", nav: "Trace", template: "trace.html", module: "trace.js", style: "trace.css", patience: tracing.Time,
+			show: s.trace, about: "a form; with model and text in the query, and params by their names or as params={…}, what " +
+				"the model does with the text, while it does it; beside it what it does with other. " + traceRefusals},
 		{path: "/models", nav: "Models", template: "models.html", style: "tables.css", every: 3 * time.Second,
 			show: s.models, about: "the models that are served"},
 		{path: "/models/{model}", under: "Models", template: "model.html", style: "tables.css", every: 3 * time.Second,
@@ -104,7 +115,13 @@ func (s *Site) all() []page {
 	}
 }
 
-func (s *Site) actions() []action { return nil }
+func (s *Site) actions() []action {
+	return []action{
+		{"/jobs/{job}/cancel", "cancels a job. 404: there is none of that name. 409: it is over, or everybody's", s.cancelJob},
+		{"/dead/{id}", "retries a dead letter; with how=drop it is dropped, with how=rename and job published under that " +
+			"job, where another payload's rows have its name. 404: there is none. 409: say which of both", s.settleLetter},
+	}
+}
 
 // Failure is why a page is not seen, in words for whoever asked.
 type Failure struct {

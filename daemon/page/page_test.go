@@ -7,7 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"textmill/daemon/lately"
 	"textmill/daemon/session"
 )
 
@@ -23,10 +25,30 @@ func harmless(t *testing.T, what, body string) {
 	}
 }
 
+// everything is a world of which every text is hostile.
+func everything() *world {
+	at := time.Now()
+	l := Letter{ID: "abc", Task: hostile, Model: hostile, Job: hostile, Subject: hostile, Class: hostile, Reason: hostile, Time: at}
+	conflict := l
+	conflict.ID, conflict.Conflict = "def", true
+	sums := lately.Sums{Models: map[string]lately.Model{hostile: {Waiting: 3, Oldest: 7}}, Stages: []lately.Stage{{Name: hostile, Count: 1}}}
+	return &world{
+		now: Now{Problems: []string{hostile}, Since: at, Samples: []lately.Sample{{At: at, Sums: sums}, {At: at.Add(time.Second), Sums: sums}},
+			Commits:  []lately.Commit{{At: at, Dataset: hostile, Rows: 3, Errored: 1}},
+			Troubles: []lately.Trouble{{At: at, Serious: true, Message: hostile, Details: hostile, Times: 2}}},
+		jobs: []Job{{Name: hostile, State: hostile, Task: hostile, Model: hostile, Dataset: hostile, Rows: 5, Errors: 2, Dead: 1, Updated: at,
+			Classes: []lately.Class{{Name: hostile, Rows: 2, Record: hostile, Reason: hostile}}}},
+		letters: []Letter{l, conflict}, payload: []byte(hostile),
+	}
+}
+
 func TestTextsAreNeverMarkup(t *testing.T) {
-	b := open(t, Options{Version: hostile, Models: []Model{{Name: hostile, Task: hostile, SHA256: hostile, Device: hostile, Tracer: echo{}}}})
-	query := url.Values{"model": {hostile}, "text": {hostile}, "params": {hostile}}.Encode()
-	for _, path := range []string{"/", "/trace", "/trace?" + query, "/?" + query} {
+	w := everything()
+	b := open(t, Options{Version: hostile, Work: w, Jobs: w, Letters: w,
+		Models: []Model{{Name: hostile, Task: hostile, SHA256: hostile, Device: hostile, Tracer: echo{}}}})
+	query := url.Values{"model": {hostile}, "text": {hostile}, "params": {hostile}, "q": {hostile}, "state": {hostile}}.Encode()
+	for _, path := range []string{"/", "/trace", "/trace?" + query, "/?" + query, "/jobs", "/jobs?" + query, "/jobs/" + url.PathEscape(hostile),
+		"/dead", "/dead/abc", "/dead/def"} {
 		got := b.get(path)
 		if got.status != 200 || !strings.Contains(got.body, "alert(1)") {
 			t.Errorf("%s: status %d, and nothing of the text", path, got.status)
@@ -34,6 +56,9 @@ func TestTextsAreNeverMarkup(t *testing.T) {
 		harmless(t, path, got.body)
 	}
 	harmless(t, "an unknown model", b.get("/trace?text=x&model="+url.QueryEscape(hostile)).body)
+	harmless(t, "an unknown job", b.get("/jobs/"+url.PathEscape(hostile+"x")).body)
+	w.payload = []byte("\xff" + hostile)
+	harmless(t, "a payload that is no text", b.get("/dead/abc").body)
 }
 
 // closed says what an answer lacks that every answer of these pages has.
@@ -53,10 +78,11 @@ func closed(h http.Header) (lacks []string) {
 var inline = regexp.MustCompile(`(?i) style=|<style|<script(?:[^>]*[^m>])?>[^<]|\son[a-z]+=|javascript:|(?:src|href|action)="(?:https?:)?//`)
 
 func TestEveryAnswerIsClosed(t *testing.T) {
-	b := open(t, Options{Models: []Model{{Name: "m", Tracer: echo{}}}})
+	w := &world{jobs: []Job{{Name: "j"}}, letters: []Letter{{ID: "abc"}}}
+	b := open(t, Options{Work: w, Jobs: w, Letters: w, Models: []Model{{Name: "m", Tracer: echo{}}}})
 	csrf := b.get("/").csrf()
 	for _, r := range b.site.Routes() {
-		path := strings.NewReplacer("{$}", "", "{name}", "none").Replace(r.Path)
+		path := strings.NewReplacer("{$}", "", "{name}", "none", "{job}", "j", "{id}", "abc").Replace(r.Path)
 		if strings.HasPrefix(path, "/events/") { // which does not end; TestRegionsAreTold asks
 			continue
 		}
@@ -80,6 +106,9 @@ func TestEveryAnswerIsClosed(t *testing.T) {
 				t.Errorf("POST %s without a page's form: %d", path, got.status)
 			}
 		}
+	}
+	if len(w.done) != 2 {
+		t.Errorf("done: %q; a form from elsewhere does something, or one of ours nothing", w.done)
 	}
 	if got := b.get("/trace?model=none&text=x"); got.status != 404 || len(closed(got.header)) > 0 || !strings.Contains(got.body, "<main") {
 		t.Errorf("a failure: %d, lacks %v", got.status, closed(got.header))

@@ -14,8 +14,10 @@ import (
 type Stream struct {
 	w    http.ResponseWriter
 	conn *http.ResponseController
-	mu   sync.Mutex
-	sent int
+
+	mu    sync.Mutex
+	begun bool // something was sent
+	sent  int
 }
 
 const (
@@ -29,7 +31,8 @@ const (
 )
 
 // Events answers a request with server-sent events that send makes, as long as it runs, the browser is there, the
-// daemon lives, and a stream lasts. There are a few at a time; a browser beyond them is told to come back.
+// daemon lives, and a stream lasts; where it fails before it has sent anything, with that failure. There are a few at
+// a time; a browser beyond them is told to come back.
 func (s *Site) Events(w http.ResponseWriter, r *http.Request, send func(context.Context, *Stream) error) {
 	select {
 	case s.watching <- struct{}{}:
@@ -48,17 +51,19 @@ func (s *Site) Events(w http.ResponseWriter, r *http.Request, send func(context.
 
 	out := &Stream{w: w, conn: http.NewResponseController(w)}
 	_ = out.conn.SetReadDeadline(time.Time{}) // else the server takes the browser for gone
-	secure(w.Header())
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // of a proxy
-	if out.write([]byte("retry: 2000\n\n")) != nil {
-		return
-	}
 	var beating sync.WaitGroup
-	defer beating.Wait()
-	defer cancel()
 	beating.Go(func() { out.beat(ctx, cancel) })
-	if err := send(ctx, out); err != nil && ctx.Err() == nil {
+	err := send(ctx, out)
+	gone := ctx.Err() != nil
+	cancel()
+	beating.Wait()
+	switch {
+	case !out.begun && s.closing.Err() != nil:
+		s.Fail(w, r, &Failure{http.StatusServiceUnavailable, "The daemon ends."})
+	case err == nil || gone:
+	case !out.begun:
+		s.Fail(w, r, err)
+	default:
 		s.o.Log.DebugContext(ctx, "stream of events ended", "path", r.URL.Path, "error", err)
 	}
 }
@@ -83,6 +88,13 @@ func (s *Stream) write(b []byte) error {
 	defer s.mu.Unlock()
 	if err := s.conn.SetWriteDeadline(time.Now().Add(slowest)); err != nil {
 		return err
+	}
+	if !s.begun {
+		s.begun = true
+		secure(s.w.Header())
+		s.w.Header().Set("Content-Type", "text/event-stream")
+		s.w.Header().Set("X-Accel-Buffering", "no") // of a proxy
+		b = append([]byte("retry: 2000\n\n"), b...)
 	}
 	if _, err := s.w.Write(b); err != nil {
 		return err

@@ -164,38 +164,6 @@ func deadEntry(subject string, h jobs.Header, size int, sequence uint64, at time
 	}, true
 }
 
-// ListDead calls each for every dead letter that was there at the start, the
-// oldest first, without payloads; it ends early when each returns false.
-func (q *Queue) ListDead(ctx context.Context, each func(DeadEntry) bool) error {
-	f := &follower{q: q, stream: DeadStream, filter: jobs.DeadSubjectOf("*", "*", "*"), headersOnly: true}
-	defer f.close()
-	if err := f.open(ctx); err != nil {
-		return err
-	}
-	errEnough := errors.New("enough")
-	for left := f.pending; left > 0; {
-		before := left
-		err := f.read(ctx, int(min(left, 256)), 0, func(msg *nats.Msg, a ackSubject) error {
-			left--
-			h := jobs.Header(msg.Header)
-			size, _ := strconv.Atoi(h.Get("Nats-Msg-Size"))
-			if e, ok := deadEntry(msg.Subject, h, size, a.sequence, a.timestamp); ok && !each(e) {
-				return errEnough
-			}
-			return nil
-		})
-		switch {
-		case errors.Is(err, errEnough):
-			return nil
-		case err != nil && !errors.Is(err, errGap):
-			return err
-		case err == nil && left == before: // the rest was removed meanwhile
-			return nil
-		}
-	}
-	return nil
-}
-
 // GetDead reads one dead letter with its payload. An unknown id is ErrNotFound.
 func (q *Queue) GetDead(ctx context.Context, id string) (DeadEntry, error) {
 	if id == "" || strings.Trim(id, "0123456789abcdef") != "" {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,51 @@ func bury(t *testing.T, q *Queue, d *Delivery, key string) {
 	}
 	if err := d.Term(within(t), "dead"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The newest letters are found behind gaps, and among letters of several messages.
+func TestNewestLetters(t *testing.T) {
+	q := dial(t, Options{URL: embeddedURL(t)})
+	c := consumer(t, q, subjectM)
+	const letters = 60
+	for n := range letters {
+		m := JobMessage{Subject: subjectM, MsgID: fmt.Sprint(n), Data: []byte("{not json")}
+		if err := errors.Join(q.PublishJob(within(t), m), q.Flush(within(t))); err != nil {
+			t.Fatal(err)
+		}
+		d := fetchSoon(t, c)
+		l := DeadLetter{Delivery: d, Payload: []byte("x"), Key: fmt.Sprint("key", n), Class: fmt.Sprint(n)}
+		if n == letters-2 { // beside its tails, it has the newest sequences
+			l.Payload = make([]byte, q.MaxPayload())
+		}
+		if err := errors.Join(q.PublishDead(within(t), l), d.Term(within(t), "dead")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	classes := func(most int) (all []string, held uint64) {
+		t.Helper()
+		newest, held, err := q.NewestDead(within(t), most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range newest {
+			all = append(all, e.Class)
+		}
+		return all, held
+	}
+	if got, held := classes(3); !slices.Equal(got, []string{"59", "58", "57"}) || held != letters {
+		t.Errorf("%v of %d", got, held)
+	}
+	for n := 5; n < 58; n++ {
+		if _, err := q.DropDead(within(t), jobs.KeyHash(fmt.Sprint("key", n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for most, want := range map[int][]string{1: {"59"}, 3: {"59", "58", "4"}, 100: {"59", "58", "4", "3", "2", "1", "0"}} {
+		if got, held := classes(most); !slices.Equal(got, want) || held != 7 {
+			t.Errorf("%d of %d letters: %v, want %v", most, held, got, want)
+		}
 	}
 }
 

@@ -25,7 +25,8 @@ type progress struct {
 	latest    time.Time            // message that was committed or judged dead, likewise
 	submitted bool                 // somebody says, or will say, how many shards there are
 	announced int                  // shards that the latest `done` event speaks of
-	rate      Rate
+	rate      Rate                 // of shards
+	rows      Rate
 }
 
 // laneName is "" in all for events of daemons and publishers that do not say.
@@ -92,6 +93,7 @@ func (p *progress) ended(e jobs.Event) {
 		s.Errors += e.Errors
 		s.Truncated += e.Truncated
 		s.CutTokens += e.Dropped
+		p.rows.Note(e.Time, s.Rows)
 	}
 }
 
@@ -198,6 +200,9 @@ func (p *progress) report(now time.Time) JobStatus {
 	s.Shards = p.total()
 	s.State = p.state()
 	s.Task, s.Model, s.Dataset = p.names()
+	if s.State == StateRunning || s.State == StateOpen {
+		s.RowsPerSecond = p.rows.PerSecond(now)
+	}
 	if s.State == StateRunning && s.Shards > 0 {
 		s.ETASeconds = p.rate.ETA(now, int64(s.Shards))
 	}

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"strings"
 	"time"
 )
@@ -33,9 +34,32 @@ type JobStatus struct {
 	Dropped    int64    `json:"dropped,omitempty"`  // messages that a cancel dropped
 	ETASeconds *float64 `json:"eta_s"`
 
+	// RowsPerSecond is the pace of a job at work; 0 while it is not known.
+	RowsPerSecond float64 `json:"-"`
+
 	Table   string    `json:"-"`
 	Version int64     `json:"-"` // highest of the table that an event named
 	Updated time.Time `json:"-"` // of the latest event
+}
+
+// WithWaiting adds the jobs of which only waiting messages are known, which are queued, to those that events tell of;
+// job "" is all. It also gives the subjects on which messages wait.
+func (q *Queue) WithWaiting(ctx context.Context, told []JobStatus, job string) ([]JobStatus, []SubjectState, error) {
+	waiting, err := q.UnservedSubjects(ctx, func(string, string) bool { return false })
+	if err != nil {
+		return nil, nil, err
+	}
+	known := make(map[string]bool, len(told))
+	for _, s := range told {
+		known[s.Job] = true
+	}
+	for _, w := range waiting {
+		if w.Job != "" && !known[w.Job] && (job == "" || job == w.Job) {
+			known[w.Job] = true
+			told = append(told, JobStatus{Job: w.Job, State: StateQueued, Task: w.Task, Model: w.Model})
+		}
+	}
+	return told, waiting, nil
 }
 
 // Sole are the task, model and dataset, each "" where the job's name stands for several.

@@ -1,0 +1,91 @@
+package lately
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Trouble is a warning or an error of the log.
+type Trouble struct {
+	At      time.Time // of the latest
+	Serious bool      // an error
+	Message string
+	Details string
+	Times   int // how often it came
+}
+
+// Log has a handler's warnings and errors remembered too.
+func (m *Memory) Log(next slog.Handler) slog.Handler { return &handler{Handler: next, memory: m} }
+
+type handler struct {
+	slog.Handler
+	memory *Memory
+	with   string // attributes that every record has
+}
+
+func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		var b strings.Builder
+		b.WriteString(h.with)
+		r.Attrs(func(a slog.Attr) bool { written(&b, a); return b.Len() < exampleBytes })
+		h.memory.trouble(Trouble{At: r.Time, Serious: r.Level >= slog.LevelError, Message: cut(r.Message),
+			Details: cut(b.String()), Times: 1})
+	}
+	if !h.Handler.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// Enabled takes warnings though the log may leave them out.
+func (h *handler) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn || h.Handler.Enabled(ctx, l)
+}
+
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	var b strings.Builder
+	b.WriteString(h.with)
+	for _, a := range attrs {
+		written(&b, a)
+	}
+	return &handler{h.Handler.WithAttrs(attrs), h.memory, b.String()}
+}
+
+func (h *handler) WithGroup(name string) slog.Handler {
+	return &handler{h.Handler.WithGroup(name), h.memory, h.with}
+}
+
+func written(b *strings.Builder, a slog.Attr) {
+	if a.Equal(slog.Attr{}) {
+		return
+	}
+	if b.Len() > 0 {
+		b.WriteString(" · ")
+	}
+	b.WriteString(a.Key + " " + cut(a.Value.Resolve().String()))
+}
+
+// trouble takes one in; what came before is counted with it.
+func (m *Memory) trouble(t Trouble) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i := slices.IndexFunc(m.troubles, func(o Trouble) bool {
+		return o.Message == t.Message && o.Details == t.Details && o.Serious == t.Serious
+	}); i >= 0 {
+		t.Times += m.troubles[i].Times
+		m.troubles = slices.Delete(m.troubles, i, i+1)
+	}
+	m.troubles = kept(m.troubles, t, troublesKept)
+}
+
+// Troubles are the latest warnings and errors, the newest first.
+func (m *Memory) Troubles() []Trouble {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := slices.Clone(m.troubles)
+	slices.Reverse(all)
+	return all
+}
