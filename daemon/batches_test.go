@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"textmill/jobs"
 )
 
 // form is a file's upload, its fields in the order in which they are given.
@@ -198,5 +200,157 @@ func TestABatchOfEmbeddings(t *testing.T) {
 	}
 	if rows := readTable(t, cfg, "mine"); len(rows) != 6 || rows[0]["job"] != id {
 		t.Errorf("%d rows: %v", len(rows), rows)
+	}
+}
+
+func (r *running) refused(want int, says, method, path, kind, body string) {
+	r.t.Helper()
+	o := r.object(want, method, path, kind, strings.NewReader(body))
+	e, _ := o["error"].(map[string]any)
+	if said, _ := e["message"].(string); !strings.Contains(said, says) || e["type"] == nil {
+		r.t.Errorf("%s %s: %v, want %q", method, path, o, says)
+	}
+}
+
+// Files and batches are listed by pages, and what is wrong with a request is told in OpenAI's form.
+func TestFilesAndBatchesThatAreRefused(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.HTTP.FileBytes, cfg.HTTP.FilesMaxBytes = 1<<20, 2<<20
+	r := start(t, cfg)
+	var files []string
+	for i := range 3 {
+		files = append(files, r.upload(fmt.Sprintf("%d", i)))
+	}
+	ids := func(path string) (ids []string) {
+		l := r.object(200, http.MethodGet, path, "", nil)
+		for _, o := range l["data"].([]any) {
+			ids = append(ids, o.(map[string]any)["id"].(string))
+		}
+		return append(ids, fmt.Sprint(l["has_more"]))
+	}
+	for path, want := range map[string][]string{
+		"":                      {files[2], files[1], files[0], "false"},
+		"?limit=2":              {files[2], files[1], "true"},
+		"?after=" + files[1]:    {files[0], "false"},
+		"?order=asc&limit=1":    {files[0], "true"},
+		"?purpose=batch_output": {"false"},
+		"?limit=1&after=" + files[2] + "&purpose=batch": {files[1], "true"},
+	} {
+		if got := ids("/v1/files" + path); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+	const get, post = http.MethodGet, http.MethodPost
+	r.refused(400, "limit", get, "/v1/files?limit=0", "", "")
+	r.refused(400, "limit", get, "/v1/batches?limit=101", "", "")
+	r.refused(400, "order", get, "/v1/files?order=up", "", "")
+	r.refused(400, "after", get, "/v1/files?after=file-none", "", "")
+	r.refused(400, "purpose", get, "/v1/files?purpose=vision", "", "")
+	r.refused(400, `"page" is not known`, get, "/v1/batches?page=2", "", "")
+	for _, path := range []string{"/v1/files/none", "/v1/files/a.b", "/v1/files/none/content", "/v1/batches/none", "/v1/batches/a%2Fb"} {
+		r.refused(404, "no object", get, path, "", "")
+	}
+	r.refused(404, "no object", http.MethodDelete, "/v1/files/none", "", "")
+	for _, c := range []struct {
+		fields []string
+		status int
+		says   string
+	}{
+		{[]string{"file", "x"}, 400, "purpose"},
+		{[]string{"file", "x", "purpose", "assistants"}, 400, "only files of the purpose batch"},
+		{[]string{"purpose", "batch"}, 400, "no file"},
+		{[]string{"purpose", "batch", "file", "x", "file", "y"}, 400, `"file" twice`},
+		{[]string{"purpose", "batch", "more", "x", "file", "y"}, 400, `"more" is not known`},
+		{[]string{"purpose", strings.Repeat("batch", 1000), "file", "y"}, 400, "too long"},
+		{[]string{"purpose", "batch", "file", "y", "expires_after[seconds]", "3600"}, 400, "expires_after.anchor"},
+		{[]string{"purpose", "batch", "file", "y", "expires_after[anchor]", "created_at", "expires_after[seconds]", "60"}, 400, "from 3600"},
+		{[]string{"purpose", "batch", "file", strings.Repeat("x", 1<<20+1)}, 413, "http.file_bytes"},
+		{[]string{"purpose", "batch", "file", strings.Repeat("x", 1<<20), "expires_after[anchor]", strings.Repeat("x", 1<<20)}, 413, "http.file_bytes"},
+	} {
+		body, kind := form(t, c.fields...)
+		r.refused(c.status, c.says, post, "/v1/files", kind, body.String())
+	}
+	r.refused(400, "multipart", post, "/v1/files", "application/json", "{}")
+	r.refused(400, "whole", post, "/v1/files", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nabc")
+	if left := ids("/v1/files"); len(left) != 4 {
+		t.Errorf("what was refused is there: %v", left)
+	}
+	big := strings.Repeat("x", 1<<20-1)
+	body, kind := form(t, "purpose", "batch", "file", big)
+	r.object(200, post, "/v1/files", kind, body)
+	body, kind = form(t, "purpose", "batch", "file", big)
+	r.refused(507, "http.files_max_bytes", post, "/v1/files", kind, body.String())
+	first := r.object(200, get, "/v1/files?order=desc&limit=1", "", nil)["data"].([]any)[0].(map[string]any)
+	if first["bytes"] != float64(len(big)) || first["filename"] != "requests.jsonl" || first["status"] != "processed" {
+		t.Errorf("%v", first)
+	}
+	r.object(200, http.MethodDelete, "/v1/files/"+first["id"].(string), "", nil)
+	body, kind = form(t, "file", big, "purpose", "batch") // now there is room
+	r.object(200, post, "/v1/files", kind, body)
+
+	batch := func(old, new string) string {
+		return strings.Replace(fmt.Sprintf(`{"input_file_id":%q,"endpoint":"/v1/embeddings","completion_window":"24h"}`, files[0]), old, new, 1)
+	}
+	for says, body := range map[string]string{
+		"no batch":                   `{`,
+		"input_file_id":              batch(files[0], "file-none"),
+		"endpoint":                   batch("/v1/embeddings", "/v1/moderations"),
+		"completion_window":          batch("24h", "31d"),
+		"completion_window \"\"":     batch("24h", ""),
+		"unknown object member name": batch("}", `,"more":1}`),
+		"metadata.dataset":           batch("}", `,"metadata":{"dataset":"a b"}}`),
+		"strings of at most 512":     batch("}", `,"metadata":{"a":null}}`),
+		"no batch: cannot unmarshal": batch("}", `,"metadata":{"a":1}}`),
+		"expires_after.seconds":      batch("}", `,"output_expires_after":{"anchor":"created_at","seconds":1}}`),
+		"metadata has more than 16":  batch("}", `,"metadata":{`+strings.TrimSuffix(strings.Join(numberedPairs(17), ","), ",")+`}}`),
+	} {
+		r.refused(400, says, post, "/v1/batches", "", body)
+	}
+	failed := r.object(200, post, "/v1/batches", "", strings.NewReader(batch("", "")))["id"].(string)
+	b := r.awaitBatch(failed, "failed")
+	if e := b["errors"].(map[string]any)["data"].([]any)[0].(map[string]any); e["code"] != "invalid_json_line" || e["line"] != 1.0 || e["param"] != nil {
+		t.Errorf("%v", b)
+	}
+	r.refused(409, "is failed", post, "/v1/batches/"+failed+"/cancel", "", "")
+	r.refused(404, "no object", post, "/v1/batches/none/cancel", "", "")
+	if got := ids("/v1/batches"); !slices.Equal(got, []string{failed, "false"}) {
+		t.Errorf("batches: %v", got)
+	}
+}
+
+func numberedPairs(n int) (pairs []string) {
+	for i := range n {
+		pairs = append(pairs, fmt.Sprintf(`"%d":""`, i))
+	}
+	return pairs
+}
+
+// A batch that is cancelled while its job runs is answered with what the table has of it, and nothing more comes into the table.
+func TestABatchIsCancelledWithItsJob(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Limits.RecordsPerShard = 50
+	r := start(t, cfg)
+	var requests strings.Builder
+	const n = 3000
+	for i := range n {
+		requests.WriteString(embedRequest(fmt.Sprint("r", i), fmt.Sprintf(`"input":"%s %d"`, strings.Repeat("word ", 100), i)))
+	}
+	id := r.batch(requests.String(), "")
+	r.await(jobs.EventCommitted)
+	r.object(200, http.MethodPost, "/v1/batches/"+id+"/cancel", "", nil)
+	b := r.awaitBatch(id, "cancelled")
+	got := r.answers(b)
+	done := 0
+	for id, a := range got {
+		switch {
+		case a.Error == nil:
+			done++
+		case a.Error.Code != "batch_cancelled" || a.Response != nil:
+			t.Errorf("%s: %+v", id, a)
+		}
+	}
+	rows := readTable(t, cfg, "batches-"+model)
+	if len(got) != n || done == 0 || done == n || len(rows) != done {
+		t.Errorf("%d answers, %d of them vectors; the table has %d rows", len(got), done, len(rows))
 	}
 }

@@ -108,6 +108,9 @@ func (b *BatchReader) judge(q *request, given map[string][]byte) *BatchProblem {
 	if e := q.readID(); e != nil {
 		return &BatchProblem{Code: BadCustomID, Message: e.Message, Param: "custom_id"}
 	}
+	if q.id == "" {
+		return &BatchProblem{Code: BadCustomID, Message: "The custom_id is empty.", Param: "custom_id"}
+	}
 	if attributeText(given["method"]) != "POST" {
 		return &BatchProblem{Code: BadMethod, Param: "method", Message: "The method " + shown(given["method"]) +
 			" is not supported; only POST is."}

@@ -32,7 +32,7 @@ func (s *Batches) Run(ctx context.Context) {
 	s.working.Go(func() { s.follow(ctx) })
 	s.working.Go(func() { s.sweepNowAndThen(ctx) })
 	slots := make(chan struct{}, atOnce)
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(min(lookEvery, s.o.Takeover/3))
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		progress := s.o.Tracker.Changed()

@@ -35,12 +35,17 @@ type Content struct {
 	SHA256 string `json:"sha256"`
 }
 
-// EnsureFiles creates the stream of contents where it is absent, of so many bytes at most; 0 = 8 GiB.
+// EnsureFiles creates the stream of contents where it is absent, of so many bytes at most; 0 = 8 GiB. ErrFull says that
+// the server has no room for one.
 func (q *Queue) EnsureFiles(ctx context.Context, maxBytes int64) error {
-	return q.ensureStream(ctx, jetstream.StreamConfig{
+	err := q.ensureStream(ctx, jetstream.StreamConfig{
 		Name: FileStream, Subjects: []string{jobs.AllFiles}, Description: "textmill: contents of files of /v1/files",
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: 1,
 	}, maxBytes, fileBytes)
+	if noRoom(err) {
+		err = fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
 
 // PutContent keeps what a reader gives, a chunk in memory at a time. Until somebody keeps what it returns nobody finds
@@ -54,7 +59,7 @@ func (q *Queue) PutContent(ctx context.Context, r io.Reader) (Content, error) {
 	sum := sha256.New()
 	buffer := make([]byte, size)
 	for {
-		n, err := io.ReadFull(r, buffer)
+		n, err := fill(r, buffer)
 		if n > 0 {
 			msg := nats.NewMsg(jobs.FileSubject(c.ID))
 			msg.Data = buffer[:n]
@@ -66,13 +71,23 @@ func (q *Queue) PutContent(ctx context.Context, r io.Reader) (Content, error) {
 			c.Chunks, c.Size = c.Chunks+1, c.Size+int64(n)
 		}
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.Is(err, io.EOF):
 			c.SHA256 = hex.EncodeToString(sum.Sum(nil))
 			return c, nil
 		case err != nil:
 			return c, errors.Join(err, q.dropPart(ctx, c))
 		}
 	}
+}
+
+// fill is io.ReadFull that tells an end from one that came too early, as a reader's own error says.
+func fill(r io.Reader, buffer []byte) (n int, err error) {
+	for n < len(buffer) && err == nil {
+		var m int
+		m, err = r.Read(buffer[n:])
+		n += m
+	}
+	return n, err
 }
 
 // dropPart removes what was put of a content that did not come whole, though ctx has ended.

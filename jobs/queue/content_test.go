@@ -49,9 +49,12 @@ func TestContentsAreWholeOrErrors(t *testing.T) {
 		}
 	}
 	before := contents(t, q)
-	broken := errors.New("the client went away")
-	if _, err := q.PutContent(within(t), io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken))); !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
+	for _, broken := range []error{errors.New("the client went away"), io.ErrUnexpectedEOF} {
+		for _, n := range []int{0, 100, len(data)} {
+			if _, err := q.PutContent(within(t), io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(broken))); !errors.Is(err, broken) {
+				t.Errorf("got %v", err)
+			}
+		}
 	}
 	if left := contents(t, q); left != before {
 		t.Errorf("%d chunks are left behind", left-before)

@@ -179,38 +179,45 @@ const (
 // that it never will. It must be idempotent: by its message id, or by the
 // sequence that it expects.
 func (q *Queue) publish(ctx context.Context, msg *nats.Msg, full onFull) error {
+	_, err := q.publishAt(ctx, msg, full)
+	return err
+}
+
+// publishAt is publish that tells the sequence of the message.
+func (q *Queue) publishAt(ctx context.Context, msg *nats.Msg, full onFull) (uint64, error) {
 	for attempt := 0; ; attempt++ {
 		denied := q.denied.Load()
-		err := q.publishNow(ctx, msg)
+		sequence, err := q.publishNow(ctx, msg)
 		switch {
 		case err == nil:
-			return nil
+			return sequence, nil
 		case q.denied.Load() != denied:
-			return fmt.Errorf("publish to %s: %w: the user lacks a permission", msg.Subject, ErrRefused)
+			return 0, fmt.Errorf("publish to %s: %w: the user lacks a permission", msg.Subject, ErrRefused)
 		case full == failWhenFull && isFull(err):
-			return fmt.Errorf("publish to %s: %w: %w", msg.Subject, ErrFull, err)
+			return 0, fmt.Errorf("publish to %s: %w: %w", msg.Subject, ErrFull, err)
 		case !q.mayRetry(err, msg.Subject):
-			return fmt.Errorf("publish to %s: %w", msg.Subject, err)
+			return 0, fmt.Errorf("publish to %s: %w", msg.Subject, err)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("publish to %s: %w (%w)", msg.Subject, context.Cause(ctx), err)
+			return 0, fmt.Errorf("publish to %s: %w (%w)", msg.Subject, context.Cause(ctx), err)
 		case <-q.closed:
-			return fmt.Errorf("publish to %s: %w", msg.Subject, nats.ErrConnectionClosed)
+			return 0, fmt.Errorf("publish to %s: %w", msg.Subject, nats.ErrConnectionClosed)
 		case <-time.After(delay(attempt)):
 		}
 	}
 }
 
-func (q *Queue) publishNow(ctx context.Context, msg *nats.Msg) error {
+func (q *Queue) publishNow(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	bound, free := q.link.bind(ctx)
 	defer free()
 	one, cancel := context.WithTimeout(bound, askTimeout)
 	defer cancel()
-	if _, err := q.js.PublishMsg(one, msg, jetstream.WithRetryAttempts(0)); err != nil {
-		return reason(bound, err)
+	ack, err := q.js.PublishMsg(one, msg, jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, reason(bound, err)
 	}
-	return nil
+	return ack.Sequence, nil
 }
 
 // mayRetry says whether the same message may get through later.

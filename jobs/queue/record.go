@@ -48,11 +48,11 @@ func (q *Queue) PutRecord(ctx context.Context, r Record) (revision uint64, err e
 	if _, err := q.checkSize(msg); err != nil {
 		return 0, err
 	}
-	err = q.publish(ctx, msg, failWhenFull)
+	revision, err = q.publishAt(ctx, msg, failWhenFull)
 	var api *jetstream.APIError
-	if err != nil && (!errors.As(err, &api) || api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence &&
-		api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
-		return 0, err
+	if err == nil || !errors.As(err, &api) || api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence &&
+		api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequenceConstant {
+		return revision, err
 	}
 	now, err := q.Record(ctx, r.Kind, r.ID)
 	switch {

@@ -134,7 +134,9 @@ func (q *Queue) createSmall(ctx context.Context, want jetstream.StreamConfig) er
 		want.MaxBytes /= 2
 		q.log.WarnContext(ctx, "the server has room for a small stream only", "stream", want.Name, "max_bytes",
 			want.MaxBytes)
-		_, err = q.js.UpdateStream(ctx, want)
+		if _, err = q.js.UpdateStream(ctx, want); noRoom(err) { // others took what was left; it stays as it was made
+			err = nil
+		}
 		return err
 	}
 }
