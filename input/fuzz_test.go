@@ -153,3 +153,45 @@ func FuzzRoots(f *testing.F) {
 		}
 	})
 }
+
+// What is no problem of a file is a request that has a custom_id and a model, and as many records as reading it gives.
+func FuzzBatchFile(f *testing.F) {
+	f.Add([]byte(`{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"model":"m","input":["x","y"],"dimensions":4}}` + "\n{\n\n" + `{"custom_id":"","url":null}`))
+	f.Add([]byte("\xef\xbb\xbf" + `{"custom_id":"a","method":"POST","url":"/embeddings","body":{"model":"m"}}` + "\r\n" + strings.Repeat("x", 2000)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		const most = 1 << 10
+		b := NewBatchReader(bytes.NewReader(data), embeddingsURL, most)
+		problems, records, last := 0, 0, int64(0)
+		for {
+			l, err := b.Next()
+			if err != nil {
+				break
+			}
+			if l.Line <= last {
+				t.Fatalf("line %d after line %d", l.Line, last)
+			}
+			last, records = l.Line, records+l.Records
+			if p := l.Problem; p != nil {
+				problems++
+				if p.Code == "" || p.Message == "" || !utf8.ValidString(p.Message) {
+					t.Fatalf("line %d: %+v", l.Line, p)
+				}
+			} else if l.CustomID == "" || l.Model == "" || l.Records < 1 || !utf8.ValidString(l.CustomID) || !utf8.ValidString(l.Model) {
+				t.Fatalf("%+v is a request", l)
+			}
+		}
+		r, err := NewReader(bytes.NewReader(data), Options{Format: OpenAIBatch, MaxRecordBytes: most})
+		if err != nil || problems > 0 {
+			return
+		}
+		for read := 0; ; read++ {
+			var it Item
+			if r.Next(&it) != nil {
+				if read != records {
+					t.Fatalf("%d records are read, %d were told", read, records)
+				}
+				return
+			}
+		}
+	})
+}
