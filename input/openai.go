@@ -24,6 +24,9 @@ const (
 // FormatAttribute is the attribute by which a record says that its vector is to be answered in base64.
 const FormatAttribute = "encoding_format"
 
+// EndpointAttribute is the attribute by which a record says that it continues a text and is none of a conversation.
+const EndpointAttribute = "openai_url"
+
 // looksLikeRequest says whether line has the keys of an OpenAI-batch request and no text of its own.
 func looksLikeRequest(line []byte) bool {
 	if !bytes.Contains(line, []byte(`"custom_id"`)) || !bytes.Contains(line, []byte(`"body"`)) {
@@ -112,7 +115,7 @@ func (q *request) read(line []byte) *jobs.RecordError {
 		return e
 	}
 	for _, f := range q.attributes {
-		if f.name == PartAttribute {
+		if f.name == PartAttribute || f.name == EndpointAttribute {
 			return q.wrong(jobs.InvalidRecord, "%s is an attribute that textmill writes itself; rename it", f.name)
 		}
 		if !jsontext.Value(f.value).IsValid(jsontext.AllowDuplicateNames(true)) {
@@ -129,8 +132,13 @@ func (q *request) read(line []byte) *jobs.RecordError {
 	case chatURL, azure(chatURL):
 		q.task = naming.TaskGenerate
 		return q.readBody(body, q.chatField)
+	case completionsURL, azure(completionsURL):
+		q.task, q.prompts = naming.TaskGenerate, true
+		q.attributes = append(q.attributes, member{name: EndpointAttribute, value: []byte(quote(completionsURL))})
+		return q.readBody(body, q.promptLineField)
 	}
-	return q.wrong(jobs.InvalidRecord, "url %s: only %q and %q are carried out", shown(url), embeddingsURL, chatURL)
+	return q.wrong(jobs.InvalidRecord, "url %s: only %q, %q and %q are carried out", shown(url), embeddingsURL, chatURL,
+		completionsURL)
 }
 
 // azure is the form that a URL has in batches of Azure.

@@ -28,7 +28,13 @@ func (q *request) askedField(f member) *jobs.RecordError {
 }
 
 // promptField is askedField for texts to continue.
-func (q *request) promptField(f member) *jobs.RecordError {
+func (q *request) promptField(f member) *jobs.RecordError { return q.prompted(f, q.askedField) }
+
+// promptLineField is chatField for texts to continue.
+func (q *request) promptLineField(f member) *jobs.RecordError { return q.prompted(f, q.chatField) }
+
+// prompted reads a field of a request for texts to continue, and leaves to rest what a conversation has too.
+func (q *request) prompted(f member, rest func(member) *jobs.RecordError) *jobs.RecordError {
 	switch f.name {
 	case "prompt":
 		q.inputs = f.value
@@ -45,7 +51,7 @@ func (q *request) promptField(f member) *jobs.RecordError {
 			return nil
 		}
 	}
-	return q.askedField(f)
+	return rest(f)
 }
 
 func (q *request) streamOptions(value []byte) *jobs.RecordError {

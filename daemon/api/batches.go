@@ -101,7 +101,7 @@ type batchRequest struct {
 }
 
 // BatchEndpoints are those that requests of a batch may be for.
-var BatchEndpoints = []string{"/v1/embeddings", "/v1/chat/completions"}
+var BatchEndpoints = []string{"/v1/embeddings", chatPath, completionsPath}
 
 const (
 	mostWindow              = 30 * 24 * time.Hour

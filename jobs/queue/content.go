@@ -35,8 +35,8 @@ type Content struct {
 	SHA256 string `json:"sha256"`
 }
 
-// EnsureFiles creates the stream of contents where it is absent, of so many bytes at most; 0 = 8 GiB. ErrFull says that
-// the server has no room for one.
+// EnsureFiles creates the stream of contents where it is absent, of so many bytes at most; 0 = 8 GiB. ErrFull says
+// that the server has no room for one.
 func (q *Queue) EnsureFiles(ctx context.Context, maxBytes int64) error {
 	err := q.ensureStream(ctx, jetstream.StreamConfig{
 		Name: FileStream, Subjects: []string{jobs.AllFiles}, Description: "textmill: contents of files of /v1/files",

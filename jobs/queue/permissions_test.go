@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"errors"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,5 +159,40 @@ func denied(t *testing.T, q *Queue, do func() error, what string) {
 			return
 		case <-time.After(time.Millisecond): // the server's word comes beside the answer
 		}
+	}
+}
+
+// The daemon's user keeps files and batches; a publisher's reads, changes and removes none.
+func TestPermissionsOfFiles(t *testing.T) {
+	url := shared(t)
+	daemon := dial(t, Options{URL: url, User: "textmill", Password: secret, InboxPrefix: "_INBOX_textmill"})
+	if err := errors.Join(daemon.EnsureFiles(within(t), 0), daemon.EnsureBatches(within(t))); err != nil {
+		t.Fatal(err)
+	}
+	c, err := daemon.PutContent(within(t), strings.NewReader("theirs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := Record{Kind: jobs.KindFile, ID: "f", Data: []byte("{}")}
+	if _, err := daemon.PutRecord(within(t), record); err != nil {
+		t.Fatal(err)
+	}
+	q := dial(t, Options{URL: url, User: "team_a", Password: secret, InboxPrefix: "_INBOX_team_a"})
+	for _, subject := range []string{jobs.FileSubject(c.ID), jobs.BatchSubject(jobs.KindFile, "f"), jobs.BatchSubject(jobs.KindBatch, "new")} {
+		denied(t, q, func() error { return q.nc.Publish(subject, nil) }, "publish to "+subject)
+	}
+	for _, stream := range []string{FileStream, BatchStream} {
+		for _, api := range []string{"STREAM.MSG.GET.", "DIRECT.GET.", "CONSUMER.CREATE.", "STREAM.PURGE.", "STREAM.DELETE."} {
+			denied(t, q, func() error { return q.nc.PublishRequest("$JS.API."+api+stream, q.nc.NewInbox(), []byte(`{"seq":1}`)) }, api+stream)
+		}
+	}
+	got, err := io.ReadAll(daemon.Content(within(t), c))
+	if string(got) != "theirs" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	n := 0
+	err = daemon.Records(within(t), jobs.KindFile, func(r Record) error { n++; return nil })
+	if err = errors.Join(err, daemon.DropContent(within(t), c), daemon.DropRecord(within(t), jobs.KindFile, "f")); n != 1 || err != nil {
+		t.Errorf("%d records, %v", n, err)
 	}
 }

@@ -163,6 +163,28 @@ func ChatOf(id string, made []*export.Row) Chat {
 	return c
 }
 
+// TextsOf is the answer that the rows of texts to continue are, none of which failed, in the places that they have among
+// all of the request's. The chunk of a row counts the completions of its text.
+func TextsOf(id string, made []*export.Row, places []int) Completion {
+	first := made[0]
+	c := Completion{Head: Head{ID: id, Object: ObjectCompletion, Created: first.CreatedAt.Unix(), Model: first.Model,
+		SystemFingerprint: Fingerprint(first.ModelSHA256)}}
+	var prompts, tokens int64
+	last := ""
+	for i, r := range made {
+		finish := Finish(r.FinishReason)
+		c.Choices = append(c.Choices, TextChoice{Index: places[i], Text: r.Output.V, FinishReason: &finish, Seed: SeedOf(r)})
+		tokens += int64(r.NOutputTokens.V)
+		if i == 0 || r.RecordID != last {
+			prompts += int64(r.NTokens.V)
+		}
+		last = r.RecordID
+	}
+	usage := UsageOf(prompts, tokens)
+	c.Usage = &usage
+	return c
+}
+
 // SeedOf is what a text was drawn with, nil of one that was not.
 func SeedOf(r *export.Row) *int64 {
 	if !r.Seed.Valid {

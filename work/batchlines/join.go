@@ -90,7 +90,8 @@ func cloneRow(r export.Row) export.Row {
 	r.InputIDs, r.Text = nil, export.Null[string]{} // not exported, nor are other attributes
 	all := r.Attributes
 	r.Attributes = nil
-	for _, name := range []string{rows.TopLogprobs, input.PartAttribute, input.FormatAttribute} {
+	for _, name := range []string{rows.TopLogprobs, input.PartAttribute, input.FormatAttribute,
+		input.EndpointAttribute} {
 		if v, ok := all[name]; ok {
 			if r.Attributes == nil {
 				r.Attributes = make(map[string]string, 1)

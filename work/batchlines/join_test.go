@@ -1,6 +1,7 @@
 package batchlines
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -219,5 +220,65 @@ func TestExportLeavesNoFiles(t *testing.T) {
 	}
 	if left, err := os.ReadDir(scratch); err != nil || len(left) != 0 {
 		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// Requests that continue texts are answered as such: the completions of each text in turn, under one index.
+func TestTextsThatAreContinued(t *testing.T) {
+	r, err := input.NewReader(strings.NewReader(`{"custom_id":"one","method":"POST","url":"/v1/completions","body":{"model":"m","prompt":"a","n":2}}
+{"custom_id":"two","method":"POST","url":"/v1/completions","body":{"model":"m","prompt":["a","b"],"n":2,"max_tokens":3}}
+{"custom_id":"bad","method":"POST","url":"/v1/completions","body":{"model":"m","prompt":["a","b"],"n":2}}
+{"custom_id":"streamed","method":"POST","url":"/v1/completions","body":{"model":"m","prompt":"a","stream":true}}
+`), input.Options{Format: input.OpenAIBatch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []export.Row
+	for {
+		var it input.Item
+		if r.Next(&it) != nil {
+			break
+		}
+		for n := range int32(2) {
+			row := export.Row{Job: "j", Shard: "0", RecordID: it.Record.ID, Task: it.Task, Model: "m", Attributes: it.Record.Attributes, Chunk: export.Some(n),
+				Output: export.Some(fmt.Sprint(it.Record.Text, n)), FinishReason: "eos", NTokens: export.Some[int32](5), NOutputTokens: export.Some[int32](7)}
+			switch {
+			case it.Record.Err != nil:
+				row.Error, row.Chunk = it.Record.Err.String(), export.Null[int32]{}
+			case it.Record.ID == "bad#input[1]":
+				row.Error, row.Chunk = "no_room: no room", export.Null[int32]{}
+			}
+			if rows = append(rows, row); row.Error != "" {
+				break
+			}
+		}
+	}
+	slices.Reverse(rows)
+	got := map[string]string{}
+	err = Each(t.Context(), makeTable(t, export.EmbeddingFloat32, rows[:3], rows[3:]), Options{Scratch: t.TempDir()}, func(l Line) error {
+		raw, err := json.Marshal(l.Response.Body)
+		var a struct {
+			Object  string
+			Choices []struct {
+				Index        int
+				Text         string
+				FinishReason string `json:"finish_reason"`
+			}
+			Usage struct {
+				Prompt, Total int
+			}
+			Error struct{ Message string }
+		}
+		if err == nil {
+			err = json.Unmarshal(bytes.NewBuffer(bytes.ReplaceAll(raw, []byte("_tokens"), nil)).Bytes(), &a)
+		}
+		got[l.CustomID] = fmt.Sprint(l.Response.StatusCode, a)
+		return err
+	})
+	want := map[string]string{
+		"one": "200 {text_completion [{0 a0 stop} {1 a1 stop}] {5 19} {}}", "two": "200 {text_completion [{0 a0 stop} {1 a1 stop} {2 b0 stop} {3 b1 stop}] {10 38} {}}",
+		"bad": "400 { [] {0 0} {prompt[1]: no room}}", "streamed": "400 { [] {0 0} {line 4: body.stream true is not supported; leave it out}}"}
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got\n%v\nwant\n%v, %v", got, want, err)
 	}
 }

@@ -57,22 +57,27 @@ func lineOf(rows []export.Row) (Line, error) {
 	line := Line{ID: "batch_req_" + id, CustomID: customID, Response: &Response{StatusCode: http.StatusOK,
 		RequestID: "req_" + id}}
 	var good []*export.Row
+	var places []int
+	list := "input"
+	if first.Task == naming.TaskGenerate {
+		list = "prompt"
+	}
 	for i := range rows {
 		if r := &rows[i]; r.Error == "" {
-			good = append(good, r)
+			good, places = append(good, r), append(places, i)
 		} else if line.Error == nil {
 			e := jobs.ParseRecordError(r.Error)
 			line.Error = &Failure{Code: e.Class, Message: e.Message}
 			if isPart {
-				line.Error.Message = fmt.Sprintf("input[%d]: %s", placeOf(r).index, e.Message)
+				line.Error.Message = fmt.Sprintf("%s[%d]: %s", list, placeOf(r).index, e.Message)
 			}
 		}
 	}
 	switch missing := missingPlace(rows, part.Inputs); {
 	case missing == nil:
 	case isPart && line.Error == nil:
-		line.Error = &Failure{Code: CodeIncomplete, Message: fmt.Sprintf("input[%d] of %d is not in the table",
-			missing.index, part.Inputs)}
+		line.Error = &Failure{Code: CodeIncomplete, Message: fmt.Sprintf("%s[%d] of %d is not in the table",
+			list, missing.index, part.Inputs)}
 	case !isPart:
 		return line, fmt.Errorf("%w: record %q of job %s has no row %d", ErrScattered, first.RecordID, first.Job,
 			missing.chunk)
@@ -80,6 +85,8 @@ func lineOf(rows []export.Row) (Line, error) {
 	switch {
 	case len(good) == 0, isPart && line.Error != nil:
 		line.Response.StatusCode, line.Response.Body = refusal(line.Error)
+	case first.Attributes[input.EndpointAttribute] != "":
+		line.Response.Body = answers.TextsOf("cmpl-"+id, good, places)
 	case first.Task == naming.TaskGenerate:
 		line.Response.Body = answers.ChatOf("chatcmpl-"+id, good)
 	default:
