@@ -163,8 +163,8 @@ func ChatOf(id string, made []*export.Row) Chat {
 	return c
 }
 
-// TextsOf is the answer that the rows of texts to continue are, none of which failed, in the places that they have among
-// all of the request's. The chunk of a row counts the completions of its text.
+// TextsOf is the answer that the rows of texts to continue are, none of which failed, in the places that they have
+// among all of the request's. The chunk of a row counts the completions of its text.
 func TextsOf(id string, made []*export.Row, places []int) Completion {
 	first := made[0]
 	c := Completion{Head: Head{ID: id, Object: ObjectCompletion, Created: first.CreatedAt.Unix(), Model: first.Model,
