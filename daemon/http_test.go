@@ -79,8 +79,13 @@ func TestPagesAnswerOnlyToTheirOwn(t *testing.T) {
 			}
 		}
 	}
-	if status, _ := r.say("GET /trace?model=" + model + "&text=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n\r\n"); !strings.HasPrefix(status, "403") {
+	const led = " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: text/html\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n\r\n"
+	if status, _ := r.say("GET /events/trace?model=" + model + "&text=x" + led); !strings.HasPrefix(status, "403") {
 		t.Errorf("a link that has this machine compute: %s", status)
+	}
+	status, body := r.say("GET /trace?model=" + model + "&text=x" + led)
+	if !strings.HasPrefix(status, "200") || !strings.Contains(body, "nothing has been run yet") || strings.Contains(body, `class="token`) {
+		t.Errorf("a link to a trace does not ask first: %s\n%s", status, body)
 	}
 }
 

@@ -18,6 +18,7 @@ type traced struct {
 	Models []Model
 	Asked  bool
 	Failed string // why nothing is told
+	Link   string // this address, where a page from elsewhere led here, for which nothing is computed
 
 	answer *tracing.Answer
 	pieces [][]string // of each text
@@ -28,6 +29,9 @@ func (s *Site) trace(r *http.Request) (View, error) {
 	t := &traced{Models: s.o.Models}
 	t.Question, t.Asked = tracing.Read(r.URL.Query())
 	v := View{Title: "Trace", Data: t}
+	if site := r.Header.Get("Sec-Fetch-Site"); t.Asked && (site == "cross-site" || site == "same-site") {
+		t.Asked, t.Link = false, r.URL.RequestURI()
+	}
 	if !t.Asked {
 		return v, nil
 	}

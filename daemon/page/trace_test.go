@@ -9,7 +9,9 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -197,4 +199,19 @@ func TestParamsOfATrace(t *testing.T) {
 			t.Errorf("events of %s: status %d, %s, %v", query, answer.StatusCode, body, err)
 		}
 	}
+}
+
+// Whoever follows a link from elsewhere is asked before a model runs.
+func TestLinksFromElsewhereRunNothing(t *testing.T) {
+	b := open(t, Options{Models: []Model{{Name: "m", Tracer: teller{events: hostileEvents(false)}}}})
+	address := "/trace?model=m&text=" + url.QueryEscape(hostile) + `&look="><script>alert(1)</script>`
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/trace", http.NoBody)
+	r.RequestURI, r.URL.RawQuery = address, address[len("/trace?"):]
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	w := httptest.NewRecorder()
+	b.site.answer(w, r, b.site.pages[slices.IndexFunc(b.site.pages, func(p page) bool { return p.path == "/trace" })])
+	if body := w.Body.String(); !strings.Contains(body, `<a href="/trace?model=m&amp;text=`) || strings.Contains(body, `class="side"`) {
+		t.Errorf("no question, or an answer, in\n%s", body)
+	}
+	harmless(t, "a link from elsewhere", w.Body.String())
 }

@@ -95,7 +95,8 @@ func sameOrigin(r *http.Request) bool {
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":
-		return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.URL.RawQuery == "" // somebody follows a link to a page
+		// Somebody follows a link to a page, which must not have this machine compute; that of traces asks him first.
+		return r.Header.Get("Sec-Fetch-Mode") == "navigate" && (r.URL.RawQuery == "" || r.URL.Path == "/trace")
 	}
 	return true
 }

@@ -55,17 +55,16 @@ func (s *Scratch) rest(scores []float32, without []int32, temperatures []float64
 
 // weight is the sum of the exponentials of the scores in bins, divided by that of the highest.
 func weight(bins []bin, temperature float64) (sum float64) {
+	u := 1 / temperature
+	// The exponential of a bin's middle is that of the one before it times the same factor.
+	middle, factor := math.Exp(-0.5*u/perUnit), math.Exp(-u/perUnit)
 	for i := range bins {
-		b := &bins[i]
-		if b.n == 0 {
-			continue
+		if b := &bins[i]; b.n > 0 {
+			sum += middle * (b.n + u*(b.d+u*(b.d2/2+u*b.d3/6)))
 		}
-		middle := -(float64(i) + 0.5) / perUnit / temperature
-		if middle < -45 {
+		if middle *= factor; middle < 1e-20 {
 			break
 		}
-		u := 1 / temperature
-		sum += math.Exp(middle) * (b.n + u*(b.d+u*(b.d2/2+u*b.d3/6)))
 	}
 	return sum
 }
