@@ -42,7 +42,7 @@ var downward = map[string][]string{
 	"daemon/session":      {},
 	"daemon/web":          {"daemon/api", "daemon/page", "daemon/session"},
 
-	"local":           {"jobs"},
+	"local":           {"input", "jobs"},
 	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
 	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/facts", "models/fetch", "models/generate", "models/session", "open", "open/bundle"},
 	"local/doctor":    {"config", "export", "jobs/queue", "models", "models/session", "open", "open/bundle", "open/dial", "open/store"},

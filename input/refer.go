@@ -38,11 +38,9 @@ func refer(ctx context.Context, buckets *objects, name string, about int64, o Op
 	if err != nil {
 		return err
 	}
-	keys := []string{key}
-	if key == "" || strings.HasSuffix(key, "/") || strings.ContainsAny(key, "*?[") {
-		if keys, err = listed(b, key); err != nil {
-			return err
-		}
+	keys, err := keysOf(b, key)
+	if err != nil {
+		return err
 	}
 	for _, key := range keys {
 		if err := context.Cause(ctx); err != nil {
@@ -53,6 +51,14 @@ func refer(ctx context.Context, buckets *objects, name string, about int64, o Op
 		}
 	}
 	return nil
+}
+
+// keysOf are the keys that a name in a bucket stands for.
+func keysOf(b *storage.Objects, key string) ([]string, error) {
+	if key == "" || strings.HasSuffix(key, "/") || strings.ContainsAny(key, "*?[") {
+		return listed(b, key)
+	}
+	return []string{key}, nil
 }
 
 // listed are the keys that a prefix or a pattern stands for.

@@ -21,6 +21,15 @@ type Line struct {
 	Text    string // of the command line
 	IsText  bool
 	TooLong bool
+	Given   *jobs.Record // of an input that is read as submit reads it
+}
+
+// size is about how many bytes the line's text has.
+func (l Line) size() int {
+	if l.Given != nil {
+		return len(l.Given.Text)
+	}
+	return len(l.Raw) + len(l.Text)
 }
 
 // ID is what the answer is called when the line gives no id.
@@ -30,6 +39,8 @@ func (l Line) ID() string { return strconv.Itoa(l.Index) }
 func (l Line) Record(task string, maxBytes int) jobs.Record {
 	var r jobs.Record
 	switch {
+	case l.Given != nil:
+		r = *l.Given
 	case l.IsText && !utf8.ValidString(l.Text):
 		r.Err = &jobs.RecordError{Class: jobs.BadUTF8, Message: "the text is not valid UTF-8"}
 	case l.IsText:
@@ -52,10 +63,12 @@ func (l Line) Longer() *jobs.RecordError {
 		Message: fmt.Sprintf("line %d is longer than limits.record_bytes allows", l.Index+1)}
 }
 
-// Texts says what a command works on: its arguments, or without any the lines of In.
+// Texts says what a command works on: its arguments, or without any the lines of In; or records, read as submit reads
+// them, where Records is set.
 type Texts struct {
-	Args []string
-	In   io.Reader
+	Args    []string
+	In      io.Reader
+	Records *Records
 }
 
 // Level is how loud the count of answers is: who typed a few texts sees them all, unless something is wrong.
@@ -79,6 +92,9 @@ func (t Texts) Each(ctx context.Context, maxBytes int, f func(Line) error) error
 	}
 	if len(t.Args) > 0 {
 		return nil
+	}
+	if t.Records != nil {
+		return t.Records.each(ctx, t.In, maxBytes, f)
 	}
 	r := bufio.NewReaderSize(t.In, 64<<10)
 	for i := 0; ; i++ {

@@ -26,7 +26,7 @@ func SideBySide(ctx context.Context, texts Texts, recordBytes int, work func(Lin
 		defer close(tasks)
 		results.Finish(texts.Each(ctx, recordBytes, func(l Line) error {
 			// An answer is at most some thirty times its text: each byte may be a token with its numbers.
-			s, err := results.Add(ctx, 32*int64(len(l.Raw)+len(l.Text))+512)
+			s, err := results.Add(ctx, 32*int64(l.size())+512)
 			if err != nil {
 				return err
 			}

@@ -19,11 +19,15 @@ func embedCommand(s *settings) *cobra.Command {
 in the same order: {"id","embedding","dim","norm","n_tokens","truncated","n_dropped"}.
 A record that cannot be embedded is {"id","error":"class: message"}; how many there were is told on standard error.
 
+` + recordsHelp + `
+
 ` + paramNames(naming.TaskEmbed) + `
 What is left open is the model's own.`,
 		Example: `  textmill embed --model all-MiniLM-L6-v2 "read a file line by line"
   textmill embed --model all-MiniLM-L6-v2 --param dimensions=256 < texts.jsonl > vectors.jsonl
-  textmill embed --model all-MiniLM-L6-v2 --out ./docs < texts.jsonl`,
+  textmill embed --model all-MiniLM-L6-v2 --out ./docs < texts.jsonl
+  textmill embed --model all-MiniLM-L6-v2 --from reviews.csv.gz --text-column body --id-column key > vectors.jsonl
+  textmill embed --model all-MiniLM-L6-v2 --from s3://corpus/2026/ --text-template '{meta.title}\n\n{body?}' > vectors.jsonl`,
 	}, texts.Embed)
 }
 
@@ -31,13 +35,16 @@ What is left open is the model's own.`,
 func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, config.Config,
 	texts.Options) error) *cobra.Command {
 	var o texts.Options
+	var records local.Records
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := s.load(runtimeSettings(cmd)...)
 		if err != nil {
 			return err
 		}
-		o.Texts = local.Texts{Args: args, In: cmd.InOrStdin()}
+		if o.Texts, err = textsOf(cmd, args, &records); err != nil {
+			return err
+		}
 		o.Quiet = s.mute
 		o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
 		return work(cmd.Context(), cfg, o)
@@ -46,6 +53,7 @@ func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, con
 	paramFlag(cmd, &o.Params)
 	cmd.Flags().StringVar(&o.Dir, "out", "",
 		"write rows to the Delta table `TABLE`, a directory or a URI, in one commit, instead of JSON lines")
+	recordsFlags(cmd, &records)
 	runtimeFlags(cmd)
 	return cmd
 }

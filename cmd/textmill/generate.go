@@ -19,6 +19,8 @@ A text is continued as it is; messages go through the model's chat template, and
 with --param chat=true. Greedy unless the model's generation_config.json or --param temperature says otherwise.
 A record that cannot be continued is {"id","error":"class: message"}; how many there were is told on standard error.
 
+` + recordsHelp + `
+
 ` + paramNames(naming.TaskGenerate) + ` What is left open is the model's own;
 top_k is 50 where nothing says otherwise.`,
 		Example: `  textmill generate --model SmolLM2-135M-Instruct --param chat=true "What is gravity?"
