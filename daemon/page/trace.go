@@ -229,8 +229,8 @@ const shownCandidates = 6
 type step struct {
 	trace.Step
 	Parts []part
+	Says  string // where that is not what the piece says
 	Shown []candidate
-	Other float64 // the probability of what is not shown
 }
 
 // candidate is one that is shown. At is its place among all.
@@ -239,21 +239,23 @@ type candidate struct {
 	At     int
 	Picked bool
 	Parts  []part
+	Says   string
 	Before float64 // its probability as the model has it
 	Chance float64 // that it is drawn
 }
 
 func newStep(s *side, e trace.Step) step {
-	one := step{Step: e, Parts: s.Parts(e.Piece), Other: 1}
+	one := step{Step: e, Parts: s.Parts(e.Piece), Says: s.Says(e.ID)}
 	for i, c := range e.Candidates {
 		if i >= shownCandidates && c.ID != e.ID {
 			continue
 		}
-		shown := candidate{Candidate: c, At: i, Picked: c.ID == e.ID, Parts: s.Parts(c.Piece), Before: float64(c.Prob)}
+		shown := candidate{Candidate: c, At: i, Picked: c.ID == e.ID, Parts: s.Parts(c.Piece), Says: s.Says(c.ID),
+			Before: float64(c.Prob)}
 		if c.After != nil {
 			shown.Chance = float64(*c.After)
 		}
-		one.Shown, one.Other = append(one.Shown, shown), one.Other-float64(c.Prob)
+		one.Shown = append(one.Shown, shown)
 	}
 	return one
 }

@@ -3,6 +3,8 @@ package trace
 import (
 	"math"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"textmill/tokenize"
 )
@@ -27,6 +29,7 @@ type (
 		Sampling *Sampling `json:"sampling,omitempty"` // of a generation model
 
 		pieces []string
+		tok    *tokenize.Tokenizer
 	}
 	// Table is the matrix that tokens are looked up in.
 	Table struct {
@@ -132,6 +135,25 @@ type (
 		Text   string `json:"output"`
 	}
 )
+
+// Says is the text of a token by itself; "" where its piece says it already, but for marks.
+func (s Start) Says(id int32) string {
+	if s.tok == nil {
+		return ""
+	}
+	piece, _ := s.tok.IDToToken(id)
+	for _, m := range s.Marks {
+		piece = strings.ReplaceAll(piece, m.Mark, "")
+	}
+	switch text := strings.TrimSpace(s.tok.Decode([]int32{id}, false)); {
+	case text == piece:
+		return ""
+	case strings.ContainsRune(text, utf8.RuneError):
+		return "a part of a character"
+	default:
+		return text
+	}
+}
 
 // A Mark is what pieces have in the place of a space and the like.
 type Mark = tokenize.Mark

@@ -107,3 +107,20 @@ func compareCosines(t *testing.T, got, want [][]float64) {
 		}
 	}
 }
+
+// compareRest sees that what is told of the other tokens makes a whole of the candidates' probabilities, at temperature 1
+// without penalties.
+func compareRest(t *testing.T, e event) {
+	t.Helper()
+	if len(e.Rest) != 3 || e.Highest != 8 || e.Rest[2] == nil {
+		t.Fatalf("%d highest scores, rest %v", e.Highest, e.Rest)
+	}
+	var listed float64
+	for _, f := range e.Found {
+		if listed += f.Prob; f.Adj == nil || *f.Adj != f.Logit {
+			t.Errorf("candidate %+v is adjusted though nothing is asked for", f)
+		}
+	}
+	lse := e.Found[0].Logit - math.Log(e.Found[0].Prob)
+	near(t, "what the others weigh", math.Exp(*e.Rest[2]-lse), 1-listed, 1e-6)
+}

@@ -205,10 +205,16 @@ func compareSteps(t *testing.T, got map[string][]event, line scored) {
 func TestSampledTrace(t *testing.T) {
 	home := home(t)
 	m := openGeneration(t, home, smolLM2(t, home, checkpoint.FP32))
+	var start trace.Start
 	trace1 := func(params string) (map[string][]event, error) {
 		return collect(t, func(emit func(trace.Event) error) error {
 			o := trace.Options{Top: 8, Values: 2, Temperatures: []float64{0.4, 1}}
-			return m.Trace(t.Context(), jobs.Record{Text: "The sky is"}, []byte(params), o, emit)
+			return m.Trace(t.Context(), jobs.Record{Text: "The sky is"}, []byte(params), o, func(e trace.Event) error {
+				if s, ok := e.(trace.Start); ok {
+					start = s
+				}
+				return emit(e)
+			})
 		})
 	}
 	got, err := trace1(`{"temperature":0.5,"top_k":3,"seed":7,"max_new_tokens":6}`)
@@ -236,6 +242,11 @@ func TestSampledTrace(t *testing.T) {
 	if end := got["end"][0]; end.Finish != "length" || end.New != 6 || end.Output == "" {
 		t.Errorf("%+v", end)
 	}
+	for id, want := range map[int32]string{816: "–", 1666: "", 459: "a part of a character", 2756: "é", 198: ""} {
+		if says := start.Says(id); says != want {
+			t.Errorf("token %d says %q, want %q", id, says, want)
+		}
+	}
 	sampling := trace.Sampling{Temperature: 0.5, TopK: 3, Seed: 7, MaxNewTokens: 6, Temperatures: []float64{0.4, 0.5, 1}}
 	if s := got["start"][0].Sampling; s == nil || !reflect.DeepEqual(*s, sampling) {
 		t.Errorf("sampling %+v, want %+v", s, sampling)
@@ -256,23 +267,6 @@ func TestSampledTrace(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no tokens") {
 		t.Errorf("an empty prompt: %v", err)
 	}
-}
-
-// compareRest sees that what is told of the other tokens makes a whole of the candidates' probabilities, at temperature 1
-// without penalties.
-func compareRest(t *testing.T, e event) {
-	t.Helper()
-	if len(e.Rest) != 3 || e.Highest != 8 || e.Rest[2] == nil {
-		t.Fatalf("%d highest scores, rest %v", e.Highest, e.Rest)
-	}
-	var listed float64
-	for _, f := range e.Found {
-		if listed += f.Prob; f.Adj == nil || *f.Adj != f.Logit {
-			t.Errorf("candidate %+v is adjusted though nothing is asked for", f)
-		}
-	}
-	lse := e.Found[0].Logit - math.Log(e.Found[0].Prob)
-	near(t, "what the others weigh", math.Exp(*e.Rest[2]-lse), 1-listed, 1e-6)
 }
 
 func TestTextCannotSteerATerminal(t *testing.T) {

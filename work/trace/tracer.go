@@ -21,7 +21,7 @@ type tracer struct {
 func (t *tracer) start(spec *models.Spec, device, text string, ids []int32) Start {
 	table := Table{Tensor: t.table.Name, Shape: [2]int{t.table.Rows, t.table.Dim}, Stored: t.table.Storage}
 	s := Start{Type: "start", Model: spec.Name, SHA256: spec.SHA256, Task: spec.Task, Device: device, Text: text,
-		Tokens: len(ids), Table: table, Marks: t.tok.Marks()}
+		Tokens: len(ids), Table: table, Marks: t.tok.Marks(), tok: t.tok}
 	for _, id := range ids {
 		s.pieces = append(s.pieces, t.piece(id))
 	}
