@@ -57,8 +57,10 @@ type HTTP struct {
 	TokenFile    string   `yaml:"token_file" kind:"path"`
 	AllowedHosts []string `yaml:"allowed_hosts"`
 	RequestBytes ByteSize `yaml:"request_bytes"`
-	FileBytes    ByteSize `yaml:"file_bytes"`
-	TLS          HTTPTLS  `yaml:"tls"`
+
+	RequestsPerMinute int      `yaml:"requests_per_minute"`
+	FileBytes         ByteSize `yaml:"file_bytes"`
+	TLS               HTTPTLS  `yaml:"tls"`
 
 	FilesMaxBytes ByteSize `yaml:"files_max_bytes"`
 	PProf         bool     `yaml:"pprof"`

@@ -134,6 +134,9 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 	notNegative := map[string]int64{"runtime.threads": int64(c.Runtime.Threads),
 		"runtime.memory":        int64(c.Runtime.Memory),
 		"limits.max_new_tokens": int64(c.Limits.MaxNewTokens)}
+	if n := c.HTTP.RequestsPerMinute; n < 0 {
+		bad("http.requests_per_minute", "%d must not be negative; 0 allows any", n)
+	}
 	for path, n := range map[string]int64{"limits.top_logprobs": int64(c.Limits.TopLogprobs),
 		"nats.asks": int64(c.NATS.Asks), "limits.stop": int64(c.Limits.Stop), "limits.claim_bytes": int64(c.Limits.ClaimBytes)} {
 		if n < 0 {

@@ -203,6 +203,7 @@ func TestCompletionsThatAreRefused(t *testing.T) {
 		{"chat/completions", talk + `,"n":0}`, "n: "},
 		{"chat/completions", talk + `,"temperature":"hot"}`, "temperature"},
 		{"chat/completions", talk + `,"min_tokens":9,"max_tokens":3}`, "min_new_tokens: 9 is above"},
+		{"chat/completions", talk + `,"max_new_tokens":{}}`, "max_new_tokens: "},
 		{"chat/completions", talk + `,"store_text":true}`, "store_text is for rows"},
 		{"chat/completions", talk + `,"stream":"yes"}`, "stream \"yes\""},
 		{"chat/completions", talk + `,"stream":true,"stream_options":{"x":true}}`, "stream_options.x"},

@@ -172,8 +172,8 @@ func (d *Daemon) pages(sessions *session.Sessions, connections int) *page.Site {
 
 // newAPI is what clients of OpenAI's API may ask for.
 func (d *Daemon) newAPI() *api.Server {
-	o := api.Options{RequestBytes: int64(d.cfg.HTTP.RequestBytes), Batches: d.batches,
-		FileBytes: int64(d.cfg.HTTP.FileBytes)}
+	o := api.Options{RequestBytes: int64(d.cfg.HTTP.RequestBytes), RequestsPerMinute: d.cfg.HTTP.RequestsPerMinute,
+		Batches: d.batches, FileBytes: int64(d.cfg.HTTP.FileBytes)}
 	for _, c := range d.consumers {
 		o.Models = append(o.Models, api.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Asks: c.asks})
 	}

@@ -27,7 +27,7 @@ func (q *request) chatField(f member) *jobs.RecordError {
 		return nil
 	case jobs.IsGenerateParam(name):
 		if isEmpty(f.value) {
-			return nil
+			return q.checkParam(f, name)
 		}
 		return q.addParam(f, name)
 	case isEmpty(f.value), f.name == "stream_options":
@@ -38,13 +38,20 @@ func (q *request) chatField(f member) *jobs.RecordError {
 	return q.wrong(jobs.InvalidParam, "body.%s is not supported; leave it out, or send it as metadata", f.name)
 }
 
-func (q *request) addParam(f member, name string) *jobs.RecordError {
+func (q *request) checkParam(f member, name string) *jobs.RecordError {
 	if !jsontext.Value(f.value).IsValid() {
 		return q.wrong(jobs.BadUTF8, "body.%s is not valid UTF-8, holds half a surrogate pair, or a key twice", f.name)
 	}
 	alone := append(appendMember(nil, name, f.value), '}')
 	if _, err := jobs.ParseGenerateParams(alone); err != nil {
 		return q.wrong(jobs.InvalidParam, "body.%s: %s", f.name, paramText(err, name))
+	}
+	return nil
+}
+
+func (q *request) addParam(f member, name string) *jobs.RecordError {
+	if e := q.checkParam(f, name); e != nil {
+		return e
 	}
 	if given, ok := q.given[name]; ok && name != f.name {
 		if bytes.Equal(given, f.value) {

@@ -108,7 +108,7 @@ var generateParams = []param[GenerateParams]{
 	{name: "epsilon_cutoff", about: "draws from tokens of at least this probability",
 		kind: floatParam, most: 1, set: func(p *GenerateParams, v paramValue) { p.EpsilonCutoff = v.float() }},
 	{name: "repetition_penalty", about: "makes tokens of prompt and text less likely; 1 does nothing",
-		kind: floatParam, least: aboveZero, most: 100,
+		kind: floatParam, least: 0.01, most: 100, // below, logits would be no numbers any more
 		set: func(p *GenerateParams, v paramValue) { p.RepetitionPenalty = v.float() }},
 	whole("no_repeat_ngram_size", "tokens in a row that may not come twice; 0: any may",
 		0, func(p *GenerateParams, v paramValue) { n := v.int(); p.NoRepeatNGramSize = &n }),

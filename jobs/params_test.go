@@ -96,7 +96,7 @@ func TestBadParamsAreNamed(t *testing.T) {
 	}
 	for raw, want := range map[string]string{
 		`{"temperature":-1}`:                      "temperature: -1 is not within [0, 100]",
-		`{"repetition_penalty":0}`:                "(0, 100]",
+		`{"repetition_penalty":0}`:                "[0.01, 100]",
 		`{"stop":[1]}`:                            "stop[0]: want a string, have a number",
 		`{"stop":1}`:                              "stop: want a string or an array",
 		`{"max_new_tokens":1,"min_new_tokens":2}`: "min_new_tokens: 2 is above",

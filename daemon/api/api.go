@@ -23,6 +23,8 @@ type Options struct {
 	Models []Model
 	// RequestBytes bounds a request; four of that size are answered at a time, or more smaller ones.
 	RequestBytes int64
+	// RequestsPerMinute is how often an address may ask for vectors and texts; 0 for any.
+	RequestsPerMinute int
 	// Batches keeps files, each of at most FileBytes, and batches of requests.
 	Batches   *batches.Batches
 	FileBytes int64
@@ -49,6 +51,7 @@ type Server struct {
 	since time.Time
 	room  *semaphore.Weighted // bytes of requests that are being answered
 	gate  *gate
+	rates *rates
 
 	uploads chan struct{} // has a value for each file that is taken in
 }
@@ -62,7 +65,7 @@ const least = 16 << 10
 // New makes a server.
 func New(o Options) *Server {
 	return &Server{o: o, since: time.Now(), room: semaphore.NewWeighted(requestsAtOnce * o.RequestBytes),
-		gate: newGate(), uploads: make(chan struct{}, uploadsAtOnce)}
+		gate: newGate(), rates: newRates(o.RequestsPerMinute), uploads: make(chan struct{}, uploadsAtOnce)}
 }
 
 // Drain refuses what comes from now on. The channel is closed when all that came before was answered.
@@ -101,6 +104,8 @@ type failure struct {
 	Type    string  `json:"type"`
 	Param   *string `json:"param"`
 	Code    *string `json:"code"`
+
+	retry int // seconds after which the request may come again; 0 for soon
 }
 
 func (f *failure) of(param string) *failure { f.Param = &param; return f }
@@ -127,7 +132,7 @@ func (f *failure) write(w http.ResponseWriter) {
 		w.Header().Set("X-Should-Retry", "false") // OpenAI's clients would send the file again at once
 	}
 	if f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", strconv.Itoa(max(f.retry, 1)))
 	}
 	answer(w, f.Status, map[string]*failure{"error": f})
 }
@@ -144,6 +149,10 @@ const sending = time.Minute
 
 // read takes the body of a request, once there is room for it. The caller calls done when the request was answered.
 func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, done func(), f *failure) {
+	if f := s.rates.take(r, time.Now()); f != nil {
+		w.Header().Set("Connection", "close")
+		return nil, nil, f
+	}
 	size := r.ContentLength
 	if size < 0 {
 		size = s.o.RequestBytes

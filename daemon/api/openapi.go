@@ -84,6 +84,7 @@ func (r *Route) refusals() map[int]string {
 	if r.Takes != nil || r.Form != nil {
 		codes[http.StatusBadRequest] = "what is wrong with the request, by the name of its field"
 		codes[http.StatusNotFound] = "what the request names does not exist"
+		codes[http.StatusInternalServerError] = "the model failed"
 		codes[http.StatusTooManyRequests] = "too many requests are being answered; Retry-After says when to try again"
 		codes[http.StatusServiceUnavailable] = "the daemon goes down; Retry-After says when to try again"
 	} else {
