@@ -1,7 +1,7 @@
 package export
 
 import (
-	"encoding/json"
+	"encoding/binary"
 	"fmt"
 	"regexp"
 	"slices"
@@ -76,26 +76,74 @@ func (p Partitioning) columns() []string {
 // of is a row's value of each column; nil is null.
 func (p Partitioning) of(r *Row) map[string]*string {
 	values := map[string]*string{}
-	for i, column := range p.columns() {
-		value := ""
-		switch p[i] {
-		case "task":
-			value = r.Task
-		case "model":
-			value = r.Model
-		case byDate:
-			if !r.CreatedAt.IsZero() {
-				value = r.CreatedAt.UTC().Format(time.DateOnly)
-			}
-		default:
-			value = ofAttribute(column, r.Attributes[column])
-		}
+	t := newTeller(p)
+	for i, column := range t.columns {
 		values[column] = nil
-		if value != "" {
+		if value := t.value(i, r); value != "" {
 			values[column] = &value
 		}
 	}
 	return values
+}
+
+// teller tells the values of rows, most of which have some in common.
+type teller struct {
+	by      Partitioning
+	columns []string
+
+	day        int64 // since 1970, of date
+	date       string
+	attributes map[string]string // what the column's value is
+}
+
+func newTeller(p Partitioning) *teller {
+	return &teller{by: p, columns: p.columns(), attributes: map[string]string{}}
+}
+
+// value is a row's of a column; "" is null.
+func (t *teller) value(i int, r *Row) string {
+	switch t.by[i] {
+	case "task":
+		return r.Task
+	case "model":
+		return r.Model
+	case byDate:
+		return t.dateOf(r.CreatedAt)
+	}
+	given := r.Attributes[t.columns[i]]
+	value, known := t.attributes[given]
+	if !known {
+		value = ofAttribute(t.columns[i], given)
+		if len(t.attributes) < mostOpen {
+			t.attributes[given] = value
+		}
+	}
+	return value
+}
+
+func (t *teller) dateOf(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	const seconds = 24 * 60 * 60
+	day := at.Unix() / seconds
+	if at.Unix()%seconds < 0 {
+		day-- // before 1970
+	}
+	if t.date == "" || day != t.day {
+		t.day, t.date = day, at.UTC().Format(time.DateOnly)
+	}
+	return t.date
+}
+
+// appendKey appends what tells the row's values from all others.
+func (t *teller) appendKey(key []byte, r *Row) []byte {
+	for i := range t.by {
+		value := t.value(i, r)
+		key = binary.AppendUvarint(key, uint64(len(value)))
+		key = append(key, value...)
+	}
+	return key
 }
 
 // ofAttribute is the column's value where the attribute has one; "" is null, as for an attribute that is empty, so
@@ -146,25 +194,18 @@ func (p Partitioning) apart(rows []Row) ([]group, error) {
 		return []group{{key: map[bool]string{true: errorKey}[n > 0], rows: rows}}, nil
 	}
 	var all []group
-	at := map[string]int{}
+	var key []byte
+	at, told := map[string]int{}, newTeller(p)
 	for i := range rows {
-		values := p.of(&rows[i])
-		key := ""
-		if len(p) > 0 {
-			b, err := json.Marshal(values)
-			if err != nil {
-				return nil, err
-			}
-			key = string(b)
-		}
+		key = told.appendKey(key[:0], &rows[i])
 		if rows[i].Error != "" {
-			key += errorKey
+			key = append(key, errorKey...)
 		}
-		n, known := at[key]
+		n, known := at[string(key)]
 		if !known {
 			n = len(all)
-			at[key] = n
-			all = append(all, group{key: key, partition: values})
+			all = append(all, group{key: string(key), partition: p.of(&rows[i])})
+			at[all[n].key] = n
 		}
 		all[n].rows = append(all[n].rows, rows[i])
 	}

@@ -112,7 +112,7 @@ func TestWhatLiesInATable(t *testing.T) {
 		const markup = `<script>alert("1")</script>`
 		hostile := record("odd", 0.5, -0.5, 0.5, 0.5)
 		hostile.Text, hostile.Attributes = export.Some(markup+strings.Repeat("ü", 1000)), map[string]string{markup: markup, "lang": "en"}
-		commit(t, uri, "docs", "attribute:lang", hostile, record("even", 1, 0, 0, 0), record("row", 0, 1, 0, 0),
+		commit(t, uri, "docs", "attribute:lang,date", hostile, record("even", 1, 0, 0, 0), record("row", 0, 1, 0, 0),
 			failure("x", "timeout: it took "+strings.Repeat("long", 500)), failure("y", "timeout: again"), failure("z", "empty_text: nothing"))
 		c := over(uri, "abc", said{})
 		told, err := c.Table(t.Context(), "docs", 0)
@@ -152,7 +152,7 @@ func TestWhatLiesInATable(t *testing.T) {
 			s.Norm != 1 || s.Tokens != "101 7 102" || s.Attributes[0].Value != markup {
 			t.Errorf("%s: sample %+v", uri, s)
 		}
-		commit(t, uri, "docs", "attribute:lang", record("later", 0, 0, 1, 0))
+		commit(t, uri, "docs", "attribute:lang,date", record("later", 0, 0, 1, 0))
 		if again, err := c.Table(t.Context(), "docs", 0); err != nil || again.Rows != 7 || again.Version != 2 || again.Makers[0].Rows != 7 || again.Commits[0].Rows != 1 {
 			t.Errorf("%s: after another commit %+v, %v", uri, again.Summary, err)
 		}
