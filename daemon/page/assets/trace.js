@@ -61,8 +61,10 @@ for (const name of ["focusin", "pointerover"]) {
   });
 }
 document.addEventListener("pointerout", (event) => {
-  const to = event.relatedTarget?.closest?.(".token, .heat, #detail");
-  if (!to && !document.activeElement?.closest?.(".token")) document.getElementById("detail")?.setAttribute("hidden", "");
+  if (event.relatedTarget?.closest?.(".token, .heat, #detail")) return;
+  const focused = document.activeElement?.closest?.(".token");
+  if (focused && !document.getElementById("detail").hidden) detail(focused);
+  else document.getElementById("detail")?.setAttribute("hidden", "");
 });
 
 // pair tells the two tokens of a cell and their cosine, which the table behind the map has.

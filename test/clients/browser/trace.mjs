@@ -8,9 +8,10 @@ const embedder = "all-MiniLM-L6-v2";
 const writer = "SmolLM2-135M-Instruct";
 const texts = (page, selector) => page.locator(selector).allTextContents();
 
-async function whole(page) { // all of it has come, at the size that pictures have
+async function whole(page) { // all of it has come, at the size that pictures have, and the form is out of the picture
   await page.waitForLoadState("load");
   await page.setViewportSize({width: 1440, height: 900});
+  await page.locator("#told").evaluate((told) => told.scrollIntoView({behavior: "instant"}));
 }
 
 async function embeds(page) {
