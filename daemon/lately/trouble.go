@@ -59,13 +59,14 @@ func (h *handler) WithGroup(name string) slog.Handler {
 }
 
 func written(b *strings.Builder, a slog.Attr) {
-	if a.Equal(slog.Attr{}) {
+	value := a.Value.Resolve().String()
+	if a.Key == "" || value == "" {
 		return
 	}
 	if b.Len() > 0 {
 		b.WriteString(" · ")
 	}
-	b.WriteString(a.Key + " " + cut(a.Value.Resolve().String()))
+	b.WriteString(a.Key + " " + cut(value))
 }
 
 // trouble takes one in; what came before is counted with it.

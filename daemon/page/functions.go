@@ -128,9 +128,12 @@ func when(t time.Time) template.HTML {
 		return "–"
 	}
 	at, ago := t.UTC().Format(time.RFC3339), time.Since(t)
-	said := took(max(ago.Truncate(time.Second), 0)) + " ago"
-	if ago < time.Second {
+	said := took(ago) + " ago"
+	switch {
+	case ago < time.Second:
 		said = "now"
+	case ago < 10*time.Second: // without what changes ten times a second
+		said = fmt.Sprintf("%d s ago", int(ago.Seconds()))
 	}
 	return template.HTML(`<time datetime="` + at + `" title="` + at + `">` + said + `</time>`) // all of it is ours
 }
