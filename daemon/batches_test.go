@@ -328,12 +328,12 @@ func numberedPairs(n int) (pairs []string) {
 // A batch that is cancelled while its job runs is answered with what the table has of it, and nothing more comes into the table.
 func TestABatchIsCancelledWithItsJob(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.Limits.RecordsPerShard = 50
+	cfg.Limits.RecordsPerShard, cfg.Limits.WindowTokens = 10, 4096
 	r := start(t, cfg)
 	var requests strings.Builder
-	const n = 3000
+	const n = 600
 	for i := range n {
-		requests.WriteString(embedRequest(fmt.Sprint("r", i), fmt.Sprintf(`"input":"%s %d"`, strings.Repeat("word ", 100), i)))
+		requests.WriteString(embedRequest(fmt.Sprint("r", i), fmt.Sprintf(`"input":"%s %d"`, strings.Repeat("word ", 60), i)))
 	}
 	id := r.batch(requests.String(), "")
 	r.await(jobs.EventCommitted)
