@@ -48,7 +48,7 @@ var downward = map[string][]string{
 	"local/doctor":    {"config", "export", "jobs/queue", "models", "models/session", "open", "open/bundle", "open/dial", "open/store"},
 	"local/questions": {"config", "export", "jobs", "local", "models", "open", "open/bundle", "search", "search/words", "work/rows"},
 	"local/tables":    {"config", "export", "local", "open/store", "work/batchlines"},
-	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "open", "work/rows"},
+	"local/texts":     {"config", "export", "jobs", "local", "models", "models/generate", "models/vector", "open", "work/rows"},
 	"local/tokens":    {"config", "jobs", "local", "open/bundle", "tokenize", "tokenize/sugarme"},
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
 	"local/following": {"crash", "export", "jobs", "work/commits"},

@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ type Vectors struct {
 	Precision string // float32, int8, uint8, binary or ubinary
 	Dim       int    // dimensions that the values stand for
 	PerToken  bool   // one vector a token, end to end, instead of one a row
+	// Ranges are what int8 and uint8 are quantized by, as package vector writes them; "": each vector has a scale.
+	Ranges string
 }
 
 // EmbeddingAny is the kind of rows without vectors: the table's, whatever it is.
@@ -49,11 +52,14 @@ func (v Vectors) String() string {
 		return "no vectors"
 	case v.PerToken:
 		return fmt.Sprintf("%s vectors of %d dimensions for each token", v.Precision, v.Dim)
+	case v.Ranges != "":
+		return fmt.Sprintf("%s vectors of %d dimensions within the ranges %.6x", v.Precision, v.Dim,
+			sha256.Sum256([]byte(v.Ranges)))
 	}
 	return fmt.Sprintf("%s vectors of %d dimensions", v.Precision, v.Dim)
 }
 
-// Property is the vectors as the log keeps them, <precision>/<dimensions>[/token]; "" for none.
+// Property is the vectors as the log keeps them, <precision>/<dimensions>[/token][/ranges:<base64>]; "" for none.
 func (v Vectors) Property() string {
 	if v == (Vectors{}) {
 		return ""
@@ -62,12 +68,23 @@ func (v Vectors) Property() string {
 	if v.PerToken {
 		s += "/token"
 	}
+	if v.Ranges != "" {
+		s += "/" + rangesPrefix + v.Ranges
+	}
 	return s
 }
 
+const rangesPrefix = "ranges:"
+
 func parseVectors(s string) (Vectors, error) {
 	parts := strings.Split(s, "/")
-	v := Vectors{Precision: parts[0], PerToken: len(parts) == 3}
+	v := Vectors{Precision: parts[0]}
+	if last := len(parts) - 1; last > 1 {
+		v.Ranges, _ = strings.CutPrefix(parts[last], rangesPrefix)
+		if v.Ranges == parts[last] {
+			v.Ranges, v.PerToken = "", true
+		}
+	}
 	if len(parts) > 1 {
 		v.Dim, _ = strconv.Atoi(parts[1])
 	}

@@ -19,6 +19,8 @@ var (
 	perToken = Vectors{Precision: "float32", Dim: 8, PerToken: true}
 	int8s    = Vectors{Precision: "int8", Dim: 8}
 	bits8    = Vectors{Precision: "binary", Dim: 8}
+	ranged   = Vectors{Precision: "int8", Dim: 8, Ranges: "AAAA-_08"}
+	others   = Vectors{Precision: "int8", Dim: 8, Ranges: "AAAA-_09"}
 )
 
 // rowsWith are rows with such vectors.
@@ -67,7 +69,7 @@ func write(t *testing.T, tab *Table, shard string, v Vectors, failed bool) error
 }
 
 func TestATableHoldsVectorsOfOneKind(t *testing.T) {
-	all := []Vectors{float8, float16, perToken, int8s, bits8}
+	all := []Vectors{float8, float16, perToken, int8s, bits8, ranged, others}
 	for _, first := range all {
 		t.Run(first.Property(), func(t *testing.T) {
 			tab := table(t, openStore(t, t.TempDir()))
@@ -226,12 +228,12 @@ func TestOlderTablesAreBoundToWhatTheyHold(t *testing.T) {
 
 func TestABindingOfALaterVersionIsRefused(t *testing.T) {
 	for _, s := range []string{"", "float32", "float32/0", "float32/08", "float64/8", "float32/8/tokens",
-		"float32/8/token/x"} {
+		"float32/8/token/x", "int8/8/ranges:", "int8/8/ranges:A/token", "int8/8/ranges:A/ranges:B"} {
 		if v, err := parseVectors(s); err == nil {
 			t.Errorf("%q is %s", s, v)
 		}
 	}
-	for _, v := range []Vectors{float8, perToken, int8s, {Precision: "ubinary", Dim: 1024}} {
+	for _, v := range []Vectors{float8, perToken, int8s, {Precision: "ubinary", Dim: 1024}, ranged} {
 		if got, err := parseVectors(v.Property()); got != v || err != nil {
 			t.Errorf("%s becomes %s, %v", v, got, err)
 		}

@@ -33,6 +33,7 @@ const (
 	floatParam
 	idsParam  // token IDs
 	biasParam // token ID → number
+	rangesParam
 )
 
 // aboveZero as the least value of a param excludes 0.
@@ -51,13 +52,14 @@ func (k paramKind) json(value string) []byte {
 }
 
 type paramValue struct {
-	text  string
-	texts []string
-	ids   []int32
-	bias  map[int32]float64
-	yes   bool
-	n     int64
-	x     float64
+	text   string
+	texts  []string
+	ids    []int32
+	bias   map[int32]float64
+	ranges *Ranges
+	yes    bool
+	n      int64
+	x      float64
 }
 
 func (v paramValue) int() int        { return int(v.n) }
@@ -149,6 +151,8 @@ func (p param[T]) read(v jsontext.Value) (out paramValue, err error) {
 		out.ids, err = readIDs(p.name, v)
 	case biasParam:
 		out.bias, err = p.readBias(v)
+	case rangesParam:
+		out.ranges, err = readRanges(p.name, v)
 	}
 	return out, err
 }
@@ -215,6 +219,8 @@ func (p param[T]) values() string {
 		return "a token ID or an array of them"
 	case biasParam:
 		return "an object: token IDs and numbers in " + p.bounds()
+	case rangesParam:
+		return "two arrays of numbers, the least and the greatest; on a command line @FILE that holds them"
 	case intParam:
 		switch {
 		case p.least == math.MinInt64:

@@ -74,3 +74,41 @@ func (p param[T]) readBias(v jsontext.Value) (map[int32]float64, error) {
 	})
 	return out, err
 }
+
+// readRanges reads [[least of each dimension], [greatest of each dimension]].
+func readRanges(name string, v jsontext.Value) (*Ranges, error) {
+	const want = "two arrays of as many numbers, the least value of each dimension and the greatest"
+	if v.Kind() != '[' {
+		return nil, recordErrorf(InvalidParam, "%s: want %s, have %s", name, want, kindName(v.Kind()))
+	}
+	var lists [][]float32
+	err := eachElement(v, name, func(list jsontext.Value) error {
+		if list.Kind() != '[' {
+			return recordErrorf(InvalidParam, "%s: want %s, have %s in it", name, want, kindName(list.Kind()))
+		}
+		values := []float32{}
+		err := eachElement(list, name, func(e jsontext.Value) error {
+			x, err := strconv.ParseFloat(string(e), 32)
+			if e.Kind() != '0' || err != nil {
+				return recordErrorf(InvalidParam, "%s[%d][%d]: want a number that a float32 holds, have %s", name, len(lists),
+					len(values), clip(string(e)))
+			}
+			values = append(values, float32(x))
+			return nil
+		})
+		lists = append(lists, values)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(lists) != 2 || len(lists[0]) != len(lists[1]) || len(lists[0]) == 0 {
+		return nil, recordErrorf(InvalidParam, "%s: want %s", name, want)
+	}
+	for i, least := range lists[0] {
+		if most := lists[1][i]; most < least {
+			return nil, recordErrorf(InvalidParam, "%s: dimension %d goes from %v to %v", name, i, least, most)
+		}
+	}
+	return &Ranges{lists[0], lists[1]}, nil
+}

@@ -15,14 +15,18 @@ type EmbedParams struct {
 	Pooling      string  // mean, cls, last, max, mean_sqrt_len, weightedmean, none
 	Normalize    *bool
 	Dimensions   int
-	Precision    string // float32, int8, uint8, binary, ubinary
-	Truncate     string // right, left, error
+	Precision    string  // float32, int8, uint8, binary, ubinary
+	Ranges       *Ranges // of int8 and uint8
+	Truncate     string  // right, left, error
 	MaxLength    int
 	ChunkSize    int // tokens; 0 = no chunks
 	ChunkOverlap int
 
 	StoreText, StoreTokenIDs bool
 }
+
+// Ranges are the least and the greatest values of each dimension, as many of these as of those.
+type Ranges struct{ Least, Most []float32 }
 
 // GenerateParams are a shard's params for the task generate. What is nil or zero
 // is the model's own.
@@ -73,6 +77,8 @@ var embedParams = []param[EmbedParams]{
 	{name: "precision", about: "the numbers that vectors are stored as",
 		kind: textParam, allowed: []string{"float32", "int8", "uint8", "binary", "ubinary"},
 		set: func(p *EmbedParams, v paramValue) { p.Precision = v.text }},
+	{name: "ranges", about: "of int8 and uint8: the least and the greatest value of each dimension, in place of a scale of each vector",
+		kind: rangesParam, set: func(p *EmbedParams, v paramValue) { p.Ranges = v.ranges }},
 	{name: "truncate", about: "where a text that is too long is cut; error makes it an error row",
 		kind: textParam, allowed: []string{"right", "left", "error"},
 		set: func(p *EmbedParams, v paramValue) { p.Truncate = v.text }},

@@ -22,6 +22,10 @@ func TestParseEmbedParams(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	got, err = ParseEmbedParams([]byte(`{"ranges":[[-1,0.1],[2,0.1]]}`))
+	if err != nil || !reflect.DeepEqual(got.Ranges, &Ranges{[]float32{-1, 0.1}, []float32{2, 0.1}}) {
+		t.Errorf("ranges are read as %+v, %v", got.Ranges, err)
+	}
 	if got, err := ParseEmbedParams(nil); err != nil || !reflect.DeepEqual(got, defaultEmbed) {
 		t.Errorf("no params give %+v, %v", got, err)
 	}
@@ -86,6 +90,13 @@ func TestBadParamsAreNamed(t *testing.T) {
 		`{"chunk_overlap":5}`:         "chunk_overlap: 5 is not below chunk_size",
 		`{"prompt":["a"]}`:            "prompt: want a string, have an array",
 		`{"prompt":"a","prompt":"b"}`: "given twice",
+		`{"ranges":"x"}`:              "ranges: want two arrays of as many numbers",
+		`{"ranges":[[1],2]}`:          "ranges: want two arrays of as many numbers",
+		`{"ranges":[[1],[2,3]]}`:      "ranges: want two arrays of as many numbers",
+		`{"ranges":[[1]]}`:            "ranges: want two arrays of as many numbers",
+		`{"ranges":[[0,1],[1,null]]}`: "ranges[1][1]: want a number that a float32 holds, have null",
+		`{"ranges":[[1e39],[2]]}`:     "ranges[0][0]: want a number",
+		`{"ranges":[[0,2],[1,1]]}`:    "ranges: dimension 1 goes from 2 to 1",
 		`[]`:                          "want an object",
 		`{`:                           "not valid JSON",
 	} {

@@ -36,6 +36,9 @@ func (p param[T]) schema() map[string]any {
 	case biasParam:
 		s = map[string]any{"type": "object", "propertyNames": map[string]any{"pattern": "^(0|[1-9][0-9]*)$"},
 			"additionalProperties": number("number")}
+	case rangesParam:
+		values := map[string]any{"type": "array", "items": map[string]any{"type": "number"}, "minItems": 1}
+		s = map[string]any{"type": "array", "items": values, "minItems": 2, "maxItems": 2}
 	case textsParam:
 		return oneOrMore(text)
 	case idsParam:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/viterin/vek/vek32"
 
+	"textmill/export"
 	"textmill/export/scan"
 	"textmill/models/vector"
 )
@@ -27,17 +28,25 @@ type scorer struct {
 	floats    [][]float32 // the questions
 	lengths   []float32   // squared, of each
 	signs     [][]uint64  // the questions' bits, packed
+	ranges    *vector.Ranges
 }
 
-func newScorer(metric, precision string, dim int, questions [][]float32) (*scorer, error) {
+func newScorer(metric string, v export.Vectors, questions [][]float32) (*scorer, error) {
+	precision, dim := v.Precision, v.Dim
 	s := &scorer{metric: metric, precision: precision, dim: dim}
+	if v.Ranges != "" {
+		var err error
+		if s.ranges, err = vector.DecodeRanges(v.Ranges, dim); err != nil {
+			return nil, fmt.Errorf("the table's property: %w", err)
+		}
+	}
 	packed := precision == vector.Binary || precision == vector.Ubinary
 	switch {
 	case packed != (metric == Hamming):
 		return nil, fmt.Errorf("%s vectors are not compared by %s", precision, metric)
 	case metric != Cosine && metric != Dot && metric != Euclidean && metric != Hamming:
 		return nil, fmt.Errorf("metric %q is none of cosine, dot, euclidean and hamming", metric)
-	case metric != Cosine && (precision == vector.Int8 || precision == vector.Uint8):
+	case metric != Cosine && s.ranges == nil && (precision == vector.Int8 || precision == vector.Uint8):
 		return nil, fmt.Errorf("%s vectors have lost their lengths, so that only cosine compares them, not %s", precision,
 			metric)
 	}
@@ -126,6 +135,13 @@ func (s *scorer) finish(dot, a, b float32) float32 {
 func (s *scorer) widen(ints []int32, w *scratch) []float32 {
 	w.wide = grow(w.wide, len(ints))
 	wide := vek32.FromInt32_Into(w.wide, ints)
+	if s.ranges != nil {
+		if s.precision == vector.Int8 {
+			vek32.AddNumber_Inplace(wide, 128)
+		}
+		s.ranges.Widen(wide)
+		return wide
+	}
 	if s.precision == vector.Uint8 {
 		vek32.SubNumber_Inplace(wide, 128)
 	}

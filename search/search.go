@@ -55,7 +55,7 @@ func Nearest(ctx context.Context, t *export.Reading, questions [][]float32, o Op
 	if o.Vectors == (export.Vectors{}) {
 		return make([][]Hit, len(questions)), Stats{}, nil
 	}
-	s, err := newScorer(o.Metric, o.Vectors.Precision, o.Vectors.Dim, questions)
+	s, err := newScorer(o.Metric, o.Vectors, questions)
 	if err != nil {
 		return nil, Stats{}, err
 	}

@@ -192,6 +192,51 @@ func TestEveryPrecisionAndMetric(t *testing.T) {
 	}
 }
 
+// TestRangesKeepLengths searches vectors that were quantized within ranges: what their steps stand for is compared, by
+// every metric.
+func TestRangesKeepLengths(t *testing.T) {
+	const n, k, dim = 200, 10, 33
+	rng := rand.New(rand.NewPCG(3, 4))
+	ranges := &vector.Ranges{Least: random(rng, dim), Most: random(rng, dim)}
+	for i := range ranges.Most {
+		ranges.Most[i] = ranges.Least[i] + 0.1 + 2*max(ranges.Most[i], -ranges.Most[i])
+	}
+	for _, precision := range []string{vector.Int8, vector.Uint8} {
+		var rows, floats []export.Row
+		for i := range n {
+			v := random(rng, dim)
+			f, err := vector.Finish(slices.Clone(v), vector.Params{Precision: precision, Ranges: ranges})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, wide := row(t, i, v, vector.Float32), make([]float32, 0, dim)
+			floats = append(floats, r)
+			r.Embedding, r.Embedding8 = nil, f.I8
+			for _, q := range f.I8 {
+				wide = append(wide, float32(q)+128)
+			}
+			for _, q := range f.U8 {
+				r.Embedding16, wide = append(r.Embedding16, int16(q)), append(wide, float32(q))
+			}
+			ranges.Widen(wide)
+			floats[i].Embedding = wide
+			rows = append(rows, r)
+		}
+		v := export.Vectors{Precision: precision, Dim: dim, Ranges: ranges.String()}
+		r := openTable(t, makeTable(t, t.TempDir(), v, rows))
+		questions := [][]float32{random(rng, dim)}
+		for _, metric := range []string{Cosine, Dot, Euclidean} {
+			hits, _, err := Nearest(t.Context(), r, questions, Options{Vectors: v, Metric: metric, K: k, Workers: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			holds(t, precision+" "+metric, hits[0], k, func(r *export.Row) float64 {
+				return exact(metric, vector.Float32, questions[0], r)
+			}, floats)
+		}
+	}
+}
+
 // holds compares hits with the best of all rows by a score; those of the same score may swap.
 func holds(t *testing.T, what string, hits []Hit, k int, score func(*export.Row) float64, rows []export.Row) {
 	t.Helper()

@@ -12,7 +12,8 @@ import (
 )
 
 func embedCommand(s *settings) *cobra.Command {
-	return workCommand(s, &cobra.Command{
+	var o texts.Options
+	cmd := workCommand(s, &o, &cobra.Command{
 		Use:   "embed --model M [--param k=v]... [TEXT...]",
 		Short: "Embed texts with a model of the cache, without a queue",
 		Long: `Embeds TEXTs, or without any the records {"id","text"} of JSONL on standard input, and writes one JSON line for each,
@@ -27,14 +28,19 @@ What is left open is the model's own.`,
   textmill embed --model all-MiniLM-L6-v2 --param dimensions=256 < texts.jsonl > vectors.jsonl
   textmill embed --model all-MiniLM-L6-v2 --out ./docs < texts.jsonl
   textmill embed --model all-MiniLM-L6-v2 --from reviews.csv.gz --text-column body --id-column key > vectors.jsonl
-  textmill embed --model all-MiniLM-L6-v2 --from s3://corpus/2026/ --text-template '{meta.title}\n\n{body?}' > vectors.jsonl`,
+  textmill embed --model all-MiniLM-L6-v2 --from s3://corpus/2026/ --text-template '{meta.title}\n\n{body?}' > vectors.jsonl
+  textmill embed --model all-MiniLM-L6-v2 --ranges < sample.jsonl > ranges.json
+  textmill embed --model all-MiniLM-L6-v2 --param precision=int8 --param ranges=@ranges.json < texts.jsonl`,
 	}, texts.Embed)
+	cmd.Flags().BoolVar(&o.Ranges, "ranges", false,
+		"write the least and the greatest value of each dimension, for the param ranges, instead of the vectors")
+	cmd.MarkFlagsMutuallyExclusive("ranges", "out")
+	return cmd
 }
 
 // workCommand finishes a command that works on TEXTs or on lines of standard input.
-func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, config.Config,
+func workCommand(s *settings, o *texts.Options, cmd *cobra.Command, work func(context.Context, config.Config,
 	texts.Options) error) *cobra.Command {
-	var o texts.Options
 	var records local.Records
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -47,7 +53,7 @@ func workCommand(s *settings, cmd *cobra.Command, work func(context.Context, con
 		}
 		o.Quiet = s.mute
 		o.Out, o.Log = cmd.OutOrStdout(), logger(cfg, cmd.ErrOrStderr())
-		return work(cmd.Context(), cfg, o)
+		return work(cmd.Context(), cfg, *o)
 	}
 	modelFlag(cmd, &o.Model)
 	paramFlag(cmd, &o.Params)

@@ -9,6 +9,7 @@ import (
 
 	"textmill/client"
 	"textmill/config"
+	"textmill/ground/regular"
 	"textmill/jobs"
 )
 
@@ -37,6 +38,7 @@ func modelFlag(cmd *cobra.Command, to *string) {
 // paramFlag adds --param k=v.
 func paramFlag(cmd *cobra.Command, to *map[string]string) {
 	cmd.Flags().VarP(params{to}, "param", "p", "a param of the task, `K=V`; may be repeated")
+	readRanges(cmd, to)
 }
 
 // paramNames is a sentence of a help that lists the params of a task, in lines that fit a terminal.
@@ -94,6 +96,24 @@ func (p params) Set(s string) error {
 	}
 	(*p.to)[k] = v
 	return nil
+}
+
+// readRanges has the param ranges hold what a file says, where it names one by @FILE.
+func readRanges(cmd *cobra.Command, params *map[string]string) {
+	next := cmd.PreRunE
+	cmd.PreRunE = func(c *cobra.Command, args []string) error {
+		if file, named := strings.CutPrefix((*params)["ranges"], "@"); named {
+			data, err := regular.ReadFile(file)
+			if err != nil {
+				return fmt.Errorf("--param ranges: %w", err)
+			}
+			(*params)["ranges"] = string(data)
+		}
+		if next != nil {
+			return next(c, args)
+		}
+		return nil
+	}
 }
 
 // onQueue runs f with a connection to the server that the configuration names.

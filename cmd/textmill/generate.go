@@ -8,7 +8,7 @@ import (
 )
 
 func generateCommand(s *settings) *cobra.Command {
-	return workCommand(s, &cobra.Command{
+	return workCommand(s, new(texts.Options), &cobra.Command{
 		Use:   "generate --model M [--param k=v]... [PROMPT...]",
 		Short: "Continue prompts with a model of the cache, without a queue",
 		Long: `Continues PROMPTs, or without any the records {"id","text"} or {"id","messages":[{"role","content"}]} of JSONL on

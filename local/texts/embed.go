@@ -28,10 +28,13 @@ func Embed(ctx context.Context, cfg config.Config, o Options) (err error) {
 	defer func() { err = errors.Join(err, m.End()) }()
 	run := runner{task: naming.TaskEmbed, recordBytes: int(cfg.Limits.RecordBytes), answerBytes: 8 * m.Spec.Dim,
 		log: o.Log, quiet: o.Quiet}
-	return run.work(ctx, cfg, o, "embedded", m.Spec,
-		func(from rows.Origin) rows.Work {
-			return m.Engine.Work(&jobs.Shard{Embed: params, RawParams: raw}, from)
-		},
+	begin := func(from rows.Origin) rows.Work {
+		return m.Engine.Work(&jobs.Shard{Embed: params, RawParams: raw}, from)
+	}
+	if o.Ranges {
+		return run.writeRanges(ctx, o, begin(rows.Origin{}), params)
+	}
+	return run.work(ctx, cfg, o, "embedded", m.Spec, begin,
 		func(id string, list []export.Row) local.Answer { return embedAnswer(id, list, params.ChunkSize > 0) })
 }
 

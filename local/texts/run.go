@@ -25,6 +25,7 @@ type Options struct {
 	Texts  local.Texts
 	Out    io.Writer // JSONL, one line per text in order
 	Dir    string    // instead of Out: the Delta table that gets the rows, all in one commit
+	Ranges bool      // instead of vectors write the ranges of their dimensions; of texts to embed
 	Log    *slog.Logger
 	Quiet  bool // do not log how far the work is
 }

@@ -17,9 +17,10 @@ const (
 
 // Params say what is done to a vector after pooling.
 type Params struct {
-	Dimensions int    // 0 keeps all; a smaller number keeps the first ones (Matryoshka)
-	Normalize  bool   // to length 1
-	Precision  string // "" is float32
+	Dimensions int     // 0 keeps all; a smaller number keeps the first ones (Matryoshka)
+	Normalize  bool    // to length 1
+	Precision  string  // "" is float32
+	Ranges     *Ranges // of int8 and uint8; nil: each vector has a scale of its own
 }
 
 // Finished holds the values as they are stored: exactly one of F, I8 and U8 is set.
@@ -49,14 +50,27 @@ func Finish(v []float32, p Params) (Finished, error) {
 			v[i] *= scale
 		}
 	}
+	if p.Ranges != nil {
+		if err := p.Ranges.fit(len(v)); err != nil {
+			return Finished{}, err
+		}
+	}
 	switch p.Precision {
 	case "", Float32:
 		f.F = v
 	case Int8:
 		f.I8 = make([]int8, len(v))
+		if p.Ranges != nil {
+			p.Ranges.quantize(v, func(i int, q float64) { f.I8[i] = int8(q - 128) })
+			break
+		}
 		quantize(v, func(i int, q float64) { f.I8[i] = int8(q) })
 	case Uint8:
 		f.U8 = make([]uint8, len(v))
+		if p.Ranges != nil {
+			p.Ranges.quantize(v, func(i int, q float64) { f.U8[i] = uint8(q) })
+			break
+		}
 		quantize(v, func(i int, q float64) { f.U8[i] = uint8(q + 128) })
 	case Binary:
 		bits := packSigns(v)

@@ -92,7 +92,7 @@ func (s *Search) By(spec *models.Spec, works func(*jobs.Shard, rows.Origin) rows
 		params.PromptName = &name
 	}
 	if s.metric = s.o.Metric; s.metric == "" {
-		s.metric = metric(s.Vectors.Precision, spec.Similarity)
+		s.metric = metric(s.Vectors, spec.Similarity)
 	}
 	s.work = works(&jobs.Shard{Embed: params}, origin)
 	return nil
@@ -104,12 +104,12 @@ const queryPrompt = "query"
 // Metric is how vectors are compared; By settles it.
 func (s *Search) Metric() string { return s.metric }
 
-// metric is how vectors of a precision are compared, where nothing else is asked for.
-func metric(precision, similarity string) string {
-	switch precision {
-	case vector.Binary, vector.Ubinary:
+// metric is how vectors are compared, where nothing else is asked for.
+func metric(v export.Vectors, similarity string) string {
+	switch p := v.Precision; {
+	case p == vector.Binary || p == vector.Ubinary:
 		return search.Hamming
-	case vector.Int8, vector.Uint8:
+	case (p == vector.Int8 || p == vector.Uint8) && v.Ranges == "":
 		return search.Cosine
 	}
 	if similarity == "" {

@@ -50,6 +50,9 @@ func Embed(p jobs.EmbedParams, spec *models.Spec, specials int) (e Embedding, er
 	if e.Pooling == models.PoolNone && (p.Dimensions != 0 || p.Precision != vector.Float32) {
 		return e, fmt.Errorf("pooling: none gives one vector a token, which dimensions and precision do not apply to")
 	}
+	if err := e.within(p.Ranges); err != nil {
+		return e, err
+	}
 	e.MaxLength = spec.MaxLength
 	if p.MaxLength != 0 {
 		if p.MaxLength <= specials || p.MaxLength > spec.MaxLength {
@@ -59,6 +62,24 @@ func Embed(p jobs.EmbedParams, spec *models.Spec, specials int) (e Embedding, er
 		e.MaxLength = p.MaxLength
 	}
 	return e, e.chunk(p, spec)
+}
+
+// within has the vectors quantized by ranges.
+func (e *Embedding) within(r *jobs.Ranges) error {
+	if r == nil {
+		return nil
+	}
+	if p := e.Vector.Precision; p != vector.Int8 && p != vector.Uint8 {
+		return fmt.Errorf("ranges: they are of the precisions int8 and uint8, not of %s", cmp.Or(p, vector.Float32))
+	}
+	if dim := cmp.Or(e.Vector.Dimensions, e.dim); len(r.Least) != dim {
+		return fmt.Errorf("ranges: they are of %d dimensions, the vectors have %d", len(r.Least), dim)
+	}
+	e.Vector.Ranges = &vector.Ranges{Least: r.Least, Most: r.Most}
+	if err := e.Vector.Ranges.Check(); err != nil {
+		return fmt.Errorf("ranges: %w", err)
+	}
+	return nil
 }
 
 func (e *Embedding) chunk(p jobs.EmbedParams, spec *models.Spec) error {
@@ -76,10 +97,14 @@ func (e *Embedding) chunk(p jobs.EmbedParams, spec *models.Spec) error {
 
 // Vectors is what the rows' embeddings are.
 func (e Embedding) Vectors() export.Vectors {
-	return export.Vectors{
+	v := export.Vectors{
 		Precision: cmp.Or(e.Vector.Precision, vector.Float32), Dim: cmp.Or(e.Vector.Dimensions, e.dim),
 		PerToken: e.Pooling == models.PoolNone,
 	}
+	if e.Vector.Ranges != nil {
+		v.Ranges = e.Vector.Ranges.String()
+	}
+	return v
 }
 
 // sameAs are further names of a prompt, tried in this order as sentence-transformers does to encode documents.
