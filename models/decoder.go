@@ -36,6 +36,10 @@ type Decoder struct {
 	// OriginalPositions, unless 0, is how many tokens a text may have to be rotated from the first row of the table of
 	// rotations on. Longer ones are from that row on, with their first token: one that becomes longer is computed anew.
 	OriginalPositions int `json:"original_positions,omitempty"`
+	// CacheLayers are the layers that have a KV cache, nil for all.
+	CacheLayers []int `json:"cache_layers,omitempty"`
+	// States are what layers keep of a text beside it, of one size however long the text is.
+	States []State `json:"states,omitempty"`
 	// CacheType is the element type of the caches.
 	CacheType string `json:"cache_type"`
 	// Precision is what the weights were imported as, "" when nothing says it.
@@ -71,18 +75,21 @@ type DecoderGraph struct {
 func (d *Decoder) Own() bool { return d.Layout == SlotsLayout || d.Layout == MoreLayout }
 
 // Feeds are the names of what a graph of such a layout takes and gives: what a run says of its tokens, then the
-// caches.
+// caches, then the states.
 func (d *Decoder) Feeds() (inputs, outputs []string) {
 	inputs = []string{"input_ids", "seqlens_k", "total_sequence_length", "logits_positions"}
 	outputs = []string{"logits"}
 	if d.OriginalPositions > 0 {
 		inputs = append(inputs, "rotary_start")
 	}
-	for i := range d.Layers {
+	for _, i := range d.Cached() {
 		for _, part := range []string{"key", "value"} {
 			inputs = append(inputs, fmt.Sprintf("past_key_values.%d.%s", i, part))
 			outputs = append(outputs, fmt.Sprintf("present.%d.%s", i, part))
 		}
+	}
+	for _, s := range d.States {
+		inputs, outputs = append(inputs, "past_state."+s.Name), append(outputs, "present_state."+s.Name)
 	}
 	return inputs, outputs
 }
@@ -93,7 +100,7 @@ func (d *Decoder) KVBytes() int64 {
 	if d.CacheType == "float16" || d.CacheType == "bfloat16" {
 		size = 2
 	}
-	return 2 * size * int64(d.Layers) * int64(d.KVHeads) * int64(d.HeadSize)
+	return 2 * size * int64(len(d.Cached())) * int64(d.KVHeads) * int64(d.HeadSize)
 }
 
 // ids are one id or a list of them.
@@ -165,6 +172,9 @@ func (d *Decoder) check() error {
 	if d.OriginalPositions < 0 || d.OriginalPositions >= d.MaxPositions {
 		return fmt.Errorf("%w: original_positions of the decoder are %d of %d max_positions", ErrBundle, d.OriginalPositions,
 			d.MaxPositions)
+	}
+	if err := d.checkStates(); err != nil {
+		return err
 	}
 	if len(d.Graphs) == 0 {
 		return fmt.Errorf("%w: %s names no graphs", ErrBundle, DecoderName)

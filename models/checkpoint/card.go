@@ -111,6 +111,10 @@ func reload(ctx context.Context, spec *models.Spec) (m built, err error) {
 	if spec.Decoder != nil && !spec.Decoder.Own() {
 		return m, elsewhere(false, nil)
 	}
+	if spec.Decoder != nil && len(spec.Decoder.States) > 0 {
+		return m, fmt.Errorf("%w: layers of %s keep states beside keys and values; run it on the processor (device: cpu)",
+			ErrNoCard, spec.Name)
+	}
 	config, err := regular.ReadFile(filepath.Join(spec.Dir, "config.json"))
 	if err != nil {
 		return m, err

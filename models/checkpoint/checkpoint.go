@@ -46,6 +46,14 @@
 // That is 0 for texts of up to original_positions tokens and original_positions for longer ones, from their first
 // token on. A text that becomes longer runs once more, as a new one.
 //
+// With states, which layers beside those of cache_layers have in the place of a KV cache:
+//
+//	past_state.NAME         float32 [batch, dims...]  what the text before the run came to
+//	present_state.NAME      float32 [batch, dims...]  what it comes to with the run, in other memory
+//
+// What a text that begins finds in its past state counts for nothing, and what fills its row up does not come into the
+// present one. A later part of a prompt must not be filled up. A run that failed has changed no past state.
+//
 // # The graphs of a decoder for a card
 //
 // Layout "card-1" (models.CardLayout): the above with past, present, weights and activations in fp16 or bf16, as

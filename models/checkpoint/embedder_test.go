@@ -164,6 +164,16 @@ func TestDecodersThatEmbedAreRefusedOnACard(t *testing.T) {
 	}
 }
 
+// TestDecodersWithStatesAreRefusedOnACard holds the same of layers that keep more than keys and values.
+func TestDecodersWithStatesAreRefusedOnACard(t *testing.T) {
+	const source = "testdata/tiny/lfm2"
+	dir := filepath.Join(t.TempDir(), "models")
+	_, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: dir, Card: &checkpoint.CardOptions{}})
+	if left, _ := os.ReadDir(dir); !errors.Is(err, checkpoint.ErrNoCard) || !strings.Contains(err.Error(), "device: cpu") || len(left) > 0 {
+		t.Errorf("%v, left %v", err, left)
+	}
+}
+
 // TestEveryDecoderThatEmbedsIsHeld finds a family that can be built to embed and has no tiny checkpoint, whose vectors
 // TestVectorsAreThoseOfSentenceTransformers of work/embedding holds to the reference.
 func TestEveryDecoderThatEmbedsIsHeld(t *testing.T) {

@@ -34,6 +34,14 @@ var gemmaNames = map[string]string{
 	"post_feedforward_layernorm": "post_ffw_norm",
 }
 
+// lfm2Names are LFM2's own words for tensors.
+var lfm2Names = map[string]string{
+	"operator_norm": "attn_norm", "ffn_norm": "ffn_norm", "self_attn.q_layernorm": "attn_q_norm",
+	"self_attn.k_layernorm": "attn_k_norm", "self_attn.out_proj": "attn_output", "feed_forward.w1": "ffn_gate",
+	"feed_forward.w3": "ffn_up", "feed_forward.w2": "ffn_down", "conv.conv": "shortconv.conv",
+	"conv.in_proj": "shortconv.in_proj", "conv.out_proj": "shortconv.out_proj", "model.embedding_norm": "token_embd_norm",
+}
+
 var (
 	// afterNames are those of a layer whose norms follow attention and MLP.
 	afterNames = map[string]string{
@@ -77,6 +85,7 @@ var ggufArchitectures = map[string]ggufArchitecture{
 	"olmo2":   {architecture: "Olmo2ForCausalLM", modelType: "olmo2", names: afterNames, slides: "Olmo3ForCausalLM"},
 	"glm4":    {architecture: "Glm4ForCausalLM", modelType: "glm4", names: glmNames, partial: true, plainO: true},
 	"exaone4": {architecture: "Exaone4ForCausalLM", modelType: "exaone4", names: afterNames, unwindowed: true},
+	"lfm2":    {architecture: "Lfm2ForCausalLM", modelType: "lfm2", names: lfm2Names},
 	"smollm3": {architecture: "SmolLM3ForCausalLM", modelType: "smollm3", interleaved: true, sparseRotary: true},
 }
 
@@ -100,6 +109,23 @@ func (g *ggufModel) readLayers(name string, c map[string]any) {
 		}
 		c["layer_types"] = types
 	}
+}
+
+// readConvolutions finds which layers have a convolution in the place of attention: those without key-value heads.
+func (g *ggufModel) readConvolutions(name string, c map[string]any) {
+	kernel, ok := g.Int(name + ".shortconv.l_cache")
+	if !ok {
+		return
+	}
+	c["conv_L_cache"], c["block_auto_adjust_ff_dim"], c["norm_eps"] = kernel, false, c["rms_norm_eps"]
+	heads, _ := g.Ints(name + ".attention.head_count_kv")
+	types := make([]string, len(heads))
+	for i, n := range heads {
+		if types[i] = "conv"; n > 0 {
+			types[i], c["num_key_value_heads"] = "full_attention", n
+		}
+	}
+	c["layer_types"] = types
 }
 
 // readLongRope finds the two sets of divisors of Phi-3 and its kin.

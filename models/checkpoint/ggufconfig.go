@@ -8,6 +8,8 @@ import (
 	"slices"
 )
 
+const kvHeads = "attention.head_count_kv"
+
 // readConfig writes config.json in Hugging Face's words from the file's keys.
 func (g *ggufModel) readConfig() error {
 	name := g.Text("general.architecture")
@@ -32,12 +34,12 @@ func (g *ggufModel) readConfig() error {
 	}{
 		{"block_count", "num_hidden_layers", true}, {"context_length", "max_position_embeddings", true},
 		{"embedding_length", "hidden_size", true}, {"feed_forward_length", "intermediate_size", true},
-		{"attention.head_count", "num_attention_heads", true}, {"attention.head_count_kv", "num_key_value_heads", false},
+		{"attention.head_count", "num_attention_heads", true}, {kvHeads, "num_key_value_heads", false},
 		{"attention.key_length", "head_dim", false}, {"attention.sliding_window", "sliding_window", false},
 	} {
 		if n, ok := g.Int(name + "." + k.key); ok {
 			c[k.hf] = n
-		} else if k.required || g.Has(name+"."+k.key) {
+		} else if k.required || g.Has(name+"."+k.key) && !(k.key == kvHeads && g.Has(name+".shortconv.l_cache")) {
 			return fmt.Errorf("%w: %s.%s is no single number", ErrUnsupported, name, k.key)
 		}
 	}
@@ -55,6 +57,7 @@ func (g *ggufModel) readConfig() error {
 		c["query_pre_attn_scalar"] = arch.scale(g, name)
 	}
 	g.readLayers(name, c)
+	g.readConvolutions(name, c)
 	if err := g.readRotary(name, c); err != nil {
 		return err
 	}

@@ -64,6 +64,7 @@ type slots struct {
 	d       models.Decoder
 	session *ort.DynamicAdvancedSession
 	caches  [][]byte // key and value of each layer
+	states  [][]float32
 	kind    ort.TensorElementDataType
 	size    int     // of a value
 	length  int     // of a slot
@@ -96,10 +97,13 @@ func openSlotsOf(t *testing.T, bundle, file string, graph, n, length int) *slots
 		s.d.OriginalPositions = 0
 	}
 	inputs, outputs := s.d.Feeds()
-	for range s.d.Layers {
+	for range s.d.Cached() {
 		for range 2 {
 			s.caches = append(s.caches, make([]byte, n*s.d.KVHeads*length*s.d.HeadSize*s.size))
 		}
+	}
+	for _, state := range s.d.States {
+		s.states = append(s.states, make([]float32, n*state.Size()))
 	}
 	if s.chosen {
 		outputs = append(outputs, decoder.Token)
@@ -153,6 +157,16 @@ func (s *slots) run(first int, rows [][]int64, all bool) [][]float32 {
 		}
 		inputs, outputs = append(inputs, view), append(outputs, view)
 	}
+	var made [][]float32
+	for i, state := range s.d.States {
+		dims, size := []int64{n}, state.Size()
+		for _, d := range state.Dims {
+			dims = append(dims, int64(d))
+		}
+		made = append(made, make([]float32, len(rows)*size))
+		inputs = append(inputs, tensor(s.t, s.states[i][first*size:(first+len(rows))*size], dims...))
+		outputs = append(outputs, tensor(s.t, made[i], dims...))
+	}
 	if s.tokens = make([]int64, len(positions)); s.chosen {
 		outputs = append(outputs, tensor(s.t, s.tokens, int64(len(positions))))
 	}
@@ -160,6 +174,10 @@ func (s *slots) run(first int, rows [][]int64, all bool) [][]float32 {
 		s.t.Fatal(err)
 	}
 	own := append(inputs, outputs[0])
+	for i, state := range s.d.States {
+		copy(s.states[i][first*state.Size():], made[i])
+		own = append(own, outputs[len(outputs)-1-i])
+	}
 	if s.chosen {
 		own = append(own, outputs[len(outputs)-1])
 	}

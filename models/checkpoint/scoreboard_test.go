@@ -86,6 +86,8 @@ var scoreboard = []proof{
 	{"Olmo2ForCausalLM", "olmo2", transformers5_23, "logits", 1e-5, ""},
 	{"Olmo3ForCausalLM", "olmo3", transformers5_23, "logits", 1e-5, ""},
 	{"Glm4ForCausalLM", "glm4", transformers5_23, "logits", 1e-5, ""},
+	{"Lfm2ForCausalLM", "lfm2", transformers5_23, "logits", 1e-5, ""},
+	{"Lfm2ForCausalLM", "lfm2-biased", transformers5_23, "logits", 1e-5, ""},
 	{"Exaone4ForCausalLM", "exaone4", transformers5_23, "logits", 1e-5, ""},
 	{"Exaone4ForCausalLM", "exaone4-full", transformers5_23, "logits", 1e-5, ""},
 }

@@ -48,7 +48,15 @@ func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
 		VocabSize:  m.VocabSize, MaxPositions: m.MaxPositions, CacheType: "float32", Precision: string(p),
 		Embedding: table(m.Embedding), Graphs: graphs, OriginalPositions: m.ShortPositions(),
 	}
-	if d.OriginalPositions > 0 {
+	for _, s := range m.States() {
+		d.States = append(d.States, models.State{Name: s.Name, Dims: s.Dims})
+	}
+	for i := range m.Layers {
+		if len(d.States) > 0 && !m.Convolves(i) {
+			d.CacheLayers = append(d.CacheLayers, i)
+		}
+	}
+	if d.OriginalPositions > 0 || len(d.States) > 0 {
 		d.Layout = models.MoreLayout
 	}
 	return writeJSON(filepath.Join(dir, models.DecoderName), d)

@@ -87,7 +87,7 @@ func (s *Scorer) Score(ctx context.Context, ids []int32) (logits []float32, err 
 	}
 	caches := len(values)
 	size := []int64{1, int64(s.d.KVHeads), n, int64(s.d.HeadSize)}
-	for range 2 * s.d.Layers {
+	for range 2 * len(s.d.Cached()) {
 		add(ort.NewEmptyTensor[float32](size))
 	}
 	add(ort.NewTensor([]int64{n, int64(s.d.VocabSize)}, logits))
@@ -96,7 +96,36 @@ func (s *Scorer) Score(ctx context.Context, ids []int32) (logits []float32, err 
 	}
 	last := len(values) - 1
 	outputs := append([]ort.Value{values[last]}, values[caches:last]...)
-	return logits, onnx.Run(ctx, s.session, values[:last], outputs)
+	inputs := values[:last:last]
+	past, err := s.noStates()
+	if values = append(values, past...); err != nil {
+		return nil, err
+	}
+	made := len(outputs)
+	inputs, outputs = append(inputs, past...), append(outputs, make([]ort.Value, len(past))...)
+	err = onnx.Run(ctx, s.session, inputs, outputs)
+	for _, v := range outputs[made:] {
+		if v != nil {
+			values = append(values, v)
+		}
+	}
+	return logits, err
+}
+
+// noStates are those of a text that begins, which takes nothing from them.
+func (s *Scorer) noStates() (values []ort.Value, err error) {
+	for _, state := range s.d.States {
+		dims := []int64{1}
+		for _, d := range state.Dims {
+			dims = append(dims, int64(d))
+		}
+		v, err := ort.NewEmptyTensor[float32](dims)
+		if err != nil {
+			return values, err
+		}
+		values = append(values, v)
+	}
+	return values, nil
 }
 
 // A Difference is how far a graph is from a reference, over all positions of some texts.

@@ -26,7 +26,7 @@ type cache struct {
 func newCache(d *models.Decoder, slots, length int) (*cache, error) {
 	c := &cache{heads: d.KVHeads, length: length, size: d.HeadSize}
 	floats := slots * c.heads * length * c.size
-	layers := 2 * d.Layers
+	layers := 2 * len(d.Cached())
 	memory, err := unix.Mmap(-1, 0, layers*floats*4, unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
 	if err != nil {

@@ -37,7 +37,10 @@ func (g *Generator) settleCompany(ctx context.Context) error {
 	g.company = known
 	g.noteFaster()
 	g.shares = known.Prefill.Holds() && run.fill(known.Prefill)
-	if !g.shares {
+	switch {
+	case len(g.spec.Decoder.States) > 0:
+		g.notes = append(g.notes, "prompts that begin alike are each computed whole: states of a text cannot be cut")
+	case !g.shares:
 		g.notes = append(g.notes, "prompts that begin alike are each computed whole: how a prompt is cut changes its bits here")
 	}
 	return nil

@@ -165,14 +165,15 @@ func (g *Generator) settleDevice(o *session.Options, bound bool) (card bool, err
 // fitProcessor settles slots and tokens of a cache that takes memory as texts grow.
 func (g *Generator) fitProcessor(o *Options) error {
 	o.Slots = max(o.Slots, 2)
-	bytes := g.spec.Decoder.KVBytes()
-	total := o.Memory / bytes
-	for o.Slots > 2 && total < int64(2*o.Slots*keptTokens) {
+	bytes, state := g.spec.Decoder.KVBytes(), 2*g.spec.Decoder.StateBytes()
+	room := func() int64 { return max(o.Memory-int64(o.Slots)*state, 0) / bytes }
+	for o.Slots > 2 && room() < int64(2*o.Slots*keptTokens) {
 		o.Slots /= 2
 	}
-	if total -= int64(o.Slots * keptTokens); total < keptTokens {
+	total := room() - int64(o.Slots*keptTokens)
+	if total < keptTokens {
 		return fmt.Errorf("model %s: %d MiB of memory hold only %d tokens of KV cache; give it at least %d MiB",
-			g.spec.Name, o.Memory>>20, o.Memory/bytes, (3*int64(keptTokens)*bytes>>20)+1)
+			g.spec.Name, o.Memory>>20, o.Memory/bytes, (3*int64(keptTokens)*bytes+2*state)>>20+1)
 	}
 	g.tokens = int(min(total, int64(o.Slots)*int64(g.length)))
 	g.length = min(g.length, g.tokens)

@@ -36,6 +36,9 @@ func (g *Generator) probe(ctx context.Context, run probed) (c session.Company, e
 	} else {
 		p.c.Runs = session.Any // each text has runs of its own
 	}
+	if len(p.d.States) > 0 { // a prompt cannot begin with another one's state
+		return p.settled(), nil
+	}
 	for rounds := min(max(enoughBytes/p.d.KVBytes(), 1), 16); rounds > 0; rounds-- {
 		if err := p.prefills(ctx); err != nil {
 			return c, err
@@ -46,10 +49,14 @@ func (g *Generator) probe(ctx context.Context, run probed) (c session.Company, e
 			return c, err
 		}
 	}
+	return p.settled(), nil
+}
+
+func (p *prober) settled() session.Company {
 	if p.c.Runs.Holds() {
 		p.c.Apart = 0
 	}
-	return p.c, nil
+	return p.c
 }
 
 // A prober runs a graph in many shapes on slots of its own and finds which ones come to the same bits.
@@ -79,11 +86,12 @@ func (p *prober) ids(n int) []int32 {
 func (p *prober) decodes(ctx context.Context, s *slotted) error {
 	rows := make([]row, probeRows)
 	for i, id := range p.ids(probeRows) {
-		rows[i] = row{used: 1 + i%min(12, p.length-1), id: id}
+		rows[i] = row{used: 1 + i%min(12, p.length-1), id: id, idle: true} // so that the slots' states stay as they are
 		if i%8 == 5 {
 			rows[i].used = 1 + (i*17)%(p.length-1)
 		}
 		s.cache.draw(p.r, i, rows[i].used)
+		s.states.draw(p.r, i)
 	}
 	decode := func(first, n int) (logits [][]float32, err error) {
 		err = p.o.Run(ctx, func(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -74,6 +75,7 @@ type slotted struct {
 	prompts session.Shape // of runs of prefill
 	session *onnx.Session
 	cache   *cache
+	states  *states
 	views   map[[2]int][]ort.Value // of the cache, by first slot and number of slots
 	logits  []float32
 	ids     []int64
@@ -101,7 +103,7 @@ func (s *slotted) reserve(slots, length int) (err error) {
 		return err
 	}
 	s.views, s.logits = map[[2]int][]ort.Value{}, make([]float32, slots*s.d.VocabSize)
-	s.starts = make([]int64, slots)
+	s.starts, s.states = make([]int64, slots), newStates(s.d, slots)
 	s.cache, err = newCache(s.d, slots, length)
 	return err
 }
@@ -112,13 +114,17 @@ func (s *slotted) free() (err error) {
 		err = errors.Join(err, onnx.Destroy(v...))
 	}
 	if s.cache != nil {
-		err = errors.Join(err, s.cache.close())
+		err = errors.Join(err, s.cache.close(), s.states.close())
 	}
 	s.views, s.cache = nil, nil
 	return err
 }
 
+// fill refuses where what fills a run up would come into states.
 func (s *slotted) fill(shape session.Shape) bool {
+	if len(s.d.States) > 0 {
+		return false
+	}
 	s.prompts = shape
 	return true
 }
@@ -138,6 +144,7 @@ func (s *slotted) prefill(ctx context.Context, slot, used int, ids []int32, _ bo
 	if err := s.run(ctx, slot, 1, len(s.ids), []int64{int64(len(ids) - 1)}); err != nil {
 		return scored{}, err
 	}
+	s.states.keep(slot, 0)
 	return scored{logits: s.logits[:s.d.VocabSize]}, nil
 }
 
@@ -155,6 +162,9 @@ func (s *slotted) decode(ctx context.Context, first int, rows []row) ([]scored, 
 	out := make([]scored, len(rows))
 	for i := range out {
 		out[i].logits = s.logits[i*s.d.VocabSize : (i+1)*s.d.VocabSize]
+		if !rows[i].idle {
+			s.states.keep(first+i, i)
+		}
 	}
 	return out, nil
 }
@@ -166,6 +176,10 @@ func (s *slotted) run(ctx context.Context, first, rows, width int, positions []i
 		total = max(total, n+1)
 	}
 	caches, err := s.view(first, rows)
+	if err != nil {
+		return err
+	}
+	past, future, err := s.states.tensors(first, rows)
 	if err != nil {
 		return err
 	}
@@ -189,8 +203,7 @@ func (s *slotted) run(ctx context.Context, first, rows, width int, positions []i
 		return err
 	}
 	last := len(own) - 1
-	inputs := append(append(make([]ort.Value, 0, last+len(caches)), own[:last]...), caches...)
-	outputs := append(append(make([]ort.Value, 0, 1+len(caches)), own[last]), caches...)
+	inputs, outputs := slices.Concat(own[:last], caches, past), slices.Concat(own[last:], caches, future)
 	return onnx.Run(ctx, s.session, inputs, outputs)
 }
 
@@ -220,6 +233,7 @@ func (s *slotted) view(first, n int) ([]ort.Value, error) {
 func (s *slotted) move(to, from, used int) error {
 	if to != from {
 		s.cache.copy(to, from, used)
+		s.states.move(to, from)
 		s.starts[to] = s.starts[from]
 	}
 	return nil

@@ -54,6 +54,10 @@ MODELS = {
     "glm4": (tf.Glm4ForCausalLM, tf.Glm4Config(**dict(llm, head_dim=32), tie_word_embeddings=False, attention_bias=True,
         rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)), "GLM4"),
     "exaone4": (tf.Exaone4ForCausalLM, tf.Exaone4Config(**dict(bare, **four), tie_word_embeddings=False, sliding_window=5, sliding_window_pattern=4, rope_parameters=llama3), "EXAONE4"),
+    "lfm2": (tf.Lfm2ForCausalLM, tf.Lfm2Config(**dict(bare, **four), layer_types=["conv", "full_attention", "conv", "full_attention"], conv_L_cache=3, block_auto_adjust_ff_dim=True,
+        block_multiple_of=8, rope_parameters=dict(default, rope_theta=10000.0)), "LFM2"),
+    "lfm2-biased": (tf.Lfm2ForCausalLM, tf.Lfm2Config(**dict(bare, **four), full_attn_idxs=[2], conv_L_cache=4, conv_bias=True, block_auto_adjust_ff_dim=False,
+        tie_word_embeddings=False), None),
     "exaone4-full": (tf.Exaone4ForCausalLM, tf.Exaone4Config(**bare, tie_word_embeddings=True, sliding_window=None, layer_types=["full_attention"] * 2,
         rope_parameters=llama3), None),
 }
@@ -92,16 +96,16 @@ def build(name, cls, config, arch):
         write_gguf(name, model, getattr(gguf.MODEL_ARCH, arch))
 
 
-def keys(w, c, arch):
+def keys(w, c, arch, w1):
     """The keys that llama.cpp's converter writes of a configuration."""
     A = gguf.MODEL_ARCH
     w.add_block_count(c.num_hidden_layers)
     w.add_context_length(c.max_position_embeddings)
     w.add_embedding_length(c.hidden_size)
-    w.add_feed_forward_length(c.intermediate_size)
+    w.add_feed_forward_length(w1)
     w.add_head_count(c.num_attention_heads)
-    w.add_head_count_kv(c.num_key_value_heads)
-    w.add_layer_norm_rms_eps(c.rms_norm_eps)
+    w.add_head_count_kv(c.num_key_value_heads if arch != A.LFM2 else [c.num_key_value_heads * (t != "conv") for t in c.layer_types])
+    w.add_layer_norm_rms_eps(c.norm_eps if arch == A.LFM2 else c.rms_norm_eps)
     rope = c.rope_parameters.get("full_attention", c.rope_parameters)
     w.add_rope_freq_base(rope["rope_theta"])
     head = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
@@ -118,6 +122,9 @@ def keys(w, c, arch):
         w.add_sliding_window(c.sliding_window or 0)
     elif getattr(c, "sliding_window", None):
         w.add_sliding_window(c.sliding_window)
+    if arch == A.LFM2:
+        w.add_vocab_size(c.vocab_size)
+        w.add_shortconv_l_cache(c.conv_L_cache)
     if arch == A.EXAONE4:
         w.add_sliding_window_pattern([t == "sliding_attention" for t in c.layer_types])
     if arch == A.GRANITE:
@@ -153,7 +160,8 @@ def write_gguf(name, model, arch):
     c, T, A = model.config, gguf.GGMLQuantizationType, gguf.MODEL_ARCH
     names = gguf.get_tensor_name_map(arch, c.num_hidden_layers)
     w = gguf.GGUFWriter(name + ".gguf", gguf.MODEL_ARCH_NAMES[arch])
-    keys(w, c, arch)
+    first = model.model.layers[0]
+    keys(w, c, arch, first.feed_forward.w1.out_features if arch == A.LFM2 else c.intermediate_size)
     w.add_tokenizer_model("llama")
     w.add_token_list(["<unk>", "<s>", "</s>"] + [f"t{i}" for i in range(3, VOCAB)])
     w.add_token_scores([0.0] * VOCAB)
@@ -169,7 +177,9 @@ def write_gguf(name, model, arch):
         if arch == A.GRANITE and hf.endswith(("q_proj.weight", "k_proj.weight")):  # pairs of neighbours rotate
             heads = c.num_attention_heads if "q_proj" in hf else c.num_key_value_heads
             value = making.neighbours(value, heads)
-        t = T.F32 if value.ndim == 1 else T.BF16
+        if hf.endswith("conv.conv.weight"):
+            value = value[:, 0]
+        t = T.F32 if hf.endswith("conv.conv.weight") or value.ndim == 1 else T.BF16
         w.add_tensor(names.get_name(hf, try_suffixes=(".weight", ".bias")), gguf.quantize(np.ascontiguousarray(value), t), raw_dtype=t)
     making.write_gguf(w)
 

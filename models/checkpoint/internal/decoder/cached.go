@@ -14,16 +14,22 @@ type cached struct {
 	threeD    string // shape [batch, sequence, −1]
 	lengths   string
 	total     string
+
+	width, fresh, begins string // see carries
 }
 
 func newCached(b *builder) *cached {
 	c := &cached{builder: b}
+	b.cached = c
 	c.input = b.Input(InputIDs, onnxgraph.Int64, "batch", "sequence")
 	c.lengths = b.Input(SeqLens, onnxgraph.Int32, "batch")
 	c.total = b.Input(TotalLength, onnxgraph.Int32, 1)
 	c.positions = b.Input(LogitsPositions, onnxgraph.Int64, "logits")
 	c.threeD = b.Node(onnxgraph.ONNX("Concat"), []string{b.Node(onnxgraph.ONNX("Shape"), []string{c.input}),
 		b.Ints("minus_one", -1)}, onnxgraph.Int("axis", 0))
+	if len(b.m.States()) > 0 {
+		c.carries()
+	}
 	if b.long {
 		b.places = c.placesFrom(b.Input(RotaryStart, onnxgraph.Int64, "batch"))
 	}

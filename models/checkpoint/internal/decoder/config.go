@@ -2,10 +2,10 @@
 package decoder
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -52,6 +52,7 @@ type Config struct {
 	AttentionCap        *float64        `json:"attn_logit_softcapping"`
 	shapes
 	reminders
+	convolutions
 	LogitsCap *float64 `json:"final_logit_softcapping"`
 	family    family
 	headless  bool // it embeds
@@ -158,6 +159,7 @@ func (c *Config) complete() error {
 	if c.Parameters != nil && c.Parameters.Partial > 0 {
 		c.PartialRotary = c.Parameters.Partial
 	}
+	c.settleConvolutions()
 	if err := c.settleShapes(); err != nil {
 		return err
 	}
@@ -218,18 +220,14 @@ func (c *Config) check() error {
 	case len(c.LayerTypes) > 0 && len(c.LayerTypes) != c.Layers:
 		return fmt.Errorf("%w: layer_types has %d entries for %d layers", ErrUnsupported, len(c.LayerTypes), c.Layers)
 	}
-	for _, t := range c.LayerTypes {
-		if t != "full_attention" && t != "sliding_attention" {
-			return fmt.Errorf("%w: layer type %q", ErrUnsupported, t)
-		}
+	if err := c.checkLayers(); err != nil {
+		return err
 	}
 	if err := c.numbers.check(); err != nil {
 		return err
 	}
-	if c.family.reminders {
-		if err := c.reminders.check(); err != nil {
-			return err
-		}
+	if err := cmp.Or(c.checkReminders(), c.checkConvolutions()); err != nil {
+		return err
 	}
 	for _, sliding := range []bool{false, true} {
 		if _, err := c.tables(c.rotation(sliding)); err != nil {
@@ -239,17 +237,10 @@ func (c *Config) check() error {
 	return nil
 }
 
-func (n numbers) check() error {
-	for name, v := range map[string]float64{"what embeddings are multiplied with": n.embedding,
-		"residual_multiplier": n.residual, "logits_scaling": n.logits} {
-		if !(v > 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("%w: %s is %v", ErrUnsupported, name, v)
-		}
-	}
-	for name, v := range map[string]float64{"what scores are multiplied with": n.attention,
-		"attn_logit_softcapping": n.attentionCap, "final_logit_softcapping": n.logitsCap} {
-		if !(v >= 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("%w: %s is %v", ErrUnsupported, name, v)
+func (c *Config) checkLayers() error {
+	for _, t := range c.LayerTypes {
+		if t != "full_attention" && t != "sliding_attention" && (t != conv || !c.family.convolves) {
+			return fmt.Errorf("%w: layer type %q", ErrUnsupported, t)
 		}
 	}
 	return nil

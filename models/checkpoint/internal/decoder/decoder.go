@@ -34,6 +34,7 @@ type layer struct {
 	vNorm             *onnxgraph.Stored
 	o, gate, up, down linear
 	reminder          *reminder
+	conv              *convolution // in the place of q, k and v
 }
 
 type linear struct {
@@ -44,13 +45,14 @@ type linear struct {
 // Store copies the weights.
 func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 	m := &Model{Config: c}
-	if len(c.family.packs) > 0 && s.Existing == nil {
-		source, split := packed{s.Source, c}, *s
-		if err := source.check(); err != nil {
+	if s.Existing == nil {
+		source, err := c.source(s.Source)
+		if err != nil {
 			return nil, err
 		}
-		split.Source = source
-		s = &split
+		own := *s
+		own.Source = source
+		s = &own
 	}
 	var err error
 	untied := c.headless || !c.tied() && (c.Tied != nil || s.Has("lm_head.weight"))
@@ -139,64 +141,85 @@ func (c *Config) storeNorm(s *weights.Store, name string, n int) (onnxgraph.Stor
 }
 
 func storeLayer(ctx context.Context, c *Config, s *weights.Store, i int) (l layer, err error) {
-	at := fmt.Sprintf("model.layers.%d.", i)
-	head := c.headSize(i)
-	norm := func(name string, n int) *onnxgraph.Stored {
-		if err != nil || name == "" {
-			return nil
-		}
-		var v onnxgraph.Stored
-		v, err = c.storeNorm(s, at+name+".weight", n)
-		return &v
+	p := &part{ctx: ctx, c: c, s: s, at: fmt.Sprintf("model.layers.%d.", i)}
+	n := c.family.norms
+	l.norms.attention, l.norms.afterAttention = p.norm(n.attention, c.HiddenSize), p.norm(n.afterAttention, c.HiddenSize)
+	l.norms.mlp, l.norms.afterMLP = p.norm(n.mlp, c.HiddenSize), p.norm(n.afterMLP, c.HiddenSize)
+	if c.Convolves(i) {
+		l.conv = p.convolution()
+		l.o = p.one("conv.out_proj", c.ConvBias, c.HiddenSize, c.HiddenSize)
+	} else {
+		p.attention(i, &l)
 	}
-	join := func(name string, bias bool, width int, parts []string, rows ...int) (m linear) {
-		var matrices, biases []string
-		for _, p := range parts {
-			matrices, biases = append(matrices, at+p+".weight"), append(biases, at+p+".bias")
-		}
-		if err == nil {
-			m.Matrix, err = s.Matrix(ctx, at+name+".weight", matrices, width, rows...)
-		}
-		if err == nil && bias {
-			var b onnxgraph.Stored
-			b, err = s.StoreVector(at+name+".bias", biases, rows...)
-			m.bias = &b
-		}
-		return m
+	l.gate = p.one("mlp.gate_proj", c.MLPBias, c.Intermediate, c.HiddenSize)
+	l.up = p.one("mlp.up_proj", c.MLPBias, c.Intermediate, c.HiddenSize)
+	l.down = p.one("mlp.down_proj", c.MLPBias, c.HiddenSize, c.Intermediate)
+	if c.family.reminders && p.err == nil {
+		l.reminder, p.err = c.storeReminder(ctx, s, p.at)
 	}
-	one := func(name string, bias bool, rows, width int) linear {
-		return join(name, bias, width, []string{name}, rows)
-	}
+	return l, p.err
+}
 
-	l.norms.attention, l.norms.afterAttention = norm(c.family.norms.attention, c.HiddenSize),
-		norm(c.family.norms.afterAttention, c.HiddenSize)
-	l.norms.mlp, l.norms.afterMLP = norm(c.family.norms.mlp, c.HiddenSize), norm(c.family.norms.afterMLP, c.HiddenSize)
+// A part is a layer whose weights are being stored: nothing is once there is an error.
+type part struct {
+	ctx context.Context //nolint:containedctx // it lives as long as a call
+	c   *Config
+	s   *weights.Store
+	at  string
+	err error
+}
+
+func (p *part) norm(name string, n int) *onnxgraph.Stored {
+	if p.err != nil || name == "" {
+		return nil
+	}
+	var v onnxgraph.Stored
+	v, p.err = p.c.storeNorm(p.s, p.at+name+".weight", n)
+	return &v
+}
+
+// join stores matrices one below the other.
+func (p *part) join(name string, bias bool, width int, parts []string, rows ...int) (m linear) {
+	var matrices, biases []string
+	for _, part := range parts {
+		matrices, biases = append(matrices, p.at+part+".weight"), append(biases, p.at+part+".bias")
+	}
+	if p.err == nil {
+		m.Matrix, p.err = p.s.Matrix(p.ctx, p.at+name+".weight", matrices, width, rows...)
+	}
+	if p.err == nil && bias {
+		var b onnxgraph.Stored
+		b, p.err = p.s.StoreVector(p.at+name+".bias", biases, rows...)
+		m.bias = &b
+	}
+	return m
+}
+
+func (p *part) one(name string, bias bool, rows, width int) linear {
+	return p.join(name, bias, width, []string{name}, rows)
+}
+
+func (p *part) attention(i int, l *layer) {
+	c, head := p.c, p.c.headSize(i)
 	bias := c.family.qkvBias || c.AttentionBias
 	q, k, v := "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"
 	queries, keys := c.Heads*head, c.kvHeads(i)*head
-	if c.family.qkNorm == noNorm && c.original == 0 && s.Alike(at+q+".weight", at+k+".weight", at+v+".weight") {
-		l.qkv = []linear{join("self_attn.qkv_proj", bias, c.HiddenSize, []string{q, k, v}, queries, keys, keys)}
+	if c.family.qkNorm == noNorm && c.original == 0 && p.s.Alike(p.at+q+".weight", p.at+k+".weight", p.at+v+".weight") {
+		l.qkv = []linear{p.join("self_attn.qkv_proj", bias, c.HiddenSize, []string{q, k, v}, queries, keys, keys)}
 	} else {
-		l.qkv = []linear{one(q, bias, queries, c.HiddenSize), one(k, bias, keys, c.HiddenSize),
-			one(v, bias, keys, c.HiddenSize)}
+		l.qkv = []linear{p.one(q, bias, queries, c.HiddenSize), p.one(k, bias, keys, c.HiddenSize),
+			p.one(v, bias, keys, c.HiddenSize)}
 	}
 	switch c.family.qkNorm {
 	case headNorm:
-		l.qNorm, l.kNorm = norm("self_attn.q_norm", head), norm("self_attn.k_norm", head)
+		l.qNorm, l.kNorm = p.norm("self_attn.q_norm", head), p.norm("self_attn.k_norm", head)
 	case rowNorm:
-		l.qNorm, l.kNorm = norm("self_attn.q_norm", queries), norm("self_attn.k_norm", keys)
+		l.qNorm, l.kNorm = p.norm("self_attn.q_norm", queries), p.norm("self_attn.k_norm", keys)
 	}
-	if c.family.vNorm && err == nil {
-		l.vNorm, err = storeOnes(s, at+"self_attn.v_norm.ones", head)
+	if c.family.vNorm && p.err == nil {
+		l.vNorm, p.err = storeOnes(p.s, p.at+"self_attn.v_norm.ones", head)
 	}
-	l.o = one("self_attn.o_proj", c.AttentionBias && !c.family.plainO, c.HiddenSize, queries)
-	l.gate = one("mlp.gate_proj", c.MLPBias, c.Intermediate, c.HiddenSize)
-	l.up = one("mlp.up_proj", c.MLPBias, c.Intermediate, c.HiddenSize)
-	l.down = one("mlp.down_proj", c.MLPBias, c.HiddenSize, c.Intermediate)
-	if c.family.reminders && err == nil {
-		l.reminder, err = c.storeReminder(ctx, s, at)
-	}
-	return l, err
+	l.o = p.one("self_attn.o_proj", c.AttentionBias && !c.family.plainO, c.HiddenSize, queries)
 }
 
 // matrices are all that activations are multiplied with.
@@ -211,6 +234,9 @@ func (m *Model) matrices() []*weights.Matrix {
 	for _, l := range m.layers {
 		for _, w := range append(l.qkv, l.o, l.gate, l.up, l.down) {
 			all = append(all, w.Matrix)
+		}
+		if l.conv != nil {
+			all = append(all, l.conv.in.Matrix)
 		}
 		if l.reminder != nil {
 			all = append(all, l.reminder.gate, l.reminder.back)

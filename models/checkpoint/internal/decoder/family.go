@@ -1,6 +1,7 @@
 package decoder
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -16,6 +17,7 @@ type family struct {
 	qkvBias bool // q, k and v have biases, o has none
 	plainO  bool // attention_bias is of q, k and v alone
 	packs   []pack
+	names   map[string]string // of tensors that have other names than Llama's
 	norms   norms
 	plusOne bool // norms multiply with 1 + weight
 	qkNorm  span // q and k are normalized before they are rotated
@@ -26,6 +28,7 @@ type family struct {
 	ownRotation bool // sliding layers rotate by rope_local_base_freq or rope_theta, whatever scales the others
 	fullUnmoved bool // where some layers slide, those that do not do not rotate either
 	partial     bool // partial_rotary_factor counts
+	convolves   bool // layers of type conv have a short convolution in the place of attention
 	longTexts   bool // a text that outgrows the positions of longrope's short factors is computed anew with the others
 	fullShape   bool // heads of layers that see everything have another size, and there are other numbers of keys
 	reminders   bool // every layer is told anew which tokens there are
@@ -93,6 +96,7 @@ var families = map[string]family{
 		packs: []pack{packedMLP}, partial: true, neighbours: true},
 	"Exaone4ForCausalLM": {title: "EXAONE 4", defaults: `{"rms_norm_eps": 1e-5, "sliding_window": 4096}`, norms: afterEach,
 		qkNorm: headNorm, every: 4, fullUnmoved: true},
+	"Lfm2ForCausalLM": {title: "LFM2", defaults: lfm2, norms: beforeEach, qkNorm: headNorm, names: lfm2Names, convolves: true},
 }
 
 var gemma3Family = family{title: "Gemma 3", defaults: gemma3, norms: beforeAndAfter, plusOne: true, qkNorm: headNorm,
@@ -115,6 +119,22 @@ const (
 "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "max_position_embeddings": 131072,
 "query_pre_attn_scalar": 256, "sliding_window": 4096, "rope_theta": 1000000, "rope_local_base_freq": 10000}`
 )
+
+func (n numbers) check() error {
+	for name, v := range map[string]float64{"what embeddings are multiplied with": n.embedding,
+		"residual_multiplier": n.residual, "logits_scaling": n.logits} {
+		if !(v > 0) || math.IsInf(v, 0) {
+			return fmt.Errorf("%w: %s is %v", ErrUnsupported, name, v)
+		}
+	}
+	for name, v := range map[string]float64{"what scores are multiplied with": n.attention,
+		"attn_logit_softcapping": n.attentionCap, "final_logit_softcapping": n.logitsCap} {
+		if !(v >= 0) || math.IsInf(v, 0) {
+			return fmt.Errorf("%w: %s is %v", ErrUnsupported, name, v)
+		}
+	}
+	return nil
+}
 
 // gemma has embeddings times the root of their size, rounded as whatever computes with it is.
 func gemma(c *Config) numbers {

@@ -55,6 +55,9 @@ func TestFamiliesSettingsThatCannotBeBuiltAreNamed(t *testing.T) {
 		{"a factor that is none", "Phi3ForCausalLM", `,"rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,1,1,0]}`, "frequency 7 is divided by 0"},
 		{"no logits", "GraniteForCausalLM", `,"logits_scaling":0`, "logits_scaling is 0"},
 		{"no stream", "GraniteForCausalLM", `,"residual_multiplier":-1`, "residual_multiplier is -1"},
+		{"kernel", "Lfm2ForCausalLM", `,"conv_L_cache":1,"full_attn_idxs":[0]`, "conv_L_cache is 1"},
+		{"nothing but convolutions", "Lfm2ForCausalLM", `,"full_attn_idxs":[]`, "no layer has attention"},
+		{"others' convolutions", "LlamaForCausalLM", `,"layer_types":["conv","full_attention"]`, `"conv"`},
 		{"pattern", "Exaone4ForCausalLM", `,"sliding_window_pattern":"LGLG"`, `sliding_window_pattern is "LGLG"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

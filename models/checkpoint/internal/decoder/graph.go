@@ -36,6 +36,7 @@ type layout interface {
 type builder struct {
 	*weights.Graph
 	layout
+	cached  *cached // the same, where it is that
 	m       *Model
 	long    bool        // texts may have more tokens than those that rotate in the first way
 	places  string      // which row of turns each token rotates by, [batch, sequence]; "" for its place in the cache
@@ -237,6 +238,9 @@ func (b *builder) rms(x string, weight onnxgraph.Stored) string {
 
 func (b *builder) attention(i int, x string) string {
 	m, l := b.m, &b.m.layers[i]
+	if l.conv != nil {
+		return b.convolve(i, l.conv, x)
+	}
 	inputs := make([]string, 7)
 	for j, part := range l.qkv {
 		inputs[j] = b.linear(x, part)

@@ -8,6 +8,42 @@ import (
 	"textmill/models/checkpoint/internal/weights"
 )
 
+// source finds tensors by Llama's names, whatever the family calls or packs them.
+func (c *Config) source(s weights.Source) (weights.Source, error) {
+	if c.family.names != nil {
+		s = renamed{s, c.family.names}
+	}
+	if len(c.family.packs) == 0 {
+		return s, nil
+	}
+	p := packed{s, c}
+	return p, p.check()
+}
+
+// renamed finds tensors by the family's own names. Kernels of a convolution over single dimensions are matrices.
+type renamed struct {
+	weights.Source
+	names map[string]string
+}
+
+func (r renamed) Find(name string) (weights.Part, bool) {
+	at, part := "", name
+	if rest, ok := strings.CutPrefix(name, "model.layers."); ok {
+		layer, inner, _ := strings.Cut(rest, ".")
+		at, part = "model.layers."+layer+".", inner
+	}
+	if i := strings.LastIndexByte(part, '.'); i >= 0 {
+		if own, ok := r.names[part[:i]]; ok {
+			part = own + part[i:]
+		}
+	}
+	found, ok := r.Source.Find(at + part)
+	if ok && len(found.Shape) == 3 && found.Shape[1] == 1 {
+		found.Tensor = found.Slice(0, found.Shape[0])
+	}
+	return found, ok
+}
+
 // packed finds matrices in those that a family packs them in.
 type packed struct {
 	weights.Source

@@ -30,9 +30,9 @@ type reminder struct {
 	norm, factor onnxgraph.Stored
 }
 
-func (r reminders) check() error {
-	for key, n := range map[string]int{"hidden_size_per_layer_input": r.ToldSize, "embedding_dim": r.EmbeddingDim} {
-		if n < 1 || n > maxSize {
+func (c *Config) checkReminders() error {
+	for key, n := range map[string]int{"hidden_size_per_layer_input": c.ToldSize, "embedding_dim": c.EmbeddingDim} {
+		if c.family.reminders && n < 1 || c.family.reminders && n > maxSize {
 			return fmt.Errorf("%w: %s is %d", ErrUnsupported, key, n)
 		}
 	}

@@ -1,0 +1,44 @@
+package generate_test
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"textmill/models/generate"
+)
+
+// The tiny LFM2's convolutions keep states of texts. All texts together, in slots that others had before and moved to others on the way,
+// are what transformers makes of each.
+func TestTextsWithStatesAreTransformers(t *testing.T) {
+	for _, name := range []string{"lfm2", "lfm2-biased"} {
+		data, err := os.ReadFile(filepath.Join(tinyDir, name, "reference.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []struct {
+			IDs    []int32 `json:"input_ids"`
+			Greedy []int32 `json:"greedy"`
+		}
+		if err := json.Unmarshal(data, &rows); err != nil {
+			t.Fatal(err)
+		}
+		var requests []generate.Request
+		for i := range 3 * len(rows) { // some end sooner, so that others move up
+			r := rows[i%len(rows)]
+			requests = append(requests, generate.Request{Prompt: r.IDs, Params: generate.Params{MaxNewTokens: len(r.Greedy) >> (i % 4), IgnoreEOS: true}})
+		}
+		for i, got := range all(t, open(t, tiny(t, name, nil), generate.Options{Slots: 4}), requests) {
+			if want := rows[i%len(rows)].Greedy[:requests[i].Params.MaxNewTokens]; !slices.Equal(got.IDs, want) {
+				t.Errorf("%s: text %d is %v, want %v", name, i, got.IDs, want)
+			}
+		}
+	}
+}
+
+func TestTextsWithStatesDoNotDependOnCompany(t *testing.T) {
+	compareBatches(t, tiny(t, "lfm2", nil), someRequests(40, rand.New(rand.NewPCG(13, 4)), 64, 24, 24))
+}
