@@ -18,10 +18,10 @@ const module = "textmill"
 // downward says which packages of ours each room of the tree may import, and no more than it does: a room is a package with
 // those below it, but for those that are rooms themselves. What is in its own room it always may. "x/..." is x and all below it.
 var downward = map[string][]string{
-	"cmd": {"client", "config", "daemon", "input", "jobs", "local/...", "open/bundle", "search", "tokenize/sugarme", "warehouse"},
+	"cmd": {"client", "config", "daemon", "input", "jobs", "local/...", "open/bundle", "open/telemetry", "search", "tokenize/sugarme", "warehouse"},
 
-	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "open/store", "work/resolve"},
-	"daemon": {"client", "config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "models/facts", "open", "open/bundle", "open/dial", "open/store", "work/rows", "work/trace"},
+	"client": {"config", "crash", "export", "input", "jobs", "jobs/queue", "models", "open/bundle", "open/dial", "open/store", "open/telemetry", "work/resolve"},
+	"daemon": {"client", "config", "crash", "daemon/...", "export", "input", "jobs", "jobs/embedded", "jobs/queue", "models", "models/facts", "open", "open/bundle", "open/dial", "open/store", "open/telemetry", "work/rows", "work/trace"},
 
 	"daemon/announce":     {"export", "jobs/queue", "work/commits"},
 	"daemon/catalog":      {"export", "export/parquetin", "jobs", "models", "search", "search/words", "warehouse", "work/rows"},
@@ -30,7 +30,7 @@ var downward = map[string][]string{
 	"daemon/feed":         {},
 	"daemon/follow":       {"daemon/metrics", "export", "jobs", "jobs/queue"},
 	"daemon/housekeeping": {"daemon/metrics", "export", "jobs", "jobs/queue"},
-	"daemon/inflight":     {"export", "jobs", "jobs/queue"},
+	"daemon/inflight":     {"export", "jobs", "jobs/queue", "open/telemetry"},
 	"daemon/lately":       {},
 	"daemon/letters":      {"daemon/metrics", "jobs/queue"},
 	"daemon/metrics":      {"daemon/lately", "export", "models/generate", "work/embedding", "work/rows"},
@@ -53,10 +53,11 @@ var downward = map[string][]string{
 	"local/traces":    {"config", "jobs", "local", "open", "open/bundle", "work/trace"},
 	"local/following": {"crash", "export", "jobs", "work/commits"},
 
-	"open":        {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation", "work/rows"},
-	"open/bundle": {"config", "models"},
-	"open/dial":   {"config", "jobs/queue"},
-	"open/store":  {"config", "crash", "export"},
+	"open":           {"config", "jobs", "models", "models/checkpoint", "models/embed", "models/generate", "models/session", "open/bundle", "tokenize", "tokenize/sugarme", "work/embedding", "work/generation", "work/rows"},
+	"open/bundle":    {"config", "models"},
+	"open/dial":      {"config", "jobs/queue"},
+	"open/store":     {"config", "crash", "export"},
+	"open/telemetry": {"config"},
 
 	"warehouse":    {"export"},
 	"search/words": {"export", "export/scan", "jobs", "models", "models/vector", "search", "work/rows"},
@@ -135,10 +136,11 @@ var only = map[string]string{
 	"github.com/viterin/vek":              "search",
 	"github.com/JohannesKaufmann/":        "input",
 	"golang.org/x/net/":                   "input",
+	"go.opentelemetry.io/":                "open",
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.
-var testOnly = []string{"internal/avx2/processor", "internal/foreign", "internal/golden", "internal/reference", "internal/s3", "internal/users", "models/internal/cuda/fake", "models/internal/tiny"}
+var testOnly = []string{"internal/avx2/processor", "internal/foreign", "internal/golden", "internal/otlp", "internal/reference", "internal/s3", "internal/users", "models/internal/cuda/fake", "models/internal/tiny"}
 
 type source struct {
 	path string // slash-separated, from the root

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"textmill/export"
 	"textmill/input"
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/open/telemetry"
 )
 
 var (
@@ -67,6 +69,8 @@ type SubmitOptions struct {
 	MaxErrors string // so many error rows may be, a number or a percentage; "" = any, but not all
 	NoWait    bool   // return when all is published
 	DryRun    bool   // count and show problems; publish nothing (the queue may be nil)
+
+	Tracer *telemetry.Tracer // nil: nobody is told
 
 	JSON     bool      // the Summary as one JSON object instead of the job's name
 	Stdout   io.Writer // the result
@@ -214,7 +218,11 @@ func (s *submission) publish(ctx context.Context, q *queue.Queue) error {
 			return s.findTable()
 		}
 		m := queue.JobMessage{Subject: subject, MsgID: c.msgID(one, sum), Data: slices.Clone(one.payload)}
-		if err := q.PublishJob(ctx, m); err != nil {
+		header, sent := s.o.Tracer.Publish(telemetry.Names{Job: s.o.Job, Shard: strconv.Itoa(one.number),
+			Dataset: s.o.Dataset, Task: s.o.Task, Model: s.o.Model})
+		m.Header = header
+		err := q.PublishJob(ctx, m)
+		if sent(err); err != nil {
 			return err
 		}
 		s.published++

@@ -21,6 +21,7 @@ type Config struct {
 	DrainTimeout time.Duration    `yaml:"drain_timeout"`
 	Log          Log              `yaml:"log"`
 	HTTP         HTTP             `yaml:"http"`
+	Telemetry    Telemetry        `yaml:"telemetry"`
 	NATS         NATS             `yaml:"nats"`
 	Export       Export           `yaml:"export"`
 	Input        Input            `yaml:"input"`
@@ -72,6 +73,12 @@ type HTTPTLS struct {
 	CertFile     string `yaml:"cert_file" kind:"path"`
 	KeyFile      string `yaml:"key_file" kind:"path"`
 	ClientCAFile string `yaml:"client_ca_file" kind:"path"`
+}
+
+// Telemetry says how much is told of what happens, and where to. With a sample of 0 nothing is sent anywhere.
+type Telemetry struct {
+	TracesSample float64 `yaml:"traces_sample"`
+	Endpoint     string  `yaml:"endpoint"`
 }
 
 // NATS is the server that holds the queue. An empty URL means the embedded one.

@@ -40,6 +40,7 @@ func (c *Config) validate(p *problems) {
 		}
 	}
 	c.validateHTTP(bad)
+	c.validateTelemetry(bad)
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(bad, "log.format", c.Log.Format, "text", "json")
 	if c.Export.URI == "" {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 )
 
 func (c *Config) validateHTTP(bad func(string, string, ...any)) {
@@ -19,5 +20,18 @@ func (c *Config) validateHTTP(bad func(string, string, ...any)) {
 	}
 	if c.HTTP.PProf && c.HTTP.TokenFile == "" && c.HTTP.TLS.ClientCAFile == "" {
 		bad("http.pprof", "needs http.token_file or http.tls.client_ca_file: profiles are not for whoever reaches the address")
+	}
+}
+
+func (c *Config) validateTelemetry(bad func(string, string, ...any)) {
+	if s := c.Telemetry.TracesSample; !(s >= 0 && s <= 1) {
+		bad("telemetry.traces_sample", "%v is no share between 0 and 1", s)
+	}
+	if c.Telemetry.Endpoint == "" {
+		return
+	}
+	u, err := url.Parse(c.Telemetry.Endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		bad("telemetry.endpoint", "%q is no URL such as http://localhost:4318", hidePassword(c.Telemetry.Endpoint))
 	}
 }

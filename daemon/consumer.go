@@ -10,6 +10,7 @@ import (
 	"textmill/daemon/inflight"
 	"textmill/daemon/turns"
 	"textmill/jobs/queue"
+	"textmill/open/telemetry"
 )
 
 const (
@@ -92,17 +93,18 @@ func (c *consumer) round(ctx, work context.Context) bool {
 		if ctx.Err() != nil {
 			break
 		}
+		asked := time.Now()
 		deliveries := c.fetch(ctx, state.Subject)
-		c.take(work, deliveries)
+		c.take(work, deliveries, asked)
 		took = took || len(deliveries) > 0
 	}
 	return took
 }
 
 // take has deliveries executed, in their order, but those that come often after the others.
-func (c *consumer) take(work context.Context, deliveries []*queue.Delivery) {
+func (c *consumer) take(work context.Context, deliveries []*queue.Delivery, asked time.Time) {
 	rest, suspects := partSuspects(deliveries)
-	first, last := c.decode(rest), c.decode(suspects)
+	first, last := c.decode(rest, asked), c.decode(suspects, asked)
 	for _, m := range first {
 		c.begin(work, []*message{m}, func(turn *feed.Turn) { c.execute(work, m, turn) })
 	}
@@ -149,16 +151,28 @@ func byLine(messages []*message) (batches [][]*message) {
 	return batches
 }
 
-// decode takes deliveries in, so that their leases are kept from now on.
-func (c *consumer) decode(deliveries []*queue.Delivery) (messages []*message) {
+// decode takes deliveries in that were asked for at some time, so that their leases are kept from now on.
+func (c *consumer) decode(deliveries []*queue.Delivery, asked time.Time) (messages []*message) {
+	fetched := time.Now()
 	for _, d := range deliveries {
 		crash.Point("fetched")
 		delivery, shard, err := inflight.Decode(d, c.limits, c.spec.SHA256)
+		delivery.Trace = c.traced(delivery, asked, fetched)
 		c.metrics.Fetched(d.Timestamp, d.Delivered == 1, d.Size)
 		messages = append(messages, &message{Delivery: delivery, shard: shard, invalid: err, bytes: len(d.Data),
-			leads: c.inFlight.Enter(delivery)})
+			fetched: fetched, leads: c.inFlight.Enter(delivery)})
 	}
 	return messages
+}
+
+// traced begins to tell of a delivery's way, if it is one of those that are told of.
+func (c *consumer) traced(d *inflight.Delivery, asked, fetched time.Time) *telemetry.Shard {
+	m := d.Message
+	s := c.traces.Shard(m.Header.Get, telemetry.Names{Job: d.Job, Shard: d.Shard, Dataset: d.Dataset, Task: d.Task,
+		Model: d.Model}, fetched)
+	s.Span("queue", m.Timestamp, fetched)
+	s.Span("fetch", asked, fetched)
+	return s
 }
 
 // turn gives deliveries of one line their turn at the model, after those before them.

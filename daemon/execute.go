@@ -17,6 +17,7 @@ import (
 	"textmill/input"
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/open/telemetry"
 	"textmill/work/rows"
 )
 
@@ -31,6 +32,7 @@ type executor struct {
 	inputs     *input.Roots
 	claims     *claims
 	limits     jobs.Limits
+	traces     *telemetry.Tracer
 	// alone is held for reading by who feeds among others, for writing by who runs alone. All models have the same.
 	alone *sync.RWMutex
 	log   *slog.Logger
@@ -42,6 +44,7 @@ type message struct {
 	shard   *jobs.Shard // nil where the message cannot be understood
 	invalid error       // why
 	bytes   int
+	fetched time.Time
 	leads   bool // no other delivery of its identity was under way when it came
 }
 
@@ -79,6 +82,7 @@ func (e *executor) run(ctx context.Context, m *message, turn *feed.Turn) (*commi
 	if !turn.Wait() {
 		return nil, failed(inflight.ErrDraining)
 	}
+	m.Trace.Span("turn", m.fetched, time.Now())
 	committer, err := e.open(ctx, m)
 	if err != nil {
 		return nil, failed(err)
@@ -217,8 +221,12 @@ func (e *executor) start(ctx context.Context, m *message, c *commit.Committer) (
 		return nil, err
 	}
 	created, sequence := d.Published()
-	work := e.engine.Work(m.shard, rows.Origin{Job: d.Job, Shard: d.Shard, StreamSequence: sequence,
-		StreamCreated: created, Unwanted: func() bool { return d.Halted() != nil }})
+	origin := rows.Origin{Job: d.Job, Shard: d.Shard, StreamSequence: sequence,
+		StreamCreated: created, Unwanted: func() bool { return d.Halted() != nil }}
+	if d.Trace.Told() {
+		origin.Watch = func(s rows.Stage, begun time.Time, took time.Duration) { d.Trace.Part(s.String(), begun, took) }
+	}
+	work := e.engine.Work(m.shard, origin)
 	if err := c.Table.Accepts(ctx, work.Vectors()); err != nil {
 		return nil, err
 	}
@@ -286,6 +294,7 @@ func (d *execution) feed(ctx context.Context, record jobs.Record, err error, rec
 func (d *execution) result() result {
 	rows, vectors := d.rows, d.work.Vectors() // all that is held meanwhile
 	r, counts := rows.Result()
+	d.Trace.Span("commit", r.Begun, r.Ended)
 	found := finding{failed: r.Failed, uncommitted: r.Uncommitted, logged: r.Logged, version: r.Version}
 	return result{finding: found, counts: counts, vectors: vectors}
 }

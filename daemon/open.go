@@ -23,6 +23,7 @@ import (
 	"textmill/open/bundle"
 	"textmill/open/dial"
 	"textmill/open/store"
+	"textmill/open/telemetry"
 	"textmill/work/rows"
 	"textmill/work/trace"
 )
@@ -103,11 +104,17 @@ func (d *Daemon) openConsumers(ctx context.Context) error {
 	claims := newClaims(limits, claimsHeld)
 	settler := &settler{queue: d.queue, letters: d.letters, claims: claims, log: d.log, metrics: d.metrics,
 		lately: d.lately}
+	traces, err := telemetry.Open(ctx, d.cfg.Telemetry, d.version, d.log)
+	if err != nil {
+		return err
+	}
+	d.onClose("traces", traces.Close)
 	var alone sync.RWMutex
 	for _, m := range all {
 		d.consumers = append(d.consumers, newConsumer(d.queue, &executor{
 			loadedModel: m, inFlight: d.inFlight, feed: newFeed(), committers: d.committers,
-			events: d.events, settler: settler, inputs: roots, claims: claims, limits: limits, alone: &alone, log: d.log,
+			events: d.events, settler: settler, inputs: roots, claims: claims, limits: limits, traces: traces,
+			alone: &alone, log: d.log,
 		}))
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"textmill/crash"
 	"textmill/daemon/inflight"
@@ -35,12 +36,18 @@ type settler struct {
 // had.
 func (s *settler) settle(ctx context.Context, d *inflight.Delivery, t *export.Table, r result) {
 	r.attempt = d.Message.Delivered
+	begun := time.Now()
 	o, err := s.judge(ctx, d, t, decide(r.finding))
 	if err == nil {
 		err = s.conclude(ctx, d, t, r, o)
 	}
+	d.Trace.Span("ack", begun, time.Now())
+	d.Trace.End(o.kind.String(), r.counts.Rows, r.counts.Errors, errors.Join(err, o.cause))
 	attrs := []any{"job", d.Job, "shard", d.Shard, "dataset", d.Dataset, "sequence", d.Message.Sequence,
 		"attempt", d.Message.Delivered, "verdict", o.kind.String(), "rows", r.counts.Rows, "errors", r.counts.Errors}
+	if d.Trace.Told() {
+		attrs = append(attrs, "trace_id", d.Trace.ID())
+	}
 	if o.cause != nil {
 		attrs = append(attrs, "cause", o.cause.Error())
 	}

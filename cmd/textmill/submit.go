@@ -12,6 +12,7 @@ import (
 	"textmill/config"
 	"textmill/ground/regular"
 	"textmill/input"
+	"textmill/open/telemetry"
 )
 
 func submitCommand(s *settings) *cobra.Command {
@@ -35,8 +36,16 @@ func submitCommand(s *settings) *cobra.Command {
 			o.Stdin, o.Stdout, o.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			o.Terminal, o.Quiet = onTerminal(), s.mute
 			submit := func(ctx context.Context, cfg config.Config, q *client.Queue) (err error) {
-				if err = o.Configure(cfg, version); err == nil {
-					_, err = client.Submit(ctx, q, o)
+				if err = o.Configure(cfg, version); err != nil {
+					return err
+				}
+				log := logger(cfg, cmd.ErrOrStderr())
+				if o.Tracer, err = telemetry.Open(ctx, cfg.Telemetry, version, log); err != nil {
+					return err
+				}
+				_, err = client.Submit(ctx, q, o)
+				if end := o.Tracer.Close(); end != nil { // what was submitted goes on
+					log.WarnContext(ctx, "traces are not sent", "error", end)
 				}
 				return err
 			}

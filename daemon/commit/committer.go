@@ -261,8 +261,7 @@ func (c *Committer) commit(ctx context.Context) {
 		c.all.o.Announce(ctx, c.dataset, c.Table, result.Version)
 	}
 	for _, r := range members {
-		key := r.delivery.Key.AppID
-		r.result <- Result{Logged: result.Outcomes[key], Version: result.Version, Left: result.Left[key]}
+		r.result <- resultOf(r.delivery.Key.AppID, result, begun, took)
 	}
 }
 

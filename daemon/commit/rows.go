@@ -3,6 +3,7 @@ package commit
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"textmill/daemon/inflight"
 	"textmill/daemon/lately"
@@ -40,11 +41,17 @@ type Counts struct {
 
 // Result is what became of a delivery's rows.
 type Result struct {
-	Logged      export.Outcome // what the table's log says of the delivery after the commit
-	Version     int64          // of the table that says so
-	Failed      error          // why the rows were for no commit
-	Uncommitted error          // why the commit that was to hold them failed
-	Left        export.Left    // rows that were left out, since the table holds their records
+	Logged       export.Outcome // what the table's log says of the delivery after the commit
+	Version      int64          // of the table that says so
+	Failed       error          // why the rows were for no commit
+	Uncommitted  error          // why the commit that was to hold them failed
+	Begun, Ended time.Time      // of the commit
+	Left         export.Left    // rows that were left out, since the table holds their records
+}
+
+// resultOf is what a commit came to for a delivery of this identity.
+func resultOf(key string, r export.Result, begun time.Time, took time.Duration) Result {
+	return Result{Logged: r.Outcomes[key], Version: r.Version, Left: r.Left[key], Begun: begun, Ended: begun.Add(took)}
 }
 
 // spoolBytes is how much of one delivery is held in memory before it streams into a part of its own.

@@ -14,6 +14,7 @@ import (
 	"textmill/export"
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/open/telemetry"
 )
 
 // Why the rows of a delivery that is in flight are wanted no more.
@@ -37,6 +38,7 @@ type Delivery struct {
 	Shards  int    // how many the job has; 0 when the message does not say
 	// OnRepeat says what becomes of records that the dataset holds already; "" when the message does not say.
 	OnRepeat string
+	Trace    *telemetry.Shard // nil where it is not told of
 
 	halt   sync.Once
 	halted chan struct{} // closed when it is

@@ -233,14 +233,23 @@ func (e *Engine) gather(s *scratch, r *record, into *window) {
 	into.add(items...)
 }
 
-// encodeTimed is encode that tells of one record in rows.TimedRecords how long it took.
+// encodeTimed is encode that tells of one record in rows.TimedRecords how long it took, and of each that is watched.
 func (e *Engine) encodeTimed(s *scratch, r *record) ([]*item, *jobs.RecordError) {
-	if s.records++; s.records%rows.TimedRecords != 1 {
+	watch := r.task.Plan.about.Watch
+	s.records++
+	timed := s.records%rows.TimedRecords == 1
+	if !timed && watch == nil {
 		return e.encode(s, r)
 	}
-	begun := e.now()
-	defer e.timed(rows.Tokenize, begun)
-	return e.encode(s, r)
+	begun := time.Now()
+	items, failure := e.encode(s, r)
+	if timed {
+		e.timed(rows.Tokenize, begun)
+	}
+	if watch != nil {
+		watch(rows.Tokenize, begun, time.Since(begun))
+	}
+	return items, failure
 }
 
 // drop ends a record that the engine was stopped before.

@@ -3,6 +3,7 @@ package embedding
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"textmill/crash"
@@ -104,6 +105,7 @@ func (e *Engine) run(ctx context.Context, batch []*item, with embeds) ([]embed.V
 	if err != nil {
 		return nil, err
 	}
+	watched(batch, begun)
 	if e.opts.Observe != nil {
 		padded := longest * len(batch)
 		if e.opts.Embedder.Packed() {
@@ -112,6 +114,18 @@ func (e *Engine) run(ctx context.Context, batch []*item, with embeds) ([]embed.V
 		e.opts.Observe(BatchStats{Tokens: tokens, PaddedTokens: padded, Took: time.Since(begun)})
 	}
 	return vectors, nil
+}
+
+// watched tells who watches a plan of a run that some of its items were in.
+func watched(batch []*item, begun time.Time) {
+	var told []*Plan
+	for _, it := range batch {
+		p := it.rec.task.Plan
+		if p.about.Watch != nil && !slices.Contains(told, p) {
+			told = append(told, p)
+			p.about.Watch(rows.Run, begun, time.Since(begun))
+		}
+	}
 }
 
 // skipped is how many of the item's tokens pooling leaves out.

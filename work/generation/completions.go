@@ -43,8 +43,16 @@ func (c *completions) run(ctx context.Context, done func([]export.Row)) error {
 		p.Seed = uint64(c.seed) + uint64(i)
 		asked := time.Now()
 		r := generate.Request{Prompt: c.prompt, Job: c.origin.Job, Asked: c.asks, Params: p, Unwanted: c.unwanted,
-			Entered: func() { c.e.timed(rows.Wait, asked) },
-			Done:    func(r generate.Result) { c.settle(i, r, done) }}
+			Entered: func() {
+				c.e.timed(rows.Wait, asked)
+				asked = time.Now()
+			},
+			Done: func(r generate.Result) {
+				if c.origin.Watch != nil {
+					c.origin.Watch(rows.Run, asked, time.Since(asked))
+				}
+				c.settle(i, r, done)
+			}}
 		if c.origin.Piece != nil {
 			r.Step = func(s generate.Step) { c.origin.Piece(c.piece(i, s)) }
 		}

@@ -110,6 +110,9 @@ func (w work) Do(ctx context.Context, r jobs.Record, done func([]export.Row)) er
 	begun := time.Now()
 	job, failure := w.prepare(&r)
 	w.e.timed(rows.Tokenize, begun)
+	if w.origin.Watch != nil {
+		w.origin.Watch(rows.Tokenize, begun, time.Since(begun))
+	}
 	if failure != nil {
 		row := rows.Failed(rows.New(w.e.o.Spec, w.origin, &r, content, w.params.StoreText), failure)
 		row.FinishReason = "error"

@@ -23,6 +23,8 @@ type Origin struct {
 	Unwanted func() bool
 	// Piece, when set, sees each token of a text as it is made, before the rows come. It must not block.
 	Piece func(Piece)
+	// Watch, when set, is told of each part of Tokenize and Run when it began and how long it took.
+	Watch func(s Stage, begun time.Time, took time.Duration)
 }
 
 // A Piece is what one token adds to a text.
