@@ -111,7 +111,7 @@ func secured(t *testing.T, files TLSFiles, token string) (*Server, *logged) {
 	sessions, logger := session.New(token), slog.New(slog.NewTextHandler(log, nil))
 	s, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0", TLS: files, Sessions: sessions, Connections: 8,
 		Metrics: metrics.New("test").Handler(), State: func() State { return State{} }, API: api.New(api.Options{}),
-		Pages: page.New(page.Options{Sessions: sessions, Log: logger}), Log: logger})
+		Pages: page.New(page.Options{Sessions: sessions, Work: idle{}, Log: logger}), Log: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +122,11 @@ func secured(t *testing.T, files TLSFiles, token string) (*Server, *logged) {
 	})
 	return s, log
 }
+
+// idle is a daemon that does nothing.
+type idle struct{}
+
+func (idle) Now() page.Now { return page.Now{} }
 
 type logged struct {
 	mu sync.Mutex
