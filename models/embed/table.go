@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -138,28 +139,44 @@ func (t *table) embed(ctx context.Context, e *Embedder, rows []Row) ([]Vector, e
 
 func (t *table) row(id int32) []float32 { return t.values[int(id)*t.dim:][:t.dim] }
 
+// pool makes v of the text's tokens. Of several poolings each comes to the bits that it comes to alone.
 func (t *table) pool(v []float32, r Row, pooling string) {
 	if len(r.IDs) == 0 {
 		return
 	}
-	if pooling == models.PoolMean {
-		n := 0
-		for _, id := range r.IDs[r.Skip:] {
-			if id != t.leaveOut {
-				add(v, t.row(id))
-				n++
-			}
-		}
-		if n > 0 {
-			for i := range v {
-				v[i] /= float32(n)
-			}
-		}
+	if pooling == models.PoolNone {
+		copy(v, t.tokens(r))
 		return
 	}
+	for mode := range strings.SplitSeq(pooling, models.PoolJoint) {
+		if mode == models.PoolMean {
+			t.mean(v[:t.dim], r.IDs[r.Skip:])
+		} else {
+			poolRow(v[:t.dim], t.tokens(r), t.dim, mode, r.Skip)
+		}
+		v = v[t.dim:]
+	}
+}
+
+func (t *table) mean(v []float32, ids []int32) {
+	n := 0
+	for _, id := range ids {
+		if id != t.leaveOut {
+			add(v, t.row(id))
+			n++
+		}
+	}
+	if n > 0 {
+		for i := range v {
+			v[i] /= float32(n)
+		}
+	}
+}
+
+func (t *table) tokens(r Row) []float32 {
 	tokens := make([]float32, 0, t.dim*len(r.IDs))
 	for _, id := range r.IDs {
 		tokens = append(tokens, t.row(id)...)
 	}
-	poolRow(v, tokens, t.dim, pooling, r.Skip)
+	return tokens
 }
