@@ -38,6 +38,9 @@ func (s *settler) settle(ctx context.Context, d *inflight.Delivery, t *export.Ta
 	r.attempt = d.Message.Delivered
 	begun := time.Now()
 	o, err := s.judge(ctx, d, t, decide(r.finding))
+	if err == nil && o.kind == committed { // before the event, on which somebody may look
+		s.lately.Failed(d.Job, r.counts.Classes, r.counts.Examples)
+	}
 	if err == nil {
 		err = s.conclude(ctx, d, t, r, o)
 	}
@@ -62,7 +65,6 @@ func (s *settler) settle(ctx context.Context, d *inflight.Delivery, t *export.Ta
 	if n := r.counts; o.kind == committed {
 		s.metrics.Model(d.Model).Committed(metrics.Made{Records: n.Rows + n.LeftOut, Truncated: n.Truncated,
 			Dropped: n.Dropped, Errors: n.Classes})
-		s.lately.Failed(d.Job, n.Classes, n.Examples)
 	}
 	level := slog.LevelInfo
 	if o.kind == dead || o.kind == handedBack {
