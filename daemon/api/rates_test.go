@@ -42,7 +42,10 @@ func TestClientsAreHeldToTheirRate(t *testing.T) {
 	if take("192.0.2.9:1"); len(l.clients) > 1 {
 		t.Errorf("%d clients are remembered after an hour", len(l.clients))
 	}
-	if l = newRates(0); take("192.0.2.1:1") != 0 || take("192.0.2.1:1") != 0 {
-		t.Error("there is a limit where there is none")
+	l = newRates(0)
+	for range 2 {
+		if take("192.0.2.1:1") != 0 {
+			t.Error("there is a limit where there is none")
+		}
 	}
 }
