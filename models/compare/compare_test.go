@@ -101,3 +101,48 @@ func softmax(logits []float32) []float64 {
 	}
 	return p
 }
+
+// Graphs that take more than caches by token: states of a text, and where a long text's rotations begin.
+func TestScoresOfMoreThanCachesAreTransformers(t *testing.T) {
+	for _, name := range []string{"lfm2", "phi3-long"} {
+		r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: "../checkpoint/testdata/tiny/" + name, Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec, err := models.OpenBundle(r.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := compare.Open(spec, spec.Graph, session.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile("../checkpoint/testdata/tiny/" + name + "/reference.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []struct {
+			IDs    []int32     `json:"input_ids"`
+			Values [][]float32 `json:"values"`
+		}
+		if err := json.Unmarshal(data, &rows); err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows {
+			got, err := s.Score(t.Context(), row.IDs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range row.Values {
+				for j, v := range want {
+					if d := math.Abs(float64(got[i*len(want)+j] - v)); !(d < 2e-4) {
+						t.Fatalf("%s: logit %d behind token %d of %d is off by %g", name, j, i, len(row.IDs), d)
+					}
+				}
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
