@@ -40,7 +40,7 @@ clients_node := $(clients)/node/.packages-$(shell cksum < test/clients/package.j
 FUZZTIME ?= 10m
 JOBS     ?= 4
 
-.PHONY: help build setup demo test test-engines test-clients test-alerts docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search bench-asks gpu-pack gpu-check soak mixed chaos fuzz sbom vuln require
+.PHONY: help build setup demo test test-engines test-clients test-alerts docs test-avx2 race lint conformance bench bench-tokenize bench-generate bench-search bench-asks bench-watched gpu-pack gpu-check soak mixed chaos fuzz sbom vuln require
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,9 @@ bench-search: build ## one question to a million vectors, warm, and cold beside 
 
 bench-asks: setup $(stamp) ## questions over HTTP beside a bulk job: make bench-asks ARGS="--pairs 5 --seconds 10"
 	$(venv)/bin/python bench/asks.py $(ARGS)
+
+bench-watched: setup $(stamp) ## processor seconds a row with page open, metrics scraped and traces at 1 %, against none: make bench-watched ARGS="--pairs 9"
+	$(venv)/bin/python bench/watched.py $(ARGS)
 
 gpu-pack: build ## a folder of 90 MB at most for a machine with a card and no network: make gpu-pack ARGS="--architecture 90"
 	$(bin) setup --device cuda
