@@ -124,7 +124,8 @@ func (r *Route) operation(links schema) schema {
 		content["application/json"] = schema{"schema": schemaOf(r.Gives)}
 	}
 	if r.Streams {
-		content["text/event-stream"] = schema{"schema": schema{"type": "string"}}
+		content["text/event-stream"] = schema{"schema": schema{"type": "object", "description": "of each event",
+			"properties": schema{"data": schema{"type": "string"}}}}
 	}
 	if r.Bytes != "" {
 		content[r.Bytes] = schema{"schema": schema{"type": "string", "format": "binary"}}

@@ -30,8 +30,9 @@ class Daemon:
         token = scratch / "token"
         token.write_text(TOKEN + "\n")
         self.binary = binary
+        # A check that starts one of its own must not lend it the queue of everybody's.
         self.env = {
-            **os.environ, "CHECK_BIN": str(binary), "TEXTMILL_NATS_EMBEDDED_ADDR": "127.0.0.1:0",
+            **{k: v for k, v in os.environ.items() if k != "TEXTMILL_NATS_URL"}, "CHECK_BIN": str(binary), "TEXTMILL_NATS_EMBEDDED_ADDR": "127.0.0.1:0",
             "TEXTMILL_NATS_EMBEDDED_DIR": str(scratch / "nats"), "TEXTMILL_EXPORT_URI": str(scratch / "tables"),
             "TEXTMILL_EXPORT_COMMIT_INTERVAL": "500ms", "TEXTMILL_HTTP_ADDR": "127.0.0.1:0", "TEXTMILL_HTTP_TOKEN_FILE": str(token),
             "TEXTMILL_LOG_FORMAT": "json",

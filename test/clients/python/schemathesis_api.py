@@ -11,5 +11,5 @@ import sys
 tool = pathlib.Path(sys.executable).with_name("schemathesis")
 sys.exit(subprocess.run([
     tool, "run", os.environ["CHECK_URL"] + "/v1/openapi.json", "--header", "Authorization: Bearer " + os.environ["CHECK_TOKEN"],
-    "--checks", "all", "--exclude-checks", "positive_data_acceptance", "--max-examples", "40", "--seed", "1", "--request-timeout", "60", "--max-response-time", "60", "--no-color", *sys.argv[1:],
+    "--checks", "all", "--exclude-checks", "positive_data_acceptance", "--max-examples", "20", "--seed", "1", "--request-timeout", "60", "--max-response-time", "60", "--no-color", *sys.argv[1:],
 ], cwd=os.environ["CHECK_SCRATCH"], env={**os.environ, "SCHEMATHESIS_HOOKS": "_schemathesis_hooks", "PYTHONPATH": str(pathlib.Path(__file__).parent)}).returncode)
