@@ -197,7 +197,7 @@ lines = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
 for l in lines:
     assert l["error"] is None and set(l) == {"id", "custom_id", "response", "error"}, l
     for choice in l["response"]["body"]["choices"]:
-        assert set(choice) == {"index", "message", "logprobs", "finish_reason"}, choice
+        assert set(choice) == {"index", "message", "logprobs", "finish_reason", "seed"}, choice
         print(json.dumps({"id": l["custom_id"], **choice}))
 `
 
@@ -229,6 +229,7 @@ func TestGeneratedTableAsOpenAIBatch(t *testing.T) {
 			Refusal []token
 		}
 		FinishReason string `json:"finish_reason"`
+		Seed         *int64
 	}
 	got := lines[choice](t, foreign.Python(t, readCompletions, answers))
 	if len(got) != 4 {
@@ -241,6 +242,9 @@ func TestGeneratedTableAsOpenAIBatch(t *testing.T) {
 			t.Fatalf("no such completion: %+v", g)
 		}
 		w := want[i].Completions[g.Index]
+		if g.Seed == nil || w.Seed == nil || *g.Seed != *w.Seed {
+			t.Errorf("%s, completion %d: drawn with the seed %v, want %v", g.ID, g.Index, g.Seed, w.Seed)
+		}
 		if g.Message.Content != w.Output || len(g.Logprobs.Content) != len(w.OutputIDs) {
 			t.Fatalf("got %+v, want %+v", g, w)
 		}

@@ -194,8 +194,9 @@ func TestGraphsForProcessorsStayThere(t *testing.T) {
 // A stopping runner fails once several texts are in a run, and is stopped in the run of the first half of them.
 type stopping struct {
 	runner
-	stop   func()
-	failed bool
+	several chan struct{} // closed when enough texts are there, so that none of them ends before
+	stop    func()
+	failed  bool
 }
 
 func (s *stopping) decode(ctx context.Context, first int, rows []row) ([]scored, error) {
@@ -209,6 +210,7 @@ func (s *stopping) decode(ctx context.Context, first int, rows []row) ([]scored,
 	case s.failed:
 		s.stop()
 	case busy < 3:
+		<-s.several
 		return s.runner.decode(ctx, first, rows)
 	}
 	s.failed = true
@@ -218,7 +220,8 @@ func (s *stopping) decode(ctx context.Context, first int, rows []row) ([]scored,
 // A daemon that goes down while a run that failed is being halved has every text answered.
 func TestStoppedAmidHalves(t *testing.T) {
 	g := eightSlots(t, false, io.Discard)
-	g.run = &stopping{runner: g.run, stop: g.Stop}
+	several := make(chan struct{})
+	g.run = &stopping{runner: g.run, several: several, stop: g.Stop}
 	g.start()
 	results := make(chan Result, 20)
 	for i := range cap(results) {
@@ -228,6 +231,9 @@ func TestStoppedAmidHalves(t *testing.T) {
 			t.Fatal(err)
 		} else if err != nil {
 			results <- Result{Err: err}
+		}
+		if i == 3 {
+			close(several)
 		}
 	}
 	for range cap(results) {
