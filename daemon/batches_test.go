@@ -183,7 +183,7 @@ func TestABatchOfEmbeddings(t *testing.T) {
 	want := floats(t, live["data"].([]any)[0].(map[string]any)["embedding"])
 	for id, n := range map[string]int{"one": 1, "several": 2, "packed": 1} {
 		a := got[id]
-		if a.Response == nil || a.Response.StatusCode != 200 || len(a.Response.Body.Data) != n || a.Response.Body.Usage["total_tokens"] == 0 {
+		if a.Response == nil || a.Response.StatusCode != http.StatusOK || len(a.Response.Body.Data) != n || a.Response.Body.Usage["total_tokens"] == 0 {
 			t.Fatalf("%s: %+v", id, a)
 		}
 		if _, packed := a.Response.Body.Data[0].Embedding.(string); packed != (id == "packed") {
@@ -194,7 +194,7 @@ func TestABatchOfEmbeddings(t *testing.T) {
 		}
 	}
 	for id, says := range map[string]string{"wrong": "token IDs", "long": "602 tokens exceed max_length 256"} {
-		if a := got[id]; a.Error == nil || !strings.Contains(a.Error.Message, says) || a.Response.StatusCode != 400 || a.Response.Body.Error["message"] != a.Error.Message {
+		if a := got[id]; a.Error == nil || !strings.Contains(a.Error.Message, says) || a.Response.StatusCode != http.StatusBadRequest || a.Response.Body.Error["message"] != a.Error.Message {
 			t.Errorf("%s: %+v", id, a)
 		}
 	}

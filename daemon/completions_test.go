@@ -305,7 +305,7 @@ func TestStreamsEndWithTheDaemon(t *testing.T) {
 		if got.failure != nil {
 			cut++
 		}
-		if got.texts != nil && len(got.texts) > 0 && (!got.whole || (got.finished[0] == "") != (got.failure != nil)) {
+		if len(got.texts) > 0 && (!got.whole || (got.finished[0] == "") != (got.failure != nil)) {
 			t.Errorf("a stream ended with %+v", got)
 		}
 	}

@@ -181,6 +181,7 @@ func (s *Batches) drive(ctx context.Context, id string, revision uint64, end Sta
 		switch {
 		case err == nil, errors.Is(err, queue.ErrChanged), errors.Is(err, errTaken):
 		case ctx.Err() != nil:
+			//nolint:nilerr // it stops, and another goes on
 			return nil
 		default:
 			s.o.Log.WarnContext(ctx, "a batch cannot go on, trying again", "batch", id, "status", string(b.Status), "error", err)

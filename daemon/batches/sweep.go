@@ -40,7 +40,8 @@ func (s *Batches) Sweep(ctx context.Context, now time.Time) error {
 	err := s.o.Queue.Records(ctx, jobs.KindFile, func(r queue.Record) error {
 		f, err := readFile(r)
 		if err != nil {
-			return nil // whoever wrote it keeps what he refers to, or loses it
+			//nolint:nilerr // who wrote it keeps what he refers to, or loses it
+			return nil
 		}
 		switch old := r.Time.Add(leftAfter).Before(now); {
 		case f.Deleted && old:
@@ -70,6 +71,7 @@ func (s *Batches) Sweep(ctx context.Context, now time.Time) error {
 				}
 			}
 		}
+		//nolint:nilerr // a batch that cannot be read is whose version wrote it
 		return nil
 	})
 	if err != nil {

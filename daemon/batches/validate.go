@@ -226,6 +226,7 @@ func (s *Batches) findTable(ctx context.Context, b *Batch, v *validation) error 
 	vectors, err := s.o.Submit.Local[at].Check(params)
 	if err != nil {
 		v.problem(Problem{"invalid_dimensions", v.firstLine, err.Error(), "body.dimensions"})
+		//nolint:nilerr // the error is told as a problem of the batch
 		return nil
 	}
 	err = export.Fits(ctx, s.o.Table(v.dataset), vectors)

@@ -3,6 +3,7 @@ package metrics
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -105,7 +106,7 @@ func registered(m *Metrics) (names []string) {
 // TestMetricsAreNamedAsPrometheusWants is what promtool check metrics does.
 func TestMetricsAreNamedAsPrometheusWants(t *testing.T) {
 	w := httptest.NewRecorder()
-	told().Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	told().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	problems, err := promlint.New(bytes.NewReader(w.Body.Bytes())).Lint()
 	if err != nil || w.Body.Len() == 0 {
 		t.Fatalf("%d bytes, %v", w.Body.Len(), err)

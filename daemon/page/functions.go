@@ -135,7 +135,7 @@ func when(t time.Time) template.HTML {
 	case ago < 10*time.Second: // without what changes ten times a second
 		said = fmt.Sprintf("%d s ago", int(ago.Seconds()))
 	}
-	return template.HTML(`<time datetime="` + at + `" title="` + at + `">` + said + `</time>`) // all of it is ours
+	return template.HTML(`<time datetime="` + at + `" title="` + at + `">` + said + `</time>`) //nolint:gosec // all of it is ours
 }
 
 // beginning is as much of a text as tells it apart.

@@ -81,6 +81,7 @@ func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request) {
 func (s *Sessions) End(w http.ResponseWriter, r *http.Request) { s.setCookie(w, r, "", -1) }
 
 func (s *Sessions) setCookie(w http.ResponseWriter, r *http.Request, value string, age int) {
+	//nolint:gosec // without TLS a Secure cookie would never come back
 	http.SetCookie(w, &http.Cookie{Name: s.cookie(r), Value: value, Path: "/", MaxAge: age, HttpOnly: true,
 		Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode})
 }

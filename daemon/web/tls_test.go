@@ -181,17 +181,20 @@ func TestClientsShowTheirCertificates(t *testing.T) {
 		{"who does not trust ours", client(t, another, mine, mineKey), false},
 	} {
 		for _, path := range []string{"/healthz", "/metrics", "/", "/v1/models", "/login"} {
+			//nolint:bodyclose // fetch closes it
 			answer, err := fetch(t.Context(), tc.client, s.URL()+path)
-			if (err == nil) != tc.let || err == nil && answer.StatusCode != 200 {
+			if (err == nil) != tc.let || err == nil && answer.StatusCode != http.StatusOK {
 				t.Errorf("%s, %s: %v, %v", tc.name, path, answer, err)
 			}
 		}
 	}
-	if answer, err := fetch(t.Context(), http.DefaultClient, "http://"+s.Addr()+"/healthz"); err == nil && answer.StatusCode == 200 {
+	//nolint:bodyclose // fetch closes it
+	if answer, err := fetch(t.Context(), http.DefaultClient, "http://"+s.Addr()+"/healthz"); err == nil && answer.StatusCode == http.StatusOK {
 		t.Error("it answers in the clear too")
 	}
 	old := client(t, ours, mine, mineKey)
 	old.Transport.(*http.Transport).TLSClientConfig.MaxVersion = tls.VersionTLS11
+	//nolint:bodyclose // fetch closes it
 	if _, err := fetch(t.Context(), old, s.URL()+"/healthz"); err == nil {
 		t.Error("it speaks TLS 1.1")
 	}
@@ -215,11 +218,12 @@ func TestRenewedCertificateIsShown(t *testing.T) {
 	c := client(t, ours, nil, nil)
 	shown := func() string {
 		t.Helper()
+		//nolint:bodyclose // fetch closes it
 		answer, err := fetch(t.Context(), c, s.URL()+"/")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer.StatusCode != 401 {
+		if answer.StatusCode != http.StatusUnauthorized {
 			t.Errorf("over TLS the token is not asked for: %d", answer.StatusCode)
 		}
 		return answer.TLS.PeerCertificates[0].Subject.CommonName

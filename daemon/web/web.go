@@ -210,7 +210,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	}{InFlight: state.InFlight, Unserved: state.Unserved, NotReady: state.NotReady, Refused: state.Refused,
 		LettersFull: state.LettersFull}
 	for _, m := range s.o.Models {
-		page.Models = append(page.Models, model{m.Name, m.Task, m.SHA256, m.Device, m.BatchTokens, m.Workers})
+		page.Models = append(page.Models, model(m))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(page)

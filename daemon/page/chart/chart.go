@@ -61,6 +61,7 @@ func Line(label string, values []float64) template.HTML {
 		fmt.Fprintf(&points, "%.1f %.1f", last, height-1-(height-3)*max(v, 0)/top)
 	}
 	end()
+	//nolint:gosec // of numbers alone, and the label is escaped
 	return template.HTML(open(width, height, label) + `<path class="area" d="` + area.String() + `"/><path class="line" d="` +
 		line.String() + `"/></svg>`)
 }
@@ -86,5 +87,6 @@ func Bar(label string, shares ...float64) template.HTML {
 		x += w
 	}
 	b.WriteString("</svg>")
+	//nolint:gosec // of numbers alone, and of names of ours
 	return template.HTML(b.String())
 }

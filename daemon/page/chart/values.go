@@ -99,5 +99,6 @@ func Shares(before, after float64) template.HTML {
 		}
 		return fmt.Sprintf(`<rect class="%s" y="%g" width="%.3f" height="4"/>`, class, y, 100*min(max(share, 0), 1))
 	}
+	//nolint:gosec // of numbers alone
 	return template.HTML(open(100, 9, "") + bar("less", 0, before) + bar("fill", 5, after) + "</svg>")
 }
