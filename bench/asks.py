@@ -129,7 +129,7 @@ def main():
             raise SystemExit("the job ended before the windows did; give more --texts")
         job.terminate()
         job.wait()
-        subprocess.run([daemon.BINARY, "cancel", "bulk"], env=d.env | {"TEXTMILL_NATS_URL": d.nats}, check=True, capture_output=True)
+        subprocess.run([daemon.BINARY, "cancel", "bulk"], env=d.client, check=True, capture_output=True)
         while d.metric("textmill_deliveries_in_flight") > 0:
             time.sleep(0.5)
         idle = [t for n in range(max(1, a.pairs // 2)) for t in ask(d, texts, rate, a.seconds, 100 + n, request)]

@@ -27,10 +27,10 @@ def threads():
         return allowed
 
 
-def bundle():
-    """The directory of the model, as `textmill setup` left it."""
-    out = subprocess.run([BINARY, "models", "inspect", MODEL, "--json"], capture_output=True, text=True, check=True)
-    return json.loads(out.stdout)["dir"]
+def inspected(model=MODEL):
+    """What `textmill models inspect` says of a model, such as its directory."""
+    out = subprocess.run([BINARY, "models", "inspect", model, "--json"], capture_output=True, text=True, check=True)
+    return json.loads(out.stdout)
 
 
 def status(pid, field):
@@ -72,6 +72,7 @@ class Daemon:
                 print(line, end="", file=sys.stderr)
             if record["msg"] == "textmill is ready":
                 self.nats, self.http = record["nats"], record["http"]
+                self.client = {**self.env, "TEXTMILL_NATS_URL": self.nats}  # the environment of commands that talk to it
                 break
         else:
             raise SystemExit("the daemon ended before it was ready")
@@ -95,7 +96,7 @@ class Daemon:
     def submit(self, job, file=None, params=(), **kwargs):
         """Starts `textmill submit`, which waits until the rows are committed."""
         command = [BINARY, "submit", "--task", self.task, "--model", self.model, "--dataset", job, "--job", job, *(f"--param={p}" for p in params), file or self.texts]
-        return subprocess.Popen(command, env={**self.env, "TEXTMILL_NATS_URL": self.nats},
+        return subprocess.Popen(command, env=self.client,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kwargs)
 
     def run(self, job, file=None):

@@ -65,7 +65,7 @@ class Mixed:
 
     def textmill(self, *args, records=None):
         data = None if records is None else "".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in records.items())
-        return subprocess.run([daemon.BINARY, *args], env={**self.d.env, "TEXTMILL_NATS_URL": self.d.nats}, input=data,
+        return subprocess.run([daemon.BINARY, *args], env=self.d.client, input=data,
                               capture_output=True, text=True)
 
     def must(self, *args, records=None):

@@ -28,7 +28,7 @@ def watch(process, peaks):
 def sync(d, path):
     begun = time.monotonic()
     process = subprocess.Popen([daemon.BINARY, "submit", "--quiet", "--json", "--sync", "--delete-missing", "--model", d.model, "--dataset", "corpus", path],
-                               env={**d.env, "TEXTMILL_NATS_URL": d.nats}, stdout=subprocess.PIPE, text=True)
+                               env=d.client, stdout=subprocess.PIPE, text=True)
     peaks = []
     threading.Thread(target=watch, args=(process, peaks), daemon=True).start()
     out = process.stdout.read()
@@ -65,8 +65,7 @@ def main():
     p.add_argument("--check", action="store_true", help="fail where it is slower than it should be")
     a = p.parse_args()
     with daemon.Daemon(a.texts, model=a.model, TEXTMILL_EXPORT_COMMIT_INTERVAL="1s") as d:
-        inspected = subprocess.run([daemon.BINARY, "models", "inspect", d.model, "--json"], capture_output=True, text=True, check=True)
-        sha256 = json.loads(inspected.stdout)["model_sha256"]
+        sha256 = daemon.inspected(d.model)["model_sha256"]
         path = pathlib.Path(d.texts)
         texts = {r["id"]: r["text"] for r in map(json.loads, path.read_text().splitlines())}
         first, counts, memory = sync(d, path)

@@ -16,7 +16,7 @@ import daemon
 
 
 def bare(texts, budget):
-    command = [sys.executable, daemon.ROOT / "bench" / "bare_loop.py", "--model", daemon.bundle(), "--texts", texts,
+    command = [sys.executable, daemon.ROOT / "bench" / "bare_loop.py", "--model", daemon.inspected()["dir"], "--texts", texts,
                "--threads", str(daemon.threads())]
     if budget:
         command += ["--budget", str(budget)]
