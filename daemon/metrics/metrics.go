@@ -19,7 +19,7 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	datasets datasets
-	sizes    sync.Map // by model, *atomic.Uint64: see Model
+	models   sync.Map // by name, *Model
 
 	// Is it keeping up?
 	ready       prometheus.Gauge

@@ -35,22 +35,25 @@ type Model struct {
 	truncated prometheus.Counter
 	dropped   prometheus.Counter
 
-	records *atomic.Uint64 // of a delivery, as the last ones had; in 1/256
+	records atomic.Uint64 // of a delivery, as the last ones had; in 1/256
 }
 
 // Model is the one of a name.
 func (m *Metrics) Model(name string) *Model {
-	size, _ := m.sizes.LoadOrStore(name, new(atomic.Uint64))
+	if known, ok := m.models.Load(name); ok {
+		return known.(*Model)
+	}
 	one := &Model{all: m, name: name,
 		read: m.read.WithLabelValues(name), queued: m.queue.WithLabelValues(name),
 		tokens: m.tokens.WithLabelValues(name), padded: m.padded.WithLabelValues(name),
 		batches: m.batches.WithLabelValues(name), made: m.made.WithLabelValues(name),
 		run: m.runSeconds.WithLabelValues(name), truncated: m.truncated.WithLabelValues(name),
-		dropped: m.cut.WithLabelValues(name), records: size.(*atomic.Uint64)}
+		dropped: m.cut.WithLabelValues(name)}
 	one.stages[rows.Tokenize] = m.tokenize.WithLabelValues(name)
 	one.stages[rows.Wait] = m.wait.WithLabelValues(name)
 	one.stages[rows.Assemble] = m.assemble.WithLabelValues(name)
-	return one
+	known, _ := m.models.LoadOrStore(name, one)
+	return known.(*Model)
 }
 
 // Fetched counts a delivery that was published at some time, by the server's clock. How long it was in the queue is
