@@ -29,6 +29,19 @@ func Bytes(t testing.TB, name string) []byte {
 	return raw
 }
 
+// JSON is the value that a file holds.
+func JSON[T any](t testing.TB, name string) (v T) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return v
+}
+
 // Values is a gzipped file's JSON values, one after the other.
 func Values[T any](t testing.TB, name string) []T {
 	t.Helper()

@@ -1,21 +1,33 @@
 package compare_test
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
-	"os"
 	"testing"
 
+	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/compare"
 	"textmill/models/session"
 )
 
-func scorer(t *testing.T, precision string) *compare.Scorer {
+const testdata = "../checkpoint/testdata/"
+
+type referenceRow struct {
+	IDs    []int32     `json:"input_ids"`
+	Values [][]float32 `json:"values"`
+}
+
+func readReference(t *testing.T, name string) []referenceRow {
 	t.Helper()
-	r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: "../checkpoint/testdata/llama.gguf", Dir: t.TempDir(), Precision: precision})
+	return golden.JSON[[]referenceRow](t, testdata+"tiny/"+name+"/reference.json")
+}
+
+// scorer imports one of checkpoint's testdata.
+func scorer(t *testing.T, source, precision string) *compare.Scorer {
+	t.Helper()
+	r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: testdata + source, Dir: t.TempDir(), Precision: precision})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,18 +49,8 @@ func scorer(t *testing.T, precision string) *compare.Scorer {
 
 // The logits of this checkpoint are those that transformers computes.
 func TestScoresAreTransformers(t *testing.T) {
-	data, err := os.ReadFile("../checkpoint/testdata/tiny/llama/reference.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []struct {
-		IDs    []int32     `json:"input_ids"`
-		Values [][]float32 `json:"values"`
-	}
-	if err := json.Unmarshal(data, &rows); err != nil {
-		t.Fatal(err)
-	}
-	exact, rounded := scorer(t, checkpoint.FP32), scorer(t, checkpoint.Q8)
+	rows := readReference(t, "llama")
+	exact, rounded := scorer(t, "llama.gguf", checkpoint.FP32), scorer(t, "llama.gguf", checkpoint.Q8)
 	for _, r := range rows {
 		got, err := exact.Score(t.Context(), r.IDs)
 		if err != nil {
@@ -105,30 +107,8 @@ func softmax(logits []float32) []float64 {
 // Graphs that take more than caches by token: states of a text, and where a long text's rotations begin.
 func TestScoresOfMoreThanCachesAreTransformers(t *testing.T) {
 	for _, name := range []string{"lfm2", "phi3-long"} {
-		r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: "../checkpoint/testdata/tiny/" + name, Dir: t.TempDir()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		spec, err := models.OpenBundle(r.Dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := compare.Open(spec, spec.Graph, session.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile("../checkpoint/testdata/tiny/" + name + "/reference.json")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var rows []struct {
-			IDs    []int32     `json:"input_ids"`
-			Values [][]float32 `json:"values"`
-		}
-		if err := json.Unmarshal(data, &rows); err != nil {
-			t.Fatal(err)
-		}
-		for _, row := range rows {
+		s := scorer(t, "tiny/"+name, "")
+		for _, row := range readReference(t, name) {
 			got, err := s.Score(t.Context(), row.IDs)
 			if err != nil {
 				t.Fatal(err)
@@ -140,9 +120,6 @@ func TestScoresOfMoreThanCachesAreTransformers(t *testing.T) {
 					}
 				}
 			}
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
 		}
 	}
 }

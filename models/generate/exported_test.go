@@ -1,7 +1,6 @@
 package generate_test
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -28,17 +27,7 @@ func exportedBundle(t *testing.T, kind string) string {
 
 // Graphs of Optimum and of onnxruntime-genai give what transformers computes, and the same in every batch.
 func TestExportedLayouts(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(tinyDir, "llama", "reference.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var reference []struct {
-		IDs    []int32     `json:"input_ids"`
-		Logits [][]float64 `json:"values"`
-	}
-	if err := json.Unmarshal(data, &reference); err != nil {
-		t.Fatal(err)
-	}
+	reference := readReference(t, "llama")
 	for _, kind := range []string{"optimum", "genai"} {
 		t.Run(kind, func(t *testing.T) {
 			spec, err := models.OpenBundle(exportedBundle(t, kind))

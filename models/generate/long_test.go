@@ -1,10 +1,7 @@
 package generate_test
 
 import (
-	"encoding/json"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -14,17 +11,7 @@ import (
 // longrope's long texts are rotated in another way from their first token on: with original_max_position_embeddings of 16, texts of the
 // tiny Phi-3 become long as they go on, or are from the beginning. All together they are what transformers makes of each.
 func TestTextsThatOutgrowTheOriginalPositionsAreTransformers(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(tinyDir, "phi3-long", "reference.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []struct {
-		IDs    []int32 `json:"input_ids"`
-		Greedy []int32 `json:"greedy"`
-	}
-	if err := json.Unmarshal(data, &rows); err != nil {
-		t.Fatal(err)
-	}
+	rows := readReference(t, "phi3-long")
 	spec := tiny(t, "phi3-long", nil)
 	original := spec.Decoder.OriginalPositions
 	var requests []generate.Request

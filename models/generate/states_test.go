@@ -1,10 +1,7 @@
 package generate_test
 
 import (
-	"encoding/json"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -15,17 +12,7 @@ import (
 // are what transformers makes of each.
 func TestTextsWithStatesAreTransformers(t *testing.T) {
 	for _, name := range []string{"lfm2", "lfm2-biased"} {
-		data, err := os.ReadFile(filepath.Join(tinyDir, name, "reference.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var rows []struct {
-			IDs    []int32 `json:"input_ids"`
-			Greedy []int32 `json:"greedy"`
-		}
-		if err := json.Unmarshal(data, &rows); err != nil {
-			t.Fatal(err)
-		}
+		rows := readReference(t, name)
 		var requests []generate.Request
 		for i := range 3 * len(rows) { // some end sooner, so that others move up
 			r := rows[i%len(rows)]

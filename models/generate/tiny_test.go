@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"textmill/internal/golden"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/generate"
@@ -47,6 +48,18 @@ func tiny(t testing.TB, name string, spoil func([]byte)) *models.Spec {
 		t.Fatal(err)
 	}
 	return spec
+}
+
+// A referenceRow is what transformers makes of a tiny checkpoint's text.
+type referenceRow struct {
+	IDs    []int32     `json:"input_ids"`
+	Logits [][]float64 `json:"values"`
+	Greedy []int32     `json:"greedy"` // what it goes on with
+}
+
+func readReference(t *testing.T, name string) []referenceRow {
+	t.Helper()
+	return golden.JSON[[]referenceRow](t, filepath.Join(tinyDir, name, "reference.json"))
 }
 
 // someRequests are prompts that begin alike now and then, with sampling of every kind.
