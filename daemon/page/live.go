@@ -39,9 +39,8 @@ func newLooks(closing context.Context) *looks {
 
 // wait returns once nothing is made any more; closing has ended.
 func (l *looks) wait() {
-	l.mu.Lock() // who is entering has seen that, or is counted
-	//nolint:staticcheck // it waits, and has nothing to do
-	l.mu.Unlock()
+	l.mu.Lock() // so that nobody enters meanwhile
+	defer l.mu.Unlock()
 	l.making.Wait()
 }
 
