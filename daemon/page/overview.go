@@ -7,6 +7,7 @@ import (
 
 	"textmill/daemon/lately"
 	"textmill/daemon/tracing"
+	"textmill/models"
 )
 
 // Model is one that is served.
@@ -40,7 +41,6 @@ type overview struct {
 	Stages                         []stage
 	StagesOf                       string // how long they were watched
 	Models                         []modelNow
-	Commits                        []lately.Commit
 }
 
 // series is a figure as it is now and as it was.
@@ -83,11 +83,10 @@ const (
 func (s *Site) overview(*http.Request) (View, error) {
 	o := overview{Now: s.o.Work.Now()}
 	past := o.Samples
-	o.Commits = o.Now.Commits[:min(len(o.Now.Commits), commitsSeen)]
+	o.Commits = o.Commits[:min(len(o.Commits), commitsSeen)]
 	o.Rows = perSecond(past, func(s lately.Sample) float64 { return s.Rows })
 	o.Tokens = perSecond(past, func(s lately.Sample) float64 { return s.Tokens })
 	o.Padding = padding(past)
-	o.Waiting = series{}
 	for i, sample := range past {
 		waiting, oldest := 0.0, 0.0
 		for _, m := range sample.Models {
@@ -189,15 +188,14 @@ func nowOf(m Model, past []lately.Sample) modelNow {
 	first, last, seconds := window(past, recent)
 	a, b := first.Models[m.Name], last.Models[m.Name]
 	one.Tokens, one.Output = ratio(b.Tokens-a.Tokens, seconds), ratio(b.Output-a.Output, seconds)
-	one.Busy = min(ratio(b.Busy-a.Busy, seconds*float64(max(m.Workers, 1))), 1)
-	if m.Task == taskGenerate { // whose runs are one after the other
-		one.Busy = min(ratio(b.Busy-a.Busy, seconds), 1)
+	workers := max(m.Workers, 1)
+	if m.Task == models.TaskGenerate { // whose runs are one after the other
+		workers = 1
 	}
+	one.Busy = min(ratio(b.Busy-a.Busy, seconds*float64(workers)), 1)
 	if b.Padded > a.Padded {
 		one.Padding = 1 - (b.Tokens-a.Tokens)/(b.Padded-a.Padded)
 	}
 	one.Waiting, one.Oldest = int(b.Waiting), time.Duration(b.Oldest*float64(time.Second))
 	return one
 }
-
-const taskGenerate = "generate"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"textmill/daemon/catalog"
+	"textmill/models"
 )
 
 // tableTime is what looking into a table, and answering a question, may take beyond any page.
@@ -98,7 +99,7 @@ func (s *Site) search(ctx context.Context, v *tableView, query url.Values) error
 		a.Blank = append(a.Blank, n+1)
 	}
 	for _, m := range v.Makers {
-		if m.Task == "embed" {
+		if m.Task == models.TaskEmbed {
 			a.Models = append(a.Models, m)
 		}
 	}
