@@ -3,10 +3,8 @@ package batches
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
-	"textmill/client"
 	"textmill/jobs"
 	"textmill/jobs/queue"
 )
@@ -180,13 +178,11 @@ func (s *Batches) drive(ctx context.Context, id string, revision uint64, end Sta
 		revision, end = 0, ""
 		switch {
 		case err == nil, errors.Is(err, queue.ErrChanged), errors.Is(err, errTaken):
-		case ctx.Err() != nil:
-			//nolint:nilerr // it stops, and another goes on
-			return nil
-		default:
+			continue
+		case ctx.Err() == nil:
 			s.o.Log.WarnContext(ctx, "a batch cannot go on, trying again", "batch", id, "status", string(b.Status), "error", err)
-			return err
 		}
+		return err // where it stops another goes on
 	}
 }
 
@@ -195,11 +191,7 @@ func (s *Batches) leave(ctx context.Context, b *Batch, published bool) error {
 	if !published || b.End != Cancelled && b.End != Expired {
 		return nil
 	}
-	_, err := client.Cancel(ctx, s.o.Queue, client.CancelOptions{Job: b.ID, Wait: confirmWait, Stdout: io.Discard,
-		Stderr: io.Discard})
-	if errors.Is(err, client.ErrDone) || errors.Is(err, client.ErrUnknownJob) {
-		err = nil
-	}
+	_, err := s.cancelJob(ctx, b.ID)
 	return err
 }
 

@@ -34,20 +34,29 @@ const (
 func (s *Batches) settle(ctx context.Context, h *held) error {
 	b := h.now()
 	for try := 0; b.Model != "" && try < cancelTries; try++ {
-		c, err := client.Cancel(ctx, s.o.Queue, client.CancelOptions{Job: b.ID, Wait: confirmWait, Stdout: io.Discard,
-			Stderr: io.Discard})
-		if errors.Is(err, client.ErrDone) || errors.Is(err, client.ErrUnknownJob) {
-			break
-		}
+		settled, err := s.cancelJob(ctx, b.ID)
 		if err != nil {
-			return fmt.Errorf("end the job of batch %s: %w", b.ID, err)
+			return err
 		}
-		if len(c.Tables) > 0 {
+		if settled {
 			break
 		}
 	}
 	s.o.Point("batch-settled")
 	return h.change(ctx, func(b *Batch) { b.Settled = true })
+}
+
+// cancelJob ends a batch's job, and says whether one who commits has confirmed it or there is nothing to end.
+func (s *Batches) cancelJob(ctx context.Context, id string) (settled bool, err error) {
+	c, err := client.Cancel(ctx, s.o.Queue, client.CancelOptions{Job: id, Wait: confirmWait, Stdout: io.Discard,
+		Stderr: io.Discard})
+	switch {
+	case errors.Is(err, client.ErrDone), errors.Is(err, client.ErrUnknownJob):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("end the job of batch %s: %w", id, err)
+	}
+	return len(c.Tables) > 0, nil
 }
 
 // finish makes files of what was collected, and then says that the batch is over.

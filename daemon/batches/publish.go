@@ -34,8 +34,7 @@ func (s *Batches) publish(ctx context.Context, h *held) error {
 		return s.end(ctx, h, Cancelled)
 	case errors.Is(err, queue.ErrNotWhole):
 		return h.change(ctx, func(b *Batch) {
-			b.Problems = []Problem{{Code: "invalid_input_file", Param: "input_file_id",
-				Message: "The input file is gone: " + err.Error()}}
+			b.Problems = []Problem{inputGone(err)}
 			b.enter(Failed)
 		})
 	case errors.Is(ctx.Err(), context.DeadlineExceeded): // what is next is its end

@@ -32,7 +32,7 @@ func (s *Batches) validate(ctx context.Context, h *held) error {
 	v := &validation{endpoint: b.Endpoint}
 	err := s.judge(ctx, &b, v)
 	if errors.Is(err, queue.ErrNotWhole) {
-		v.problem(Problem{Code: "invalid_input_file", Param: "input_file_id", Message: "The input file is gone: " + err.Error()})
+		v.problem(inputGone(err))
 		err = nil
 	}
 	if err != nil {
@@ -61,6 +61,10 @@ type validation struct {
 	requests, records int64
 	problems          []Problem
 	firstLine         int64
+}
+
+func inputGone(err error) Problem {
+	return Problem{Code: "invalid_input_file", Param: "input_file_id", Message: "The input file is gone: " + err.Error()}
 }
 
 func (v *validation) problem(p Problem) {
@@ -223,13 +227,17 @@ func (s *Batches) findTable(ctx context.Context, b *Batch, v *validation) error 
 	if err != nil {
 		return err
 	}
-	vectors, err := s.o.Submit.Local[at].Check(params)
-	if err != nil {
-		v.problem(Problem{"invalid_dimensions", v.firstLine, err.Error(), "body.dimensions"})
-		//nolint:nilerr // the error is told as a problem of the batch
-		return nil
+	vectors, wrong := s.o.Submit.Local[at].Check(params)
+	if wrong == nil {
+		return s.fits(ctx, v, vectors)
 	}
-	err = export.Fits(ctx, s.o.Table(v.dataset), vectors)
+	v.problem(Problem{"invalid_dimensions", v.firstLine, wrong.Error(), "body.dimensions"})
+	return nil
+}
+
+// fits looks whether the table of a batch can hold its vectors.
+func (s *Batches) fits(ctx context.Context, v *validation, vectors export.Vectors) error {
+	err := export.Fits(ctx, s.o.Table(v.dataset), vectors)
 	if errors.Is(err, export.ErrSchema) || errors.Is(err, export.ErrRefused) {
 		v.problem(Problem{"dataset_mismatch", 0, fmt.Sprintf("The table of dataset %s cannot take %s: %v; name another in metadata.%s.",
 			v.dataset, vectors, err, DatasetKey), "metadata." + DatasetKey})
