@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"textmill/export/delta"
-	"textmill/export/part"
 	"textmill/export/storage"
 )
 
@@ -144,7 +143,7 @@ func ReadFiles(ctx context.Context, uri string, files []LiveFile, each func([]Ro
 	v := &view{dir: dir}
 	defer v.dir.Close()
 	for _, f := range files {
-		err := v.read(f, func(_ storage.File, r *part.Reader) error { return r.Rows(ctx, each) })
+		err := v.rows(ctx, f, each)
 		if errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("%w: %w", ErrForgotten, err)
 		}

@@ -60,31 +60,45 @@ type view struct {
 }
 
 func openView(ctx context.Context, uri string) (*view, error) {
-	dir, err := storage.Open(uri, storage.Options{ReadOnly: true})
+	v, err := unreadView(uri)
 	if err != nil {
-		return nil, fmt.Errorf("open table: %w", err)
-	}
-	abs := dir.Path()
-	v := &view{dir: dir}
-	if v.log, err = delta.OpenLog(dir); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s is not a table: %w", abs, err), dir.Close())
+		return nil, err
 	}
 	v.snap, err = v.log.Load(ctx, func() delta.Sink {
 		v.txns, v.adds = newTxnIndex(), map[string]delta.Add{}
-		return delta.Sink{
-			Txn:    v.txns.put,
-			Add:    func(a delta.Add) { v.adds[a.Path] = a },
-			Remove: func(r delta.Remove) { delete(v.adds, r.Path) },
-		}
+		sink := liveFiles(v.adds)
+		sink.Txn = v.txns.put
+		return sink
 	})
 	if errors.Is(err, os.ErrNotExist) {
 		err = fmt.Errorf("it is not a table: %w", err)
 	}
 	if err != nil {
 		v.close()
-		return nil, fmt.Errorf("read the log of %s: %w", abs, err)
+		return nil, fmt.Errorf("read the log of %s: %w", v.dir.Path(), err)
 	}
 	return v, nil
+}
+
+// unreadView opens a table whose log is not read yet.
+func unreadView(uri string) (*view, error) {
+	dir, err := storage.Open(uri, storage.Options{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("open table: %w", err)
+	}
+	log, err := delta.OpenLog(dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is not a table: %w", dir.Path(), err), dir.Close())
+	}
+	return &view{dir: dir, log: log, txns: newTxnIndex()}, nil
+}
+
+// liveFiles keeps in adds the files that a log says are the table's.
+func liveFiles(adds map[string]delta.Add) delta.Sink {
+	return delta.Sink{
+		Add:    func(a delta.Add) { adds[a.Path] = a },
+		Remove: func(r delta.Remove) { delete(adds, r.Path) },
+	}
 }
 
 func (v *view) close() {
@@ -201,6 +215,11 @@ func (v *view) read(f LiveFile, use func(storage.File, *part.Reader) error) erro
 	})
 }
 
+// rows calls each with the rows of a live file in their order, some at a time.
+func (v *view) rows(ctx context.Context, f LiveFile, each func([]Row) error) error {
+	return v.read(f, func(_ storage.File, r *part.Reader) error { return r.Rows(ctx, each) })
+}
+
 // readCells calls each with the cells of some columns, row by row. Null is what the file lacks, unless the log has it,
 // as for columns by which the table is partitioned. A row is that of the call before.
 func (v *view) readCells(ctx context.Context, f LiveFile, names []string, each func([]parquetin.Value) error) error {
@@ -272,9 +291,7 @@ func scanFiles(ctx context.Context, uri string, wanted func(LiveFile) bool,
 		if !wanted(f) {
 			continue
 		}
-		err := v.read(f, func(_ storage.File, r *part.Reader) error {
-			return r.Rows(ctx, func(rows []Row) error { return each(i, rows) })
-		})
+		err := v.rows(ctx, f, func(rows []Row) error { return each(i, rows) })
 		if err != nil {
 			return fmt.Errorf("read table: %w", err)
 		}

@@ -94,10 +94,7 @@ func (t *Table) openSwap(ctx context.Context, r Rewrite) (*swap, error) {
 func (s *swap) load(ctx context.Context) error {
 	snap, err := s.h.log.Load(ctx, func() delta.Sink {
 		s.live = map[string]delta.Add{}
-		return delta.Sink{
-			Add:    func(a delta.Add) { s.live[a.Path] = a },
-			Remove: func(r delta.Remove) { delete(s.live, r.Path) },
-		}
+		return liveFiles(s.live)
 	})
 	if err != nil {
 		return err

@@ -11,9 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"textmill/export/part"
-	"textmill/export/storage"
 )
 
 // Vectors is what the embeddings of rows are. Those of one table are alike, or no reader could compare them: the
@@ -252,15 +249,13 @@ func dimensions(stats *string) (from, to int, some bool) {
 func (v *view) firstVector(ctx context.Context, f LiveFile) (Vectors, error) {
 	errFound := errors.New("found")
 	var found Vectors
-	err := v.read(f, func(_ storage.File, r *part.Reader) error {
-		return r.Rows(ctx, func(rows []Row) error {
-			for i := range rows {
-				if found = VectorsOf(&rows[i]); found != (Vectors{}) {
-					return errFound
-				}
+	err := v.rows(ctx, f, func(rows []Row) error {
+		for i := range rows {
+			if found = VectorsOf(&rows[i]); found != (Vectors{}) {
+				return errFound
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	if errors.Is(err, errFound) {
 		err = nil

@@ -10,8 +10,6 @@ import (
 
 	"textmill/export/delta"
 	"textmill/export/parquetin"
-	"textmill/export/part"
-	"textmill/export/storage"
 )
 
 // A Watch keeps what the log of a table tells, for who looks at it again and again: only entries that came since are
@@ -40,17 +38,13 @@ func (w *Watch) Look(ctx context.Context) (*Reading, []Commit, error) {
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
-	dir, err := storage.Open(w.uri, storage.Options{ReadOnly: true})
+	v, err := unreadView(w.uri)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open table: %w", err)
-	}
-	v := &view{dir: dir, txns: newTxnIndex()}
-	if v.log, err = delta.OpenLog(dir); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s is not a table: %w", dir.Path(), err), dir.Close())
+		return nil, nil, err
 	}
 	if err := w.look(ctx, v); err != nil {
 		v.close()
-		return nil, nil, fmt.Errorf("read the log of %s: %w", dir.Path(), err)
+		return nil, nil, fmt.Errorf("read the log of %s: %w", v.dir.Path(), err)
 	}
 	return &Reading{w.in, v}, w.recent, nil
 }
@@ -61,10 +55,7 @@ func (w *Watch) look(ctx context.Context, v *view) error {
 	if w.snap == nil || delta.IsStale(err) {
 		v.snap, err = v.log.Load(ctx, func() delta.Sink {
 			v.adds = map[string]delta.Add{}
-			return delta.Sink{
-				Add:    func(a delta.Add) { v.adds[a.Path] = a },
-				Remove: func(r delta.Remove) { delete(v.adds, r.Path) },
-			}
+			return liveFiles(v.adds)
 		})
 	}
 	if err != nil {
@@ -137,7 +128,7 @@ func (w *Watch) commits(ctx context.Context, v *view) ([]Commit, error) {
 // Rows calls each with the rows of one of the table's files in their order, some at a time. What it gets is valid only
 // during the call.
 func (r *Reading) Rows(ctx context.Context, f LiveFile, each func([]Row) error) error {
-	return r.v.read(f, func(_ storage.File, of *part.Reader) error { return of.Rows(ctx, each) })
+	return r.v.rows(ctx, f, each)
 }
 
 // Partition is the values of the columns by which the table is partitioned that all rows of a file have, as NAME=VALUE
