@@ -26,6 +26,9 @@ func Datasets(uri string) ([]string, error) {
 	return names, errors.Join(err, root.Close())
 }
 
+// Place is where a URI of tables leads: an absolute path, or the URI of a bucket's prefix.
+func Place(uri string) (string, error) { return storage.Absolute(uri) }
+
 // TableURI is where the table of a dataset lies below a path or URI of tables.
 func TableURI(uri, dataset string) (string, error) {
 	path, err := storage.Absolute(uri)

@@ -124,6 +124,17 @@ func TestWhatIsWrongIsNamedWithWhatMendsIt(t *testing.T) {
 	}
 }
 
+func TestTablesOfAFileURI(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "all tables")
+	r := Examine(t.Context(), Options{Config: machineOf(t, "export.uri=file://localhost"+strings.ReplaceAll(dir, " ", "%20"))})
+	if said := told(r, "store"); !r.OK || !strings.Contains(said, "a file of tables is durable") {
+		t.Errorf("%v: %s", r.OK, said)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v is left there: %v", left, err)
+	}
+}
+
 func TestAServerThatAnswers(t *testing.T) {
 	s, err := embedded.Start(embedded.Options{Addr: "127.0.0.1:0", Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +15,15 @@ import (
 	"textmill/open/store"
 )
 
+// tables is the directory that export.uri names; "" where it names a bucket, or nothing that can be.
+func (x *examined) tables() (dir string, inBucket bool) {
+	path, err := export.Place(x.cfg.Export.URI)
+	if err != nil || filepath.IsAbs(path) {
+		return path, false
+	}
+	return "", true
+}
+
 // store opens the tables' place as a daemon does, which tries what commits need.
 func (x *examined) store(context.Context) {
 	o, err := store.Options(x.cfg.Export, x.o.Version)
@@ -23,10 +31,11 @@ func (x *examined) store(context.Context) {
 		x.add("store", Fail, "", "%v", err)
 		return
 	}
+	dir, inBucket := x.tables()
 	tables, err := export.OpenStore(o)
 	if err != nil {
 		mend := "export.uri of a directory on a local disk, or of a bucket"
-		if strings.HasPrefix(x.cfg.Export.URI, "s3://") {
+		if inBucket {
 			mend = "AWS_ENDPOINT_URL, AWS_REGION and credentials of a server with conditional puts (If-None-Match)"
 		}
 		x.add("store", Fail, mend, "%v", err)
@@ -35,13 +44,13 @@ func (x *examined) store(context.Context) {
 	if err := tables.Close(); err != nil {
 		x.add("store", Warn, "", "%v", err)
 	}
-	if strings.HasPrefix(x.cfg.Export.URI, "s3://") {
+	if inBucket {
 		x.ok("store", "%s refuses a second first put, as commits need", x.cfg.Export.URI)
 		x.syncs("scratch", x.cfg.Export.Scratch)
 		return
 	}
 	x.ok("store", "%s has hard links, as commits need", x.cfg.Export.URI)
-	x.syncs("tables", x.cfg.Export.URI)
+	x.syncs("tables", dir)
 }
 
 // slowSync is longer than a disk takes, also one that turns.
@@ -49,7 +58,6 @@ const slowSync = 250 * time.Millisecond
 
 // syncs makes a file durable and takes it away.
 func (x *examined) syncs(what, dir string) {
-	dir = strings.TrimPrefix(dir, "file://")
 	file := filepath.Join(dir, ".doctor-"+time.Now().UTC().Format("20060102T150405.000000000"))
 	begun := time.Now()
 	err := durable.Write(file, []byte("textmill doctor\n"), 0o600)
@@ -106,9 +114,9 @@ type place struct{ what, key, dir string }
 
 // written are the directories that a daemon writes to.
 func (x *examined) written() []place {
-	all := []place{{"tables", "export.uri", strings.TrimPrefix(x.cfg.Export.URI, "file://")}}
-	if strings.Contains(x.cfg.Export.URI, "://") && !strings.HasPrefix(x.cfg.Export.URI, "file://") {
-		all = []place{{"parts on their way", "export.scratch", x.cfg.Export.Scratch}}
+	all := []place{{"parts on their way", "export.scratch", x.cfg.Export.Scratch}}
+	if dir, _ := x.tables(); dir != "" {
+		all = []place{{"tables", "export.uri", dir}}
 	}
 	if x.cfg.NATS.URL == "" {
 		all = append(all, place{"the queue", "nats.embedded.dir", x.cfg.NATS.Embedded.Dir})
