@@ -155,7 +155,7 @@ func TestModelsAreShown(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, got.body)
 		}
 	}
-	if other := tabled(t, "docs", "m", "abcdef").get("/tables"); !strings.Contains(other.body, `<a href="/models/m">m</a>`) {
-		t.Errorf("the list names no model: %s", other.body)
+	if list := b.get("/tables"); !strings.Contains(list.body, `<a href="/models/m">m</a>`) {
+		t.Errorf("the list names no model: %s", list.body)
 	}
 }
