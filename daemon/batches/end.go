@@ -66,7 +66,7 @@ func (s *Batches) finish(ctx context.Context, h *held) error {
 		if f == nil {
 			continue
 		}
-		if err := s.addFile(ctx, *f); err != nil && !errors.Is(err, queue.ErrChanged) { // who was here before has made it
+		if err := s.putFile(ctx, f, 0); err != nil && !errors.Is(err, queue.ErrChanged) { // who was here before has made it
 			return fmt.Errorf("make the files of batch %s: %w", b.ID, err)
 		}
 	}

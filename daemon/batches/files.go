@@ -47,16 +47,7 @@ func (s *Batches) ensureFiles(ctx context.Context) error {
 func (s *Batches) AddFile(ctx context.Context, f File) (File, error) {
 	now := time.Now()
 	f.ID, f.Created = newID("file-", now), now.UnixNano()
-	return f, s.addFile(ctx, f)
-}
-
-// addFile may be called again for the same file.
-func (s *Batches) addFile(ctx context.Context, f File) error {
-	r, err := f.record(0)
-	if err == nil {
-		_, err = s.o.Queue.PutRecord(ctx, r)
-	}
-	return err
+	return f, s.putFile(ctx, &f, 0)
 }
 
 // File is one by its id, unless it was deleted or has expired.
@@ -66,13 +57,7 @@ func (s *Batches) File(ctx context.Context, id string) (File, error) {
 }
 
 func (s *Batches) file(ctx context.Context, id string) (File, uint64, error) {
-	if jobs.CheckBatchID(id) != nil {
-		return File{}, 0, ErrNotFound
-	}
-	r, err := s.o.Queue.Record(ctx, jobs.KindFile, id)
-	if errors.Is(err, queue.ErrNotFound) {
-		return File{}, 0, ErrNotFound
-	}
+	r, err := s.record(ctx, jobs.KindFile, id)
 	if err != nil {
 		return File{}, 0, err
 	}
@@ -87,12 +72,10 @@ func (f *File) gone() bool { return f.Deleted || f.Expires > 0 && time.Now().Uni
 
 // Files are all there are, the newest first.
 func (s *Batches) Files(ctx context.Context) (all []File, err error) {
-	err = s.o.Queue.Records(ctx, jobs.KindFile, func(r queue.Record) error {
-		f, err := readFile(r)
-		if err == nil && !f.gone() {
-			all = append(all, f)
+	err = s.eachFile(ctx, func(f *File, _ time.Time) {
+		if !f.gone() {
+			all = append(all, *f)
 		}
-		return nil // what is none of ours is nobody's file
 	})
 	slices.SortFunc(all, func(a, b File) int {
 		return cmp.Or(cmp.Compare(b.Created, a.Created), cmp.Compare(b.ID, a.ID))
@@ -113,10 +96,7 @@ func (s *Batches) DeleteFile(ctx context.Context, id string) error {
 			return err
 		}
 		f.Deleted = true
-		r, err := f.record(revision)
-		if err == nil {
-			_, err = s.o.Queue.PutRecord(ctx, r)
-		}
+		err = s.putFile(ctx, &f, revision)
 		if errors.Is(err, queue.ErrChanged) {
 			continue
 		}
@@ -129,14 +109,10 @@ func (s *Batches) DeleteFile(ctx context.Context, id string) error {
 
 // dropUnread removes a content that no batch reads.
 func (s *Batches) dropUnread(ctx context.Context, c queue.Content) error {
-	all, err := s.List(ctx)
-	if err != nil {
+	read := false
+	err := s.each(ctx, func(b *Batch) { read = read || !b.Status.Over() && b.Input.ID == c.ID })
+	if err != nil || read { // it goes with a later sweep
 		return err
-	}
-	for i := range all {
-		if !all[i].Status.Over() && all[i].Input.ID == c.ID {
-			return nil // goes with a later sweep
-		}
 	}
 	if err := s.o.Queue.DropContent(ctx, c); err != nil {
 		return fmt.Errorf("remove the content of a file: %w", err)

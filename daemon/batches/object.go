@@ -1,12 +1,9 @@
 package batches
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
-	"textmill/jobs"
 	"textmill/jobs/queue"
 )
 
@@ -109,33 +106,3 @@ func (b *Batch) enter(s Status) {
 
 // expired says that the time for its requests is over.
 func (b *Batch) expired() bool { return time.Now().Unix() >= b.Expires }
-
-func (b *Batch) record(revision uint64) (queue.Record, error) {
-	raw, err := json.Marshal(b)
-	return queue.Record{Kind: jobs.KindBatch, ID: b.ID, Data: raw, Revision: revision}, err
-}
-
-func (f *File) record(revision uint64) (queue.Record, error) {
-	raw, err := json.Marshal(f)
-	return queue.Record{Kind: jobs.KindFile, ID: f.ID, Data: raw, Revision: revision}, err
-}
-
-func readBatch(r queue.Record) (b Batch, err error) {
-	if err = json.Unmarshal(r.Data, &b); err == nil && b.ID != r.ID {
-		err = fmt.Errorf("it names the batch %q", b.ID)
-	}
-	if err != nil {
-		return b, fmt.Errorf("record of batch %s: %w", r.ID, err)
-	}
-	return b, nil
-}
-
-func readFile(r queue.Record) (f File, err error) {
-	if err = json.Unmarshal(r.Data, &f); err == nil && f.ID != r.ID {
-		err = fmt.Errorf("it names the file %q", f.ID)
-	}
-	if err != nil {
-		return f, fmt.Errorf("record of file %s: %w", r.ID, err)
-	}
-	return f, nil
-}

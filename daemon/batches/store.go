@@ -20,10 +20,7 @@ func (s *Batches) Create(ctx context.Context, b Batch, window time.Duration) (Ba
 	now := time.Now()
 	b.ID, b.Created, b.Expires, b.Driver = newID("batch_", now), now.UnixNano(), now.Add(window).Unix(), s.me
 	b.enter(Validating)
-	r, err := b.record(0)
-	if err == nil {
-		_, err = s.o.Queue.PutRecord(ctx, r)
-	}
+	_, err := s.put(ctx, &b, 0)
 	return b, err
 }
 
@@ -34,13 +31,7 @@ func (s *Batches) Batch(ctx context.Context, id string) (Batch, error) {
 }
 
 func (s *Batches) batch(ctx context.Context, id string) (Batch, uint64, error) {
-	if jobs.CheckBatchID(id) != nil {
-		return Batch{}, 0, ErrNotFound
-	}
-	r, err := s.o.Queue.Record(ctx, jobs.KindBatch, id)
-	if errors.Is(err, queue.ErrNotFound) {
-		return Batch{}, 0, ErrNotFound
-	}
+	r, err := s.record(ctx, jobs.KindBatch, id)
 	if err != nil {
 		return Batch{}, 0, err
 	}
@@ -50,12 +41,7 @@ func (s *Batches) batch(ctx context.Context, id string) (Batch, uint64, error) {
 
 // List are all batches, the newest first.
 func (s *Batches) List(ctx context.Context) (all []Batch, err error) {
-	err = s.o.Queue.Records(ctx, jobs.KindBatch, func(r queue.Record) error {
-		if b, err := readBatch(r); err == nil {
-			all = append(all, s.counted(b))
-		}
-		return nil
-	})
+	err = s.each(ctx, func(b *Batch) { all = append(all, s.counted(*b)) })
 	slices.SortFunc(all, func(a, b Batch) int {
 		return cmp.Or(cmp.Compare(b.Created, a.Created), cmp.Compare(b.ID, a.ID))
 	})
@@ -97,10 +83,7 @@ func (s *Batches) Cancel(ctx context.Context, id string) (Batch, error) {
 		b.End = Cancelled
 		b.enter(Cancelling)
 		b.Beat++
-		r, err := b.record(revision)
-		if err == nil {
-			_, err = s.o.Queue.PutRecord(ctx, r)
-		}
+		_, err = s.put(ctx, &b, revision)
 		if !errors.Is(err, queue.ErrChanged) {
 			return s.counted(b), err
 		}
@@ -129,11 +112,7 @@ func (h *held) change(ctx context.Context, f func(*Batch)) error {
 	next := h.batch
 	f(&next)
 	next.Driver, next.Beat = h.s.me, next.Beat+1
-	r, err := next.record(h.revision)
-	if err != nil {
-		return err
-	}
-	revision, err := h.s.o.Queue.PutRecord(ctx, r)
+	revision, err := h.s.put(ctx, &next, h.revision)
 	if err == nil {
 		h.batch, h.revision = next, revision
 	}

@@ -37,32 +37,24 @@ func (s *Batches) sweepNowAndThen(ctx context.Context) {
 func (s *Batches) Sweep(ctx context.Context, now time.Time) error {
 	kept := map[string]bool{}
 	var files, gone []File
-	err := s.o.Queue.Records(ctx, jobs.KindFile, func(r queue.Record) error {
-		f, err := readFile(r)
-		if err != nil {
-			//nolint:nilerr // who wrote it keeps what he refers to, or loses it
-			return nil
-		}
-		switch old := r.Time.Add(leftAfter).Before(now); {
+	err := s.eachFile(ctx, func(f *File, changed time.Time) {
+		switch old := changed.Add(leftAfter).Before(now); {
 		case f.Deleted && old:
-			gone = append(gone, f)
+			gone = append(gone, *f)
 		case !f.Deleted && f.Expires > 0 && f.Expires <= now.Unix():
-			files = append(files, f)
+			files = append(files, *f)
 		case !f.Deleted:
 			kept[f.Content.ID] = true
 		}
-		return nil
 	})
 	if err != nil {
 		return err
 	}
 	var old []Batch
-	err = s.o.Queue.Records(ctx, jobs.KindBatch, func(r queue.Record) error {
-		b, err := readBatch(r)
+	err = s.each(ctx, func(b *Batch) {
 		switch {
-		case err != nil:
 		case b.Status.Over() && time.Unix(0, b.Created).Add(BatchesKept).Before(now):
-			old = append(old, b)
+			old = append(old, *b)
 		case !b.Status.Over():
 			kept[b.Input.ID] = true
 			for _, f := range []*File{b.Output, b.Errors} {
@@ -71,8 +63,6 @@ func (s *Batches) Sweep(ctx context.Context, now time.Time) error {
 				}
 			}
 		}
-		//nolint:nilerr // a batch that cannot be read is whose version wrote it
-		return nil
 	})
 	if err != nil {
 		return err
@@ -87,10 +77,7 @@ func (s *Batches) remove(ctx context.Context, now time.Time, files, gone []File,
 		r, err := s.o.Queue.Record(ctx, jobs.KindFile, f.ID)
 		if err == nil {
 			f.Deleted = true
-			var next queue.Record
-			if next, err = f.record(r.Revision); err == nil {
-				_, err = s.o.Queue.PutRecord(ctx, next)
-			}
+			err = s.putFile(ctx, &f, r.Revision)
 		}
 		if err == nil && !kept[f.Content.ID] {
 			err = s.o.Queue.DropContent(ctx, f.Content)
