@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -14,22 +12,12 @@ import (
 	"textmill/config"
 )
 
-// lines is a log that is read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
+// lines is a log that is read line by line while it is written.
+type lines chan string
 
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(p)
-}
-
-func (l *lines) has(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.all.String(), text)
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
 }
 
 func TestSIGHUPReadsTheLevelAgain(t *testing.T) {
@@ -45,19 +33,22 @@ func TestSIGHUPReadsTheLevelAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out lines
+	out, said := make(lines, 100), ""
 	level := new(slog.LevelVar)
 	level.Set(levelOf(cfg))
-	log := levelled(cfg, &out, level)
+	log := levelled(cfg, out, level)
 	followLevel(t.Context(), level, read, log)
 	hangUp := func(until string) {
 		t.Helper()
 		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(time.Minute); !out.has(until); time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("the log never said %q: %s", until, &out.all)
+		for deadline := time.After(time.Minute); !strings.Contains(said, until); {
+			select {
+			case line := <-out:
+				said += line
+			case <-deadline:
+				t.Fatalf("the log never said %q: %s", until, said)
 			}
 		}
 	}
@@ -71,7 +62,10 @@ func TestSIGHUPReadsTheLevelAgain(t *testing.T) {
 	write("log: {level: error}\n")
 	hangUp("level=ERROR")
 	log.Warn("said too late")
-	if !out.has("said in time") || !out.has("said still") || out.has("said too") {
-		t.Errorf("%s", &out.all)
+	for len(out) > 0 {
+		said += <-out
+	}
+	if !strings.Contains(said, "said in time") || !strings.Contains(said, "said still") || strings.Contains(said, "said too") {
+		t.Errorf("%s", said)
 	}
 }
