@@ -3,18 +3,11 @@ package web
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -27,64 +20,14 @@ import (
 	"textmill/daemon/metrics"
 	"textmill/daemon/page"
 	"textmill/daemon/session"
+	"textmill/internal/authority"
 )
 
-// authority signs certificates.
-type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{t: t}
-	a.pem, _ = a.sign("authority", func(c *x509.Certificate) {
-		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
-	})
-	return a
-}
-
-// sign makes a certificate and its key; the first is the authority's own.
-func (a *authority) sign(name string, change func(*x509.Certificate)) (cert, key []byte) {
-	a.t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	if change != nil {
-		change(c)
-	}
-	by, signs := a.cert, a.key
-	if by == nil {
-		by, signs = c, private
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, by, &private.PublicKey, signs)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	if a.cert == nil {
-		a.key = private
-		if a.cert, err = x509.ParseCertificate(der); err != nil {
-			a.t.Fatal(err)
-		}
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
-}
-
 // client trusts an authority, and shows a certificate where it has one.
-func client(t *testing.T, trusts *authority, cert, key []byte) *http.Client {
+func client(t *testing.T, trusts *authority.Authority, cert, key []byte) *http.Client {
 	t.Helper()
 	c := &tls.Config{RootCAs: x509.NewCertPool()}
-	c.RootCAs.AppendCertsFromPEM(trusts.pem)
+	c.RootCAs.AppendCertsFromPEM(trusts.PEM)
 	if cert != nil {
 		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
@@ -159,16 +102,16 @@ func fetch(ctx context.Context, c *http.Client, url string) (*http.Response, err
 }
 
 func TestClientsShowTheirCertificates(t *testing.T) {
-	ours, another, dir := newAuthority(t), newAuthority(t), t.TempDir()
+	ours, another, dir := authority.New(t), authority.New(t), t.TempDir()
 	files := TLSFiles{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "ca.pem")}
-	cert, key := ours.sign("mill", nil)
+	cert, key := ours.Sign("mill", nil)
 	write(t, files.Cert, cert)
 	write(t, files.Key, key)
-	write(t, files.ClientCA, ours.pem)
+	write(t, files.ClientCA, ours.PEM)
 	s, _ := secured(t, files, "")
-	mine, mineKey := ours.sign("me", nil)
-	theirs, theirKey := another.sign("me", nil)
-	over, overKey := ours.sign("me", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	mine, mineKey := ours.Sign("me", nil)
+	theirs, theirKey := another.Sign("me", nil)
+	over, overKey := ours.Sign("me", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	for _, tc := range []struct {
 		name   string
 		client *http.Client
@@ -201,7 +144,7 @@ func TestClientsShowTheirCertificates(t *testing.T) {
 }
 
 func TestRenewedCertificateIsShown(t *testing.T) {
-	ours, dir := newAuthority(t), t.TempDir()
+	ours, dir := authority.New(t), t.TempDir()
 	files := TLSFiles{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 	at := time.Now()
 	renew := func(cert, key []byte) {
@@ -213,7 +156,7 @@ func TestRenewedCertificateIsShown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	renew(ours.sign("the first", nil))
+	renew(ours.Sign("the first", nil))
 	s, log := secured(t, files, "secret")
 	c := client(t, ours, nil, nil)
 	shown := func() string {
@@ -239,20 +182,20 @@ func TestRenewedCertificateIsShown(t *testing.T) {
 	if got := shown(); got != "the first" {
 		t.Fatalf("%q is shown", got)
 	}
-	renew(ours.sign("the second", nil))
+	renew(ours.Sign("the second", nil))
 	until("the renewed certificate is not shown", func() bool { return shown() == "the second" })
 	renew([]byte("half of a file"), []byte("half of a file"))
 	until("nothing says that a certificate cannot be used", func() bool {
 		return shown() == "the second" && strings.Contains(log.String(), "the one before is shown")
 	})
-	renew(ours.sign("the third", nil))
+	renew(ours.Sign("the third", nil))
 	until("a certificate that was mended is not shown", func() bool { return shown() == "the third" })
 }
 
 func TestFilesThatCannotBeServedWith(t *testing.T) {
-	ours, dir := newAuthority(t), t.TempDir()
-	cert, key := ours.sign("mill", nil)
-	_, other := ours.sign("mill", nil)
+	ours, dir := authority.New(t), t.TempDir()
+	cert, key := ours.Sign("mill", nil)
+	_, other := ours.Sign("mill", nil)
 	for name, content := range map[string][]byte{"cert": cert, "key": key, "other": other, "none": []byte("none")} {
 		write(t, filepath.Join(dir, name), content)
 	}

@@ -2,16 +2,9 @@ package queue
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +14,8 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
+
+	"textmill/internal/authority"
 )
 
 const secret = "s3cr3t-word"
@@ -122,94 +117,49 @@ func TestNKeyAndCredentials(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	dir := t.TempDir()
-	ca := newAuthority(t, dir, "ca")
-	serverCert, serverKey := ca.issue(t, "server")
-	clientCert, clientKey := ca.issue(t, "client")
+	ca := authority.New(t)
+	caFile := keep(t, ca.PEM)
+	serverCert, serverKey := issued(t, ca, "server")
+	clientCert, clientKey := issued(t, ca, "client")
 	pair, err := tls.LoadX509KeyPair(serverCert, serverKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
+	pool.AddCert(ca.Cert)
 	url := inProcess(t, &server.Options{JetStream: true, StoreDir: t.TempDir(), TLS: true, TLSVerify: true, TLSTimeout: 5,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}})
 	url = strings.Replace(url, "nats://", "tls://", 1)
-	ok := Options{URL: url, CAFile: ca.file, CertFile: clientCert, KeyFile: clientKey}
+	ok := Options{URL: url, CAFile: caFile, CertFile: clientCert, KeyFile: clientKey}
 	q := dial(t, ok)
 	put(t, q, subjectM, "over TLS")
 	if got := fetch(t, consumer(t, q, subjectM), 1, 0); len(got) != 1 {
 		t.Error("nothing came")
 	}
 
-	stranger := newAuthority(t, dir, "stranger")
-	mustRefuse(t, Options{URL: url, CAFile: stranger.file, CertFile: clientCert, KeyFile: clientKey})
+	stranger := authority.New(t)
+	mustRefuse(t, Options{URL: url, CAFile: keep(t, stranger.PEM), CertFile: clientCert, KeyFile: clientKey})
 	mustRefuse(t, Options{URL: url, CertFile: clientCert, KeyFile: clientKey})
-	cert, key := stranger.issue(t, "client")
-	mustRefuse(t, Options{URL: url, CAFile: ca.file, CertFile: cert, KeyFile: key})
-	mustRefuse(t, Options{URL: url, CAFile: ca.file})
+	cert, key := issued(t, stranger, "client")
+	mustRefuse(t, Options{URL: url, CAFile: caFile, CertFile: cert, KeyFile: key})
+	mustRefuse(t, Options{URL: url, CAFile: caFile})
 }
 
-// authority is a certificate authority that a test makes.
-type authority struct {
-	dir, file string
-	cert      *x509.Certificate
-	key       *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T, dir, name string) *authority {
+// issued are the files of a certificate that an authority makes, and of its key.
+func issued(t *testing.T, a *authority.Authority, name string) (certFile, keyFile string) {
 	t.Helper()
-	a := &authority{dir: filepath.Join(dir, name)}
-	if err := os.MkdirAll(a.dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	a.cert, a.key = template, newKey(t)
-	a.file, _ = a.write(t, name, template, a.key)
-	return a
+	cert, key := a.Sign(name, nil)
+	return keep(t, cert), keep(t, key)
 }
 
-func (a *authority) issue(t *testing.T, name string) (cert, key string) {
+// keep is a file with some content.
+func keep(t *testing.T, content []byte) string {
 	t.Helper()
-	k := newKey(t)
-	return a.write(t, name, &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}, k)
-}
-
-func (a *authority) write(t *testing.T, name string, template *x509.Certificate, k *ecdsa.PrivateKey) (certFile, keyFile string) {
-	t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &k.PublicKey, a.key)
-	if err != nil {
+	path := filepath.Join(t.TempDir(), "kept")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if template.IsCA {
-		if a.cert, err = x509.ParseCertificate(der); err != nil {
-			t.Fatal(err)
-		}
-	}
-	keyDER, err := x509.MarshalECPrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certFile, keyFile = filepath.Join(a.dir, name+".pem"), filepath.Join(a.dir, name+".key")
-	err = errors.Join(
-		os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return certFile, keyFile
-}
-
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return path
 }
 
 func TestConnectOptionsThatCannotWork(t *testing.T) {
