@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"textmill/config"
 	"textmill/models"
@@ -47,10 +46,6 @@ func graphsOf(s *models.Spec) ([]*models.Spec, error) {
 // remembered is what earlier sessions found of a model's graphs.
 func remembered(cfg config.Config, s *models.Spec) ([]measured, error) {
 	o := open.Session(cfg, s.Name)
-	device := "cpu"
-	if strings.HasPrefix(o.Device, "cuda") && s.Decoder == nil {
-		device = o.Device
-	}
 	graphs, err := graphsOf(s)
 	if err != nil {
 		return nil, err
@@ -58,7 +53,7 @@ func remembered(cfg config.Config, s *models.Spec) ([]measured, error) {
 	var all []measured
 	for _, g := range graphs {
 		m := measured{Graph: g.Graph}
-		c, ok, err := session.Remembered(g, o, device)
+		c, ok, err := session.Remembered(g, o, o.MeasuredOn(g))
 		if err != nil {
 			return nil, err
 		}

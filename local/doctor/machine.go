@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"textmill/ground/naming"
 	"textmill/models"
 	"textmill/models/session"
 	"textmill/open"
@@ -53,8 +54,8 @@ func threadsOf(n int) int {
 // cards looks at cards where one is asked for, or there.
 func (x *examined) cards(context.Context) {
 	device := x.cfg.Runtime.Device
-	for _, m := range x.cfg.Models {
-		if strings.HasPrefix(m.Device, "cuda:") {
+	for _, name := range slices.Sorted(maps.Keys(x.cfg.Models)) {
+		if m := x.cfg.Models[name]; strings.HasPrefix(m.Device, "cuda:") {
 			device = m.Device
 		}
 	}
@@ -121,10 +122,10 @@ func (x *examined) company(s *models.Spec) {
 	if err != nil {
 		return // library says why
 	}
-	c, known, err := session.Remembered(s, o, o.Device)
+	c, known, err := session.Remembered(s, o, o.MeasuredOn(s))
 	switch {
 	case err != nil:
-	case !known && s.Task == naming.TaskEmbed, !known:
+	case !known:
 		x.ok("models", "%s: whether its bits depend on the batch is measured when it is first opened here", s.Name)
 	case !c.Holds():
 		x.add("models", Warn, "prefer another file of the model (models."+s.Name+".onnx_file)", "%s: %s", s.Name, c)

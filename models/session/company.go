@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"textmill/ground/places"
 	"textmill/models"
@@ -141,6 +142,15 @@ func (c Company) String() string {
 func MachineKey(s *models.Spec, device string, threads int) string {
 	return fmt.Sprintf("%.16s %s %s threads=%d onnxruntime=%s %s", s.SHA256, s.Graph, device+fingerprint(device),
 		threads, onnx.Version(), learned.Processor())
+}
+
+// MeasuredOn is the device whose measurements of a model count: models to generate are measured on the processor
+// alone.
+func (o Options) MeasuredOn(s *models.Spec) string {
+	if s.Decoder == nil && strings.HasPrefix(o.Device, "cuda") {
+		return o.Device
+	}
+	return "cpu"
 }
 
 // Remembered is what an earlier session measured on the like of this machine; ok is false when none did. It needs the

@@ -1,6 +1,10 @@
 package session
 
-import "testing"
+import (
+	"testing"
+
+	"textmill/models"
+)
 
 func TestFindShape(t *testing.T) {
 	sizes := func(bad func(int) bool) map[int]bool {
@@ -33,6 +37,18 @@ func TestFindShape(t *testing.T) {
 	}{{Any, 1, 1}, {Shape{2, 1}, 1, 2}, {Shape{2, 1}, 3, 3}, {Shape{2, 2}, 3, 4}, {Shape{8, 4}, 3, 8}, {Shape{}, 5, 5}} {
 		if got := c.s.Fit(c.n); got != c.want {
 			t.Errorf("%d rows in the Shape %v: %d, want %d", c.n, c.s, got, c.want)
+		}
+	}
+}
+
+func TestMeasuredOn(t *testing.T) {
+	writer := &models.Spec{Decoder: &models.Decoder{}}
+	for _, c := range []struct {
+		s            *models.Spec
+		device, want string
+	}{{&models.Spec{}, "cuda:1", "cuda:1"}, {&models.Spec{}, "cpu", "cpu"}, {writer, "cuda:1", "cpu"}, {writer, "cpu", "cpu"}} {
+		if got := (Options{Device: c.device}).MeasuredOn(c.s); got != c.want {
+			t.Errorf("on %s, a model to generate: %v: %s, want %s", c.device, c.s.Decoder != nil, got, c.want)
 		}
 	}
 }
