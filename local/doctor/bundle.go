@@ -37,7 +37,7 @@ func Bundle(ctx context.Context, o Options, r Report, file string) (err error) {
 		return err
 	}
 	files := []bundled{{"README.txt", []byte(about)}, {"report.txt", text.Bytes()}, {"report.json", answer.Bytes()},
-		{"config.txt", []byte(o.Config.String())}, {"environment.txt", variables(environment())},
+		{"config.txt", []byte(o.Config.String())}, {"environment.txt", variables(os.Environ())},
 		{"machine.txt", []byte(machine(o.Version))}}
 	if o.Broken == nil {
 		x.findDaemon(ctx)
@@ -45,7 +45,7 @@ func Bundle(ctx context.Context, o Options, r Report, file string) (err error) {
 	if x.daemon != nil {
 		files = append(files, x.daemon.says(ctx)...)
 	}
-	clean := newRedactor(o.Config, environment()).clean
+	clean := newRedactor(o.Config, os.Environ()).clean
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -148,7 +150,9 @@ func (x *examined) permissions(context.Context) {
 			x.add("permissions", status, "chown this user "+dir, "%s: %s cannot be written to: %v", place.what, dir, err)
 		}
 	}
-	for key, file := range secretFiles(x.cfg) {
+	files := secretFiles(x.cfg)
+	for _, key := range slices.Sorted(maps.Keys(files)) {
+		file := files[key]
 		st, err := os.Stat(file)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && key == "nats.embedded.dir": // it is made at the start

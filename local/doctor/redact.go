@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -124,6 +123,3 @@ func variables(env []string) []byte {
 	slices.Sort(names)
 	return []byte(strings.Join(names, "\n") + "\n")
 }
-
-// environment is the process's.
-func environment() []string { return os.Environ() }
