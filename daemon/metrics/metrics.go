@@ -38,8 +38,8 @@ type Metrics struct {
 
 	runSeconds *prometheus.HistogramVec
 	assemble   *prometheus.HistogramVec
-	gather     prometheus.Observer
-	commitTime prometheus.Observer
+	gather     prometheus.Histogram
+	commitTime prometheus.Histogram
 
 	// What is lost?
 	deliveries  *prometheus.CounterVec // by verdict

@@ -30,7 +30,7 @@ type Model struct {
 	padded    prometheus.Counter
 	batches   prometheus.Counter
 	made      prometheus.Counter
-	run       prometheus.Observer
+	run       prometheus.Histogram
 	stages    [rows.Assemble + 1]prometheus.Observer // nil of rows.Run
 	truncated prometheus.Counter
 	dropped   prometheus.Counter
@@ -47,7 +47,7 @@ func (m *Metrics) Model(name string) *Model {
 		read: m.read.WithLabelValues(name), queued: m.queue.WithLabelValues(name),
 		tokens: m.tokens.WithLabelValues(name), padded: m.padded.WithLabelValues(name),
 		batches: m.batches.WithLabelValues(name), made: m.made.WithLabelValues(name),
-		run: m.runSeconds.WithLabelValues(name), truncated: m.truncated.WithLabelValues(name),
+		run: m.runSeconds.WithLabelValues(name).(prometheus.Histogram), truncated: m.truncated.WithLabelValues(name),
 		dropped: m.cut.WithLabelValues(name)}
 	one.stages[rows.Tokenize] = m.tokenize.WithLabelValues(name)
 	one.stages[rows.Wait] = m.wait.WithLabelValues(name)

@@ -34,6 +34,6 @@ func (r register) histograms(name, help string, buckets []float64, labels ...str
 	return h
 }
 
-func (r register) histogram(name, help string, buckets []float64) prometheus.Observer {
-	return r.histograms(name, help, buckets).WithLabelValues()
+func (r register) histogram(name, help string, buckets []float64) prometheus.Histogram {
+	return r.histograms(name, help, buckets).WithLabelValues().(prometheus.Histogram)
 }

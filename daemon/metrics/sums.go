@@ -37,11 +37,11 @@ func (m *Metrics) Sums() lately.Sums {
 	s.InFlight, s.Letters = add(m.inFlight, nil), add(m.letters, nil)
 	for _, stage := range []struct {
 		name  string
-		times any
+		times prometheus.Collector
 	}{{"queue", m.queue}, {"tokenize", m.tokenize}, {"wait", m.wait}, {"run", m.runSeconds}, {"assemble", m.assemble},
 		{"gather", m.gather}, {"commit", m.commitTime}} {
 		one := lately.Stage{Name: stage.name}
-		each(stage.times.(prometheus.Collector), func(_ map[string]string, h *dto.Metric) {
+		each(stage.times, func(_ map[string]string, h *dto.Metric) {
 			one.Count += float64(h.GetHistogram().GetSampleCount())
 			one.Seconds += h.GetHistogram().GetSampleSum()
 		})

@@ -36,7 +36,7 @@ func (w Work) Padding() float64 {
 func (m *Model) Work() Work {
 	w := Work{Runs: counted(m.batches), Tokens: counted(m.tokens), Padded: counted(m.padded), Made: counted(m.made)}
 	var d dto.Metric
-	if h, ok := m.run.(prometheus.Histogram); ok && h.Write(&d) == nil {
+	if m.run.Write(&d) == nil {
 		w.Took = time.Duration(d.GetHistogram().GetSampleSum() * float64(time.Second))
 	}
 	return w
