@@ -3,12 +3,9 @@ package daemon
 import (
 	"bufio"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"textmill/jobs"
 )
@@ -16,30 +13,14 @@ import (
 // scraped are a daemon's metrics by name and labels, as Prometheus reads them.
 func (r *running) scraped() map[string]float64 {
 	r.t.Helper()
-	_, page := r.say("GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
 	values := map[string]float64{}
-	for lines := bufio.NewScanner(strings.NewReader(page)); lines.Scan(); {
+	for lines := bufio.NewScanner(strings.NewReader(r.get("/metrics"))); lines.Scan(); {
 		name, value, ok := strings.Cut(lines.Text(), " ")
 		if n, err := strconv.ParseFloat(value, 64); ok && err == nil && strings.HasPrefix(name, "textmill_") {
 			values[name] = n
 		}
 	}
 	return values
-}
-
-// until waits for metrics to say something, and gives them.
-func (r *running) until(what string, holds func(map[string]float64) bool) map[string]float64 {
-	r.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		if values := r.scraped(); holds(values) {
-			return values
-		} else if time.Now().After(deadline) {
-			for _, name := range slices.Sorted(maps.Keys(values)) {
-				r.t.Log(name, values[name])
-			}
-			r.t.Fatalf("the metrics never said that %s", what)
-		}
-	}
 }
 
 // What became of two jobs is in the metrics to the last token.
@@ -55,13 +36,15 @@ func TestMetricsSayWhatBecameOfJobs(t *testing.T) {
 	broken := `{"job":"k","shard":0,"records":`
 	r.publish("textmill.jobs.embed."+model+".k", nil, broken)
 	r.await(jobs.EventDead)
-	values := r.until("the dead letter is settled", func(v map[string]float64) bool {
-		return v[`textmill_deliveries_total{verdict="dead"}`] == 1
-	})
+	if err := r.daemon.inFlight.Wait(t.Context()); err != nil { // until both are settled and counted
+		t.Fatal(err)
+	}
+	values := r.scraped()
 	m := `{model="` + model + `"}`
 	for name, want := range map[string]float64{
 		"textmill_ready": 1, "textmill_deliveries_in_flight": 0,
 		`textmill_deliveries_total{verdict="committed"}`:                          1,
+		`textmill_deliveries_total{verdict="dead"}`:                               1,
 		`textmill_dead_letters_total{class="invalid_job"}`:                        1,
 		`textmill_error_rows_total{class="invalid_record",model="` + model + `"}`: 1,
 		"textmill_truncated_rows_total" + m:                                       1,
