@@ -1,12 +1,16 @@
 // What the checks of pages share: Debian's Chromium, driven without outside connections, logged in, whose console stays clean.
 import assert from "node:assert/strict";
-import {readFileSync} from "node:fs";
+import {execFileSync} from "node:child_process";
+import {readFileSync, writeFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {join} from "node:path";
 import {chromium} from "playwright-core";
 
 export const url = process.env.CHECK_URL;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+// Options of a browser that shows the token from the beginning.
+export const headers = {extraHTTPHeaders: {authorization: `Bearer ${process.env.CHECK_TOKEN}`}};
 
 // The widths at which every page is looked at.
 export const widths = [360, 768, 1440];
@@ -53,4 +57,12 @@ export async function fits(page) {
 // shot keeps a picture: in the scratch folder, and where docs/screenshots is to be made anew, there.
 export async function shot(page, name) {
   await page.screenshot({path: join(process.env.CHECK_SHOTS || process.env.CHECK_SCRATCH, name + ".png")});
+}
+
+// submit brings records to the daemon's queue, from a file of that name in the scratch folder.
+export function submit(name, records, ...options) {
+  const file = join(process.env.CHECK_SCRATCH, name + ".jsonl");
+  writeFileSync(file, records.map((r) => JSON.stringify(r) + "\n").join(""));
+  execFileSync(process.env.CHECK_BIN, ["submit", ...options, "--set", "nats.url=" + process.env.TEXTMILL_NATS_URL, file],
+    {stdio: ["ignore", "ignore", "inherit"]});
 }

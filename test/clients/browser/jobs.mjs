@@ -1,21 +1,13 @@
 // Overview, jobs and dead letters: the token is asked for; a job is watched to its end, another cancelled, a dead letter retried,
 // live and from what the pages offer; nothing of a text is run.
 import assert from "node:assert/strict";
-import {execFileSync} from "node:child_process";
-import {writeFileSync} from "node:fs";
 import {connect} from "node:net";
-import {join} from "node:path";
-import {accessible, browse, fits, shot, url} from "./_browser.mjs";
+import {accessible, browse, fits, headers, shot, submit, url} from "./_browser.mjs";
 
 const model = "all-MiniLM-L6-v2";
 const hostile = `<script>document.title = "run"</script><img src="/nowhere" onerror="document.title = 'run'">`;
 
-function submit(name, records) {
-  const file = join(process.env.CHECK_SCRATCH, name + ".jsonl");
-  writeFileSync(file, records.map((r) => JSON.stringify(r) + "\n").join(""));
-  execFileSync(process.env.CHECK_BIN, ["submit", "--no-wait", "--model", model, "--dataset", "of-jobs", "--job", name, "--set",
-    "nats.url=" + process.env.TEXTMILL_NATS_URL, file], {stdio: ["ignore", "ignore", "inherit"]});
-}
+const begin = (name, records) => submit(name, records, "--no-wait", "--model", model, "--dataset", "of-jobs", "--job", name);
 
 // publish sends a message as a client of NATS that knows nothing of textmill.
 function publish(subject, payload) {
@@ -57,14 +49,14 @@ await browse(async (page, browser) => {
   await logIn(stranger);
   await stranger.close();
 
-  submit("watched", [...texts(60, 2), {id: "number", text: 7}, {id: hostile, text: hostile}]);
+  begin("watched", [...texts(60, 2), {id: "number", text: 7}, {id: hostile, text: hostile}]);
   await page.goto(url + "/jobs/watched");
   await page.locator('.state[data-state="done"]').waitFor({timeout: 120_000}); // by events: nobody loads the page again
   assert.match(await page.locator("main").innerText(), /62[\s\S]*invalid_record[\s\S]*want a string, have a number/);
   await accessible(page);
   await fits(page);
 
-  submit("unwanted", texts(3000, 8));
+  begin("unwanted", texts(3000, 8));
   await page.goto(url + "/jobs?q=unwanted");
   await page.getByRole("link", {name: "unwanted"}).click();
   await page.getByText("Cancel this job").click();
@@ -117,4 +109,4 @@ await browse(async (page) => {
   await page.locator('.state[data-state="done"]').waitFor();
   await page.goto(url + "/");
   await page.getByRole("heading", {name: "Where time goes"}).waitFor();
-}, {javaScriptEnabled: false, extraHTTPHeaders: {authorization: `Bearer ${process.env.CHECK_TOKEN}`}});
+}, {...headers, javaScriptEnabled: false});

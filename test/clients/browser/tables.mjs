@@ -1,12 +1,8 @@
 // Tables and models: a job's records are seen in their table while it is written, found again by a question in words, narrowed by
 // a click; hostile texts stay texts; the model that made them says which tables hold its rows.
 import assert from "node:assert/strict";
-import {execFileSync} from "node:child_process";
-import {writeFileSync} from "node:fs";
-import {join} from "node:path";
-import {accessible, browse, fits, shot, url} from "./_browser.mjs";
+import {accessible, browse, fits, headers, shot, submit, url} from "./_browser.mjs";
 
-const headers = {extraHTTPHeaders: {authorization: `Bearer ${process.env.CHECK_TOKEN}`}};
 const model = "all-MiniLM-L6-v2";
 const dataset = "recipes-and-tides";
 const hostile = `"'><script>document.title = "run"</script><img src="/nowhere" onerror="document.title = 'run'">`;
@@ -22,12 +18,7 @@ const records = [
   {id: "number", text: 7},
 ];
 
-function submit(list, name) {
-  const file = join(process.env.CHECK_SCRATCH, name);
-  writeFileSync(file, list.map((r) => JSON.stringify(r) + "\n").join(""));
-  execFileSync(process.env.CHECK_BIN, ["submit", "--model", model, "--dataset", dataset, "--max-errors", "1", "--set",
-    "nats.url=" + process.env.TEXTMILL_NATS_URL, file], {stdio: ["ignore", "ignore", "inherit"]});
-}
+const add = (name, list) => submit(name, list, "--model", model, "--dataset", dataset, "--max-errors", "1");
 
 const ids = (page) => page.locator(".hits .id").allTextContents();
 
@@ -40,7 +31,7 @@ async function table(page) {
   assert.equal(await rows.textContent(), "8");
   assert.match(await page.locator('[data-live="live-errors"]').textContent(), /invalid_record\s*1\s*number/);
   assert.match(await page.locator(".cards").first().textContent(), /bread.*\[384\], norm 1\.0000/s);
-  submit([{id: "later", text: "A row that came while somebody looked on.", lang: "en"}], "later.jsonl");
+  add("later", [{id: "later", text: "A row that came while somebody looked on.", lang: "en"}]);
   await page.waitForFunction(() => document.querySelector(".facts dd").textContent === "9"); // without loading the page again
   assert.match(await page.locator('[data-live="live-commits"]').textContent(), /WRITE/);
 }
@@ -108,7 +99,7 @@ async function withoutScripts(page) {
   assert.ok(["moon", "flut", "tide"].includes((await ids(page))[0]), String(await ids(page)));
 }
 
-submit(records, "records.jsonl");
+add("records", records);
 await browse(async (page) => {
   await table(page);
   await search(page);

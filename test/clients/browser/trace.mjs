@@ -1,9 +1,8 @@
 // The page of traces: tokens above their rows, details by keyboard and pointer, two texts side by side, and a text that is
 // made, with sliders that recompute what was drawn; it fits, axe-core finds nothing serious, and its address reproduces it.
 import assert from "node:assert/strict";
-import {accessible, browse, fits, shot, url} from "./_browser.mjs";
+import {accessible, browse, fits, headers, shot, url} from "./_browser.mjs";
 
-const headers = {extraHTTPHeaders: {authorization: `Bearer ${process.env.CHECK_TOKEN}`}};
 const embedder = "all-MiniLM-L6-v2";
 const writer = "SmolLM2-135M-Instruct";
 const texts = (page, selector) => page.locator(selector).allTextContents();
