@@ -140,13 +140,10 @@ func (d *Daemon) openPages(ctx context.Context, connections int) error {
 	}
 	sessions := session.New(token)
 	d.api = d.newAPI()
+	shown := d.shown()
 	o := web.Options{Addr: d.cfg.HTTP.Addr, TLS: d.tlsFiles(), Sessions: sessions, AllowedHosts: d.cfg.HTTP.AllowedHosts,
-		Connections: connections, API: d.api, Pages: d.pages(sessions, connections), Metrics: d.metrics.Handler(),
-		Profiles: d.cfg.HTTP.PProf, State: d.state, Log: d.log}
-	for _, c := range d.consumers {
-		o.Models = append(o.Models, web.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256,
-			Device: c.device, BatchTokens: c.batch, Workers: c.workers})
-	}
+		Connections: connections, API: d.api, Pages: d.pages(sessions, connections, shown), Models: shown,
+		Metrics: d.metrics.Handler(), Profiles: d.cfg.HTTP.PProf, State: d.state, Log: d.log}
 	if d.web, err = web.Listen(ctx, o); err != nil {
 		return err
 	}
@@ -160,14 +157,10 @@ func (d *Daemon) tlsFiles() web.TLSFiles {
 }
 
 // pages are what people see; of the connections a quarter may be theirs that wait for news.
-func (d *Daemon) pages(sessions *session.Sessions, connections int) *page.Site {
+func (d *Daemon) pages(sessions *session.Sessions, connections int, shown []page.Model) *page.Site {
 	seen := &sight{d: d}
-	o := page.Options{Version: d.version, Sessions: sessions, Watchers: connections / 4, Work: seen, Jobs: seen,
-		Letters: seen, Tables: d.catalog(), Log: d.log}
-	for _, c := range d.consumers {
-		o.Models = append(o.Models, d.shown(c))
-	}
-	return page.New(o)
+	return page.New(page.Options{Version: d.version, Sessions: sessions, Watchers: connections / 4, Models: shown,
+		Work: seen, Jobs: seen, Letters: seen, Tables: d.catalog(), Log: d.log})
 }
 
 // newAPI is what clients of OpenAI's API may ask for.

@@ -9,13 +9,16 @@ import (
 	"textmill/models/facts"
 )
 
-// shown is what people see of a model.
-func (d *Daemon) shown(c *consumer) page.Model {
-	told, wrong := facts.Of(c.spec)
-	return page.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Device: c.device, BatchTokens: c.batch,
-		Workers: c.workers, Tracer: c.tracer, About: page.About{Facts: told,
-			Notes: slices.Concat(c.spec.Notes, c.notes, wrong), Files: c.spec.Files, Cards: c.spec.Cards, Bits: c.bits,
-			Depends: c.depends, Work: c.metrics.Work}}
+// shown is what people see of the models.
+func (d *Daemon) shown() (all []page.Model) {
+	for _, c := range d.consumers {
+		told, wrong := facts.Of(c.spec)
+		all = append(all, page.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Device: c.device,
+			BatchTokens: c.batch, Workers: c.workers, Tracer: c.tracer, About: page.About{Facts: told,
+				Notes: slices.Concat(c.spec.Notes, c.notes, wrong), Files: c.spec.Files, Cards: c.spec.Cards, Bits: c.bits,
+				Depends: c.depends, Work: c.metrics.Work}})
+	}
+	return all
 }
 
 // catalog tells of the tables.

@@ -32,7 +32,7 @@ func TestReferenceOfPages(t *testing.T) {
 // TestReferenceOfStatus writes down what /status answers with all of its members.
 func TestReferenceOfStatus(t *testing.T) {
 	s := &Server{o: Options{
-		Models: []Model{{Name: "all-MiniLM-L6-v2", Task: "embed", SHA256: "73e7c65ee109…", Device: "cpu", BatchTokens: 1024,
+		Models: []page.Model{{Name: "all-MiniLM-L6-v2", Task: "embed", SHA256: "73e7c65ee109…", Device: "cpu", BatchTokens: 1024,
 			Workers: 2}},
 		State: func() State {
 			return State{

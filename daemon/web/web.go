@@ -28,7 +28,7 @@ type Options struct {
 	Metrics      http.Handler
 	Profiles     bool // are given to who may see guarded pages
 	State        func() State
-	Models       []Model
+	Models       []page.Model
 	API          *api.Server
 	Pages        *page.Site
 	Log          *slog.Logger
@@ -42,12 +42,6 @@ type State struct {
 	Refused  map[string]string // by dataset, why this version must not write to its table
 
 	LettersFull string // why what would become a dead letter waits
-}
-
-// Model is one that is served.
-type Model struct {
-	Name, Task, SHA256, Device string
-	BatchTokens, Workers       int
 }
 
 // Server has the pages open until it is closed.
@@ -198,7 +192,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		Workers     int    `json:"workers"`
 	}
 	state := s.o.State()
-	page := struct {
+	said := struct {
 		Models   []model  `json:"models"`
 		InFlight int      `json:"deliveries_in_flight"`
 		Unserved []string `json:"unserved_subjects"`
@@ -210,8 +204,8 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	}{InFlight: state.InFlight, Unserved: state.Unserved, NotReady: state.NotReady, Refused: state.Refused,
 		LettersFull: state.LettersFull}
 	for _, m := range s.o.Models {
-		page.Models = append(page.Models, model(m))
+		said.Models = append(said.Models, model{m.Name, m.Task, m.SHA256, m.Device, m.BatchTokens, m.Workers})
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(page)
+	_ = json.NewEncoder(w).Encode(said)
 }
