@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -99,13 +98,8 @@ func (c *Commits) absent(version int64) error {
 
 // ErrorRows is how many of a file's rows are errors, -1 where the log does not tell.
 func (f *LiveFile) ErrorRows() int64 {
-	var s struct {
-		NumRecords *int64
-		NullCount  struct {
-			Error *int64 `json:"error"`
-		}
-	}
-	if json.Unmarshal([]byte(f.stats), &s) != nil || s.NumRecords == nil || s.NullCount.Error == nil {
+	s := statsOf(&f.stats)
+	if s.NumRecords == nil || s.NullCount.Error == nil {
 		return -1
 	}
 	return *s.NumRecords - *s.NullCount.Error

@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -98,12 +97,8 @@ func (s *swap) refuseKept(ctx context.Context, path string) error {
 }
 
 func withoutVectors(stats *string) bool {
-	var s struct {
-		NumRecords *int64
-		NullCount  struct{ Dim *int64 }
-	}
-	return stats != nil && json.Unmarshal([]byte(*stats), &s) == nil && s.NumRecords != nil && s.NullCount.Dim != nil &&
-		*s.NumRecords == *s.NullCount.Dim
+	s := statsOf(stats)
+	return s.NumRecords != nil && s.NullCount.Dim != nil && *s.NumRecords == *s.NullCount.Dim
 }
 
 // examine takes in the entries after the one seen, up to another: who brought rows that are meant, or changed files

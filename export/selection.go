@@ -138,14 +138,15 @@ func (c *chooser) mayHold(a *delta.Add, by Partitioning) bool {
 	return c.Records == nil || c.bounds.leaveRoom(s)
 }
 
-// fileStats is what choosers ask of a file's statistics; nothing is known where another's are anything else.
+// fileStats is what is asked of a file's statistics; nothing is known where another's are anything else.
 type fileStats struct {
 	NumRecords           *int64
 	MinValues, MaxValues struct {
-		ID    *string `json:"record_id"`
-		Model *string
+		ID         *string `json:"record_id"`
+		Job, Model *string
+		Dim        *int64
 	}
-	NullCount struct{ Error *int64 }
+	NullCount struct{ Error, Dim *int64 }
 }
 
 func statsOf(stats *string) (s fileStats) {

@@ -3,7 +3,6 @@ package export
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -232,17 +231,11 @@ func (v *view) holds(ctx context.Context) (held, error) {
 // dimensions are the bounds of a file's column dim, 0 where the log has none; some is false where it says that all are
 // null.
 func dimensions(stats *string) (from, to int, some bool) {
-	var s struct {
-		NumRecords                      int64
-		MinValues, MaxValues, NullCount struct{ Dim *int64 }
+	s := statsOf(stats)
+	if lo, hi := s.MinValues.Dim, s.MaxValues.Dim; lo != nil && hi != nil {
+		return int(*lo), int(*hi), true
 	}
-	if stats == nil || json.Unmarshal([]byte(*stats), &s) != nil {
-		return 0, 0, true
-	}
-	if s.MinValues.Dim == nil || s.MaxValues.Dim == nil {
-		return 0, 0, s.NullCount.Dim == nil || *s.NullCount.Dim < s.NumRecords
-	}
-	return int(*s.MinValues.Dim), int(*s.MaxValues.Dim), true
+	return 0, 0, s.NullCount.Dim == nil || s.NumRecords != nil && *s.NullCount.Dim < *s.NumRecords
 }
 
 // firstVector says what the first vector of a file is, none where it has none.

@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -133,16 +132,7 @@ func (w *whose) add(ctx context.Context, r *part.Reader) error {
 
 // mayHoldJob says whether a part's bounds, where the log has any, leave room for a job's rows.
 func mayHoldJob(stats *string, job string) bool {
-	if stats == nil {
-		return true
-	}
-	var s struct {
-		MinValues, MaxValues struct {
-			Job *string `json:"job"`
-		}
-	}
-	if json.Unmarshal([]byte(*stats), &s) != nil || s.MinValues.Job == nil || s.MaxValues.Job == nil {
-		return true
-	}
-	return *s.MinValues.Job <= job && job <= *s.MaxValues.Job
+	s := statsOf(stats)
+	lo, hi := s.MinValues.Job, s.MaxValues.Job
+	return lo == nil || hi == nil || *lo <= job && job <= *hi
 }
