@@ -54,7 +54,7 @@ func TestACompactionSortsAndKeepsEachRow(t *testing.T) {
 		t.Errorf("rows were %v and are %v", before, after)
 	}
 	failed, good := 0, []string{}
-	if err := ScanParts(t.Context(), tab.Path(), func(file int, rows []Row) error {
+	if err := scanParts(t.Context(), tab.Path(), "", func(file int, rows []Row) error {
 		for _, r := range rows {
 			if r.Error != "" {
 				failed += 1 + 100*file

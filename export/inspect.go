@@ -262,22 +262,17 @@ func (f LiveFile) cells(in *parquetin.File, names []string) ([]string, func([]pa
 // Scan calls each with all rows of the table at a path or URI, some at a time, in no particular order of files. What
 // it gets is valid only during the call.
 func Scan(ctx context.Context, uri string, each func([]Row) error) error {
-	return ScanParts(ctx, uri, func(_ int, rows []Row) error { return each(rows) })
-}
-
-// ScanParts is Scan that also tells which file, counted from 0, the rows are of. Those of one file come in its order.
-func ScanParts(ctx context.Context, uri string, each func(file int, rows []Row) error) error {
-	return scanFiles(ctx, uri, func(LiveFile) bool { return true }, each)
+	return ScanJob(ctx, uri, "", each)
 }
 
 // ScanJob is Scan of the files that may hold rows of a job, "" for all.
 func ScanJob(ctx context.Context, uri, job string, each func([]Row) error) error {
-	mayHold := func(f LiveFile) bool { return job == "" || !f.Without("job", job) }
-	return scanFiles(ctx, uri, mayHold, func(_ int, rows []Row) error { return each(rows) })
+	return scanParts(ctx, uri, job, func(_ int, rows []Row) error { return each(rows) })
 }
 
-func scanFiles(ctx context.Context, uri string, wanted func(LiveFile) bool,
-	each func(file int, rows []Row) error) error {
+// scanParts is ScanJob that also tells which file, counted from 0, the rows are of. Those of one file come in its
+// order.
+func scanParts(ctx context.Context, uri, job string, each func(file int, rows []Row) error) error {
 	v, err := openView(ctx, uri)
 	if err != nil {
 		return err
@@ -288,7 +283,7 @@ func scanFiles(ctx context.Context, uri string, wanted func(LiveFile) bool,
 		return err
 	}
 	for i, f := range in.Files {
-		if !wanted(f) {
+		if job != "" && f.Without("job", job) {
 			continue
 		}
 		err := v.rows(ctx, f, func(rows []Row) error { return each(i, rows) })

@@ -56,7 +56,7 @@ func TestErrorRowsLieInFilesOfTheirOwn(t *testing.T) {
 		t.Errorf("%d rows: %v", len(ids), ids)
 	}
 	files := map[int][2]int{}
-	if err := ScanParts(t.Context(), tab.Path(), func(file int, rows []Row) error {
+	if err := scanParts(t.Context(), tab.Path(), "", func(file int, rows []Row) error {
 		n := files[file]
 		for _, r := range rows {
 			n[map[bool]int{true: 1}[r.Error != ""]]++
