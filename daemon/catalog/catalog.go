@@ -2,7 +2,6 @@
 package catalog
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -50,30 +49,6 @@ func New(o Options) *Catalog {
 
 // ErrNoTable is the class of datasets that have no table.
 var ErrNoTable = errors.New("there is no such table")
-
-// Summary is a table in a few words, as its log tells.
-type Summary struct {
-	Dataset string
-	Path    string
-	Rows    int64
-	Errors  int64 // rows that are errors, as far as the log tells
-	Files   int
-	Bytes   int64
-	Version int64
-	Holds   string // vectors, in words
-	Makers  []Maker
-	Untold  int64 // rows of which the log does not tell who made them
-	Last    export.Commit
-	Refused string // why the daemon must not write to it
-	Failed  string // why it cannot be read; all else is unknown then
-}
-
-// Maker is a model that made rows.
-type Maker struct {
-	Task, Model, SHA256 string
-	Rows                int64
-	Served              bool // by this daemon, with this hash
-}
 
 // Listing is the tables there are, in the order of their names.
 type Listing struct {
@@ -141,9 +116,17 @@ type table struct {
 
 	mu      sync.Mutex
 	used    time.Time
-	seen    time.Time // when the summary was made
+	seen    time.Time // when the table was looked at
 	summary Summary
-	files   int // that the watch knows of
+	of      *export.Inspection // whose summary it is; nil before the first look
+}
+
+// files is how many the watch knows of; it needs t.mu.
+func (t *table) files() int {
+	if t.of == nil {
+		return 0
+	}
+	return len(t.of.Files)
 }
 
 // keptFiles bounds how many files are remembered, of all tables together; of each its name and statistics.
@@ -183,8 +166,8 @@ func (c *Catalog) forget(but *table) {
 	sum := 0
 	for _, t := range c.tables {
 		t.mu.Lock()
-		all = append(all, one{t, t.used, t.files + 1})
-		sum += t.files + 1
+		all = append(all, one{t, t.used, t.files() + 1})
+		sum += t.files() + 1
 		t.mu.Unlock()
 	}
 	slices.SortFunc(all, func(a, b one) int { return a.used.Compare(b.used) })
@@ -214,9 +197,15 @@ func (c *Catalog) look(ctx context.Context, dataset string) (*table, *export.Rea
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	s := c.summaryOf(dataset, r, commits)
 	t.mu.Lock()
-	t.summary, t.seen, t.files = s, time.Now(), len(r.Files)
+	s, same := t.summary, t.of == r.Inspection
+	t.mu.Unlock()
+	if !same { // of many files that takes a while
+		s = c.summaryOf(dataset, r, commits)
+	}
+	s.Refused = c.refused(dataset, r)
+	t.mu.Lock()
+	t.summary, t.seen, t.of = s, time.Now(), r.Inspection
 	t.mu.Unlock()
 	return t, r, commits, nil
 }
@@ -241,56 +230,4 @@ func (c *Catalog) summary(ctx context.Context, dataset string) (*Summary, error)
 		of.mu.Unlock()
 	}
 	return &s, nil
-}
-
-func (c *Catalog) summaryOf(dataset string, r *export.Reading, commits []export.Commit) Summary {
-	s := Summary{Dataset: dataset, Path: r.Path, Rows: r.Inspection.Rows, Files: len(r.Files),
-		Bytes: r.Bytes, Version: r.Version, Holds: r.Vectors.String()}
-	if len(commits) > 0 {
-		s.Last = commits[0]
-	}
-	if c.o.Refused != nil {
-		s.Refused = c.o.Refused()[dataset]
-	}
-	if s.Refused == "" && r.Refused != nil {
-		s.Refused = r.Refused.Error()
-	}
-	counts := map[Maker]int64{}
-	for i := range r.Files {
-		f := &r.Files[i]
-		s.Errors += max(f.ErrorRows(), 0)
-		task, one := f.Only("task")
-		name, named := f.Only("model")
-		sum, hashed := f.Only("model_sha256")
-		if !one || !named || !hashed {
-			s.Untold += max(f.Rows, 0)
-			continue
-		}
-		counts[Maker{Task: task, Model: name, SHA256: sum}] += max(f.Rows, 0)
-	}
-	s.Makers = c.makers(counts)
-	return s
-}
-
-// makers lists them, those that made most first.
-func (c *Catalog) makers(counts map[Maker]int64) []Maker {
-	var all []Maker
-	for m, n := range counts {
-		m.Rows, m.Served = n, c.served(m.Model, m.SHA256) != nil
-		all = append(all, m)
-	}
-	slices.SortFunc(all, func(a, b Maker) int {
-		return cmp.Or(cmp.Compare(b.Rows, a.Rows), strings.Compare(a.Model, b.Model), strings.Compare(a.SHA256, b.SHA256))
-	})
-	return all
-}
-
-// served is the model of a name and hash, nil where there is none.
-func (c *Catalog) served(name, sha256 string) *Model {
-	for i, m := range c.o.Served {
-		if m.Spec.Name == name && m.Spec.SHA256 == sha256 {
-			return &c.o.Served[i]
-		}
-	}
-	return nil
 }

@@ -24,6 +24,9 @@ type digest struct {
 type digests struct {
 	mu   sync.Mutex // one makes them
 	made map[string]*digest
+
+	seen *export.Inspection // what all tells of; nil at first
+	all  *told
 }
 
 // ErrorClass is the error rows of a class.
@@ -52,6 +55,9 @@ type told struct {
 func (d *digests) of(ctx context.Context, r *export.Reading) (*told, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.seen == r.Inspection && d.all.whole {
+		return d.all, nil
+	}
 	until := time.Now().Add(digestTime)
 	all := &told{makers: map[Maker]int64{}, errors: map[string]ErrorClass{}, whole: true}
 	kept := make(map[string]*digest, len(d.made))
@@ -72,7 +78,7 @@ func (d *digests) of(ctx context.Context, r *export.Reading) (*told, error) {
 		}
 		all.add(one)
 	}
-	d.made = kept // those of files that went are forgotten
+	d.made, d.seen, d.all = kept, r.Inspection, all // those of files that went are forgotten
 	return all, nil
 }
 
@@ -104,13 +110,11 @@ func (t *told) classes() []ErrorClass {
 
 // settled is what the log tells of a file without errors, nil where the file has to be read.
 func settled(f export.LiveFile) *digest {
-	task, one := f.Only("task")
-	name, named := f.Only("model")
-	sum, hashed := f.Only("model_sha256")
-	if !one || !named || !hashed || f.Rows < 0 || f.ErrorRows() != 0 {
+	by, told := makerOf(f)
+	if !told || f.Rows < 0 || f.ErrorRows() != 0 {
 		return nil
 	}
-	return &digest{makers: map[Maker]int64{{Task: task, Model: name, SHA256: sum}: f.Rows}}
+	return &digest{makers: map[Maker]int64{by: f.Rows}}
 }
 
 // read looks at the columns of a file that tell. One that it lacks is told by the log, where the table is partitioned.
