@@ -108,6 +108,7 @@ var downward = map[string][]string{
 	".":                  {},
 	"internal":           {},
 	"internal/maketable": {"export"},
+	"internal/committed": {"export"},
 	"internal/chaos":     {"export", "export/storage", "internal/avx2/processor", "internal/s3", "jobs", "jobs/queue", "models", "models/checkpoint", "models/checkpoint/onnxgraph", "models/session"},
 	"test":               {}, // runs the binary, as its users do
 }
@@ -140,7 +141,7 @@ var only = map[string]string{
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.
-var testOnly = []string{"internal/authority", "internal/avx2/processor", "internal/foreign", "internal/golden", "internal/otlp", "internal/reference", "internal/s3", "internal/users", "models/internal/cuda/fake", "models/internal/tiny"}
+var testOnly = []string{"internal/authority", "internal/avx2/processor", "internal/committed", "internal/foreign", "internal/golden", "internal/otlp", "internal/reference", "internal/s3", "internal/users", "models/internal/cuda/fake", "models/internal/tiny"}
 
 type source struct {
 	path string // slash-separated, from the root

@@ -1,7 +1,6 @@
 package search
 
 import (
-	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +15,7 @@ import (
 
 	"textmill/export"
 	"textmill/export/scan"
+	"textmill/internal/committed"
 	"textmill/internal/s3"
 	"textmill/models/vector"
 )
@@ -53,36 +53,7 @@ func failed(id int) export.Row {
 // makeTable commits each list of rows as a part of its own to the table at a URI's docs.
 func makeTable(t testing.TB, uri string, v export.Vectors, parts ...[]export.Row) string {
 	t.Helper()
-	store, err := export.OpenStore(export.Options{URI: uri, Scratch: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	table, err := store.Table("docs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, rows := range parts {
-		b, err := table.Begin(t.Context(), v.Kind())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Bind(t.Context(), v); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Add(export.JobKey("embed", "m", cryptorand.Text(), fmt.Sprint(i), nil), rows); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := b.Commit(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		b.Abort()
-	}
-	return table.Path()
+	return committed.Table(t, export.Options{URI: uri}, "docs", v, parts...)
 }
 
 func openTable(t testing.TB, uri string) *export.Reading {

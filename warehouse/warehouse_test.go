@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"textmill/export"
+	"textmill/internal/committed"
 )
 
 // hostile end literals, comments and lines where they are not quoted.
@@ -17,35 +18,11 @@ var hostile = []string{`it's`, `a"b`, "tick`", `back\slash`, "new\nline", `'; DR
 
 func made(t *testing.T, name string) string {
 	t.Helper()
-	store, err := export.OpenStore(export.Options{URI: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	table, err := store.Table(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := export.Vectors{Precision: "float32", Dim: 2}
-	b, err := table.Begin(t.Context(), v.Kind())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Bind(t.Context(), v); err != nil {
-		t.Fatal(err)
-	}
-	rows := []export.Row{
+	return committed.Table(t, export.Options{URI: t.TempDir()}, name, export.Vectors{Precision: "float32", Dim: 2}, []export.Row{
 		{Job: "j", Shard: "0", RecordID: "a\tb\\", Task: "embed", Text: export.Some("x\x00\n\\.\r"), Embedding: []float32{0.5, -1}, CreatedAt: time.Unix(1, 5000),
 			Attributes: map[string]string{"k\x00": `"<v>"`}},
 		{Job: "j", Shard: "0", RecordID: "bad", Task: "embed", Error: "no"},
-	}
-	if err := b.Add(export.JobKey("embed", "m", "j", "0", []byte("x")), rows); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return table.Path()
+	})
 }
 
 func printed(t *testing.T, o Options) string {
@@ -223,43 +200,17 @@ func madeIn(t *testing.T, dir string) string {
 // madeOf makes a table of one row, whose vector is of a kind.
 func madeOf(t *testing.T, dir string, v export.Vectors) string {
 	t.Helper()
-	store, err := export.OpenStore(export.Options{URI: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	table, err := store.Table("docs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	kind := v.Kind()
-	if v == (export.Vectors{}) {
-		kind = export.EmbeddingFloat32
-	}
-	b, err := table.Begin(t.Context(), kind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Bind(t.Context(), v); err != nil {
-		t.Fatal(err)
-	}
 	row := export.Row{RecordID: "a"}
 	switch {
 	case v == (export.Vectors{}):
-	case kind == export.EmbeddingInt8:
+	case v.Kind() == export.EmbeddingInt8:
 		row.Embedding8 = make([]int8, v.Dim)
-	case kind == export.EmbeddingInt16:
+	case v.Kind() == export.EmbeddingInt16:
 		row.Embedding16 = make([]int16, v.Dim)
 	default:
 		row.Embedding = make([]float32, v.Dim)
 	}
-	if err := b.Add(export.JobKey("embed", "m", "j", "0", []byte("x")), []export.Row{row}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return table.Path()
+	return committed.Table(t, export.Options{URI: dir}, "docs", v, []export.Row{row})
 }
 
 // A literal ends where it should, whatever is in it.

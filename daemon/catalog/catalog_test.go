@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"textmill/export"
+	"textmill/internal/committed"
 	"textmill/internal/s3"
 	"textmill/jobs"
 	"textmill/models"
@@ -37,37 +37,18 @@ func failure(id, why string) export.Row {
 // commit adds rows to a dataset's table, partitioned by what is said.
 func commit(t *testing.T, uri, dataset, by string, list ...export.Row) {
 	t.Helper()
-	store, err := export.OpenStore(export.Options{URI: uri, Scratch: t.TempDir(), PartitionBy: func(string) export.Partitioning {
-		if by == "" {
-			return nil
+	var parted export.Partitioning
+	if by != "" {
+		var err error
+		if parted, err = export.ParsePartitioning(by); err != nil {
+			t.Fatal(err)
 		}
-		p, err := export.ParsePartitioning(by)
-		if err != nil {
-			t.Error(err)
-		}
-		return p
-	}})
-	if err != nil {
-		t.Fatal(err)
 	}
-	defer store.Close()
-	table, err := store.Table(dataset)
-	if err != nil {
-		t.Fatal(err)
+	held := export.Vectors{}
+	if slices.ContainsFunc(list, func(r export.Row) bool { return r.Embedding != nil }) {
+		held = v4
 	}
-	b, err := table.Begin(t.Context(), v4.Kind())
-	if err == nil && slices.ContainsFunc(list, func(r export.Row) bool { return r.Embedding != nil }) {
-		err = b.Bind(t.Context(), v4)
-	}
-	if err == nil {
-		err = b.Add(export.JobKey("embed", "m", cryptorand.Text(), "0", nil), list)
-	}
-	if err == nil {
-		_, err = b.Commit(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	committed.Table(t, export.Options{URI: uri, PartitionBy: func(string) export.Partitioning { return parted }}, dataset, held, list)
 }
 
 // said is a model whose questions get one vector, or wait.

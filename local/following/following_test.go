@@ -15,33 +15,15 @@ import (
 
 	"textmill/export"
 	"textmill/ground/flock"
+	"textmill/internal/committed"
 	"textmill/jobs"
 )
 
 // commit adds a row in a commit of its own.
 func commit(t *testing.T, dir string, n int) string {
 	t.Helper()
-	store, err := export.OpenStore(export.Options{URI: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	table, err := store.Table("docs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := table.Begin(t.Context(), export.EmbeddingFloat32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows := []export.Row{{RecordID: fmt.Sprint(n)}, {RecordID: "e", Error: "no"}}
-	if err := b.Add(export.JobKey("embed", "m", "j", fmt.Sprint(n), []byte("x")), rows); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return table.Path()
+	return committed.Table(t, export.Options{URI: dir}, "docs", export.Vectors{},
+		[]export.Row{{RecordID: fmt.Sprint(n)}, {RecordID: "e", Error: "no"}})
 }
 
 func followed(t *testing.T, o Options) (string, error) {

@@ -16,38 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"textmill/export"
+	"textmill/internal/committed"
 	"textmill/work/batchlines"
 )
 
 // makeTable commits each list of rows as a part of its own.
-func makeTable(t *testing.T, kind export.EmbeddingKind, parts ...[]export.Row) string {
+func makeTable(t *testing.T, parts ...[]export.Row) string {
 	t.Helper()
-	store, err := export.OpenStore(export.Options{URI: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	table, err := store.Table("docs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, rows := range parts {
-		b, err := table.Begin(t.Context(), kind)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Add(export.JobKey("embed", "m", "j", fmt.Sprint(i), []byte("x")), rows); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := b.Commit(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return table.Path()
+	return committed.Table(t, export.Options{URI: t.TempDir()}, "docs", export.Vectors{}, parts...)
 }
 
 // exported is the table's lines, sorted: their order says nothing.
@@ -74,7 +50,7 @@ func TestExportChatCompletions(t *testing.T) {
 	failed := export.Row{Job: "j", Shard: "0", RecordID: "bad", Task: "generate", Model: "m", Error: "no_room: 9 tokens: no room", CreatedAt: time.Unix(1700000000, 0)}
 	broken := failed
 	broken.RecordID, broken.Error = "broken", "nan: the model gave logits that are not finite numbers"
-	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{eos, generated("n", 0, "one", "length", []int32{1}), generated("n", 1, "two", "stop", []int32{1, 2}), failed, broken})
+	dir := makeTable(t, []export.Row{eos, generated("n", 0, "one", "length", []int32{1}), generated("n", 1, "two", "stop", []int32{1, 2}), failed, broken})
 	want := []string{
 		`{"id":"batch_req_ID","custom_id":"a<b","response":{"status_code":200,"request_id":"req_ID","body":{"id":"chatcmpl-ID","object":"chat.completion","created":1700000000,"model":"m","system_fingerprint":"fp_0123456789ab",` +
 			`"choices":[{"index":0,"message":{"role":"assistant","content":"Hi, \"you\" <é😀>\n","refusal":null},"logprobs":{"content":[{"token":"token_id:5","logprob":-0.5,"bytes":null,"top_logprobs":[]},` +
@@ -122,14 +98,14 @@ func TestExportTopLogprobs(t *testing.T) {
 	const plain = `{"content":[{"token":"token_id:5","logprob":-0.5,"bytes":null,"top_logprobs":[]},{"token":"token_id:6","logprob":-2,"bytes":null,"top_logprobs":[]}],"refusal":null}`
 	const told = `{"content":[{"token":"Hi","logprob":-0.5,"bytes":null,"top_logprobs":[{"token":"Hi","logprob":-0.5,"bytes":null},{"token":"\"<","logprob":-1.5,"bytes":null}]},` +
 		`{"token":"token_id:6","logprob":-2,"bytes":null,"top_logprobs":[{"token":" é","logprob":-0.25,"bytes":null}]}],"refusal":null}`
-	for _, line := range exported(t, makeTable(t, export.EmbeddingFloat32, []export.Row{top("whole", 0, steps), top("cut", 0, steps)}, []export.Row{top("cut", 1, steps)}), "") {
+	for _, line := range exported(t, makeTable(t, []export.Row{top("whole", 0, steps), top("cut", 0, steps)}, []export.Row{top("cut", 1, steps)}), "") {
 		want := 1 + strings.Count(line, `"custom_id":"cut"`)
 		if got := strings.Count(line, `"logprobs":`+told); got != want || strings.Contains(line, `"id":5`) || strings.Contains(line, "attributes") {
 			t.Errorf("%d of %d choices have their logprobs in %s", got, want, line)
 		}
 	}
 	for _, own := range []string{"yes", "3", "[]", "[[]]", `[[{"id":"5"}],[]]`, "null", "[[],[]]"} {
-		line := exported(t, makeTable(t, export.EmbeddingFloat32, []export.Row{top("own", 0, own)}), "")[0]
+		line := exported(t, makeTable(t, []export.Row{top("own", 0, own)}), "")[0]
 		if !strings.Contains(line, `"logprobs":`+plain) {
 			t.Errorf("attribute %s: %s", own, line)
 		}
@@ -140,7 +116,8 @@ func TestExportEmbeddings(t *testing.T) {
 	row := func(id string, chunk int32, v []int8) export.Row {
 		return export.Row{Job: "j", Shard: "0", RecordID: id, Task: "embed", Model: "m", Embedding8: v, Chunk: export.Some(chunk), NTokens: export.Some[int32](4)}
 	}
-	got := exported(t, makeTable(t, export.EmbeddingInt8, []export.Row{row("a", 0, []int8{1, -2}), row("a", 1, []int8{3, 4})}), "")
+	got := exported(t, committed.Table(t, export.Options{URI: t.TempDir()}, "docs", export.Vectors{Precision: "int8", Dim: 2},
+		[]export.Row{row("a", 0, []int8{1, -2}), row("a", 1, []int8{3, 4})}), "")
 	if len(got) != 1 || !strings.Contains(got[0], `"body":{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1,-2]},{"object":"embedding","index":1,"embedding":[3,4]}],"model":"m","usage":{"prompt_tokens":8,"total_tokens":8}}`) {
 		t.Errorf("got %v", got)
 	}
@@ -160,7 +137,7 @@ func TestExportJoinsWhatPartsCut(t *testing.T) {
 		parts = append(parts, rest[:n])
 		rest = rest[n:]
 	}
-	got := exported(t, makeTable(t, export.EmbeddingFloat32, parts...), "")
+	got := exported(t, makeTable(t, parts...), "")
 	if len(got) != 200 {
 		t.Fatalf("%d lines from %d parts, want 200", len(got), len(parts))
 	}
@@ -198,10 +175,10 @@ func TestExportJoinsWhatPartsCut(t *testing.T) {
 // Another program may sort a table anew: rows of a record find together, in memory or through files, unless some are gone.
 func TestExportOfARowThatIsGone(t *testing.T) {
 	a0, b0, a1 := generated("a", 0, "x", "stop", nil), generated("b", 0, "y", "stop", nil), generated("a", 1, "z", "stop", nil)
-	if got := exported(t, makeTable(t, export.EmbeddingFloat32, []export.Row{a0, b0, a1}), ""); len(got) != 2 || !strings.Contains(got[0]+got[1], `"content":"z"`) {
+	if got := exported(t, makeTable(t, []export.Row{a0, b0, a1}), ""); len(got) != 2 || !strings.Contains(got[0]+got[1], `"content":"z"`) {
 		t.Errorf("got %q", got)
 	}
-	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{b0, a1})
+	dir := makeTable(t, []export.Row{b0, a1})
 	file := filepath.Join(t.TempDir(), "out.jsonl")
 	err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file})
 	if !errors.Is(err, batchlines.ErrScattered) || !strings.Contains(err.Error(), `record "a"`) {
@@ -213,7 +190,7 @@ func TestExportOfARowThatIsGone(t *testing.T) {
 }
 
 func TestExportToAFile(t *testing.T) {
-	dir := makeTable(t, export.EmbeddingFloat32, []export.Row{generated("a", 0, "x", "stop", nil)})
+	dir := makeTable(t, []export.Row{generated("a", 0, "x", "stop", nil)})
 	file := filepath.Join(t.TempDir(), "out.jsonl")
 	before := unix.Umask(0o027)
 	err := Export(t.Context(), ExportOptions{Dir: dir, Format: FormatOpenAIBatch, File: file})

@@ -13,37 +13,13 @@ import (
 
 	"textmill/export"
 	"textmill/input"
+	"textmill/internal/committed"
 )
 
 // makeTable commits each list of rows as a part of its own.
-func makeTable(t *testing.T, kind export.EmbeddingKind, parts ...[]export.Row) string {
+func makeTable(t *testing.T, parts ...[]export.Row) string {
 	t.Helper()
-	store, err := export.OpenStore(export.Options{URI: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	table, err := store.Table("docs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, rows := range parts {
-		b, err := table.Begin(t.Context(), kind)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Add(export.JobKey("embed", "m", "j", fmt.Sprint(i), []byte("x")), rows); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := b.Commit(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return table.Path()
+	return committed.Table(t, export.Options{URI: t.TempDir()}, "docs", export.Vectors{}, parts...)
 }
 
 // requestRows are the rows that the requests of an OpenAI-batch file come to, each chunk of a text a row of its own. The
@@ -141,7 +117,7 @@ func TestExportJoinsListInputs(t *testing.T) {
 		}
 		rows := requestRows(t, "0", file.String(), chunks)
 		rng.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-		dir := makeTable(t, export.EmbeddingFloat32, rows[:100], rows[100:101], rows[101:])
+		dir := makeTable(t, rows[:100], rows[100:101], rows[101:])
 		for _, budget := range []int{0, 100_000, 20_000} {
 			answers := embeddingAnswers(t, dir, budget)
 			if len(answers) != 300 {
@@ -176,7 +152,7 @@ func TestExportOfAListThatFailedInPart(t *testing.T) {
 	rows := requestRows(t, "0", requestLine("bad", "a", "bb", "ccc")+requestLine("good", "a", "bb")+requestLine("gone", "a", "bb", "c")+requestLine("first gone", "a", "bb")+requestLine("end gone", "a", "bb"), 1)
 	rows[1] = export.Row{Job: "j", Shard: "0", RecordID: rows[1].RecordID, Attributes: rows[1].Attributes, Task: "embed", Model: "m", Error: "too_long: text: 9 tokens exceed"}
 	kept := slices.Concat(rows[:6], rows[7:8], rows[9:11]) // without gone's second, the first of "first gone", and the second of "end gone"
-	answers := embeddingAnswers(t, makeTable(t, export.EmbeddingFloat32, kept), 0)
+	answers := embeddingAnswers(t, makeTable(t, kept), 0)
 	want := map[string]string{"bad": "too_long 400 input[1]: text: 9 tokens exceed", "good": "", "gone": "incomplete 500 input[1] of 3 is not in the table",
 		"first gone": "incomplete 500 input[0] of 2 is not in the table", "end gone": "incomplete 500 input[1] of 2 is not in the table"}
 	if len(answers) != len(want) {
@@ -202,7 +178,7 @@ func TestExportKeepsRequestsApart(t *testing.T) {
 	rows := slices.Concat(requestRows(t, "0", twice+requestLine("a#input[1]", "zzz"), 1), requestRows(t, "1", twice, 1), requestRows(t, "2", requestLine("a", "xxxx", "yyyyy"), 1))
 	plain := export.Row{Job: "j", Shard: "3", RecordID: "a#input[0]", Task: "embed", Model: "m", Embedding: []float32{7}, Chunk: export.Some[int32](0),
 		Attributes: map[string]string{input.PartAttribute: `{"custom_id":"b","index":0,"inputs":2,"request":"r"}`}}
-	answers := embeddingAnswers(t, makeTable(t, export.EmbeddingFloat32, append(rows, plain)), 0)
+	answers := embeddingAnswers(t, makeTable(t, append(rows, plain)), 0)
 	got := map[string][]int{}
 	for _, a := range answers {
 		got[a.CustomID] = append(got[a.CustomID], len(a.Response.Body.Data))
@@ -213,7 +189,7 @@ func TestExportKeepsRequestsApart(t *testing.T) {
 }
 
 func TestExportLeavesNoFiles(t *testing.T) {
-	dir := makeTable(t, export.EmbeddingFloat32, requestRows(t, "0", requestLine("a", "x", "yy")+requestLine("b", "x"), 2))
+	dir := makeTable(t, requestRows(t, "0", requestLine("a", "x", "yy")+requestLine("b", "x"), 2))
 	scratch := t.TempDir()
 	if err := Each(t.Context(), dir, Options{budget: 1, Scratch: scratch}, func(Line) error { return nil }); err != nil {
 		t.Fatal(err)
@@ -255,7 +231,7 @@ func TestTextsThatAreContinued(t *testing.T) {
 	}
 	slices.Reverse(rows)
 	got := map[string]string{}
-	err = Each(t.Context(), makeTable(t, export.EmbeddingFloat32, rows[:3], rows[3:]), Options{Scratch: t.TempDir()}, func(l Line) error {
+	err = Each(t.Context(), makeTable(t, rows[:3], rows[3:]), Options{Scratch: t.TempDir()}, func(l Line) error {
 		raw, err := json.Marshal(l.Response.Body)
 		var a struct {
 			Object  string
