@@ -6,10 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/checkpoint"
-	"textmill/models/session"
 )
 
 // loopless opens every graph of a bundle, in generators that run nothing by themselves.
@@ -19,12 +17,8 @@ func loopless(t *testing.T, bundle string, slots, length int) map[string]*Genera
 	if err != nil {
 		t.Fatal(err)
 	}
-	home, err := places.Home()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A home of its own, since what an earlier session remembers is what shall be tested.
-	o := Options{Session: session.Options{Home: t.TempDir(), Library: places.Library(home)}, Slots: slots, MaxLength: length}
+	// What an earlier session remembers is what shall be tested.
+	o := Options{Session: FreshSession(t), Slots: slots, MaxLength: length}
 	all := map[string]*Generator{}
 	for _, graph := range spec.Decoder.Graphs {
 		spec, err := models.OpenGraph(bundle, graph.File)
@@ -48,15 +42,6 @@ func loopless(t *testing.T, bundle string, slots, length int) map[string]*Genera
 		all[spec.Decoder.Precision+" "+graph.Activations] = g
 	}
 	return all
-}
-
-func importOnce(t *testing.T, source, precision string) string {
-	t.Helper()
-	got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir(), Name: "m", Precision: precision})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got.Dir
 }
 
 func someIDs(r *rand.Rand, n, vocab int) []int32 {
@@ -110,7 +95,7 @@ func TestCutsAndCompanyDoNotChangeTinyModels(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, tiny := range tinySources {
 		for _, precision := range tiny.precisions {
-			for layout, g := range loopless(t, importOnce(t, filepath.Join("../checkpoint/testdata", tiny.source), precision), 40, 64) {
+			for layout, g := range loopless(t, Imported(t, filepath.Join(Testdata, tiny.source), precision).Dir, 40, 64) {
 				t.Run(tiny.source+" "+layout, func(t *testing.T) {
 					for _, n := range []int{2, 3, 11, 16, 17, 31, 32, 33, 34, 48, 59, 60} {
 						ids, cuts := someIDs(r, n, g.spec.Decoder.VocabSize), []int{}

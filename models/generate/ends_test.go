@@ -8,8 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"textmill/models"
-	"textmill/models/checkpoint"
 	"textmill/models/generate"
 	"textmill/tokenize"
 )
@@ -146,14 +144,7 @@ func TestGGUFTextsEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "m.gguf")
 			tokens := c.write(t, path)
-			got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: path, Dir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			spec, err := models.OpenBundle(got.Dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			spec := generate.Imported(t, path, "")
 			tok, err := spec.Tokenizer()
 			if err != nil {
 				t.Fatal(err)

@@ -4,23 +4,13 @@ import (
 	"slices"
 	"testing"
 
-	"textmill/ground/places"
-	"textmill/models"
 	"textmill/models/checkpoint"
-	"textmill/models/session"
 )
 
 // A run that fails, one in which a slot is idle, and what the slot held of another text leave a text's states as they are.
 func TestFailedAndIdleRunsLeaveStates(t *testing.T) {
-	home, err := places.Home()
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, err := models.OpenBundle(importOnce(t, "../checkpoint/testdata/tiny/lfm2", checkpoint.FP32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := load(t.Context(), spec, Options{Session: session.Options{Home: t.TempDir(), Library: places.Library(home)}, Slots: 4})
+	spec := Imported(t, Testdata+"/tiny/lfm2", checkpoint.FP32)
+	g, err := load(t.Context(), spec, Options{Session: FreshSession(t), Slots: 4})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"textmill/ground/places"
 	"textmill/models"
 	"textmill/models/generate"
-	"textmill/models/session"
 )
 
 func TestBadPrompts(t *testing.T) {
@@ -82,15 +80,11 @@ func TestFailures(t *testing.T) {
 
 // A run that takes too long ends, be it of a text or of the probe by which a model is opened, which is not remembered then.
 func TestNoRunTakesLongerThanItMay(t *testing.T) {
-	home, err := places.Home()
-	if err != nil {
-		t.Fatal(err)
-	}
 	spec := tiny(t, "llama", nil)
-	usual := session.Options{Home: t.TempDir(), Library: places.Library(home)}
+	usual := generate.FreshSession(t)
 	short := usual
 	short.RunTimeout = time.Nanosecond
-	_, err = generate.Open(t.Context(), spec, generate.Options{Session: short})
+	_, err := generate.Open(t.Context(), spec, generate.Options{Session: short})
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), spec.Name) || !strings.Contains(err.Error(), "longer than 1ns (limits.run_timeout)") {
 		t.Errorf("a probe without time: %v", err)
 	}

@@ -3,46 +3,25 @@ package generate_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"textmill/models"
-	"textmill/models/checkpoint"
 	"textmill/models/generate"
 )
 
 // longTiny is the tiny Llama with a context of 256 tokens.
 func longTiny(t *testing.T) *models.Spec {
 	t.Helper()
-	source := filepath.Join(t.TempDir(), "llama")
-	if err := os.CopyFS(source, os.DirFS(filepath.Join(tinyDir, "llama"))); err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(source, "config.json")
-	data, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	long := strings.Replace(string(data), `"max_position_embeddings": 64`, `"max_position_embeddings": 256`, 1)
-	if long == string(data) {
-		t.Fatalf("%s names no context of 64", data)
-	}
-	if err := os.WriteFile(config, []byte(long), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir(), Name: "llama"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, err := models.OpenBundle(got.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return spec
+	return changed(t, "llama", "config.json", func(config []byte) []byte {
+		long := strings.Replace(string(config), `"max_position_embeddings": 64`, `"max_position_embeddings": 256`, 1)
+		if long == string(config) {
+			t.Fatalf("%s names no context of 64", config)
+		}
+		return []byte(long)
+	})
 }
 
 // A job's short text enters a slot at once though others' long ones have them all, or all of the memory: it is done before any of

@@ -19,7 +19,7 @@ const asOnAVX2 = "../../.cache/avx2/run"
 // TestOneRowKernels has the graph in which ONNX Runtime multiplies a single row in another way on some processors.
 func TestOneRowKernels(t *testing.T) {
 	t.Logf("instruction sets: %s", session.InstructionSets())
-	bundle := importOnce(t, "../checkpoint/testdata/tiny/llama", checkpoint.Q4)
+	bundle := Imported(t, Testdata+"/tiny/llama", checkpoint.Q4).Dir
 	for _, g := range loopless(t, bundle, 40, 64) {
 		r := rand.New(rand.NewPCG(5, 6))
 		checkCuts(t, g, someIDs(r, 34, g.spec.Decoder.VocabSize), []int{1, 2, 17, 31, 32, 33})

@@ -71,11 +71,8 @@ func roundByRange(t *testing.T, path string) {
 // Where no run keeps texts apart the exact graph of the same weights takes over, and what cannot be helped is said.
 func TestGraphsThatLetTextsDependOnEachOther(t *testing.T) {
 	spoiled := func(files ...string) *models.Spec {
-		got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: "../checkpoint/testdata/llama.gguf", Dir: t.TempDir(), Name: "m", Precision: checkpoint.AsIs})
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := filepath.Join(got.Dir, "onnx")
+		spec := Imported(t, Testdata+"/llama.gguf", checkpoint.AsIs)
+		dir := filepath.Join(spec.Dir, "onnx")
 		data, err := os.ReadFile(filepath.Join(dir, "model.onnx"))
 		if err != nil {
 			t.Fatal(err)
@@ -83,24 +80,20 @@ func TestGraphsThatLetTextsDependOnEachOther(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "model_int8.onnx"), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		spec, err := models.OpenBundle(got.Dir)
-		if err != nil {
-			t.Fatal(err)
-		}
 		spec.Decoder.Graphs = append(spec.Decoder.Graphs, models.DecoderGraph{File: "onnx/model_int8.onnx", Activations: "int8"})
 		if data, err = json.Marshal(spec.Decoder); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(got.Dir, models.DecoderName), data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(spec.Dir, models.DecoderName), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		for _, file := range files {
 			roundByRange(t, filepath.Join(dir, file))
 		}
-		if err := os.Remove(filepath.Join(got.Dir, models.RecordName)); err != nil {
+		if err := os.Remove(filepath.Join(spec.Dir, models.RecordName)); err != nil {
 			t.Fatal(err)
 		}
-		if spec, err = models.OpenGraph(got.Dir, "model_int8.onnx"); err != nil {
+		if spec, err = models.OpenGraph(spec.Dir, "model_int8.onnx"); err != nil {
 			t.Fatal(err)
 		}
 		return spec

@@ -10,8 +10,10 @@ import (
 	"testing"
 
 	"textmill/ground/places"
+	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/fetch"
+	"textmill/models/session"
 )
 
 // bundles are imported once for all tests of the package.
@@ -30,6 +32,33 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// Testdata is where the tiny checkpoints are.
+const Testdata = "../checkpoint/testdata"
+
+// Imported is the bundle of a checkpoint in a precision, "" for the one that an import chooses.
+func Imported(t testing.TB, source, precision string) *models.Spec {
+	t.Helper()
+	got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir(), Precision: precision})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := models.OpenBundle(got.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// FreshSession has a home of its own, where nothing is known of any model.
+func FreshSession(t testing.TB) session.Options {
+	t.Helper()
+	home, err := places.Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session.Options{Home: t.TempDir(), Library: places.Library(home)}
 }
 
 // SmolLM2 is the folder of the real model in a precision: in fp32 the one that set-up imported.

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"testing"
 
-	"textmill/ground/places"
-	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/session"
 )
@@ -50,20 +48,14 @@ func (f *faulty) reserve(slots, length int) error {
 // eightSlots is a generator that has not started, over a tiny model.
 func eightSlots(t *testing.T, bound bool, log io.Writer) *Generator {
 	t.Helper()
-	spec, err := models.OpenBundle(importOnce(t, "../checkpoint/testdata/tiny/llama", checkpoint.FP32))
-	if err != nil {
-		t.Fatal(err)
-	}
+	spec := Imported(t, Testdata+"/tiny/llama", checkpoint.FP32)
 	tok, err := spec.Tokenizer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	home, err := places.Home()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := load(t.Context(), spec, Options{Session: session.Options{Home: t.TempDir(), Library: places.Library(home),
-		Log: slog.New(slog.NewTextHandler(log, nil))}, Tokenizer: tok, Slots: 8, bound: bound})
+	o := Options{Session: FreshSession(t), Tokenizer: tok, Slots: 8, bound: bound}
+	o.Session.Log = slog.New(slog.NewTextHandler(log, nil))
+	g, err := load(t.Context(), spec, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,10 +168,7 @@ func TestFaultsEndTexts(t *testing.T) {
 
 // A graph for processors does not run on a card, where its attention has no kernels: it says what does.
 func TestGraphsForProcessorsStayThere(t *testing.T) {
-	spec, err := models.OpenBundle(importOnce(t, "../checkpoint/testdata/tiny/llama", checkpoint.FP32))
-	if err != nil {
-		t.Fatal(err)
-	}
+	spec := Imported(t, Testdata+"/tiny/llama", checkpoint.FP32)
 	g := &Generator{spec: spec}
 	o := session.Options{Device: "cuda:0"}
 	if _, err := g.settleDevice(&o, false); err == nil || !strings.Contains(err.Error(), "textmill models import --device cuda makes one") {

@@ -17,37 +17,33 @@ import (
 	"textmill/models/sample"
 )
 
-const tinyDir = "../checkpoint/testdata/tiny"
+const tinyDir = generate.Testdata + "/tiny"
 
 // tiny imports one of the tiny checkpoints; spoil, when set, changes its weights file first.
 func tiny(t testing.TB, name string, spoil func([]byte)) *models.Spec {
 	t.Helper()
-	source := filepath.Join(tinyDir, name)
 	if spoil != nil {
-		copied := filepath.Join(t.TempDir(), name)
-		if err := os.CopyFS(copied, os.DirFS(source)); err != nil {
-			t.Fatal(err)
-		}
-		weights := filepath.Join(copied, "model.safetensors")
-		data, err := os.ReadFile(weights)
-		if err != nil {
-			t.Fatal(err)
-		}
-		spoil(data)
-		if err := os.WriteFile(weights, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		source = copied
+		return changed(t, name, "model.safetensors", func(weights []byte) []byte { spoil(weights); return weights })
 	}
-	got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: t.TempDir(), Name: name})
+	return generate.Imported(t, filepath.Join(tinyDir, name), "")
+}
+
+// changed imports one of the tiny checkpoints with another content of one of its files.
+func changed(t testing.TB, name, file string, change func([]byte) []byte) *models.Spec {
+	t.Helper()
+	source := filepath.Join(t.TempDir(), name)
+	if err := os.CopyFS(source, os.DirFS(filepath.Join(tinyDir, name))); err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(source, file)
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := models.OpenBundle(got.Dir)
-	if err != nil {
+	if err := os.WriteFile(file, change(data), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return spec
+	return generate.Imported(t, source, "")
 }
 
 // A referenceRow is what transformers makes of a tiny checkpoint's text.
@@ -119,14 +115,7 @@ func TestSameSeedSameTextInEveryBatch(t *testing.T) {
 func TestSameSeedSameTextInEveryLayout(t *testing.T) {
 	for _, precision := range []string{checkpoint.FP32, checkpoint.Q8, checkpoint.Q4} {
 		t.Run("tiny "+precision, func(t *testing.T) {
-			got, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: filepath.Join(tinyDir, "llama"), Dir: t.TempDir(), Name: "m", Precision: precision})
-			if err != nil {
-				t.Fatal(err)
-			}
-			spec, err := models.OpenBundle(got.Dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			spec := generate.Imported(t, filepath.Join(tinyDir, "llama"), precision)
 			compareBatches(t, spec, someRequests(40, rand.New(rand.NewPCG(5, 4)), 64, 40, 24))
 		})
 	}
