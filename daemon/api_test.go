@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"slices"
@@ -19,29 +18,12 @@ import (
 // post sends a request to the API and returns its status and answer.
 func (r *running) post(path, body string) (int, map[string]any) {
 	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, "http://"+r.daemon.web.Addr()+path, strings.NewReader(body))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return r.ask(req)
-}
-
-func (r *running) ask(req *http.Request) (int, map[string]any) {
-	r.t.Helper()
-	got, err := http.DefaultClient.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer got.Body.Close()
-	all, err := io.ReadAll(got.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	status, all := r.do(http.MethodPost, path, strings.NewReader(body))
 	var answer map[string]any
 	if err := json.Unmarshal(all, &answer); err != nil {
-		r.t.Fatalf("%s %s: %q", req.Method, req.URL, all)
+		r.t.Fatalf("%s: %q", path, all)
 	}
-	return got.StatusCode, answer
+	return status, answer
 }
 
 // floats are the bits of the vector of one text in an answer.
@@ -153,11 +135,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 			t.Errorf("%.80s: %d %q, want %d %q", c.body, status, said, c.status, c.says)
 		}
 	}
-	resp, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.daemon.web.Addr()+"/v1/models", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, list := r.ask(resp)
+	list := r.object(200, http.MethodGet, "/v1/models", "", nil)
 	if data := list["data"].([]any); len(data) != 1 || data[0].(map[string]any)["id"] != model {
 		t.Errorf("models: %v", list)
 	}

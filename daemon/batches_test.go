@@ -41,31 +41,14 @@ func form(t *testing.T, fields ...string) (body *bytes.Buffer, kind string) {
 	return body, w.FormDataContentType()
 }
 
-func (r *running) request(method, path, kind string, body io.Reader) (int, []byte) {
-	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.daemon.web.Addr()+path, body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if kind != "" {
-		req.Header.Set("Content-Type", kind)
-	}
-	got, err := http.DefaultClient.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer got.Body.Close()
-	all, err := io.ReadAll(got.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return got.StatusCode, all
-}
-
 // object asks for JSON, and wants a status.
 func (r *running) object(want int, method, path, kind string, body io.Reader) map[string]any {
 	r.t.Helper()
-	status, raw := r.request(method, path, kind, body)
+	var headers []string
+	if kind != "" {
+		headers = []string{"Content-Type", kind}
+	}
+	status, raw := r.do(method, path, body, headers...)
 	var o map[string]any
 	if err := json.Unmarshal(raw, &o); err != nil || status != want {
 		r.t.Fatalf("%s %s: %d %s", method, path, status, raw)
@@ -130,7 +113,7 @@ func (r *running) answers(batch map[string]any) map[string]batchAnswer {
 	for field, count := range map[string]string{"output_file_id": "completed", "error_file_id": "failed"} {
 		n := 0
 		if id, ok := batch[field].(string); ok {
-			status, raw := r.request(http.MethodGet, "/v1/files/"+id+"/content", "", nil)
+			status, raw := r.do(http.MethodGet, "/v1/files/"+id+"/content", nil)
 			if status != 200 {
 				r.t.Fatalf("%s: %d %s", field, status, raw)
 			}

@@ -53,6 +53,16 @@ type running struct {
 	log    *bytes.Buffer
 }
 
+// tokenFile holds a token as people write it, with a line's end.
+func tokenFile(t *testing.T, token string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func start(t *testing.T, cfg config.Config) *running {
 	t.Helper()
 	return startChanged(t, cfg, func(*Daemon) {})

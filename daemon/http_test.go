@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,35 @@ func (r *running) say(request string) (status string, rest string) {
 	}
 	status, rest, _ = strings.Cut(string(all), "\r\n")
 	return strings.TrimPrefix(status, "HTTP/1.1 "), rest
+}
+
+// do sends a request, with headers whose names and values take turns, and returns the status and all of the answer.
+func (r *running) do(method, path string, body io.Reader, headers ...string) (int, []byte) {
+	r.t.Helper()
+	q, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.daemon.web.Addr()+path, body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		q.Header.Set(headers[i], headers[i+1])
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	all, err := io.ReadAll(answer.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer.StatusCode, all
+}
+
+// get asks a page of the daemon.
+func (r *running) get(path string) string {
+	r.t.Helper()
+	_, body := r.do(http.MethodGet, path, nil)
+	return string(body)
 }
 
 func TestPagesAnswerOnlyToTheirOwn(t *testing.T) {

@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -11,10 +9,7 @@ import (
 // TestPagesAskForTheToken holds each page to what it says of itself, and a daemon to those pages.
 func TestPagesAskForTheToken(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.HTTP.TokenFile = filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(cfg.HTTP.TokenFile, []byte("a secret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	cfg.HTTP.TokenFile = tokenFile(t, "a secret")
 	r := start(t, cfg)
 	status := func(method, path, authorization string) int {
 		t.Helper()

@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -10,10 +8,7 @@ import (
 // Profiles are there where they are asked for, and for who has the token.
 func TestProfilesAreForWhoHasTheToken(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.HTTP.TokenFile = filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(cfg.HTTP.TokenFile, []byte("sesame\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	cfg.HTTP.TokenFile = tokenFile(t, "sesame")
 	ask := func(r *running, path, header string) (status, body string) {
 		t.Helper()
 		return r.say("GET " + path + " HTTP/1.0\r\nHost: localhost\r\n" + header + "\r\n")

@@ -3,8 +3,6 @@ package daemon
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,25 +14,6 @@ import (
 	"textmill/jobs"
 	"textmill/jobs/queue"
 )
-
-// get asks a page of the daemon.
-func (r *running) get(path string) string {
-	r.t.Helper()
-	q, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "http://"+r.daemon.web.Addr()+path, nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(q)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return string(body)
-}
 
 // Work for a table that this version cannot write waits until it can: it is no dead letter, and everybody is told. A column that
 // may be null is no obstacle.

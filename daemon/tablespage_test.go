@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,11 +21,11 @@ func TestTableAnswersInWords(t *testing.T) {
 	r.await(jobs.EventCommitted)
 	get := func(path string) string {
 		t.Helper()
-		status, body := r.say("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-		if status != "200 OK" {
-			t.Fatalf("%s: %s\n%s", path, status, body)
+		status, body := r.do(http.MethodGet, path, nil)
+		if status != http.StatusOK {
+			t.Fatalf("%s: %d\n%s", path, status, body)
 		}
-		return body
+		return string(body)
 	}
 	ids := func(body string) (all []string) {
 		for _, m := range regexp.MustCompile(`class="score"[^>]*>[^<]*</span><code class="id">([^<]*)<`).FindAllStringSubmatch(body, -1) {

@@ -1,11 +1,8 @@
 package daemon
 
 import (
-	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,29 +14,12 @@ func TestTracePage(t *testing.T) {
 	cfg := testConfig(t)
 	const writer = "SmolLM2-135M-Instruct"
 	cfg.Models[writer] = config.Model{Slots: 2, MaxLength: 256}
-	cfg.HTTP.TokenFile = filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(cfg.HTTP.TokenFile, []byte("secret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	cfg.HTTP.TokenFile = tokenFile(t, "secret")
 	r := start(t, cfg)
 	ask := func(path, token, site string, form url.Values) (int, string) {
 		t.Helper()
-		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.daemon.web.Addr()+path+"?"+form.Encode(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		q.Header.Set("Authorization", "Bearer "+token)
-		q.Header.Set("Sec-Fetch-Site", site)
-		answer, err := http.DefaultClient.Do(q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.StatusCode, string(body)
+		code, body := r.do(http.MethodGet, path+"?"+form.Encode(), nil, "Authorization", "Bearer "+token, "Sec-Fetch-Site", site)
+		return code, string(body)
 	}
 	form := func(model, text, params string) url.Values {
 		return url.Values{"model": {model}, "text": {text}, "params": {params}}
