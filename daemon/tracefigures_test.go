@@ -49,39 +49,12 @@ func (e *tracedEvent) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-// figures are what independent scripts have of the texts: work/trace/testdata/golden.py and states.py, and transformers'
-// best tokens.
-type (
-	goldenRows struct {
-		IDs   []int32              `json:"input_ids"`
-		Shape [2]int               `json:"shape"`
-		Rows  map[string][]float64 `json:"rows"`
-		Norms []float64            `json:"norms"`
-	}
-	goldenStates struct {
-		Texts       []string      `json:"texts"`
-		Norms       [][]float64   `json:"norms"`
-		Similarity  [][][]float64 `json:"similarity"`
-		Pair        [][]float64   `json:"pair"`
-		VectorNorms []float64     `json:"vector_norms"`
-		Cosine      float64       `json:"cosine"`
-	}
-	goldenSteps struct {
-		Steps []struct {
-			Chosen int32     `json:"chosen"`
-			IDs    []int32   `json:"top_ids"`
-			Logits []float64 `json:"top_logits"`
-			Sum    float64   `json:"logsumexp"`
-		} `json:"steps"`
-	}
-)
-
-// traceFigures holds what is answered over HTTP to those scripts.
+// traceFigures holds what is answered over HTTP to what independent scripts have of the texts.
 func traceFigures(t *testing.T, events func(url.Values) string) {
 	t.Helper()
-	rows := golden.Values[map[string]goldenRows](t, "../work/trace/testdata/rows.json.gz")[0]
-	states := golden.Values[goldenStates](t, "../work/trace/testdata/states.json.gz")[0]
-	steps := golden.Values[goldenSteps](t, "../models/generate/testdata/top5.jsonl.gz")[0]
+	rows := golden.Values[map[string]golden.Rows](t, "../work/trace/testdata/rows.json.gz")[0]
+	states := golden.Values[golden.States](t, "../work/trace/testdata/states.json.gz")[0]
+	steps := golden.Values[golden.Scored](t, "../models/generate/testdata/top5.jsonl.gz")[0]
 
 	all := readTrace(t, events(url.Values{"model": {model}, "text": {states.Texts[0]}, "other": {states.Texts[1]}}))
 	figuresOfRows(t, all["token"], rows[model])
@@ -91,19 +64,19 @@ func traceFigures(t *testing.T, events func(url.Values) string) {
 		if i >= n {
 			side, at = 1, i-n
 		}
-		figure(t, "norm of a hidden state", e.Norm, states.Norms[side][at], 2e-4)
+		golden.Near(t, "norm of a hidden state", e.Norm, states.Norms[side][at], 2e-4)
 	}
 	for i, e := range all["similarity"] {
-		figuresOfCosines(t, e.Tokens, states.Similarity[i])
+		golden.Cosines(t, e.Tokens, states.Similarity[i])
 	}
 	for i, e := range all["vector"] {
-		figure(t, "norm of a vector", e.Norm, states.VectorNorms[i], 1e-4)
+		golden.Near(t, "norm of a vector", e.Norm, states.VectorNorms[i], 1e-4)
 	}
 	if len(all["vector"]) != 2 || len(all["similarity"]) != 2 || len(all["pair"]) != 1 {
 		t.Fatalf("%d vectors, %d similarities, %d pairs of two texts", len(all["vector"]), len(all["similarity"]), len(all["pair"]))
 	}
-	figure(t, "cosine of two texts", all["pair"][0].Cosine, states.Cosine, 1e-5)
-	figuresOfCosines(t, all["pair"][0].Tokens, states.Pair)
+	golden.Near(t, "cosine of two texts", all["pair"][0].Cosine, states.Cosine, 1e-5)
+	golden.Cosines(t, all["pair"][0].Tokens, states.Pair)
 
 	const writer = "SmolLM2-135M-Instruct"
 	all = readTrace(t, events(url.Values{"model": {writer}, "text": {"What is the capital of France?"}, "chat": {"true"}}))
@@ -120,8 +93,8 @@ func traceFigures(t *testing.T, events func(url.Values) string) {
 			if got.Found[j].ID != id {
 				t.Errorf("step %d: candidate %d is %d, want %d", i, j, got.Found[j].ID, id)
 			}
-			figure(t, "logit", got.Found[j].Logit, want.Logits[j], 2e-4)
-			figure(t, "probability", got.Found[j].Prob, math.Exp(want.Logits[j]-want.Sum), 1e-4)
+			golden.Near(t, "logit", got.Found[j].Logit, want.Logits[j], 2e-4)
+			golden.Near(t, "probability", got.Found[j].Prob, math.Exp(want.Logits[j]-want.Sum), 1e-4)
 		}
 	}
 }
@@ -140,7 +113,7 @@ func readTrace(t *testing.T, body string) map[string][]tracedEvent {
 }
 
 // figuresOfRows compares as many tokens as the script has.
-func figuresOfRows(t *testing.T, got []tracedEvent, want goldenRows) {
+func figuresOfRows(t *testing.T, got []tracedEvent, want golden.Rows) {
 	t.Helper()
 	if len(got) < len(want.IDs) {
 		t.Fatalf("%d tokens, want %d", len(got), len(want.IDs))
@@ -150,28 +123,9 @@ func figuresOfRows(t *testing.T, got []tracedEvent, want goldenRows) {
 		if e.ID != id || len(e.Row.Shape) != 1 || e.Row.Shape[0] != want.Shape[1] || len(e.Row.Values) != 32 {
 			t.Fatalf("token %d: %+v, want id %d", i, e, id)
 		}
-		figure(t, "norm of a row", e.Row.Norm, want.Norms[i], 1e-6)
+		golden.Near(t, "norm of a row", e.Row.Norm, want.Norms[i], 1e-6)
 		for j, v := range e.Row.Values {
-			figure(t, "value of a row", v, want.Rows[fmt.Sprint(id)][j], 1e-6)
+			golden.Near(t, "value of a row", v, want.Rows[fmt.Sprint(id)][j], 1e-6)
 		}
-	}
-}
-
-func figuresOfCosines(t *testing.T, got, want [][]float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%d rows of cosines, want %d", len(got), len(want))
-	}
-	for i := range want {
-		for j, c := range want[i] {
-			figure(t, "cosine", got[i][j], c, 2e-5)
-		}
-	}
-}
-
-func figure(t *testing.T, what string, got, want, tolerance float64) {
-	t.Helper()
-	if !(math.Abs(got-want) <= tolerance) {
-		t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }

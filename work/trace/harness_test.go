@@ -18,16 +18,6 @@ import (
 	"textmill/work/trace"
 )
 
-// weights is what testdata/golden.py reads from a checkpoint.
-type weights struct {
-	IDs    []int32              `json:"input_ids"`
-	Shape  [2]int               `json:"shape"`
-	Rows   map[string][]float64 `json:"rows"`
-	Norms  []float64            `json:"norms"`
-	Pieces []string             `json:"pieces"`
-	Spans  [][2]int32           `json:"spans"`
-}
-
 // event is any of a trace's, read back from its JSON.
 type event struct {
 	Type      string      `json:"type"`

@@ -13,21 +13,9 @@ import (
 	"textmill/work/trace"
 )
 
-// states is what testdata/states.py has of two texts, by transformers and sentence-transformers.
-type states struct {
-	Texts       []string      `json:"texts"`
-	IDs         [][]int32     `json:"input_ids"`
-	Norms       [][]float64   `json:"norms"`
-	First       [][][]float64 `json:"first"`
-	Similarity  [][][]float64 `json:"similarity"`
-	Pair        [][]float64   `json:"pair"`
-	VectorNorms []float64     `json:"vector_norms"`
-	Cosine      float64       `json:"cosine"`
-}
-
 // Hidden states, the cosines of tokens and those of two texts are transformers' and sentence-transformers' own.
 func TestStatesAreTransformers(t *testing.T) {
-	want := golden.Values[states](t, "testdata/states.json.gz")[0]
+	want := golden.Values[golden.States](t, "testdata/states.json.gz")[0]
 	home := home(t)
 	spec, err := models.OpenBundle(places.Model(home, "all-MiniLM-L6-v2"))
 	if err != nil {
@@ -46,16 +34,16 @@ func TestStatesAreTransformers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for j, h := range got["hidden"] {
-			near(t, "norm of a hidden state", h.Norm, want.Norms[i][j], 2e-4)
+			golden.Near(t, "norm of a hidden state", h.Norm, want.Norms[i][j], 2e-4)
 			for k, v := range h.Values {
-				near(t, "value of a hidden state", v, want.First[i][j][k], 5e-5)
+				golden.Near(t, "value of a hidden state", v, want.First[i][j][k], 5e-5)
 			}
 		}
 		if e := got["similarity"][0]; !reflect.DeepEqual(e.Shape, []int{len(want.IDs[i]), len(want.IDs[i])}) {
 			t.Errorf("similarity of shape %v", e.Shape)
 		}
-		compareCosines(t, got["similarity"][0].Cosines, want.Similarity[i])
-		near(t, "norm of the vector", got["vector"][0].Norm, want.VectorNorms[i], 1e-4)
+		golden.Cosines(t, got["similarity"][0].Cosines, want.Similarity[i])
+		golden.Near(t, "norm of the vector", got["vector"][0].Norm, want.VectorNorms[i], 1e-4)
 		for j, e := range got["token"] {
 			if piece := text[e.Bytes[0]:e.Bytes[1]]; e.ID != want.IDs[i][j] || piece != string([]rune(text)[e.Span[0]:e.Span[1]]) {
 				t.Errorf("token %d, id %d, covers bytes %v %q, characters %v", j, e.ID, e.Bytes, piece, e.Span)
@@ -72,39 +60,17 @@ func TestStatesAreTransformers(t *testing.T) {
 	if !ok {
 		t.Fatal("two texts do not compare")
 	}
-	near(t, "cosine of the texts", float64(pair.Cosine), want.Cosine, 1e-5)
+	golden.Near(t, "cosine of the texts", float64(pair.Cosine), want.Cosine, 1e-5)
 	var read event
 	if raw, err := json.Marshal(pair); err != nil || json.Unmarshal(raw, &read) != nil {
 		t.Fatal(err)
 	}
-	compareCosines(t, read.Cosines, want.Pair)
+	golden.Cosines(t, read.Cosines, want.Pair)
 	if pair, ok := trace.PairOf(seen[0], seen[1], 8); !ok || pair.Tokens != nil {
 		t.Errorf("of texts that are too long each token is compared: %+v", pair)
 	}
 	if _, ok := trace.PairOf(seen[0], seen[1][:3], 8); ok {
 		t.Error("a text without a vector is compared")
-	}
-}
-
-func near(t *testing.T, what string, got, want, tolerance float64) {
-	t.Helper()
-	if !(math.Abs(got-want) <= tolerance) {
-		t.Errorf("%s: %v, want %v", what, got, want)
-	}
-}
-
-func compareCosines(t *testing.T, got, want [][]float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%d rows of cosines, want %d", len(got), len(want))
-	}
-	for i := range want {
-		if len(got[i]) != len(want[i]) {
-			t.Fatalf("%d cosines, want %d", len(got[i]), len(want[i]))
-		}
-		for j, c := range want[i] {
-			near(t, "cosine", got[i][j], c, 2e-5)
-		}
 	}
 }
 
@@ -122,5 +88,5 @@ func compareRest(t *testing.T, e event) {
 		}
 	}
 	lse := e.Found[0].Logit - math.Log(e.Found[0].Prob)
-	near(t, "what the others weigh", math.Exp(*e.Rest[2]-lse), 1-listed, 1e-6)
+	golden.Near(t, "what the others weigh", math.Exp(*e.Rest[2]-lse), 1-listed, 1e-6)
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // compareRows holds each token's ID, row and norm to what the weights themselves say.
-func compareRows(t *testing.T, got map[string][]event, want weights) {
+func compareRows(t *testing.T, got map[string][]event, want golden.Rows) {
 	t.Helper()
 	if table := got["start"][0].Table; table.Shape != want.Shape {
 		t.Errorf("table %+v, want shape %v", table, want.Shape)
@@ -48,9 +48,9 @@ func compareRows(t *testing.T, got map[string][]event, want weights) {
 	}
 }
 
-func goldenRows(t *testing.T, model string) weights {
+func goldenRows(t *testing.T, model string) golden.Rows {
 	t.Helper()
-	return golden.Values[map[string]weights](t, "testdata/rows.json.gz")[0][model]
+	return golden.Values[map[string]golden.Rows](t, "testdata/rows.json.gz")[0][model]
 }
 
 func TestEmbeddingTrace(t *testing.T) {
@@ -113,23 +113,11 @@ func compareVector(t *testing.T, got map[string][]event, m trace.Embedding) {
 	}
 }
 
-// scored is a line of transformers' five best tokens at each step; conversation is the prompt that it belongs to.
-type (
-	scored struct {
-		ID    int     `json:"id"`
-		IDs   []int32 `json:"prompt_ids"`
-		Steps []struct {
-			Chosen int32     `json:"chosen"`
-			IDs    []int32   `json:"top_ids"`
-			Logits []float64 `json:"top_logits"`
-			Sum    float64   `json:"logsumexp"`
-		} `json:"steps"`
-	}
-	conversation struct {
-		ID       int             `json:"id"`
-		Messages json.RawMessage `json:"messages"`
-	}
-)
+// conversation is a prompt by its messages.
+type conversation struct {
+	ID       int             `json:"id"`
+	Messages json.RawMessage `json:"messages"`
+}
 
 func TestGenerationTrace(t *testing.T) {
 	home := home(t)
@@ -142,7 +130,7 @@ func TestGenerationTrace(t *testing.T) {
 	for _, precision := range []string{checkpoint.FP32, checkpoint.AsIs} {
 		t.Run(precision, func(t *testing.T) {
 			m := openGeneration(t, home, smolLM2(t, home, precision))
-			for i, line := range golden.Values[scored](t, "../../models/generate/testdata/top5.jsonl.gz") {
+			for i, line := range golden.Values[golden.Scored](t, "../../models/generate/testdata/top5.jsonl.gz") {
 				if steps := 12; precision != checkpoint.FP32 && len(line.Steps) > steps { // whole texts once
 					line.Steps = line.Steps[:steps]
 				}
@@ -167,7 +155,7 @@ func TestGenerationTrace(t *testing.T) {
 	}
 }
 
-func compareSteps(t *testing.T, got map[string][]event, line scored) {
+func compareSteps(t *testing.T, got map[string][]event, line golden.Scored) {
 	t.Helper()
 	if len(got["step"]) != len(line.Steps) {
 		t.Fatalf("prompt %d: %d steps, want %d", line.ID, len(got["step"]), len(line.Steps))
