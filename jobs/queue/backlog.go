@@ -70,8 +70,11 @@ func (q *Queue) StreamSizes(ctx context.Context) ([]StreamSize, error) {
 		case err != nil:
 			return nil, q.streamError("look up", name, err)
 		}
-		have := s.CachedInfo()
-		all = append(all, StreamSize{name, int64(have.State.Msgs), int64(have.State.Bytes), max(have.Config.MaxBytes, 0)})
+		all = append(all, sizeOf(s.CachedInfo()))
 	}
 	return all, nil
+}
+
+func sizeOf(s *jetstream.StreamInfo) StreamSize {
+	return StreamSize{s.Config.Name, int64(s.State.Msgs), int64(s.State.Bytes), max(s.Config.MaxBytes, 0)}
 }

@@ -98,7 +98,7 @@ func (q *Queue) dropPart(ctx context.Context, c Content) error {
 // DropContent removes a content.
 func (q *Queue) DropContent(ctx context.Context, c Content) error {
 	_, err := q.purge(ctx, FileStream, jobs.FileSubject(c.ID), 0)
-	if api := (*jetstream.APIError)(nil); errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamNotFound {
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
 	return err

@@ -54,8 +54,7 @@ func (q *Queue) Examine(ctx context.Context) Examination {
 		if at := have.TimeStamp; !at.IsZero() && !x.SkewKnown {
 			x.Skew, x.SkewKnown = at.Sub(asked.Add(time.Since(asked)/2)), true
 		}
-		x.Streams = append(x.Streams, StreamSize{want.cfg.Name, int64(have.State.Msgs), int64(have.State.Bytes),
-			max(have.Config.MaxBytes, 0)})
+		x.Streams = append(x.Streams, sizeOf(have))
 		if err := q.checkStream(have.Config, want.cfg); err != nil {
 			x.Differ = append(x.Differ, err)
 		}
