@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"textmill/ground/naming"
+	"textmill/jobs"
 )
 
 // The codes by which OpenAI says that a line is none of a batch.
@@ -146,10 +150,30 @@ func missing(name string) *BatchProblem {
 
 // BatchTask is the task that requests to an endpoint ask for, "" where it is none.
 func BatchTask(endpoint string) string {
-	q := request{rawID: []byte(`"0"`)}
-	_ = q.read([]byte(`{"custom_id":"0","method":"POST","url":` + quote(endpoint) + `,"body":{}}`)) // the body is nothing to it
+	var q request
+	q.sentTo(endpoint)
 	return q.task
 }
+
+// sentTo notes the task that a line's URL asks for, and gives what reads a body sent there; nil where nothing does.
+func (q *request) sentTo(url string) (field func(member) *jobs.RecordError) {
+	switch url {
+	case EmbeddingsPath, azure(EmbeddingsPath):
+		q.task = naming.TaskEmbed
+		return q.embeddingsField
+	case ChatPath, azure(ChatPath):
+		q.task = naming.TaskGenerate
+		return q.chatField
+	case CompletionsPath, azure(CompletionsPath):
+		q.task, q.prompts = naming.TaskGenerate, true
+		q.attributes = append(q.attributes, member{name: EndpointAttribute, value: []byte(quote(CompletionsPath))})
+		return q.promptLineField
+	}
+	return nil
+}
+
+// azure is the form that a URL has in batches of Azure.
+func azure(url string) string { return strings.TrimPrefix(url, "/v1") }
 
 func quote(s string) string {
 	quoted, _ := jsontext.AppendQuote(nil, s) // as appendMember

@@ -160,7 +160,7 @@ func FuzzBatchFile(f *testing.F) {
 	f.Add([]byte("\xef\xbb\xbf" + `{"custom_id":"a","method":"POST","url":"/embeddings","body":{"model":"m"}}` + "\r\n" + strings.Repeat("x", 2000)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const most = 1 << 10
-		b := NewBatchReader(bytes.NewReader(data), embeddingsURL, most)
+		b := NewBatchReader(bytes.NewReader(data), EmbeddingsPath, most)
 		problems, records, last := 0, 0, int64(0)
 		for {
 			l, err := b.Next()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -13,12 +12,16 @@ import (
 )
 
 const (
-	embeddingsURL    = "/v1/embeddings"
-	chatURL          = "/v1/chat/completions"
-	completionsURL   = "/v1/completions"
 	maxRequestInputs = 2048 // the API's own limit
 	// maxRequestPrompts is as many as any daemon makes texts of for those who wait.
 	maxRequestPrompts = 16
+)
+
+// The paths of the API whose requests are read here.
+const (
+	EmbeddingsPath  = "/v1/embeddings"
+	ChatPath        = "/v1/chat/completions"
+	CompletionsPath = "/v1/completions"
 )
 
 // FormatAttribute is the attribute by which a record says that its vector is to be answered in base64.
@@ -125,24 +128,13 @@ func (q *request) read(line []byte) *jobs.RecordError {
 	if attributeText(method) != "POST" {
 		return q.wrong(jobs.InvalidRecord, "method %s: only \"POST\" is carried out", shown(method))
 	}
-	switch attributeText(url) {
-	case embeddingsURL, azure(embeddingsURL):
-		q.task = naming.TaskEmbed
-		return q.readBody(body, q.embeddingsField)
-	case chatURL, azure(chatURL):
-		q.task = naming.TaskGenerate
-		return q.readBody(body, q.chatField)
-	case completionsURL, azure(completionsURL):
-		q.task, q.prompts = naming.TaskGenerate, true
-		q.attributes = append(q.attributes, member{name: EndpointAttribute, value: []byte(quote(completionsURL))})
-		return q.readBody(body, q.promptLineField)
+	field := q.sentTo(attributeText(url))
+	if field == nil {
+		return q.wrong(jobs.InvalidRecord, "url %s: only %q, %q and %q are carried out", shown(url), EmbeddingsPath, ChatPath,
+			CompletionsPath)
 	}
-	return q.wrong(jobs.InvalidRecord, "url %s: only %q, %q and %q are carried out", shown(url), embeddingsURL, chatURL,
-		completionsURL)
+	return q.readBody(body, field)
 }
-
-// azure is the form that a URL has in batches of Azure.
-func azure(url string) string { return strings.TrimPrefix(url, "/v1") }
 
 func (q *request) readID() *jobs.RecordError {
 	if len(q.rawID) == 0 || q.rawID[0] != '"' {

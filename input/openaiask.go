@@ -40,12 +40,12 @@ func (q *request) prompted(f member, rest func(member) *jobs.RecordError) *jobs.
 		q.inputs = f.value
 		return nil
 	case "messages":
-		return q.wrong(jobs.InvalidRecord, "body.messages: a conversation is for %s; this path takes prompt", chatURL)
+		return q.wrong(jobs.InvalidRecord, "body.messages: a conversation is for %s; this path takes prompt", ChatPath)
 	case "logprobs", "top_logprobs":
 		if string(f.value) == "false" || string(f.value) == "0" {
 			return nil
 		}
-		return q.wrong(jobs.InvalidParam, "body.%s is not supported here; %s has it", f.name, chatURL)
+		return q.wrong(jobs.InvalidParam, "body.%s is not supported here; %s has it", f.name, ChatPath)
 	case "suffix":
 		if attributeText(f.value) == "" {
 			return nil

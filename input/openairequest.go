@@ -26,13 +26,13 @@ func ReadRequest(path string, body []byte) Request {
 	r := Request{}
 	var e *jobs.RecordError
 	switch path {
-	case embeddingsURL:
+	case EmbeddingsPath:
 		q.task = naming.TaskEmbed
 		e = q.readBody(body, q.requestField)
-	case chatURL:
+	case ChatPath:
 		q.task = naming.TaskGenerate
 		e = q.readBody(body, q.askedField)
-	case completionsURL:
+	case CompletionsPath:
 		q.task, q.prompts = naming.TaskGenerate, true
 		e = q.readBody(body, q.promptField)
 	default:

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"textmill/daemon/batches"
+	"textmill/input"
 	"textmill/jobs"
 	"textmill/work/answers"
 	"textmill/work/rows"
@@ -78,11 +79,11 @@ func (s *Server) Routes() []Route {
 			Says{Gives: reflect.TypeFor[modelList]()}},
 		{http.MethodGet, "/v1/models/{model}", "one of them. 404: there is none of that name", s.model,
 			Says{Gives: reflect.TypeFor[modelObject](), In: schema{"model": s.named("")}}},
-		{http.MethodPost, embeddingsPath, "vectors of the texts of a request, in OpenAI's form: see below", s.embeddings,
+		{http.MethodPost, input.EmbeddingsPath, "vectors of the texts of a request, in OpenAI's form: see below", s.embeddings,
 			Says{Takes: s.embeddingsBody(), Gives: reflect.TypeFor[answers.Embeddings]()}},
-		{http.MethodPost, chatPath, "what a model answers to a conversation, in OpenAI's form, also while it is made: see below",
+		{http.MethodPost, input.ChatPath, "what a model answers to a conversation, in OpenAI's form, also while it is made: see below",
 			s.completions, Says{Takes: s.chatBody(), Gives: reflect.TypeFor[answers.Chat](), Streams: true}},
-		{http.MethodPost, completionsPath, "texts continued, likewise", s.completions,
+		{http.MethodPost, input.CompletionsPath, "texts continued, likewise", s.completions,
 			Says{Takes: s.promptBody(), Gives: reflect.TypeFor[answers.Completion](), Streams: true}},
 	}
 	routes = append(routes, s.batchRoutes()...)

@@ -11,8 +11,6 @@ import (
 	"textmill/work/answers"
 )
 
-const embeddingsPath = "/v1/embeddings"
-
 // An Answer is what a request that came by another way than HTTP is answered with.
 type Answer struct {
 	Body   []byte
@@ -52,11 +50,11 @@ func (s *Server) Ask(ctx context.Context, task, model string, text bool, body []
 	if q.Stream {
 		return fail(http.StatusBadRequest, "stream: a request is answered by one message; leave it out").answer()
 	}
-	if path == embeddingsPath {
+	if path == input.EmbeddingsPath {
 		list, f := s.embed(ctx, q)
 		return whole(list, f)
 	}
-	c, f := s.completing(q, path == chatPath)
+	c, f := s.completing(q, path == input.ChatPath)
 	if f != nil {
 		return f.answer()
 	}
@@ -102,9 +100,9 @@ func pathOf(task string, body []byte) string {
 	}
 	switch {
 	case task == naming.TaskEmbed:
-		return embeddingsPath
+		return input.EmbeddingsPath
 	case json.Unmarshal(body, &has) == nil && has.Prompt != nil:
-		return completionsPath
+		return input.CompletionsPath
 	}
-	return chatPath
+	return input.ChatPath
 }

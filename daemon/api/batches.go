@@ -14,6 +14,7 @@ import (
 
 	"textmill/daemon/batches"
 	"textmill/ground/naming"
+	"textmill/input"
 )
 
 // batchObject is a batch in OpenAI's form, and where its rows are.
@@ -101,7 +102,7 @@ type batchRequest struct {
 }
 
 // BatchEndpoints are those that requests of a batch may be for.
-var BatchEndpoints = []string{"/v1/embeddings", chatPath, completionsPath}
+var BatchEndpoints = []string{input.EmbeddingsPath, input.ChatPath, input.CompletionsPath}
 
 const (
 	mostWindow              = 30 * 24 * time.Hour

@@ -18,11 +18,6 @@ import (
 	"textmill/work/rows"
 )
 
-const (
-	chatPath        = "/v1/chat/completions"
-	completionsPath = "/v1/completions"
-)
-
 func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 	body, done, f := s.read(w, r)
 	if f != nil {
@@ -30,7 +25,7 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer done()
-	c, f := s.completing(input.ReadRequest(r.URL.Path, body), r.URL.Path == chatPath)
+	c, f := s.completing(input.ReadRequest(r.URL.Path, body), r.URL.Path == input.ChatPath)
 	switch {
 	case f != nil:
 		f.write(w)
