@@ -170,13 +170,18 @@ func TestBoardAsksForWhatThereIs(t *testing.T) {
 	}
 }
 
-func TestAlertsAskForWhatThereIs(t *testing.T) {
-	groups, errs := rulefmt.ParseFile(alerts, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+func groupsOfRules(t *testing.T) []rulefmt.RuleGroup {
+	t.Helper()
+	all, errs := rulefmt.ParseFile(alerts, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
+	return all.Groups
+}
+
+func TestAlertsAskForWhatThereIs(t *testing.T) {
 	exist := metricsThatExist(t)
-	for _, g := range groups.Groups {
+	for _, g := range groupsOfRules(t) {
 		for _, r := range g.Rules {
 			if used := known(t, r.Alert, r.Expr, exist); len(used) == 0 {
 				t.Errorf("%s asks for no metric of textmill's", r.Alert)
@@ -256,8 +261,7 @@ load 1m
 			}
 		})
 	}
-	groups, _ := rulefmt.ParseFile(alerts, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
-	for _, r := range groups.Groups[0].Rules {
+	for _, r := range groupsOfRules(t)[0].Rules {
 		if !all[r.Alert] {
 			t.Errorf("nothing here has %s fire", r.Alert)
 		}
