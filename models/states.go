@@ -18,6 +18,15 @@ func (s State) Size() int {
 	return n
 }
 
+// Shape is that of the tensor of so many texts.
+func (s State) Shape(texts int) []int64 {
+	shape := []int64{int64(texts)}
+	for _, d := range s.Dims {
+		shape = append(shape, int64(d))
+	}
+	return shape
+}
+
 // StateBytes is what a text takes in states.
 func (d *Decoder) StateBytes() (n int64) {
 	for _, s := range d.States {

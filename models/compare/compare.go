@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -90,42 +91,23 @@ func (s *Scorer) Score(ctx context.Context, ids []int32) (logits []float32, err 
 	for range 2 * len(s.d.Cached()) {
 		add(ort.NewEmptyTensor[float32](size))
 	}
+	states := len(values)
+	for _, state := range s.d.States { // a text that begins takes nothing from them
+		add(ort.NewEmptyTensor[float32](state.Shape(1)))
+	}
 	add(ort.NewTensor([]int64{n, int64(s.d.VocabSize)}, logits))
 	if err != nil {
 		return nil, err
 	}
 	last := len(values) - 1
-	outputs := append([]ort.Value{values[last]}, values[caches:last]...)
-	inputs := values[:last:last]
-	past, err := s.noStates()
-	if values = append(values, past...); err != nil {
-		return nil, err
-	}
-	made := len(outputs)
-	inputs, outputs = append(inputs, past...), append(outputs, make([]ort.Value, len(past))...)
-	err = onnx.Run(ctx, s.session, inputs, outputs)
-	for _, v := range outputs[made:] {
+	outputs := slices.Concat(values[last:], values[caches:states], make([]ort.Value, last-states))
+	err = onnx.Run(ctx, s.session, values[:last], outputs)
+	for _, v := range outputs[1+states-caches:] {
 		if v != nil {
 			values = append(values, v)
 		}
 	}
 	return logits, err
-}
-
-// noStates are those of a text that begins, which takes nothing from them.
-func (s *Scorer) noStates() (values []ort.Value, err error) {
-	for _, state := range s.d.States {
-		dims := []int64{1}
-		for _, d := range state.Dims {
-			dims = append(dims, int64(d))
-		}
-		v, err := ort.NewEmptyTensor[float32](dims)
-		if err != nil {
-			return values, err
-		}
-		values = append(values, v)
-	}
-	return values, nil
 }
 
 // A Difference is how far a graph is from a reference, over all positions of some texts.

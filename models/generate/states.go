@@ -51,11 +51,7 @@ func (s *states) tensors(first, n int) (past, future []ort.Value, err error) {
 func (s *states) views(memory [][]float32, first, n int) ([]ort.Value, error) {
 	var values []ort.Value
 	for i, state := range s.of {
-		dims := []int64{int64(n)}
-		for _, d := range state.Dims {
-			dims = append(dims, int64(d))
-		}
-		v, err := tensor(dims, memory[i][first*state.Size():(first+n)*state.Size()])
+		v, err := tensor(state.Shape(n), memory[i][first*state.Size():(first+n)*state.Size()])
 		if err != nil {
 			return nil, errors.Join(err, onnx.Destroy(values...))
 		}
