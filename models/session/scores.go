@@ -17,8 +17,12 @@ var holds struct {
 }
 
 // HoldScores waits until the scores of all runs in this process, of whatever model, leave room for so many bytes
-// within AttentionBytes. Those who come first are served first. It needs WithDefaults.
+// within AttentionBytes. Those who come first are served first; a run that holds none, as those of static models and
+// of cards do, waits for nobody. It needs WithDefaults.
 func (o Options) HoldScores(ctx context.Context, bytes int64) (release func(), err error) {
+	if bytes == 0 {
+		return func() {}, nil
+	}
 	holds.Lock()
 	s := holds.of[o.AttentionBytes]
 	if s == nil {

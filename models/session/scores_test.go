@@ -18,6 +18,11 @@ func TestScoresOfAllModelsHaveOneBound(t *testing.T) {
 	if _, err := (Options{AttentionBytes: 1001}).HoldScores(ended, 600); !errors.Is(err, context.Canceled) {
 		t.Errorf("another model had %v while there was no room", err)
 	}
+	if none, err := (Options{AttentionBytes: 1001}).HoldScores(ended, 0); err != nil {
+		t.Errorf("a run without scores had to ask: %v", err)
+	} else {
+		none()
+	}
 	waits := make(chan error)
 	go func() {
 		done, err := (Options{AttentionBytes: 1001}).HoldScores(t.Context(), 600)
