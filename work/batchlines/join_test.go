@@ -3,7 +3,9 @@ package batchlines
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -26,16 +28,8 @@ func makeTable(t *testing.T, parts ...[]export.Row) string {
 // vector tells text and chunk.
 func requestRows(t *testing.T, shard, file string, chunks int) []export.Row {
 	t.Helper()
-	r, err := input.NewReader(strings.NewReader(file), input.Options{Format: input.OpenAIBatch})
-	if err != nil {
-		t.Fatal(err)
-	}
 	var rows []export.Row
-	for {
-		var it input.Item
-		if r.Next(&it) != nil {
-			return rows
-		}
+	for _, it := range itemsOf(t, file) {
 		row := export.Row{Job: "j", Shard: shard, RecordID: it.Record.ID, Task: "embed", Model: "m", Attributes: it.Record.Attributes}
 		if it.Record.Err != nil {
 			row.Error = it.Record.Err.String()
@@ -47,6 +41,27 @@ func requestRows(t *testing.T, shard, file string, chunks int) []export.Row {
 			row.Embedding = []float32{float32(len(it.Record.Text)), float32(c)}
 			rows = append(rows, row)
 		}
+	}
+	return rows
+}
+
+// itemsOf are what the requests of an OpenAI-batch file come to.
+func itemsOf(t *testing.T, file string) (items []input.Item) {
+	t.Helper()
+	r, err := input.NewReader(strings.NewReader(file), input.Options{Format: input.OpenAIBatch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		var it input.Item
+		err := r.Next(&it)
+		if errors.Is(err, io.EOF) {
+			return items
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, it)
 	}
 }
 
@@ -201,20 +216,13 @@ func TestExportLeavesNoFiles(t *testing.T) {
 
 // Requests that continue texts are answered as such: the completions of each text in turn, under one index.
 func TestTextsThatAreContinued(t *testing.T) {
-	r, err := input.NewReader(strings.NewReader(`{"custom_id":"one","method":"POST","url":"/v1/completions","body":{"model":"m","prompt":"a","n":2}}
+	items := itemsOf(t, `{"custom_id":"one","method":"POST","url":"/v1/completions","body":{"model":"m","prompt":"a","n":2}}
 {"custom_id":"two","method":"POST","url":"/v1/completions","body":{"model":"m","prompt":["a","b"],"n":2,"max_tokens":3}}
 {"custom_id":"bad","method":"POST","url":"/v1/completions","body":{"model":"m","prompt":["a","b"],"n":2}}
 {"custom_id":"streamed","method":"POST","url":"/v1/completions","body":{"model":"m","prompt":"a","stream":true}}
-`), input.Options{Format: input.OpenAIBatch})
-	if err != nil {
-		t.Fatal(err)
-	}
+`)
 	var rows []export.Row
-	for {
-		var it input.Item
-		if r.Next(&it) != nil {
-			break
-		}
+	for _, it := range items {
 		for n := range int32(2) {
 			row := export.Row{Job: "j", Shard: "0", RecordID: it.Record.ID, Task: it.Task, Model: "m", Attributes: it.Record.Attributes, Chunk: export.Some(n),
 				Output: export.Some(fmt.Sprint(it.Record.Text, n)), FinishReason: "eos", NTokens: export.Some[int32](5), NOutputTokens: export.Some[int32](7)}
@@ -231,7 +239,7 @@ func TestTextsThatAreContinued(t *testing.T) {
 	}
 	slices.Reverse(rows)
 	got := map[string]string{}
-	err = Each(t.Context(), makeTable(t, rows[:3], rows[3:]), Options{Scratch: t.TempDir()}, func(l Line) error {
+	err := Each(t.Context(), makeTable(t, rows[:3], rows[3:]), Options{Scratch: t.TempDir()}, func(l Line) error {
 		raw, err := json.Marshal(l.Response.Body)
 		var a struct {
 			Object  string
