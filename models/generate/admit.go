@@ -44,7 +44,7 @@ func (g *Generator) receive(ctx context.Context, s *sequence) bool {
 func (g *Generator) admitAsked(ctx context.Context) {
 	for {
 		s := g.turns.next()
-		if s == nil || !s.Asked || g.turns.rankOf(s) != rankFirst || !g.receive(ctx, s) {
+		if s == nil || g.turns.rankOf(s) != rankFirst || !g.receive(ctx, s) {
 			return
 		}
 	}

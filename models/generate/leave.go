@@ -89,7 +89,7 @@ func (g *Generator) shrink(ctx context.Context, why error) bool {
 	n, err := g.reserveAtMost(n)
 	g.o.Session.Log.WarnContext(ctx, "the card's memory gave out, decodes are narrower from now on", "model", g.spec.Name,
 		"slots", n, "error", errors.Join(why, err))
-	g.slots, g.kept, g.longs = make([]*sequence, n), make([][]int32, n), make([]bool, n)
+	g.vacant(n)
 	g.company.Runs = session.Shape{Least: n, Multiple: n}
 	return true
 }

@@ -35,11 +35,15 @@ type loop struct {
 }
 
 func (g *Generator) begin() {
-	g.slots, g.kept = make([]*sequence, g.o.Slots), make([][]int32, g.o.Slots)
-	g.longs = make([]bool, g.o.Slots)
+	g.vacant(g.o.Slots)
 	for range g.o.Session.Threads {
 		g.scratch = append(g.scratch, new(sample.Scratch))
 	}
+}
+
+// vacant makes so many slots that hold nothing.
+func (l *loop) vacant(n int) {
+	l.slots, l.kept, l.longs = make([]*sequence, n), make([][]int32, n), make([]bool, n)
 }
 
 // serve runs until the queue is closed and every sequence is done.
