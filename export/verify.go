@@ -68,8 +68,10 @@ func Verify(ctx context.Context, uri string) (*Verification, error) {
 	return out, v.unnamed(ctx, out)
 }
 
-// verifyLog reads every entry that is still there.
+// verifyLog reads every entry that is still there. The hint comes first, since a daemon may write the first checkpoint
+// meanwhile, and points to it when it is there.
 func (v *view) verifyLog(ctx context.Context, out *Verification) error {
+	last, hintErr := v.log.LastCheckpoint()
 	list, err := v.log.List()
 	if err != nil {
 		return err
@@ -90,11 +92,10 @@ func (v *view) verifyLog(ctx context.Context, out *Verification) error {
 			out.problem("%v", err)
 		}
 	}
-	last, err := v.log.LastCheckpoint()
 	switch {
-	case errors.Is(err, os.ErrNotExist):
-	case err != nil:
-		out.problem("%v", err)
+	case errors.Is(hintErr, os.ErrNotExist):
+	case hintErr != nil:
+		out.problem("%v", hintErr)
 	case len(list.Checkpoints()) == 0:
 		out.problem("_last_checkpoint points to %d, which is not there", last)
 	}
