@@ -98,6 +98,7 @@ type NATS struct {
 	JobsMaxBytes    ByteSize      `yaml:"jobs_max_bytes"`
 	ClaimsMaxBytes  ByteSize      `yaml:"claims_max_bytes"`
 	ClaimsMaxAge    time.Duration `yaml:"claims_max_age"`
+	Replicas        int           `yaml:"replicas"`
 	Embedded        Embedded      `yaml:"embedded"`
 }
 
@@ -244,7 +245,7 @@ func Default() Config {
 			URL:          "", // the embedded server
 			AckWait:      30 * time.Second,
 			Asks:         64,
-			JobsMaxBytes: 8 << 30, ClaimsMaxBytes: 8 << 30, ClaimsMaxAge: 168 * time.Hour,
+			JobsMaxBytes: 8 << 30, ClaimsMaxBytes: 8 << 30, ClaimsMaxAge: 168 * time.Hour, Replicas: 1,
 			Embedded: Embedded{Addr: "127.0.0.1:4222", Dir: places.Queue(inData), Auth: AuthNone},
 		},
 		Export: Export{

@@ -115,6 +115,11 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 	if c.NATS.ClaimsMaxAge < time.Hour {
 		bad("nats.claims_max_age", "%s is below 1h; payloads would be gone before their messages are worked on", c.NATS.ClaimsMaxAge)
 	}
+	if n := c.NATS.Replicas; n < 1 || n > 5 {
+		bad("nats.replicas", "%d is none of 1 to 5", n)
+	} else if n > 1 && c.NATS.URL == "" {
+		bad("nats.replicas", "%d copies need a cluster of servers, and the embedded one is alone; set nats.url", n)
+	}
 	if c.Export.Remember < time.Hour {
 		bad("export.remember", "%s is below 1h; redelivered messages would no longer be recognised", c.Export.Remember)
 	}

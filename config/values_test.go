@@ -92,6 +92,8 @@ func TestValidate(t *testing.T) {
 		{[]string{"export.file_mode=0755"}, "export.file_mode: 0755: its owner"},
 		{[]string{"export.file_mode=0648"}, "is no mode in octal"},
 		{[]string{"export.dir_mode=4750"}, "is no mode in octal"},
+		{[]string{"nats.replicas=6", "nats.url=nats://h"}, "nats.replicas: 6 is none of 1 to 5"},
+		{[]string{"nats.replicas=3"}, "nats.replicas: 3 copies need a cluster"},
 		{[]string{"nats.ack_wait=1ms"}, "nats.ack_wait: 1ms is below 1s"},
 		{[]string{"http.allowed_hosts=mill.example,http://x:80"}, `http.allowed_hosts[1]: "http://x:80" is not a host`},
 		{[]string{"http.addr=:99999"}, "port must be a number"},

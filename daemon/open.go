@@ -80,7 +80,7 @@ func (d *Daemon) openQueue(ctx context.Context, clients int) error {
 	if err := q.EnsureStreams(ctx, d.streams()); err != nil {
 		return err
 	}
-	return q.EnsureClaims(ctx, 1)
+	return q.EnsureClaims(ctx)
 }
 
 // streams is how streams are made where they are absent.

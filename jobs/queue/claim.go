@@ -28,7 +28,7 @@ const (
 )
 
 // EnsureClaims creates the stream of claims where it is absent.
-func (q *Queue) EnsureClaims(ctx context.Context, replicas int) error {
+func (q *Queue) EnsureClaims(ctx context.Context) error {
 	age := q.claimAge
 	if age <= 0 {
 		age = claimAge
@@ -36,7 +36,7 @@ func (q *Queue) EnsureClaims(ctx context.Context, replicas int) error {
 	return q.ensureStream(ctx, jetstream.StreamConfig{
 		Name: ClaimStream, Subjects: []string{jobs.AllClaims}, Description: "textmill: payloads of large messages",
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, MaxAge: age, AllowDirect: true,
-		Storage: jetstream.FileStorage, Replicas: max(replicas, 1),
+		Storage: jetstream.FileStorage,
 	}, q.claimBytes, claimBytes)
 }
 
@@ -102,7 +102,7 @@ func (q *Queue) ensureClaimsOnce(ctx context.Context) error {
 		return nil
 	}
 	denied := q.denied.Load()
-	err := q.EnsureClaims(ctx, 1)
+	err := q.EnsureClaims(ctx)
 	if err != nil && q.denied.Load() != denied {
 		return fmt.Errorf("look up stream %s: %w: the user lacks a permission", ClaimStream, ErrRefused)
 	}

@@ -222,7 +222,7 @@ func TestPurgeClaims(t *testing.T) {
 func TestPermissionsOfClaims(t *testing.T) {
 	url := shared(t)
 	daemon := dial(t, Options{URL: url, User: "textmill", Password: secret, InboxPrefix: "_INBOX_textmill"})
-	if err := daemon.EnsureClaims(within(t), 1); err != nil {
+	if err := daemon.EnsureClaims(within(t)); err != nil {
 		t.Fatal(err)
 	}
 	q := dial(t, Options{URL: url, User: "team_a", Password: secret, InboxPrefix: "_INBOX_team_a"})
@@ -263,7 +263,7 @@ func TestPublisherWithoutClaims(t *testing.T) {
 	o.JetStream, o.StoreDir = true, t.TempDir()
 	url := inProcess(t, o)
 	daemon := dial(t, Options{URL: url, User: "d", Password: "d"})
-	if err := daemon.EnsureClaims(within(t), 1); err != nil {
+	if err := daemon.EnsureClaims(within(t)); err != nil {
 		t.Fatal(err)
 	}
 	q := dial(t, Options{URL: url, User: "p", Password: "p"})

@@ -57,6 +57,7 @@ type Options struct {
 
 	ClaimsMaxBytes int64         // of the stream of claims, when it is created; 0 = 8 GiB
 	ClaimsMaxAge   time.Duration // of what it holds; 0 = 7 days
+	Replicas       int           // of each stream, when it is created; 0 = 1
 
 	PublishBytes    int // bound of PublishJob's unconfirmed bytes; 0 = 32 MiB
 	PublishMessages int // bound of PublishJob's unconfirmed messages; 0 = 256
@@ -75,6 +76,7 @@ type Queue struct {
 
 	claimBytes  int64
 	claimAge    time.Duration
+	replicas    int
 	claimsMu    sync.Mutex
 	claimsThere bool // the stream of claims
 
@@ -101,7 +103,7 @@ const (
 // certificate that is not trusted) ends it at once. Once connected, the queue
 // reconnects for ever.
 func Connect(ctx context.Context, o Options) (*Queue, error) {
-	q := &Queue{log: o.Logger, ackWait: o.AckWait, claimBytes: o.ClaimsMaxBytes, claimAge: o.ClaimsMaxAge,
+	q := &Queue{log: o.Logger, ackWait: o.AckWait, claimBytes: o.ClaimsMaxBytes, claimAge: o.ClaimsMaxAge, replicas: max(o.Replicas, 1),
 		closed: make(chan struct{})}
 	if q.log == nil {
 		q.log = slog.Default()

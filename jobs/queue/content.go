@@ -40,7 +40,7 @@ type Content struct {
 func (q *Queue) EnsureFiles(ctx context.Context, maxBytes int64) error {
 	err := q.ensureStream(ctx, jetstream.StreamConfig{
 		Name: FileStream, Subjects: []string{jobs.AllFiles}, Description: "textmill: contents of files of /v1/files",
-		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: 1,
+		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
 	}, maxBytes, fileBytes)
 	if noRoom(err) {
 		err = fmt.Errorf("%w: %w", ErrFull, err)

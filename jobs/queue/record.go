@@ -35,7 +35,7 @@ func (q *Queue) EnsureBatches(ctx context.Context) error {
 	return q.ensureStream(ctx, jetstream.StreamConfig{
 		Name: BatchStream, Subjects: []string{jobs.AllBatches}, Description: "textmill: files and batches of /v1",
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
-		Storage: jetstream.FileStorage, Replicas: 1,
+		Storage: jetstream.FileStorage,
 	}, recordBytes, recordBytes)
 }
 

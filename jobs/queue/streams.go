@@ -34,7 +34,6 @@ type StreamOptions struct {
 	MaxBytes       int64 // of the job stream; 0 = 8 GiB
 	DeadMaxBytes   int64 // 0 = 2 GiB
 	EventsMaxBytes int64 // 0 = 512 MiB
-	Replicas       int   // 0 = 1
 }
 
 // wanted is a stream as textmill makes it.
@@ -59,7 +58,7 @@ func wantedStreams(o StreamOptions) []wanted {
 		}},
 	}
 	for i := range streams {
-		streams[i].cfg.Storage, streams[i].cfg.Replicas = jetstream.FileStorage, max(o.Replicas, 1)
+		streams[i].cfg.Storage = jetstream.FileStorage
 	}
 	return streams
 }
@@ -87,7 +86,7 @@ func (q *Queue) RestoreStreams(ctx context.Context, o StreamOptions) error {
 			return q.streamError("look up", name, err)
 		}
 	}
-	return q.EnsureClaims(ctx, o.Replicas)
+	return q.EnsureClaims(ctx)
 }
 
 func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, size, byDefault int64) error {
@@ -100,7 +99,7 @@ func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, s
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return q.streamError("look up", want.Name, err)
 	}
-	want.MaxBytes = size
+	want.MaxBytes, want.Replicas = size, q.replicas
 	if size <= 0 {
 		want.MaxBytes = byDefault
 	}

@@ -12,6 +12,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// Every stream is asked for with as many replicas as the configuration says, those of files and batches too: a server that is
+// alone refuses each for them.
+func TestStreamsAskForReplicas(t *testing.T) {
+	q, err := Connect(within(t), Options{URL: embeddedURL(t), Replicas: 3, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.Close)
+	made := map[string]func() error{"claims": func() error { return q.EnsureClaims(within(t)) }, "batches": func() error { return q.EnsureBatches(within(t)) },
+		"files": func() error { return q.EnsureFiles(within(t), 0) }}
+	for _, one := range wantedStreams(StreamOptions{}) {
+		made[one.cfg.Name] = func() error { return q.ensureStream(within(t), one.cfg, 0, one.byDefault) }
+	}
+	for name, ensure := range made {
+		api := (*jetstream.APIError)(nil)
+		if err := ensure(); !errors.As(err, &api) || api.ErrorCode != 10074 { // replicas > 1 not supported in non-clustered mode
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestEnsureStreams(t *testing.T) {
 	q := dial(t, Options{URL: embeddedURL(t)})
 	if err := q.EnsureStreams(within(t), StreamOptions{MaxBytes: 5}); err != nil {

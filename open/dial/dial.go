@@ -21,7 +21,7 @@ func Options(n config.NATS, log *slog.Logger) (queue.Options, error) {
 		URL: n.URL, Name: "textmill", AckWait: n.AckWait, Logger: log,
 		Credentials: n.CredentialsFile, NKeyFile: n.NKeyFile, Token: token, User: n.User, Password: password,
 		CAFile: n.TLS.CAFile, CertFile: n.TLS.CertFile, KeyFile: n.TLS.KeyFile, InboxPrefix: n.InboxPrefix,
-		ClaimsMaxBytes: int64(n.ClaimsMaxBytes), ClaimsMaxAge: n.ClaimsMaxAge,
+		ClaimsMaxBytes: int64(n.ClaimsMaxBytes), ClaimsMaxAge: n.ClaimsMaxAge, Replicas: n.Replicas,
 	}
 	if o.URL != "" {
 		return o, nil
