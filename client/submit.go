@@ -71,6 +71,7 @@ type SubmitOptions struct {
 	DryRun    bool   // count and show problems; publish nothing (the queue may be nil)
 
 	Tracer *telemetry.Tracer // nil: nobody is told
+	Trace  telemetry.Trace   // what the publication is a part of; nil: shards may be of a sample
 
 	JSON     bool      // the Summary as one JSON object instead of the job's name
 	Stdout   io.Writer // the result
@@ -219,7 +220,7 @@ func (s *submission) publish(ctx context.Context, q *queue.Queue) error {
 		}
 		m := queue.JobMessage{Subject: subject, MsgID: c.msgID(one, sum), Data: slices.Clone(one.payload)}
 		header, sent := s.o.Tracer.Publish(telemetry.Names{Job: s.o.Job, Shard: strconv.Itoa(one.number),
-			Dataset: s.o.Dataset, Task: s.o.Task, Model: s.o.Model})
+			Dataset: s.o.Dataset, Task: s.o.Task, Model: s.o.Model}, s.o.Trace)
 		m.Header = header
 		err := q.PublishJob(ctx, m)
 		if sent(err); err != nil {

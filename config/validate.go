@@ -100,15 +100,7 @@ func localFile(name string) bool {
 	return !strings.HasPrefix(name, "/") && !slices.Contains(strings.Split(name, "/"), "..")
 }
 
-func (c *Config) validateNumbers(bad func(string, string, ...any)) {
-	for path, d := range map[string]time.Duration{
-		"drain_timeout": c.DrainTimeout, "export.commit_interval": c.Export.CommitInterval,
-		"limits.run_timeout": c.Limits.RunTimeout,
-	} {
-		if d <= 0 {
-			bad(path, "%s must be above 0", d)
-		}
-	}
+func (c *Config) validateQueue(bad func(string, string, ...any)) {
 	if c.NATS.AckWait < time.Second {
 		bad("nats.ack_wait", "%s is below 1s; heartbeats could not keep up", c.NATS.AckWait)
 	}
@@ -120,6 +112,18 @@ func (c *Config) validateNumbers(bad func(string, string, ...any)) {
 	} else if n > 1 && c.NATS.URL == "" {
 		bad("nats.replicas", "%d copies need a cluster of servers, and the embedded one is alone; set nats.url", n)
 	}
+}
+
+func (c *Config) validateNumbers(bad func(string, string, ...any)) {
+	for path, d := range map[string]time.Duration{
+		"drain_timeout": c.DrainTimeout, "export.commit_interval": c.Export.CommitInterval,
+		"limits.run_timeout": c.Limits.RunTimeout,
+	} {
+		if d <= 0 {
+			bad(path, "%s must be above 0", d)
+		}
+	}
+	c.validateQueue(bad)
 	if c.Export.Remember < time.Hour {
 		bad("export.remember", "%s is below 1h; redelivered messages would no longer be recognised", c.Export.Remember)
 	}

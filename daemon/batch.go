@@ -30,6 +30,6 @@ func (d *Daemon) openBatches() error {
 	}
 	d.batches = batches.New(batches.Options{Queue: d.queue, Tracker: d.events.Tracker(), Submit: submit,
 		Table: d.store.TablePath, MaxBytes: int64(d.cfg.HTTP.FilesMaxBytes), Scratch: scratch,
-		Takeover: d.cfg.NATS.AckWait, Point: crash.Point, Log: d.log})
+		Takeover: d.cfg.NATS.AckWait, Point: crash.Point, Log: d.log, Tracer: d.traces})
 	return nil
 }

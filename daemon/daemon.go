@@ -27,6 +27,7 @@ import (
 	"textmill/daemon/web"
 	"textmill/export"
 	"textmill/jobs/queue"
+	"textmill/open/telemetry"
 )
 
 // Daemon is the pipeline from the queue to the tables, ready to run.
@@ -44,6 +45,7 @@ type Daemon struct {
 	letters    *letters.Writer
 	events     *follow.Follower
 	keeper     *housekeeping.Keeper
+	traces     *telemetry.Tracer
 	consumers  []*consumer
 	batches    *batches.Batches
 	api        *api.Server

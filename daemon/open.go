@@ -109,6 +109,7 @@ func (d *Daemon) openConsumers(ctx context.Context) error {
 		return err
 	}
 	d.onClose("traces", traces.Close)
+	d.traces = traces
 	var alone sync.RWMutex
 	for _, m := range all {
 		d.consumers = append(d.consumers, newConsumer(d.queue, &executor{

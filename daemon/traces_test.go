@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +27,7 @@ func TestTracesFollowAShard(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := start(t, cfg)
-	header, sent := publisher.Publish(telemetry.Names{Job: "j", Shard: "0", Dataset: "docs", Task: "embed", Model: model})
+	header, sent := publisher.Publish(telemetry.Names{Job: "j", Shard: "0", Dataset: "docs", Task: "embed", Model: model}, nil)
 	if !strings.HasPrefix(jobs.Header(header).Get("traceparent"), "00-") {
 		t.Fatalf("the message has the headers %v", header)
 	}
@@ -82,6 +85,50 @@ func TestTracesFollowAShard(t *testing.T) {
 	}
 }
 
+// A batch whose creator names a trace is told of in it, from the upload of its requests to the commits of its shards, as the
+// trace's own choice says and not the sample.
+func TestTracesFollowABatch(t *testing.T) {
+	collector := otlp.Receive(t)
+	cfg := testConfig(t)
+	cfg.Telemetry, cfg.Limits.RecordsPerShard = config.Telemetry{TracesSample: 1e-9, Endpoint: collector.URL}, 2
+	r := start(t, cfg)
+	const told, untold, span = "0af7651916cd43dd8448eb211c80319c", "0af7651916cd43dd8448eb211c80319d", "b7ad6b7169203331"
+	lines := ""
+	for i := range 3 {
+		lines += fmt.Sprintf(`{"custom_id":"%d","method":"POST","url":"/v1/embeddings","body":{"model":%q,"input":"one"}}`+"\n", i, model)
+	}
+	for _, parent := range []string{"00-" + untold + "-" + span + "-00", "00-" + told + "-" + span + "-01"} {
+		body, kind := form(t, "purpose", "batch", "file", lines)
+		post := func(path, kind string, body io.Reader) string {
+			status, raw := r.do(http.MethodPost, path, body, "Content-Type", kind, "Traceparent", parent)
+			var made struct{ ID string }
+			if err := json.Unmarshal(raw, &made); err != nil || status != http.StatusOK {
+				t.Fatalf("%s: %d %s", path, status, raw)
+			}
+			return made.ID
+		}
+		file := post("/v1/files", kind, body)
+		r.awaitBatch(post("/v1/batches", "application/json", strings.NewReader(
+			`{"input_file_id":"`+file+`","endpoint":"/v1/embeddings","completion_window":"24h"}`)), "completed")
+	}
+	r.drain()
+	spans, _ := collector.Spans()
+	counts := map[string]int{}
+	for _, s := range spans {
+		if s.Trace != told {
+			t.Errorf("%s is told of trace %s", s.Name, s.Trace)
+		}
+		if counts[s.Name]++; s.Parent != span && (s.Name == "upload" || s.Name == "publish" || s.Name == "collect") {
+			t.Errorf("%s has the parent %s", s.Name, s.Parent)
+		}
+	}
+	for name, n := range map[string]int{"upload": 1, "validate": 1, "publish-batch": 1, "publish": 2, "shard": 2, "commit": 2, "ack": 2, "collect": 1} {
+		if counts[name] != n {
+			t.Errorf("%d spans %s; all are %v", counts[name], name, counts)
+		}
+	}
+}
+
 // Nothing is sent where nothing is asked for, whatever publishers and the environment say.
 func TestNothingIsTracedUnlessAskedFor(t *testing.T) {
 	collector := otlp.Receive(t)
@@ -116,7 +163,7 @@ func TestTracesAreSampled(t *testing.T) {
 		if s.End("committed", 1, 0, nil); s.Told() {
 			told++
 		}
-		if header, done := half.Publish(telemetry.Names{}); header != nil {
+		if header, done := half.Publish(telemetry.Names{}, nil); header != nil {
 			done(nil)
 			if s := half.Shard(jobs.Header(header).Get, telemetry.Names{}, time.Now()); s.Told() {
 				chosen++

@@ -15,6 +15,7 @@ import (
 	"textmill/daemon/batches"
 	"textmill/ground/naming"
 	"textmill/input"
+	"textmill/open/telemetry"
 )
 
 // batchObject is a batch in OpenAI's form, and where its rows are.
@@ -148,7 +149,8 @@ func (s *Server) createBatch(w http.ResponseWriter, r *http.Request) {
 		trouble(w, err)
 		return
 	}
-	b := batches.Batch{Endpoint: q.Endpoint, InputFile: file.ID, Input: file.Content, Window: q.CompletionWindow}
+	b := batches.Batch{Endpoint: q.Endpoint, InputFile: file.ID, Input: file.Content, Window: q.CompletionWindow,
+		Trace: telemetry.TraceOf(r.Header.Get)}
 	if q.Metadata != nil {
 		b.Metadata = map[string]string{}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"textmill/daemon/batches"
 	"textmill/jobs/queue"
+	"textmill/open/telemetry"
 )
 
 // fileObject is a file in OpenAI's form.
@@ -54,7 +55,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusTooManyRequests, "too many files are being uploaded; try again soon").named("rate_limit_exceeded").write(w)
 		return
 	}
-	conn := http.NewResponseController(w)
+	begun, conn := time.Now(), http.NewResponseController(w)
 	_ = conn.SetWriteDeadline(time.Time{}) // each read has its time
 	r.Body = &patient{ReadCloser: r.Body, conn: conn}
 	form, err := r.MultipartReader()
@@ -82,6 +83,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		trouble(w, err)
 		return
 	}
+	s.o.Batches.Uploaded(telemetry.TraceOf(r.Header.Get), &file, begun)
 	answer(w, http.StatusOK, objectOf(&file))
 }
 

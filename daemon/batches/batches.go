@@ -11,6 +11,7 @@ import (
 
 	"textmill/client"
 	"textmill/jobs/queue"
+	"textmill/open/telemetry"
 )
 
 // Options say where batches are kept and how they are carried out.
@@ -30,6 +31,8 @@ type Options struct {
 	// Point is told how far a batch has come, and may die there.
 	Point func(name string)
 	Log   *slog.Logger
+	// Tracer tells of batches whose creators name a trace; nil tells of none.
+	Tracer *telemetry.Tracer
 }
 
 // Errors that callers tell apart, beside queue.ErrFull.

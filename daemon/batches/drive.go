@@ -166,14 +166,17 @@ func (s *Batches) drive(ctx context.Context, id string, revision uint64, end Sta
 			return err
 		}
 		step := s.next(&b, end)
-		if step == nil {
+		if step.do == nil {
 			return nil
 		}
 		published = published || b.Status == InProgress && !b.Published
 		h := &held{s: s, batch: b, revision: now}
 		err = h.change(ctx, func(*Batch) {})
 		if err == nil {
-			err = s.alive(ctx, h, step)
+			begun := time.Now()
+			if err = s.alive(ctx, h, step.do); err == nil {
+				s.o.Tracer.Step(b.Trace, step.name, begun, map[string]string{"textmill.job": id})
+			}
 		}
 		revision, end = 0, ""
 		switch {
@@ -195,32 +198,36 @@ func (s *Batches) leave(ctx context.Context, b *Batch, published bool) error {
 	return err
 }
 
-type step func(context.Context, *held) error
+// step is something to be done for a batch, by the name that traces have for it.
+type step struct {
+	name string
+	do   func(context.Context, *held) error
+}
 
-// next is what is to be done for a batch; nil where it waits for its job.
+// next is what is to be done for a batch; nothing where it waits for its job.
 func (s *Batches) next(b *Batch, end Status) step {
 	if b.Status == InProgress && end == "" && !b.Published && b.expired() {
 		end = Expired
 	}
 	switch {
 	case b.Status == Validating:
-		return s.validate
+		return step{"validate", s.validate}
 	case b.Status == InProgress && end != "":
-		return func(ctx context.Context, h *held) error { return s.end(ctx, h, end) }
+		return step{"end", func(ctx context.Context, h *held) error { return s.end(ctx, h, end) }}
 	case b.Status == InProgress && b.Published:
-		return nil
+		return step{}
 	case b.Status == InProgress:
-		return s.publish
+		return step{"publish-batch", s.publish}
 	case !b.Settled:
-		return s.settle
+		return step{"settle", s.settle}
 	case !b.Collected:
-		return s.collect
+		return step{"collect", s.collect}
 	}
-	return s.finish
+	return step{"finish", s.finish}
 }
 
 // alive does a step while others see that somebody is at it. The step ends where another has changed the batch.
-func (s *Batches) alive(ctx context.Context, h *held, do step) error {
+func (s *Batches) alive(ctx context.Context, h *held, do func(context.Context, *held) error) error {
 	working, stop := context.WithCancelCause(ctx)
 	beats := make(chan struct{})
 	go func() {

@@ -11,6 +11,7 @@ import (
 
 	"textmill/jobs"
 	"textmill/jobs/queue"
+	"textmill/open/telemetry"
 )
 
 // Upload keeps what a reader gives. It is no file before AddFile, and goes where that does not come within a day.
@@ -41,6 +42,11 @@ func (s *Batches) ensureFiles(ctx context.Context) error {
 	}
 	s.files = err == nil
 	return err
+}
+
+// Uploaded tells of an upload that took since a time, for a trace that its client named.
+func (s *Batches) Uploaded(of telemetry.Trace, f *File, begun time.Time) {
+	s.o.Tracer.Step(of, "upload", begun, map[string]string{"textmill.file": f.ID})
 }
 
 // AddFile makes a file of an upload.

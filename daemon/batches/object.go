@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"textmill/jobs/queue"
+	"textmill/open/telemetry"
 )
 
 // Purposes of files.
@@ -68,6 +69,7 @@ type Batch struct {
 	Window        string            `json:"window"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
 	OutputExpires int64             `json:"output_expires,omitempty"` // s after its making
+	Trace         telemetry.Trace   `json:"trace,omitempty"`          // that its creator named
 
 	Status  Status           `json:"status"`
 	Created int64            `json:"created"` // ns

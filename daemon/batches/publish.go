@@ -22,7 +22,7 @@ func (s *Batches) publish(ctx context.Context, h *held) error {
 	o := s.o.Submit
 	o.Task, o.Model, o.Dataset, o.Job = b.Task, b.Model, b.Dataset, b.ID
 	o.Params = paramsOf(b.Task, 0) // each request says its dimensions
-	o.OnRepeat = naming.RepeatAppend
+	o.OnRepeat, o.Tracer, o.Trace = naming.RepeatAppend, s.o.Tracer, b.Trace
 	o.Files, o.Stdin = []string{"-"}, s.o.Queue.Content(ctx, b.Input)
 	o.Input.Format = input.OpenAIBatch
 	o.Force = true // it was validated, and what is wrong with a request's body is answered

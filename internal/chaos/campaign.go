@@ -160,6 +160,12 @@ func Specs() []Spec {
 		{Name: "write-drain", Daemons: 1, Kinds: []string{drain}, Drain: 100 * time.Millisecond, Writes: true},
 		{Name: "write-poison", Daemons: 2, Kinds: []string{quiet, kill}, Poison: true, Writes: true},
 		{Name: "write-traps", Daemons: 2, Kinds: []string{quiet, kill, freeze}, Traps: true, Writes: true},
+		{Name: "batches", Daemons: 2, Kinds: []string{kill, kill, freeze, drain, killBroker, cancelled}, Batches: true},
+		{Name: "batches-crash", Daemons: 2, Kinds: []string{crash, crash, freeze, cancelled}, Armed: true,
+			Points: batchPoints, Batches: true},
+		{Name: "batches-network", Daemons: 2, Kinds: append([]string{killBroker, cancelled}, network...), Batches: true},
+		{Name: "batches-bucket", Daemons: 2, Kinds: []string{kill, crash, loseCommit, lateCommit, cancelled}, Armed: true,
+			Points: batchPoints, Batches: true, Bucket: true},
 		{Name: "all", Daemons: 2, Kinds: append([]string{kill, crash, freeze, killBroker, republish, optimized}, network...),
 			Armed: true},
 	}

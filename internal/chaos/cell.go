@@ -42,6 +42,7 @@ type Spec struct {
 	NoDead  bool          // publishes nothing that becomes a dead letter
 	Claims  bool          // payloads lie in the stream of claims
 	Writes  bool          // texts are continued, not embedded
+	Batches bool          // records come as requests of OpenAI's batches
 	Drain   time.Duration // drain_timeout; 0 = 20 s
 	Files   int           // a daemon may have so many open; 0 = as many as this process
 }
@@ -120,7 +121,11 @@ func (c *cell) table(name string) string { return storage.Join(c.tables(), name)
 // run is the cell's whole life. Its directory stays when something was wrong.
 func (c *cell) run(ctx context.Context, faults int) *Results {
 	c.res.Cells = 1
-	if err := c.live(ctx, func() error { return c.storm(ctx, faults) }); err != nil {
+	storm := c.storm
+	if c.Batches {
+		storm = c.batchStorm
+	}
+	if err := c.live(ctx, func() error { return storm(ctx, faults) }); err != nil {
 		c.problem("%v", err)
 	}
 	if c.res.Sound() {

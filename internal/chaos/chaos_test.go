@@ -77,6 +77,7 @@ func TestEachRecordOnce(t *testing.T) {
 		{Name: "replace", Daemons: 2, Kinds: []string{replaced, optimized, crash}, Armed: true},
 		{Name: "upkeep-bucket", Daemons: 2, Kinds: []string{rewritten, lateCommit}, Bucket: true},
 		{Name: "bucket", Daemons: 2, Kinds: []string{kill, freeze, refuseBucket, loseCommit, lateCommit}, Bucket: true},
+		{Name: "batches", Daemons: 2, Kinds: []string{crash, cancelled}, Armed: true, Points: batchPoints, Batches: true},
 		{Name: "poison", Daemons: 2, Kinds: []string{quiet, freezeAll}, Poison: true},
 		{Name: "disk", Daemons: 1, Kinds: []string{fillDisk, kill}, TmpFS: true},
 		{Name: "write", Daemons: 2, Kinds: []string{kill, freeze, drain, cutNetwork}, Drain: 100 * time.Millisecond, Traps: true, Writes: true},

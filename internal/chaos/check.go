@@ -72,14 +72,17 @@ func (c *cell) judge(id string, w *want) {
 	if w.rerun {
 		dead++
 	}
-	if w.deleted {
+	switch {
+	case w.deleted:
 		rows = 0
+	case w.open:
+		rows = min(w.rows, 1)
 	}
 	c.res.Dead += w.dead
 	switch {
 	case w.deleted && w.rows > 0:
 		c.res.Doubled++
-		c.problem("record %s was deleted and is in %d rows", id, w.rows)
+		c.problem("record %s was deleted, or told not to be executed, and is in %d rows", id, w.rows)
 	case w.rows+w.dead < rows+dead:
 		c.res.Lost++
 		c.problem("record %s is lost: it is in %d rows and %d dead letters", id, w.rows, w.dead)

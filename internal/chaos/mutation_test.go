@@ -70,6 +70,12 @@ var mutations = []mutation{
 			"		if MADE {\n			return err\n		}\n		return fmt.Errorf(\"%w: %w\", ErrUncertain, err)\n"}},
 		spec: Spec{Name: "mistake", Daemons: 2, Kinds: []string{lateCommit}, NoDead: true, Bucket: true},
 	},
+	{
+		name: "the job of a batch that was cancelled goes on", doubled: true,
+		edits: []edit{{"daemon/batches/end.go", "		settled, err := s.cancelJob(ctx, b.ID)\n",
+			"		if MADE {\n			break\n		}\n		settled, err := s.cancelJob(ctx, b.ID)\n"}},
+		spec: Spec{Name: "mistake", Daemons: 1, Kinds: []string{cancelled}, Batches: true},
+	},
 }
 
 // TestTheCampaignFindsMistakes breaks the code on purpose: checks that never fail would prove nothing.

@@ -23,6 +23,7 @@ type process struct {
 	mu    sync.Mutex
 	hits  []string // what the crash points told, oldest first
 	ready bool     // it has said that it is
+	http  string   // and where it answers
 }
 
 func start(cmd *exec.Cmd, logFile string, see func(line string)) (*process, error) {
@@ -72,6 +73,10 @@ func (p *process) look(line string) {
 	}
 	if strings.Contains(line, `"msg":"textmill is ready"`) {
 		p.ready = true
+		var told struct{ HTTP string }
+		if json.Unmarshal([]byte(line), &told) == nil {
+			p.http = told.HTTP
+		}
 	}
 }
 
@@ -79,6 +84,13 @@ func (p *process) isReady() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ready
+}
+
+// at is where it answers clients of HTTP, "" before it is ready.
+func (p *process) at() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.http
 }
 
 // told takes what the crash points have told since the last call.

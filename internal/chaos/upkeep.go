@@ -157,7 +157,7 @@ func (c *cell) insist(ctx context.Context, name string, ends []point, make func(
 func (c *cell) digest(place string) int64 {
 	var lines []string
 	for id, w := range c.wants {
-		if w.dataset == place && w.fate == row && !w.deleted {
+		if w.dataset == place && w.fate == row && !w.deleted && (!w.open || w.rows > 0) {
 			lines = append(lines, strings.TrimPrefix(id, Twin+"/")+"\t"+w.text)
 		}
 	}

@@ -36,7 +36,8 @@ type want struct {
 	dataset string
 	rerun   bool // its shard was published again with other params: it is in a dead letter too
 	chosen  bool // to be deleted
-	deleted bool // its row was taken out of the table
+	deleted bool // its row was taken out of the table, or nobody made it
+	open    bool // it may be a row or none
 	rows    int
 	dead    int
 }

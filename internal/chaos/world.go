@@ -122,6 +122,9 @@ func (c *cell) command(n int, arms *rand.Rand) *exec.Cmd {
 			cmd.Env = append(cmd.Env, "TEXTMILL_MODELS_TWIN_BATCH_TOKENS=1024")
 		}
 	}
+	if c.Batches {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("TEXTMILL_LIMITS_RECORDS_PER_SHARD=%d", batchShard))
+	}
 	if c.Armed {
 		cmd.Env = append(cmd.Env, "CRASH_POINT="+c.arm(arms))
 	}

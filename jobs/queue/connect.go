@@ -103,8 +103,8 @@ const (
 // certificate that is not trusted) ends it at once. Once connected, the queue
 // reconnects for ever.
 func Connect(ctx context.Context, o Options) (*Queue, error) {
-	q := &Queue{log: o.Logger, ackWait: o.AckWait, claimBytes: o.ClaimsMaxBytes, claimAge: o.ClaimsMaxAge, replicas: max(o.Replicas, 1),
-		closed: make(chan struct{})}
+	q := &Queue{log: o.Logger, ackWait: o.AckWait, claimBytes: o.ClaimsMaxBytes, claimAge: o.ClaimsMaxAge,
+		replicas: max(o.Replicas, 1), closed: make(chan struct{})}
 	if q.log == nil {
 		q.log = slog.Default()
 	}

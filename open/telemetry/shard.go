@@ -7,7 +7,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -20,24 +19,19 @@ func (n Names) attributes() trace.SpanStartEventOption {
 		attribute.String("textmill.model", n.Model))
 }
 
-// Publish tells of the publication of a shard, if it is one of the sample: header is to go with its message, nil where
-// it is not, and done is to be called when the server has it or never will.
-func (t *Tracer) Publish(n Names) (header map[string][]string, done func(error)) {
+// Publish tells of the publication of a shard, as a part of a trace or, where that is nil, if it is one of the sample:
+// header is to go with its message, nil where there is no trace, and done is to be called when the server has it or
+// never will. Whoever takes the message follows the trace's own choice, also where this process tells of none.
+func (t *Tracer) Publish(n Names, of Trace) (header map[string][]string, done func(error)) {
 	none := func(error) {}
 	if t == nil {
-		return nil, none
+		return of.header(), none
 	}
-	ctx, span := t.tracer.Start(context.Background(), "publish", trace.WithSpanKind(trace.SpanKindProducer), n.attributes())
+	ctx, span := t.tracer.Start(of.context(), "publish", trace.WithSpanKind(trace.SpanKindProducer), n.attributes())
 	if !span.SpanContext().IsSampled() {
-		return nil, none
+		return of.header(), none
 	}
-	carrier := propagation.MapCarrier{}
-	w3c.Inject(ctx, carrier)
-	header = map[string][]string{}
-	for name, value := range carrier {
-		header[name] = []string{value}
-	}
-	return header, func(err error) { end(span, err) }
+	return traceOf(ctx).header(), func(err error) { end(span, err) }
 }
 
 // Shard is the way of one delivery through a daemon; nil where it is not told of.
@@ -64,15 +58,8 @@ func (t *Tracer) Shard(header func(name string) string, n Names, fetched time.Ti
 	if t == nil {
 		return nil
 	}
-	carrier := propagation.MapCarrier{}
-	for _, name := range w3c.Fields() {
-		if value := header(name); value != "" {
-			carrier[name] = value
-		}
-	}
-	ctx := w3c.Extract(context.Background(), carrier)
-	ctx, span := t.tracer.Start(ctx, "shard", trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(fetched),
-		n.attributes())
+	ctx, span := t.tracer.Start(read(header).context(), "shard", trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithTimestamp(fetched), n.attributes())
 	if !span.SpanContext().IsSampled() {
 		return nil
 	}
