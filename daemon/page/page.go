@@ -157,36 +157,55 @@ type Route struct {
 	Method, Path string
 	Open         bool // to those who have not shown the token
 	About        string
+	Links        Links
 	Answer       http.HandlerFunc
 }
+
+// Links says how far links of other sites' pages may lead whoever follows them. What they lead to changes nothing, and
+// has the machine compute nothing before it is asked from a page of this daemon.
+type Links int
+
+// Never: not at all, since it holds something while it is answered. Plain: to the bare address. Any: with any query.
+const (
+	Never Links = iota
+	Plain
+	Any
+)
 
 // Routes are all there are.
 func (s *Site) Routes() []Route {
 	var all []Route
 	for _, p := range s.pages {
-		all = append(all, Route{http.MethodGet, p.path, false, p.about,
+		all = append(all, Route{http.MethodGet, p.path, false, p.about, Any,
 			func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, p) }})
 	}
 	for _, p := range s.pages {
 		if p.every > 0 {
 			all = append(all, Route{http.MethodGet, eventsPath(p.path), false,
-				"the regions of that page as they change, as server-sent events",
+				"the regions of that page as they change, as server-sent events", Never,
 				func(w http.ResponseWriter, r *http.Request) { s.follow(w, r, p) }})
 		}
 	}
 	for _, a := range s.actions() {
-		all = append(all, Route{http.MethodPost, a.path, false, a.about,
+		all = append(all, Route{http.MethodPost, a.path, false, a.about, Never,
 			func(w http.ResponseWriter, r *http.Request) { s.act(w, r, a) }})
 	}
 	return append(all,
 		Route{http.MethodGet, "/events/trace", false, "the same as " + traceEventsAre + " " + traceRefusals,
-			s.traceEvents},
-		Route{http.MethodGet, "/login", true, "asks for the token", s.loginForm},
-		Route{http.MethodPost, "/login", true, "takes it, and leads on with a cookie. 401: another token", s.login},
-		Route{http.MethodPost, "/logout", true, "ends the session of a browser", s.logout},
-		Route{http.MethodGet, "/assets/{name}", true, "style, modules and pictures, by a hash of their content",
+			Never, s.traceEvents},
+		Route{http.MethodGet, "/login", true, "asks for the token", Plain, s.loginForm},
+		Route{http.MethodPost, "/login", true, "takes it, and leads on with a cookie. 401: another token", Never, s.login},
+		Route{http.MethodPost, "/logout", true, "ends the session of a browser", Never, s.logout},
+		Route{http.MethodGet, "/assets/{name}", true, "style, modules and pictures, by a hash of their content", Plain,
 			s.assets.serve},
 	)
+}
+
+// ledHere tells that a link of another site's page led here, which must not have this machine compute: whoever
+// followed it is asked first.
+func ledHere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site"
 }
 
 // answer shows a page.

@@ -38,6 +38,7 @@ type question struct {
 	Blank   []int           // fields for further conditions, by their numbers
 	Found   *catalog.Found
 	Failed  string
+	Link    string // this address, where a link from elsewhere led here, for which nothing is searched
 	Command string // that asks the same
 	Can     bool   // the table has vectors
 }
@@ -71,7 +72,10 @@ func (s *Site) table(r *http.Request) (View, error) {
 		v.After = told.File + 1
 	}
 	if !regionsOnly(r) {
-		if err := s.search(r.Context(), &v, query); err != nil {
+		v.ask(query)
+		if v.Ask.Text != "" && ledHere(r) {
+			v.Ask.Link = r.URL.RequestURI() + "#search"
+		} else if err := s.search(r.Context(), &v); err != nil {
 			return View{}, err
 		}
 		s.load(r.Context(), &v, query.Get("engine"))
@@ -82,8 +86,8 @@ func (s *Site) table(r *http.Request) (View, error) {
 // usualHits is how many rows answer where nothing else is asked for.
 const usualHits = 10
 
-// search answers the question of a query, if there is one.
-func (s *Site) search(ctx context.Context, v *tableView, query url.Values) error {
+// ask reads the question of a query.
+func (v *tableView) ask(query url.Values) {
 	a := &v.Ask
 	a.Can = v.Searchable
 	a.Question = catalog.Question{Text: strings.TrimSpace(query.Get("q")), K: usualHits, Model: query.Get("model")}
@@ -109,10 +113,15 @@ func (s *Site) search(ctx context.Context, v *tableView, query url.Values) error
 	if len(a.Models) == 1 {
 		a.Models = nil
 	}
+	a.Command = searchCommand(v.Dataset, a.Question)
+}
+
+// search answers the question, if there is one.
+func (s *Site) search(ctx context.Context, v *tableView) error {
+	a := &v.Ask
 	if a.Text == "" {
 		return nil
 	}
-	a.Command = searchCommand(v.Dataset, a.Question)
 	found, err := s.o.Tables.Search(ctx, v.Dataset, a.Question)
 	switch {
 	case errors.Is(err, catalog.ErrBusy):

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"textmill/daemon/page"
 )
 
 // hosts are the names by which this daemon may be asked. A page of another site whose name was made to lead here has a
@@ -39,15 +41,16 @@ func plainHost(s string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.Trim(s, "[]"), "."))
 }
 
-// only lets pass what asks for this daemon by its name, and by no page but its own.
+// only lets pass what asks for this daemon by its name, and by no page but its own, or by a link that somebody
+// followed.
 func (h *hosts) only(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Host != "" && !h.are(plainHost(r.Host)): // HTTP/1.0 may name none; no browser speaks it
 			http.Error(w, "this daemon is not known by that name; see http.allowed_hosts",
 				http.StatusMisdirectedRequest)
-		case !sameOrigin(r):
-			http.Error(w, "a page of another origin may not ask this", http.StatusForbidden)
+		case !sameOrigin(r) && !led(r):
+			forbid(w)
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -87,18 +90,41 @@ func ownAddress(ip netip.Addr) bool {
 
 // sameOrigin is false for what a browser says comes from a page of another host or port.
 func sameOrigin(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return ownOrigins(r) && site != "cross-site" && site != "same-site"
+}
+
+func ownOrigins(r *http.Request) bool {
 	for _, origin := range r.Header.Values("Origin") {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || !strings.EqualFold(u.Host, r.Host) {
 			return false
 		}
 	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "cross-site", "same-site":
-		// Somebody follows a link to a page, which must not have this machine compute; that of traces asks him first.
-		return r.Header.Get("Sec-Fetch-Mode") == "navigate" && (r.URL.RawQuery == "" || r.URL.Path == "/trace")
-	}
 	return true
+}
+
+// led tells that somebody followed a link, so that his browser shows the answer in a window of its own: no script of
+// the other page reads it, and no frame, picture or form asks so.
+func led(r *http.Request) bool {
+	dest := r.Header.Get("Sec-Fetch-Dest")
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && ownOrigins(r) &&
+		r.Header.Get("Sec-Fetch-Mode") == "navigate" && (dest == "" || dest == "document")
+}
+
+// linked answers who followed a link of another site's page only as far as such links may lead.
+func linked(may page.Links, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sameOrigin(r) || may == page.Any || may == page.Plain && r.URL.RawQuery == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		forbid(w)
+	})
+}
+
+func forbid(w http.ResponseWriter) {
+	http.Error(w, "a page of another origin may not ask this", http.StatusForbidden)
 }
 
 // withoutBody refuses requests that bring a body to a page that takes none, before any of it is read. Where no

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strconv"
+
+	"textmill/daemon/page"
 )
 
 // longestProfile is in seconds, within what an answer may take.
@@ -15,11 +17,11 @@ const longestProfile = 25
 func profiles() []Page {
 	return []Page{
 		{get, "/debug/pprof/{profile}", true, "where `http.pprof` is on, a profile of the process: heap, allocs, goroutine, mutex, block, threadcreate. 404: no such",
-			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			page.Never, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				pprof.Handler(r.PathValue("profile")).ServeHTTP(w, r)
 			})},
-		{get, "/debug/pprof/profile", true, "likewise what the processor does for `seconds`. 400: longer than 25", briefly(pprof.Profile)},
-		{get, "/debug/pprof/trace", true, "likewise what the scheduler does", briefly(pprof.Trace)},
+		{get, "/debug/pprof/profile", true, "likewise what the processor does for `seconds`. 400: longer than 25", page.Never, briefly(pprof.Profile)},
+		{get, "/debug/pprof/trace", true, "likewise what the scheduler does", page.Never, briefly(pprof.Trace)},
 	}
 }
 

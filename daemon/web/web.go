@@ -99,8 +99,9 @@ func (s *Server) Close() error {
 type Page struct {
 	Method  string
 	Path    string
-	Guarded bool   // asks for the token, where there is one
-	About   string // what it says, and its codes beside 200
+	Guarded bool       // asks for the token, where there is one
+	About   string     // what it says, and its codes beside 200
+	Links   page.Links // of other sites
 	answer  http.Handler
 }
 
@@ -108,17 +109,17 @@ type Page struct {
 func (s *Server) Pages() []Page {
 	alive := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	pages := []Page{
-		{get, "/healthz", false, "ok: the process lives", alive},
+		{get, "/healthz", false, "ok: the process lives", page.Plain, alive},
 		{get, "/readyz", false, "ready: it can take and commit work; tables that it must not write to follow, and why no dead letters are taken. 503: why it cannot",
-			http.HandlerFunc(s.ready)},
-		{get, "/metrics", true, "what Prometheus scrapes", s.o.Metrics},
-		{get, "/status", true, "what is served and held, as JSON", http.HandlerFunc(s.status)},
+			page.Plain, http.HandlerFunc(s.ready)},
+		{get, "/metrics", true, "what Prometheus scrapes", page.Plain, s.o.Metrics},
+		{get, "/status", true, "what is served and held, as JSON", page.Plain, http.HandlerFunc(s.status)},
 	}
 	for _, r := range s.o.API.Routes() {
-		pages = append(pages, Page{r.Method, r.Path, true, r.About, r.Answer})
+		pages = append(pages, Page{r.Method, r.Path, true, r.About, page.Plain, r.Answer})
 	}
 	for _, r := range s.o.Pages.Routes() {
-		pages = append(pages, Page{r.Method, r.Path, !r.Open, r.About, r.Answer})
+		pages = append(pages, Page{r.Method, r.Path, !r.Open, r.About, r.Links, r.Answer})
 	}
 	if s.o.Profiles {
 		pages = append(pages, profiles()...)
@@ -135,7 +136,7 @@ func (s *Server) mux() http.Handler {
 		if p.Guarded {
 			handler = s.guarded(handler)
 		}
-		mux.Handle(p.Method+" "+p.Path, handler)
+		mux.Handle(p.Method+" "+p.Path, linked(p.Links, handler))
 	}
 	return s.known(mux)
 }
