@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"textmill/models"
@@ -122,5 +123,26 @@ func TestLongTextsComputeWhatTransformersDoes(t *testing.T) {
 			}
 			check("run as a batch", runHidden(t, s, len(spec.Inputs), two, long.Length, false))
 		})
+	}
+}
+
+// TestTablesOfRotationsAreNotStored holds that a bundle that embeds is no larger for the positions that it takes: tables
+// of 262,144 took 0.8 GB of EmbeddingGemma 2.
+func TestTablesOfRotationsAreNotStored(t *testing.T) {
+	size := func(room int) (n int64) {
+		spec := importRoomy(t, "embedders/embeddinggemma2", room)
+		if spec.MaxLength != room {
+			t.Fatalf("it takes %d tokens, not %d", spec.MaxLength, room)
+		}
+		for _, f := range spec.Files {
+			if strings.HasPrefix(f.Path, "onnx/") {
+				n += f.Size
+			}
+		}
+		return n
+	}
+	short, long := size(1024), size(262144)
+	if grown := long - short; short == 0 || grown < -64 || grown > 64 { // what of it is numbers of positions
+		t.Errorf("graph and weights take %d bytes with 1,024 positions and %d with 262,144", short, long)
 	}
 }

@@ -20,6 +20,7 @@ const (
 	Int32    Elem = 6
 	Int64    Elem = 7
 	Float16  Elem = 10
+	Float64  Elem = 11
 	BFloat16 Elem = 16
 )
 
@@ -30,7 +31,7 @@ func (e Elem) Size() int64 {
 		return 1
 	case Float16, BFloat16:
 		return 2
-	case Int64:
+	case Int64, Float64:
 		return 8
 	}
 	return 4

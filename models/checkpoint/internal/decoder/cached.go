@@ -45,6 +45,13 @@ func (c *cached) placesFrom(start string) string {
 	return node("Add", c.Reshape(first, -1, 1), node("Range", c.Scalar("from", 0), width, c.Scalar("step", 1)))
 }
 
+func (c *cached) tables() (all [][2]string) {
+	for _, t := range c.m.turns {
+		all = append(all, [2]string{c.Weight(t.cos), c.Weight(t.sin)})
+	}
+	return all
+}
+
 func (c *cached) ids() string { return c.Reshape(c.input, -1) }
 
 func (c *cached) spread(rows string, _ int) string {

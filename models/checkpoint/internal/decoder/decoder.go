@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"textmill/models/checkpoint/internal/rotary"
 	"textmill/models/checkpoint/internal/weights"
 	"textmill/models/checkpoint/onnxgraph"
 )
@@ -17,7 +18,8 @@ type Model struct {
 	Embedding *weights.Matrix
 	head      *weights.Matrix // nil for one that embeds
 	norm      onnxgraph.Stored
-	turns     []turn // of layers that see everything, then of those that slide if they differ
+	turns     []turn         // of layers that see everything, then of those that slide if they differ
+	tables    []rotary.Table // in the place of turns, of one that embeds
 	layers    []layer
 
 	told       *told           // what each layer is told anew; nil for nothing
@@ -79,11 +81,16 @@ func Store(ctx context.Context, c *Config, s *weights.Store) (*Model, error) {
 		}
 		m.layers = append(m.layers, l)
 	}
-	for i, name := range []string{"", ".sliding"} {
-		if i > 0 && !c.family.ownRotation {
-			break
+	for i, r := range c.rotations() {
+		if c.headless {
+			t, err := r.table(c.MaxPositions)
+			if err != nil {
+				return nil, err
+			}
+			m.tables = append(m.tables, t)
+			continue
 		}
-		t, err := c.storeTurn(ctx, s, c.rotation(i > 0), name)
+		t, err := c.storeTurn(ctx, s, r, [...]string{"", ".sliding"}[i])
 		if err != nil {
 			return nil, err
 		}

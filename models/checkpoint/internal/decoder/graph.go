@@ -27,6 +27,8 @@ type layout interface {
 	// spread lays rows of a width, or the same values in another shape, out as attention takes them: [batch, sequence,
 	// width].
 	spread(rows string, width int) string
+	// tables are the cosines and sines of positions, in rows of half of what rotates: of each of the rotations.
+	tables() [][2]string
 	// attend runs attention over inputs that are spread, and gives rows again. The inputs that say which tokens there
 	// are, 3 to 6, and what hides some of them from a layer are the layout's.
 	attend(layer int, inputs []string, attrs []onnxgraph.Attr) string
@@ -105,9 +107,7 @@ func (b *builder) hidden() string {
 // layers are all of the model up to the last norm: what it normalizes is the sum of the two.
 func (b *builder) layers() (x, added string) {
 	m := b.m
-	for _, t := range m.turns {
-		b.turns = append(b.turns, [2]string{b.Weight(t.cos), b.Weight(t.sin)})
-	}
+	b.turns = b.tables()
 	x = b.stream(b.outer(b.Rows(b.ids(), m.Embedding)))
 	if m.numbers.embedding != 1 {
 		x = b.inStream(func() string { return b.outer(b.times(x, "embedding_multiplier", m.numbers.embedding)) })

@@ -247,6 +247,14 @@ func (c *Config) settleLong(original int) {
 	}
 }
 
+// rotations are that of layers that see everything, and that of those that slide where they have one of their own.
+func (c *Config) rotations() []rotation {
+	if !c.family.ownRotation {
+		return []rotation{c.rotation(false)}
+	}
+	return []rotation{c.rotation(false), c.rotation(true)}
+}
+
 // ShortPositions is how many tokens a text may have to be rotated from the first row of the table on, 0 for all.
 func (c *Config) ShortPositions() int { return c.original }
 

@@ -97,6 +97,27 @@ func (w *whole) spread(rows string, width int) string {
 	return w.gather(w.Reshape(rows, -1, width), w.slots)
 }
 
+// tables are computed, of as many positions as the longest text has: stored, those of a model that takes 262,144 would
+// be larger than all else of it. An angle is rounded to fp32 as the reference's is; of that, cosine and sine are exact.
+func (w *whole) tables() (all [][2]string) {
+	node := func(op string, inputs ...string) string { return w.Node(onnxgraph.ONNX(op), inputs) }
+	places := w.Cast(node("Range", w.Scalar("from", 0), w.width, w.Scalar("step", 1)), onnxgraph.Float32)
+	places = w.Reshape(places, -1, 1)
+	for i, t := range w.m.tables {
+		frequencies := w.Floats(fmt.Sprint("frequencies_", i), t.Frequencies...)
+		angles := w.Cast(node("Mul", places, frequencies), onnxgraph.Float64)
+		of := func(op string) string {
+			x := w.Cast(node(op, angles), onnxgraph.Float32)
+			if t.Magnitude != 1 {
+				x = node("Mul", x, w.Floats(fmt.Sprint("magnitude_", i), t.Magnitude))
+			}
+			return x
+		}
+		all = append(all, [2]string{of("Cos"), of("Sin")})
+	}
+	return all
+}
+
 func (w *whole) attend(i int, inputs []string, attrs []onnxgraph.Attr) string {
 	m, op := w.m, onnxgraph.Contrib("GroupQueryAttention")
 	inputs[5], inputs[6] = w.lengths, w.total
