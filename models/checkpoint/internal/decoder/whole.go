@@ -97,8 +97,8 @@ func (w *whole) spread(rows string, width int) string {
 	return w.gather(w.Reshape(rows, -1, width), w.slots)
 }
 
-// tables are computed, of as many positions as the longest text has: stored, those of a model that takes 262,144 would
-// be larger than all else of it. An angle is rounded to fp32 as the reference's is; of that, cosine and sine are exact.
+// tables are computed, of as many positions as the longest text has: those of a model that takes 262,144 would be
+// larger than all else of it. An angle is rounded to fp32, as the reference's is; of that, cosine and sine are exact.
 func (w *whole) tables() (all [][2]string) {
 	node := func(op string, inputs ...string) string { return w.Node(onnxgraph.ONNX(op), inputs) }
 	places := w.Cast(node("Range", w.Scalar("from", 0), w.width, w.Scalar("step", 1)), onnxgraph.Float32)
