@@ -50,7 +50,7 @@ func (s *submission) name(ctx context.Context, q *queue.Queue, maxPayload int64,
 		return nil
 	}
 	if err := s.nameByContent(ctx, maxPayload); err != nil {
-		return fmt.Errorf("name the job: %w", err)
+		return err
 	}
 	if q == nil || s.o.remote() {
 		return nil

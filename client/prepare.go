@@ -224,7 +224,7 @@ func (s *submission) judgeFirst(maxPayload int64) error {
 	if err != nil {
 		return err
 	}
-	n := 0
+	n, first, class := 0, "", ""
 	for ; n < mostJudged; n++ {
 		it, err := s.src.peek(n)
 		if err != nil {
@@ -236,6 +236,9 @@ func (s *submission) judgeFirst(maxPayload int64) error {
 		if c.judge(it); it.Record.Err == nil {
 			return nil
 		}
+		if n == 0 {
+			first, class = fmt.Sprintf("%s: %v", s.src.name(), it.Record.Err), it.Record.Err.Class
+		}
 	}
 	if n == 0 {
 		return errNoRecords
@@ -243,12 +246,8 @@ func (s *submission) judgeFirst(maxPayload int64) error {
 	if s.o.Force {
 		return nil
 	}
-	first, err := s.src.peek(0)
-	if err != nil {
-		return err
-	}
-	err = fmt.Errorf("%w: none of the first %d records can be used, so nothing is published; the first is %s: %w; %s",
-		ErrErrorRows, n, s.src.name(), first.Record.Err, remedy(first.Record.Err.Class))
+	err = fmt.Errorf("%w: none of the first %d records can be used, so nothing is published; the first is %s; %s",
+		ErrErrorRows, n, first, remedy(class))
 	if s.o.DryRun { // which counts them all first
 		s.refused, err = err, nil
 	}

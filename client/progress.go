@@ -269,7 +269,8 @@ func (p *progress) now() counted {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := now()
-	c := counted{sums: p.sums, expected: max(p.expected, p.sums.cut), held: p.held, whole: p.allIsCut || p.expected > 0}
+	c := counted{sums: p.sums, expected: max(p.expected, p.sums.cut), whole: p.allIsCut || p.expected > 0}
+	c.held = min(p.held, uint64(p.sums.shards[pending])) // verdicts came since, and messages may have been sent twice
 	c.rate, c.made = p.rate.PerSecond(at), p.made.PerSecond(at)
 	if c.whole {
 		c.eta = p.rate.ETA(at, c.expected)
@@ -277,7 +278,7 @@ func (p *progress) now() counted {
 	return c
 }
 
-// holds notes how many shards daemons have in work.
+// holds notes how many messages daemons have in work.
 func (p *progress) holds(n uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -308,3 +308,36 @@ func TestColumnsThatAreLeftOutAreNamed(t *testing.T) {
 		t.Errorf("%+v, %v, stderr %q", s, err, errs)
 	}
 }
+
+// TestProgressSaysNoMoreShardsInWorkThanAreLeft though the queue was asked some time before the last verdicts.
+func TestProgressSaysNoMoreShardsInWorkThanAreLeft(t *testing.T) {
+	p := newProgress(SubmitOptions{Stderr: io.Discard})
+	defer p.close()
+	p.holds(6)
+	for pending, want := range []uint64{0, 1, 2} {
+		if p.sums.shards[0] = pending; p.now().held != want {
+			t.Errorf("%d shards in work of %d without a verdict", p.now().held, pending)
+		}
+	}
+}
+
+// TestSubmitSaysWhereErrorRowsAreSeen that only daemons find, such as a second record of an id.
+func TestSubmitSaysWhereErrorRowsAreSeen(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		s    Summary
+		want string
+	}{
+		{"none", Summary{}, ""},
+		{"named", Summary{Invalid: 1, Errors: 1, Problems: []string{"f: bad"}}, "error row: f: bad\n"},
+		{"found by the daemon", Summary{Dataset: "docs", Invalid: 1, Errors: 3, Problems: []string{"f: bad"}},
+			"error row: f: bad\nerror rows: 2 more; the column error of dataset docs says of each what it is\n"},
+		{"known, published only", Summary{Dataset: "docs", Invalid: 3, Problems: []string{"f: bad"}},
+			"error row: f: bad\nerror rows: 2 more; the column error of dataset docs says of each what it is\n"},
+	} {
+		var said strings.Builder
+		if err := c.s.write(SubmitOptions{Stdout: io.Discard, Stderr: &said}); err != nil || said.String() != c.want {
+			t.Errorf("%s: %q, %v", c.name, said.String(), err)
+		}
+	}
+}

@@ -177,17 +177,22 @@ func (s *Summary) verdict(m maxErrors, noWait bool) error {
 
 // write answers on Stdout: the job's name, or all as JSON.
 func (s *Summary) write(o SubmitOptions) error {
-	for _, p := range s.Problems {
-		fmt.Fprintf(o.Stderr, "error row: %s\n", plain.Text(p))
-	}
-	if more := s.Invalid - len(s.Problems); more > 0 && len(s.Problems) > 0 {
-		fmt.Fprintf(o.Stderr, "error rows: %d more\n", more)
-	}
+	s.writeProblems(o)
 	if o.JSON {
 		return plain.JSON(o.Stdout, s)
 	}
 	_, err := fmt.Fprintln(o.Stdout, s.Job)
 	return err
+}
+
+// writeProblems names the first error rows, and says where the others are told: some only daemons find.
+func (s *Summary) writeProblems(o SubmitOptions) {
+	for _, p := range s.Problems {
+		fmt.Fprintf(o.Stderr, "error row: %s\n", plain.Text(p))
+	}
+	if more := max(int64(s.Invalid), s.Errors) - int64(len(s.Problems)); more > 0 {
+		fmt.Fprintf(o.Stderr, "error rows: %d more; the column error of dataset %s says of each what it is\n", more, s.Dataset)
+	}
 }
 
 func (s *Summary) writeDryRun(o SubmitOptions) error {

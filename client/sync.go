@@ -107,8 +107,12 @@ func (s *submission) sync(ctx context.Context, q *queue.Queue) (_ Summary, err e
 	crash.Point("sync-compared")
 	s.summary.Sync = &c.SyncSummary
 	if !s.o.Quiet {
-		fmt.Fprintf(s.o.Stderr, "compared %d records with version %d of dataset %s in %v\n",
-			c.Unchanged+c.New+c.Changed+c.Retried, c.from.Version, s.o.Dataset, time.Since(begun).Round(10*time.Millisecond))
+		with := fmt.Sprintf("with version %d of dataset %s", c.from.Version, s.o.Dataset)
+		if c.from.Version < 0 {
+			with = fmt.Sprintf("for dataset %s, which is new,", s.o.Dataset)
+		}
+		fmt.Fprintf(s.o.Stderr, "compared %d records %s in %v\n", c.Unchanged+c.New+c.Changed+c.Retried, with,
+			time.Since(begun).Round(10*time.Millisecond))
 	}
 	if err := s.checkMigration(c); err != nil {
 		return s.summary, err
@@ -138,9 +142,7 @@ func (s *submission) writeSync() error {
 	if s.o.JSON {
 		return plain.JSON(s.o.Stdout, &s.summary)
 	}
-	for _, p := range s.summary.Problems {
-		fmt.Fprintf(s.o.Stderr, "error row: %s\n", plain.Text(p))
-	}
+	s.summary.writeProblems(s.o)
 	_, err := fmt.Fprintln(s.o.Stdout, s.summary.Sync.line(s.o.DryRun))
 	return err
 }

@@ -291,7 +291,7 @@ func TestRecordsThatAllFailStopTheJob(t *testing.T) {
 	for name, tc := range map[string]struct{ in, want string }{
 		"a wrong key":                      {lines(20_000, `{"body":"%d"}`), "--text-column"},
 		"no JSON":                          {strings.Repeat("{half\n", 300), "--format"},
-		"a few":                            {lines(3, `{"id":"%d"}`), "none of the first 3 records"},
+		"a few":                            {lines(3, `{"id":"%d"}`), "none of the first 3 records can be used, so nothing is published; the first is standard input: invalid_record: line 1: "},
 		"first good beyond what is judged": {lines(200, `{"id":"%d"}`) + `{"text":"x"}`, "none of the first 200 records"},
 		"another encoding":                 {strings.Repeat("{\"text\":\"caf\xe9\"}\n", 5), "UTF-8"},
 		"a model that is not the job's":    {lines(3, `{"custom_id":"%d","method":"POST","url":"/v1/embeddings","body":{"model":"n","input":"x"}}`), "choose the model"},

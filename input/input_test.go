@@ -194,8 +194,9 @@ func TestCompressedInputs(t *testing.T) {
 func TestCompressedInputCutShortOrTooBig(t *testing.T) {
 	plain := bytes.Repeat([]byte("aaaaaaaaaaaaaaa\n"), 1<<16)
 	for name, data := range map[string][]byte{"gzip": gzipped(t, plain), "zstd": zstded(t, plain)} {
-		if err := lastError(t, data[:len(data)-9], Options{Format: Text}); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s cut short: %v", name, err)
+		err := lastError(t, data[:len(data)-9], Options{Format: Text})
+		if want := name + ": the file is cut short: unexpected EOF"; err == nil || err.Error() != want {
+			t.Errorf("%s cut short: %v, want %q, once", name, err, want)
 		}
 		if err := lastError(t, data, Options{Format: Text, MaxExpandedBytes: 1 << 18}); !errors.Is(err, ErrTooExpanded) {
 			t.Errorf("%s expanding beyond the bound: %v", name, err)
@@ -212,7 +213,10 @@ func lastError(t *testing.T, data []byte, o Options) error {
 		err = r.Next(&it)
 	}
 	if errors.Is(err, io.EOF) {
-		return nil
+		err = nil
+	}
+	if r != nil {
+		err = errors.Join(err, r.Close())
 	}
 	return err
 }

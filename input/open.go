@@ -121,8 +121,7 @@ func (r *Reader) expand(in *bufio.Reader, o Options) (plain *bufio.Reader, compr
 		if err != nil {
 			return nil, false, fmt.Errorf("gzip: %w", err)
 		}
-		r.closes = append(r.closes, gz.Close)
-		out = named{gz, byGzip}
+		out = named{gz, byGzip} // it holds nothing to close
 	case byZstd:
 		zst, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxZstdWindow))
@@ -213,11 +212,11 @@ type named struct {
 
 func (n named) Read(p []byte) (int, error) {
 	k, err := n.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("%s: the file is cut short: %w", n.name, err)
+	case err != nil && !errors.Is(err, io.EOF):
 		err = fmt.Errorf("%s: %w", n.name, err)
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = fmt.Errorf("%w (the file is cut short)", err)
 	}
 	return k, err
 }

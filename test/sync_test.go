@@ -110,6 +110,9 @@ func TestSyncMakesADatasetItsInput(t *testing.T) {
 		return s
 	}
 	now := texts(100, "first")
+	if _, stderr := d.syncs(t, 0, now, "--dataset", "docs", "--dry-run"); !strings.Contains(stderr, "compared 100 records for dataset docs, which is new, in ") {
+		t.Errorf("of a dataset that is not there yet: %s", stderr)
+	}
 	sync([5]int{0, 100, 0, 0, 0}, now)
 	d.isTable(t, "docs", now)
 	if s := sync([5]int{100, 0, 0, 0, 0}, now); s.Job != "" {

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"textmill/client"
 	"textmill/config"
@@ -36,7 +37,7 @@ func main() {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	ctx, stop := untilSignal()
-	err := root.ExecuteContext(ctx)
+	err := endedBy(ctx, root.ExecuteContext(ctx))
 	code := exitCode(stderr, errors.Join(err, stdout.Flush()))
 	if stderr.Flush() != nil && code == exitDone {
 		code = exitFailed
@@ -64,12 +65,34 @@ func untilSignal() (context.Context, func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		cancel(interrupted{<-signals})
-		<-signals
+		twoSignals(signals, cancel)
 		fmt.Fprintln(os.Stderr, "textmill: ended at once")
 		os.Exit(exitFailed)
 	}()
 	return ctx, func() { signal.Stop(signals) }
+}
+
+// echo is how long the signal that came first may come again and mean the same: timeout(1) sends it to the process and
+// to its group.
+const echo = 100 * time.Millisecond
+
+// twoSignals gives the first signal to cancel, and returns with the second.
+func twoSignals(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
+	first := <-signals
+	at := time.Now()
+	cancel(interrupted{first})
+	for again := <-signals; again == first && time.Since(at) < echo; {
+		again = <-signals
+	}
+}
+
+// endedBy is err, and where that is only that work was given up because of a signal, the signal.
+func endedBy(ctx context.Context, err error) error {
+	var told, cause interrupted
+	if errors.Is(err, context.Canceled) && !errors.As(err, &told) && errors.As(context.Cause(ctx), &cause) {
+		return cause
+	}
+	return err
 }
 
 // exitCode reports err to stderr and says what the process ends with.

@@ -66,6 +66,9 @@ func Follow(ctx context.Context, o Options) error {
 	err = follow(ctx, o, commits, p)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil // it goes on there the next time
+		if o.Once {
+			err = fmt.Errorf("version %d is not done: %w; the next follow begins with it", p.said.Version+1, context.Cause(ctx))
+		}
 	}
 	return errors.Join(err, p.close())
 }

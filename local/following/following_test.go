@@ -72,25 +72,27 @@ func TestFollowTriesAgain(t *testing.T) {
 	}
 }
 
-// Ctrl-C while the command runs ends both, and the version is done again the next time.
+// Ctrl-C while the command runs ends both, and the version is done again the next time; who asked for all versions up to the newest is told
+// that they are not done.
 func TestFollowEndsCleanly(t *testing.T) {
-	dir := t.TempDir()
-	table := commit(t, dir, 0)
-	ctx, cancel := context.WithCancel(t.Context())
-	reader, writer := io.Pipe()
-	go func() {
-		_, _ = reader.Read(make([]byte, 1))
-		cancel()
-		_, _ = io.Copy(io.Discard, reader)
-	}()
-	o := Options{Table: table, Dir: t.TempDir(), Exec: "echo running; exec sleep 600", Every: time.Millisecond, Out: writer, About: io.Discard}
-	if err := Follow(ctx, o); err != nil {
-		t.Fatal(err)
-	}
-	o.Exec, o.Position = "echo running; exec sleep 600", ""
-	files, err := filepath.Glob(filepath.Join(o.Dir, "*.json"))
-	if err != nil || len(files) != 0 {
-		t.Errorf("a version that was not done is kept as done: %v, %v", files, err)
+	table := commit(t, t.TempDir(), 0)
+	for _, once := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		reader, writer := io.Pipe()
+		go func() {
+			_, _ = reader.Read(make([]byte, 1))
+			cancel()
+			_, _ = io.Copy(io.Discard, reader)
+		}()
+		o := Options{Table: table, Dir: t.TempDir(), Exec: "echo running; exec sleep 600", Every: time.Millisecond, Once: once, Out: writer, About: io.Discard}
+		err := Follow(ctx, o)
+		if once != (err != nil) || once && !strings.Contains(err.Error(), "version 0 is not done") {
+			t.Errorf("once %v: %v", once, err)
+		}
+		files, err := filepath.Glob(filepath.Join(o.Dir, "*.json"))
+		if err != nil || len(files) != 0 {
+			t.Errorf("a version that was not done is kept as done: %v, %v", files, err)
+		}
 	}
 }
 
