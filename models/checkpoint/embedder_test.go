@@ -166,11 +166,12 @@ func TestDecodersThatEmbedAreRefusedOnACard(t *testing.T) {
 
 // TestDecodersWithStatesAreRefusedOnACard holds the same of layers that keep more than keys and values.
 func TestDecodersWithStatesAreRefusedOnACard(t *testing.T) {
-	const source = "testdata/tiny/lfm2"
-	dir := filepath.Join(t.TempDir(), "models")
-	_, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: dir, Card: &checkpoint.CardOptions{}})
-	if left, _ := os.ReadDir(dir); !errors.Is(err, checkpoint.ErrNoCard) || !strings.Contains(err.Error(), "device: cpu") || len(left) > 0 {
-		t.Errorf("%v, left %v", err, left)
+	for _, name := range []string{"lfm2", "qwen3_5"} {
+		dir := filepath.Join(t.TempDir(), "models")
+		_, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: "testdata/tiny/" + name, Dir: dir, Card: &checkpoint.CardOptions{}})
+		if left, _ := os.ReadDir(dir); !errors.Is(err, checkpoint.ErrNoCard) || !strings.Contains(err.Error(), "device: cpu") || len(left) > 0 {
+			t.Errorf("%s: %v, left %v", name, err, left)
+		}
 	}
 }
 

@@ -88,6 +88,8 @@ var scoreboard = []proof{
 	{"Glm4ForCausalLM", "glm4", transformers5_23, "logits", 1e-5, ""},
 	{"Lfm2ForCausalLM", "lfm2", transformers5_23, "logits", 1e-5, ""},
 	{"Lfm2ForCausalLM", "lfm2-biased", transformers5_23, "logits", 1e-5, ""},
+	{"Qwen3_5ForCausalLM", "qwen3_5", transformers5_23, "logits", 1e-5, ""},
+	{"Qwen3_5ForConditionalGeneration", "qwen3_5-images", transformers5_23, "logits", 1e-5, ""},
 	{"Exaone4ForCausalLM", "exaone4", transformers5_23, "logits", 1e-5, ""},
 	{"Exaone4ForCausalLM", "exaone4-full", transformers5_23, "logits", 1e-5, ""},
 }

@@ -52,7 +52,7 @@ func writeDecoder(dir string, m *decoder.Model, p weights.Precision) error {
 		d.States = append(d.States, models.State{Name: s.Name, Dims: s.Dims})
 	}
 	for i := range m.Layers {
-		if len(d.States) > 0 && !m.Convolves(i) {
+		if len(d.States) > 0 && m.Attends(i) {
 			d.CacheLayers = append(d.CacheLayers, i)
 		}
 	}

@@ -8,10 +8,10 @@ import (
 	"textmill/models/generate"
 )
 
-// The tiny LFM2's convolutions keep states of texts. All texts together, in slots that others had before and moved to others on the way,
+// The tiny models' convolutions and delta rules keep states of texts. All texts together, in slots that others had before and moved to others on the way,
 // are what transformers makes of each.
 func TestTextsWithStatesAreTransformers(t *testing.T) {
-	for _, name := range []string{"lfm2", "lfm2-biased"} {
+	for _, name := range []string{"lfm2", "lfm2-biased", "qwen3_5", "qwen3_5-images"} {
 		rows := readReference(t, name)
 		var requests []generate.Request
 		for i := range 3 * len(rows) { // some end sooner, so that others move up
@@ -27,5 +27,7 @@ func TestTextsWithStatesAreTransformers(t *testing.T) {
 }
 
 func TestTextsWithStatesDoNotDependOnCompany(t *testing.T) {
-	compareBatches(t, tiny(t, "lfm2", nil), someRequests(40, rand.New(rand.NewPCG(13, 4)), 64, 24, 24))
+	for _, name := range []string{"lfm2", "qwen3_5", "qwen3_5-images"} {
+		compareBatches(t, tiny(t, name, nil), someRequests(40, rand.New(rand.NewPCG(13, 4)), 64, 24, 24))
+	}
 }

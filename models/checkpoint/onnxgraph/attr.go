@@ -13,6 +13,7 @@ type Attr struct{ encoded []byte }
 const (
 	attrFloat = 1
 	attrInt   = 2
+	attrText  = 3
 	attrGraph = 5
 )
 
@@ -32,6 +33,11 @@ func Float(name string, v float64) Attr {
 	return attr(name, attrFloat, func(b []byte) []byte {
 		return protowire.AppendFixed32(protowire.AppendTag(b, 2, protowire.Fixed32Type), math.Float32bits(float32(v)))
 	})
+}
+
+// Text is an attribute that is a text.
+func Text(name, v string) Attr {
+	return attr(name, attrText, func(b []byte) []byte { return field(b, 4, []byte(v)) })
 }
 
 func graphAttr(name string, graph []byte) Attr {

@@ -36,6 +36,8 @@ partial = dict(rope_theta=10000.0, partial_rotary_factor=0.75)
 longrope = dict(partial, rope_type="longrope", short_factor=[1.0 + 0.1 * i for i in range(24)], long_factor=[1.0 + 0.7 * i for i in range(24)])
 yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16)
 llama3 = dict(rope_type="llama3", rope_theta=10000.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+heads = dict(num_attention_heads=4, num_key_value_heads=2, head_dim=32)
+interleaved = dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5, mrope_interleaved=True, mrope_section=[3, 3, 2])
 
 MODELS = {
     "gemma2": (tf.Gemma2ForCausalLM, tf.Gemma2Config(**llm, sliding_window=5, query_pre_attn_scalar=16, attn_logit_softcapping=2.0, final_logit_softcapping=3.0), "GEMMA2"),
@@ -58,6 +60,13 @@ MODELS = {
         block_multiple_of=8, rope_parameters=dict(default, rope_theta=10000.0)), "LFM2"),
     "lfm2-biased": (tf.Lfm2ForCausalLM, tf.Lfm2Config(**dict(bare, **four), full_attn_idxs=[2], conv_L_cache=4, conv_bias=True, block_auto_adjust_ff_dim=False,
         tie_word_embeddings=False), None),
+    "qwen3_5": (tf.Qwen3_5ForCausalLM, tf.Qwen3_5TextConfig(**dict(llm, **four, **heads), tie_word_embeddings=True, rope_parameters=interleaved, linear_num_key_heads=2,
+        linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=8), None),
+    # ONNX Runtime multiplies states of 4,096 numbers and more in another way.
+    "qwen3_5-images": (tf.Qwen3_5ForConditionalGeneration, tf.Qwen3_5Config(text_config=tf.Qwen3_5TextConfig(**dict(llm, **heads), tie_word_embeddings=False,
+        layer_types=["linear_attention", "full_attention"], rope_parameters=interleaved, linear_num_key_heads=1, linear_num_value_heads=2, linear_key_head_dim=64,
+        linear_value_head_dim=64, linear_conv_kernel_dim=3), vision_config=tf.Qwen3_5VisionConfig(depth=1, hidden_size=16, intermediate_size=16, num_heads=1, patch_size=4,
+        out_hidden_size=32, num_position_embeddings=16), image_token_id=62, video_token_id=61, vision_start_token_id=60, vision_end_token_id=59), None),
     "exaone4-full": (tf.Exaone4ForCausalLM, tf.Exaone4Config(**bare, tie_word_embeddings=True, sliding_window=None, layer_types=["full_attention"] * 2,
         rope_parameters=llama3), None),
 }

@@ -16,6 +16,7 @@ type cached struct {
 	total     string
 
 	width, fresh, begins string // see carries
+	own                  string // of each token whether it is the text's: 1 or 0; "" until asked for
 }
 
 func newCached(b *builder) *cached {

@@ -53,6 +53,7 @@ type Config struct {
 	shapes
 	reminders
 	convolutions
+	deltas
 	LogitsCap *float64 `json:"final_logit_softcapping"`
 	family    family
 	headless  bool // it embeds
@@ -160,6 +161,7 @@ func (c *Config) complete() error {
 		c.PartialRotary = c.Parameters.Partial
 	}
 	c.settleConvolutions()
+	c.settleDeltas()
 	if err := c.settleShapes(); err != nil {
 		return err
 	}
@@ -171,6 +173,8 @@ func (c *Config) complete() error {
 	}
 	return c.check()
 }
+
+const fullAttention = "full_attention" // a type of layers
 
 // maxSize bounds every size in a configuration, so that products of two fit; maxRotary bounds the table of rotations.
 const (
@@ -226,7 +230,7 @@ func (c *Config) check() error {
 	if err := c.numbers.check(); err != nil {
 		return err
 	}
-	if err := cmp.Or(c.checkReminders(), c.checkConvolutions()); err != nil {
+	if err := cmp.Or(c.checkReminders(), c.checkConvolutions(), c.checkDeltas(), c.checkAttention()); err != nil {
 		return err
 	}
 	for _, sliding := range []bool{false, true} {
@@ -239,7 +243,8 @@ func (c *Config) check() error {
 
 func (c *Config) checkLayers() error {
 	for _, t := range c.LayerTypes {
-		if t != "full_attention" && t != "sliding_attention" && (t != conv || !c.family.convolves) {
+		if t != fullAttention && t != "sliding_attention" && (t != conv || !c.family.convolves) &&
+			(t != linearAttention || !c.family.deltas) {
 			return fmt.Errorf("%w: layer type %q", ErrUnsupported, t)
 		}
 	}

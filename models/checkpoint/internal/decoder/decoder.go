@@ -37,6 +37,7 @@ type layer struct {
 	o, gate, up, down linear
 	reminder          *reminder
 	conv              *convolution // in the place of q, k and v
+	delta             *delta       // the same
 }
 
 type linear struct {
@@ -152,10 +153,15 @@ func storeLayer(ctx context.Context, c *Config, s *weights.Store, i int) (l laye
 	n := c.family.norms
 	l.norms.attention, l.norms.afterAttention = p.norm(n.attention, c.HiddenSize), p.norm(n.afterAttention, c.HiddenSize)
 	l.norms.mlp, l.norms.afterMLP = p.norm(n.mlp, c.HiddenSize), p.norm(n.afterMLP, c.HiddenSize)
-	if c.Convolves(i) {
+	switch {
+	case c.Convolves(i):
 		l.conv = p.convolution()
 		l.o = p.one("conv.out_proj", c.ConvBias, c.HiddenSize, c.HiddenSize)
-	} else {
+	case c.Deltas(i):
+		_, values := c.deltaRows()
+		l.delta = p.delta()
+		l.o = p.one("linear_attn.out_proj", false, c.HiddenSize, values)
+	default:
 		p.attention(i, &l)
 	}
 	l.gate = p.one("mlp.gate_proj", c.MLPBias, c.Intermediate, c.HiddenSize)
@@ -214,7 +220,11 @@ func (p *part) attention(i int, l *layer) {
 	if c.family.qkNorm == noNorm && c.original == 0 && p.s.Alike(p.at+q+".weight", p.at+k+".weight", p.at+v+".weight") {
 		l.qkv = []linear{p.join("self_attn.qkv_proj", bias, c.HiddenSize, []string{q, k, v}, queries, keys, keys)}
 	} else {
-		l.qkv = []linear{p.one(q, bias, queries, c.HiddenSize), p.one(k, bias, keys, c.HiddenSize),
+		rows := queries
+		if c.family.gated {
+			rows *= 2
+		}
+		l.qkv = []linear{p.one(q, bias, rows, c.HiddenSize), p.one(k, bias, keys, c.HiddenSize),
 			p.one(v, bias, keys, c.HiddenSize)}
 	}
 	switch c.family.qkNorm {
@@ -244,6 +254,9 @@ func (m *Model) matrices() []*weights.Matrix {
 		}
 		if l.conv != nil {
 			all = append(all, l.conv.in.Matrix)
+		}
+		if d := l.delta; d != nil {
+			all = append(all, d.qkv.Matrix, d.gate.Matrix, d.update.Matrix, d.fade.Matrix)
 		}
 		if l.reminder != nil {
 			all = append(all, l.reminder.gate, l.reminder.back)

@@ -29,6 +29,8 @@ type family struct {
 	fullUnmoved bool // where some layers slide, those that do not do not rotate either
 	partial     bool // partial_rotary_factor counts
 	convolves   bool // layers of type conv have a short convolution in the place of attention
+	deltas      bool // layers of type linear_attention have a gated delta rule in the place of attention
+	gated       bool // what attention gives each head is gated, by what q has behind the head's query
 	longTexts   bool // a text that outgrows the positions of longrope's short factors is computed anew with the others
 	fullShape   bool // heads of layers that see everything have another size, and there are other numbers of keys
 	reminders   bool // every layer is told anew which tokens there are
@@ -96,8 +98,14 @@ var families = map[string]family{
 		packs: []pack{packedMLP}, partial: true, neighbours: true},
 	"Exaone4ForCausalLM": {title: "EXAONE 4", defaults: `{"rms_norm_eps": 1e-5, "sliding_window": 4096}`, norms: afterEach,
 		qkNorm: headNorm, every: 4, fullUnmoved: true},
-	"Lfm2ForCausalLM": {title: "LFM2", defaults: lfm2, norms: beforeEach, qkNorm: headNorm, names: lfm2Names, convolves: true},
+	"Lfm2ForCausalLM":    {title: "LFM2", defaults: lfm2, norms: beforeEach, qkNorm: headNorm, names: lfm2Names, convolves: true},
+	"Qwen3_5ForCausalLM": qwen3_5Family,
+	// The part of it that reads texts.
+	"Qwen3_5ForConditionalGeneration": qwen3_5Family,
 }
+
+var qwen3_5Family = family{title: "Qwen3.5", defaults: qwen3_5, norms: beforeEach, plusOne: true, qkNorm: headNorm,
+	partial: true, deltas: true, gated: true}
 
 var gemma3Family = family{title: "Gemma 3", defaults: gemma3, norms: beforeAndAfter, plusOne: true, qkNorm: headNorm,
 	every: 6, ownRotation: true, numbers: gemma}

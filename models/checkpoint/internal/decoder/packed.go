@@ -10,7 +10,7 @@ import (
 
 // source finds tensors by Llama's names, whatever the family calls or packs them.
 func (c *Config) source(s weights.Source) (weights.Source, error) {
-	if c.family.names != nil {
+	if c.family.names != nil || c.family.deltas {
 		s = renamed{s, c.family.names}
 	}
 	if len(c.family.packs) == 0 {
