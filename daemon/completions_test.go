@@ -18,7 +18,8 @@ import (
 type streamed struct {
 	texts, finished map[int]string
 	usage, failure  map[string]any
-	whole           bool // the last event came
+	offsets         []any // of tokens whose log-probabilities came
+	whole           bool  // the last event came
 }
 
 // stream sends a request and hands each event to see, which may end it.
@@ -68,6 +69,8 @@ func (s *streamed) event(t *testing.T, data string) {
 			Text   string
 			Delta  struct{ Content string }
 			Finish string `json:"finish_reason"`
+
+			Logprobs map[string]any
 		}
 		Usage, Error map[string]any
 		SHA256       string `json:"model_sha256"`
@@ -88,6 +91,9 @@ func (s *streamed) event(t *testing.T, data string) {
 		}
 		s.texts[c.Index] += c.Text + c.Delta.Content
 		s.finished[c.Index] = c.Finish
+		if at, ok := c.Logprobs["text_offset"].([]any); ok {
+			s.offsets = append(s.offsets, at...)
+		}
 	}
 }
 
@@ -102,7 +108,8 @@ func TestCompletionsOverHTTPAreTheTables(t *testing.T) {
 		{"0", "/v1/chat/completions", `{"model":"tiny",` + talk + `,"max_tokens":20}`, talk + `,"params":{"max_new_tokens":20}`},
 		{"1", "/v1/chat/completions", `{"model":"tiny",` + talk + `,"max_completion_tokens":20,"n":2,"seed":7,"temperature":1.5,"top_k":0,"logprobs":true,"top_logprobs":2}`,
 			talk + `,"params":{"max_new_tokens":20,"n":2,"seed":7,"temperature":1.5,"top_k":0,"logprobs":true}`},
-		{"2", "/v1/completions", `{"model":"tiny","prompt":["b a"],"max_tokens":9,"ignore_eos":true}`, `"text":"b a","params":{"max_new_tokens":9,"ignore_eos":true}`},
+		{"2", "/v1/completions", `{"model":"tiny","prompt":["b a"],"max_tokens":9,"ignore_eos":true,"logprobs":2}`,
+			`"text":"b a","params":{"max_new_tokens":9,"ignore_eos":true,"logprobs":true}`},
 		{"drawn", "/v1/completions", `{"model":"tiny","prompt":"b a","max_tokens":30,"temperature":2}`, `"text":"b a","params":{"max_new_tokens":30,"temperature":2}`},
 	}
 	whole := map[string]map[string]any{}
@@ -138,7 +145,8 @@ func TestCompletionsOverHTTPAreTheTables(t *testing.T) {
 		if text != row["output"] || choice["index"] != float64(at) || choice["finish_reason"] != finish || choice["seed"] != row["seed"] {
 			t.Errorf("record %s, text %d:\n%v\n%v", id, at, choice, row)
 		}
-		if l, ok := choice["logprobs"].(map[string]any); ok != (id == "1") || ok && !sameLogprobs(l["content"].([]any), row["logprobs"].([]any)) {
+		if l, ok := choice["logprobs"].(map[string]any); ok != (id == "1" || id == "2") || id == "1" && !sameLogprobs(l["content"].([]any), row["logprobs"].([]any)) ||
+			id == "2" && !sameTextLogprobs(l, text, row["logprobs"].([]any)) {
 			t.Errorf("record %s: %v, the table has %v", id, choice["logprobs"], row["logprobs"])
 		}
 		made[id] += row["n_output_tokens"].(float64)
@@ -164,6 +172,9 @@ func TestCompletionsOverHTTPAreTheTables(t *testing.T) {
 				t.Errorf("%s, text %d: %q", q.body, at, text)
 			}
 		}
+		if choice := whole[q.id]["choices"].([]any)[0].(map[string]any); q.id == "2" && !slices.Equal(got.offsets, choice["logprobs"].(map[string]any)["text_offset"].([]any)) {
+			t.Errorf("%s: offsets %v, whole %v", q.body, got.offsets, choice["logprobs"])
+		}
 	}
 }
 
@@ -185,6 +196,25 @@ func sameLogprobs(told, held []any) bool {
 		}
 	}
 	return len(told) == len(held)
+}
+
+// sameTextLogprobs holds those of a text, of which two of the likeliest tokens are told beside each, to the table's and to the text
+// that they add up to.
+func sameTextLogprobs(l map[string]any, text string, held []any) bool {
+	tokens, told, top, at := l["tokens"].([]any), l["token_logprobs"].([]any), l["top_logprobs"].([]any), l["text_offset"].([]any)
+	if len(tokens) != len(held) || len(told) != len(held) || len(top) != len(held) || len(at) != len(held) {
+		return false
+	}
+	for i := range told {
+		likely := top[i].(map[string]any)
+		if float32(told[i].(float64)) != float32(held[i].(float64)) || likely[tokens[i].(string)] != told[i] || len(likely) < 2 || len(likely) > 3 {
+			return false
+		}
+		if rest := string([]rune(text)[int(at[i].(float64)):]); !strings.HasPrefix(rest, tokens[i].(string)) {
+			return false
+		}
+	}
+	return at[0] == 0.0
 }
 
 func TestCompletionsThatAreRefused(t *testing.T) {
@@ -217,7 +247,7 @@ func TestCompletionsThatAreRefused(t *testing.T) {
 		{"completions", `{"model":"tiny","prompt":[` + strings.Repeat(`"a",`, 16) + `"a"]}`, "prompt has more than 16 texts"},
 		{"completions", `{"model":"tiny","prompt":"a","echo":true}`, "echo"},
 		{"completions", `{"model":"tiny","prompt":"a","suffix":"b"}`, "suffix"},
-		{"completions", `{"model":"tiny","prompt":"a","logprobs":2}`, "/v1/chat/completions has it"},
+		{"completions", `{"model":"tiny","prompt":"a","top_logprobs":2}`, "/v1/chat/completions has it"},
 		{"completions", talk + `}`, "this path takes prompt"},
 		{"embeddings", `{"model":"tiny","input":"a"}`, "for the task generate"},
 	} {

@@ -63,6 +63,7 @@ type request struct {
 	base64     bool
 
 	// Of a request that came by itself:
+	alone         bool
 	sha256        string // model_sha256
 	prompts       bool   // inputs are texts to continue
 	stream, usage bool
@@ -177,7 +178,7 @@ func (q *request) readBody(body []byte, field func(member) *jobs.RecordError) *j
 				return q.wrong(jobs.BadUTF8, "body.metadata is not valid UTF-8, holds half a surrogate pair, or a key twice")
 			}
 			q.attributes = append(q.attributes, f)
-		case v.Kind() == 'n' || harmless(f.name, v):
+		case v.Kind() == 'n' || harmless(f.name, v) && !(q.alone && asksMore(f.name, v)):
 		default:
 			if e := field(f); e != nil {
 				return e

@@ -1,6 +1,8 @@
 package input
 
 import (
+	"strconv"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"textmill/jobs"
@@ -27,8 +29,24 @@ func (q *request) askedField(f member) *jobs.RecordError {
 	return q.chatField(f)
 }
 
-// promptField is askedField for texts to continue.
-func (q *request) promptField(f member) *jobs.RecordError { return q.prompted(f, q.askedField) }
+// promptField is askedField for texts to continue, of which logprobs says how many of the likeliest tokens are told
+// beside each.
+func (q *request) promptField(f member) *jobs.RecordError {
+	if f.name != "logprobs" || string(f.value) == "false" {
+		return q.prompted(f, q.askedField)
+	}
+	if n, err := strconv.ParseUint(string(f.value), 10, 31); err != nil {
+		return q.wrong(jobs.InvalidParam, "body.logprobs %s: a whole number is needed", shown(f.value))
+	} else if n > 0 {
+		const top = "top_logprobs"
+		if e := q.checkParam(f, top); e != nil {
+			return e
+		}
+		q.give(top, f.value)
+	}
+	q.give("logprobs", []byte("true"))
+	return nil
+}
 
 // promptLineField is chatField for texts to continue.
 func (q *request) promptLineField(f member) *jobs.RecordError { return q.prompted(f, q.chatField) }
@@ -42,7 +60,7 @@ func (q *request) prompted(f member, rest func(member) *jobs.RecordError) *jobs.
 	case "messages":
 		return q.wrong(jobs.InvalidRecord, "body.messages: a conversation is for %s; this path takes prompt", ChatPath)
 	case "logprobs", "top_logprobs":
-		if string(f.value) == "false" || string(f.value) == "0" {
+		if string(f.value) == "false" {
 			return nil
 		}
 		return q.wrong(jobs.InvalidParam, "body.%s is not supported here; %s has it", f.name, ChatPath)

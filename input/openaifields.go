@@ -39,6 +39,16 @@ var harmlessValues = map[string][]string{
 	"messages[].cache_control": {},
 }
 
+// sameAlone are the values of fields that no more can be done for where the answer is all that is left of a request.
+// What a batch says there is done by its table, in its own time.
+var sameAlone = map[string][]string{"store": {"false"}, "service_tier": {`"auto"`, `"default"`}}
+
+// asksMore says whether a field asks for what nobody does for a request that came by itself.
+func asksMore(name string, v jsontext.Value) bool {
+	values, known := sameAlone[name]
+	return known && !slices.Contains(values, string(v))
+}
+
 // harmless says whether a field leaves the answer as it is.
 func harmless(name string, v jsontext.Value) bool {
 	values, known := harmlessValues[name]

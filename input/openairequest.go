@@ -22,7 +22,7 @@ type Request struct {
 // of the task embed beside OpenAI's fields. A text that is too long is an error there, unless the request says where
 // to cut it.
 func ReadRequest(path string, body []byte) Request {
-	q := request{raw: body, id: "0"}
+	q := request{raw: body, id: "0", alone: true}
 	r := Request{}
 	var e *jobs.RecordError
 	switch path {

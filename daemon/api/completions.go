@@ -106,42 +106,59 @@ func (c *completing) index(p rows.Piece) int { return c.place[p.Record]*c.n + p.
 // whole answers when all texts are made.
 func (c *completing) whole(ctx context.Context) (any, *failure) {
 	var see func(rows.Piece)
-	told := make([]answers.Logprobs, len(c.q.Items)*c.n) // each text's by the one goroutine that makes it
+	told := make([][]rows.Piece, len(c.q.Items)*c.n) // each text's by the one goroutine that makes it
 	if c.told {
-		see = func(p rows.Piece) {
-			l := &told[c.index(p)]
-			l.Content = append(l.Content, answers.LogprobOf(p.Token, p.Top))
-		}
+		see = func(p rows.Piece) { told[c.index(p)] = append(told[c.index(p)], p) }
 	}
 	made, f := c.run(ctx, see)
 	if f != nil {
 		return nil, f
 	}
-	usage := usageOf(made)
+	var list []*export.Row
+	var places []int
+	for i := range made {
+		for j := range made[i] {
+			list, places = append(list, &made[i][j]), append(places, len(list))
+		}
+	}
 	if !c.chat {
-		a := answers.Completion{Head: c.head, Usage: &usage}
-		for i := range made {
-			for j := range made[i] {
-				r := &made[i][j]
-				finish := answers.Finish(r.FinishReason)
-				a.Choices = append(a.Choices, answers.TextChoice{Index: len(a.Choices), Text: r.Output.V, FinishReason: &finish,
-					Seed: answers.SeedOf(r)})
-			}
+		a := answers.TextsOf(c.head.ID, list, places)
+		a.Head = c.head
+		for i := range a.Choices {
+			a.Choices[i].Logprobs, _ = c.textLogprobs(told[i], 0)
 		}
 		return a, nil
-	}
-	list := make([]*export.Row, len(made[0]))
-	for i := range list {
-		list[i] = &made[0][i]
 	}
 	a := answers.ChatOf(c.head.ID, list)
 	a.Head = c.head
 	for i := range a.Choices {
-		if c.told {
-			a.Choices[i].Logprobs = &told[i]
-		}
+		a.Choices[i].Logprobs = c.logprobs(told[i])
 	}
 	return a, nil
+}
+
+// logprobs are those of tokens of a conversation's answer, nil unless they are asked for.
+func (c *completing) logprobs(pieces []rows.Piece) *answers.Logprobs {
+	if !c.told {
+		return nil
+	}
+	l := &answers.Logprobs{}
+	for _, p := range pieces {
+		l.Content = append(l.Content, answers.LogprobOf(p.Token, p.Top))
+	}
+	return l
+}
+
+// textLogprobs is logprobs for a text's continuation from an offset on, and gives the offset of what comes next.
+func (c *completing) textLogprobs(pieces []rows.Piece, offset int) (*answers.TextLogprobs, int) {
+	if !c.told {
+		return nil, 0
+	}
+	l := &answers.TextLogprobs{}
+	for i := range pieces {
+		offset = l.Add(&pieces[i], offset)
+	}
+	return l, offset
 }
 
 func usageOf(made [][]export.Row) answers.Usage {

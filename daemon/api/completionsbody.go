@@ -39,6 +39,9 @@ func (s *Server) chatBody() schema {
 
 func (s *Server) promptBody() schema {
 	text := schema{"type": "string"}
-	return s.completionBody("prompt", schema{"anyOf": []any{text, schema{"type": "array", "items": text, "minItems": 1, "maxItems": 16}}},
-		"logprobs", "top_logprobs")
+	body := s.completionBody("prompt", schema{"anyOf": []any{text, schema{"type": "array", "items": text, "minItems": 1, "maxItems": 16}}},
+		"top_logprobs")
+	body["properties"].(schema)["logprobs"] = about("how many of the likeliest tokens are told beside each token",
+		schema{"anyOf": []any{schema{"type": "integer", "minimum": 0, "maximum": 20}, schema{"enum": []any{false, nil}}}})
+	return body
 }

@@ -52,7 +52,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-s.uploads }()
 	default:
 		w.Header().Set("Connection", "close")
-		fail(http.StatusTooManyRequests, "too many files are being uploaded; try again soon").named("rate_limit_exceeded").write(w)
+		busy("too many files are being uploaded").write(w)
 		return
 	}
 	begun, conn := time.Now(), http.NewResponseController(w)

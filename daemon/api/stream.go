@@ -90,10 +90,10 @@ func (c *completing) stream(ctx context.Context, w http.ResponseWriter) {
 		done <- outcome{made, f}
 	}()
 	out := &events{w: w, conn: http.NewResponseController(w)}
-	begun := make([]bool, len(c.q.Items)*c.n)
+	texts := make([]sent, len(c.q.Items)*c.n)
 	tell := func() {
 		for _, p := range come.take() {
-			c.tell(out, p, begun)
+			c.tell(out, &p, &texts[c.index(p)])
 		}
 		if out.flush(); out.err != nil {
 			cancel() // nobody reads on
@@ -115,16 +115,19 @@ func (c *completing) stream(ctx context.Context, w http.ResponseWriter) {
 	}
 }
 
+// sent is how much of a text its client was told.
+type sent struct {
+	begun  bool
+	offset int // in characters
+}
+
 // tell writes what a token adds to a text.
-func (c *completing) tell(out *events, p rows.Piece, begun []bool) {
-	at := c.index(p)
-	var told *answers.Logprobs
-	if c.told {
-		told = &answers.Logprobs{Content: []answers.TokenLogprob{answers.LogprobOf(p.Token, p.Top)}}
-	}
+func (c *completing) tell(out *events, p *rows.Piece, text *sent) {
+	at := c.index(*p)
 	if !c.chat {
-		if p.Text != "" {
-			out.send(answers.Completion{Head: c.head, Choices: []answers.TextChoice{{Index: at, Text: p.Text}}})
+		told, next := c.textLogprobs([]rows.Piece{*p}, text.offset)
+		if text.offset = next; p.Text != "" || told != nil {
+			out.send(answers.Completion{Head: c.head, Choices: []answers.TextChoice{{Index: at, Text: p.Text, Logprobs: told}}})
 		}
 		if p.Finish != "" {
 			finish := answers.Finish(p.Finish)
@@ -138,12 +141,12 @@ func (c *completing) tell(out *events, p rows.Piece, begun []bool) {
 		out.send(answers.ChatChunk{Head: head, Choices: []answers.ChunkChoice{{Index: at, Delta: d, Logprobs: told,
 			FinishReason: finish}}})
 	}
-	if !begun[at] {
-		begun[at] = true
+	if !text.begun {
+		text.begun = true
 		empty := ""
 		send(answers.Delta{Role: "assistant", Content: &empty}, nil, nil)
 	}
-	if p.Text != "" || told != nil {
+	if told := c.logprobs([]rows.Piece{*p}); p.Text != "" || told != nil {
 		send(answers.Delta{Content: &p.Text}, told, nil)
 	}
 	if p.Finish != "" {

@@ -3,8 +3,6 @@ package batches
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -147,9 +145,7 @@ func (s *Batches) answerTheRest(ctx context.Context, b *Batch, asked, answered *
 		if why == "" {
 			why = s.whyNoRow(ctx, b)
 		}
-		sum := sha256.Sum256([]byte(b.ID + "\x00" + id))
-		err = bad.write(batchlines.Line{ID: "batch_req_" + hex.EncodeToString(sum[:12]), CustomID: id,
-			Error: unanswered(b.End, why)})
+		err = bad.write(batchlines.Unanswered(b.ID, id, unanswered(b.End, why)))
 	}
 	return err
 }

@@ -4,14 +4,11 @@ package answers
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"math"
 	"net/http"
-	"strconv"
 
 	"textmill/export"
 	"textmill/jobs"
-	"textmill/work/rows"
 )
 
 // What a completion's object says of it.
@@ -77,11 +74,11 @@ type Completion struct {
 
 // TextChoice is one completion of a text, or what a chunk adds to it.
 type TextChoice struct {
-	Index        int       `json:"index"`
-	Text         string    `json:"text"`
-	Logprobs     *Logprobs `json:"logprobs"` // null
-	FinishReason *string   `json:"finish_reason"`
-	Seed         *int64    `json:"seed,omitempty"`
+	Index        int           `json:"index"`
+	Text         string        `json:"text"`
+	Logprobs     *TextLogprobs `json:"logprobs"`
+	FinishReason *string       `json:"finish_reason"`
+	Seed         *int64        `json:"seed,omitempty"`
 }
 
 // Message is what a model answered.
@@ -89,27 +86,6 @@ type Message struct {
 	Role    string  `json:"role"`
 	Content string  `json:"content"`
 	Refusal *string `json:"refusal"`
-}
-
-// Logprobs are the log-probabilities of a text's tokens.
-type Logprobs struct {
-	Content []TokenLogprob `json:"content"`
-	Refusal []TokenLogprob `json:"refusal"`
-}
-
-// TokenLogprob names a token whose text is not known by its ID: token_id:N.
-type TokenLogprob struct {
-	Token       string       `json:"token"`
-	Logprob     float32      `json:"logprob"`
-	Bytes       []int        `json:"bytes"`
-	TopLogprobs []TopLogprob `json:"top_logprobs"`
-}
-
-// TopLogprob is one of the likeliest tokens of a step.
-type TopLogprob struct {
-	Token   string  `json:"token"`
-	Logprob float32 `json:"logprob"`
-	Bytes   []int   `json:"bytes"`
 }
 
 // Usage counts tokens; vectors complete nothing.
@@ -199,59 +175,6 @@ func Finish(why string) string {
 		return "stop"
 	}
 	return why
-}
-
-func logprobsOf(r *export.Row) *Logprobs {
-	if len(r.Logprobs) == 0 || len(r.Logprobs) != len(r.OutputIDs) {
-		return nil
-	}
-	top := topOf(r)
-	out := &Logprobs{Content: make([]TokenLogprob, len(r.OutputIDs))}
-	for i, id := range r.OutputIDs {
-		token := rows.Candidate{ID: id, Token: "token_id:" + strconv.Itoa(int(id)), Logprob: r.Logprobs[i]}
-		var likely []rows.Candidate
-		if top != nil {
-			likely = top[i]
-		}
-		for _, c := range likely {
-			if c.ID == id {
-				token.Token = c.Token
-			}
-		}
-		out.Content[i] = LogprobOf(token, likely)
-	}
-	return out
-}
-
-// LogprobOf is a token with the likeliest ones of its step.
-func LogprobOf(token rows.Candidate, top []rows.Candidate) TokenLogprob {
-	out := TokenLogprob{Token: token.Token, Logprob: finite(token.Logprob), TopLogprobs: []TopLogprob{}}
-	for _, c := range top {
-		out.TopLogprobs = append(out.TopLogprobs, TopLogprob{Token: c.Token, Logprob: finite(c.Logprob)})
-	}
-	return out
-}
-
-// finite is what JSON has a number for; OpenAI writes this one for what is impossible.
-func finite(p float32) float32 {
-	if math.IsInf(float64(p), 0) || p != p {
-		return -9999
-	}
-	return p
-}
-
-// topOf are the likeliest tokens of each step, or nil where the row does not tell them: an attribute of this name may
-// also be the record's own.
-func topOf(r *export.Row) [][]rows.Candidate {
-	raw := r.Attributes[rows.TopLogprobs]
-	if raw == "" {
-		return nil
-	}
-	var steps [][]rows.Candidate
-	if err := json.Unmarshal([]byte(raw), &steps); err != nil || len(steps) != len(r.OutputIDs) {
-		return nil
-	}
-	return steps
 }
 
 // VectorOf is a row's vector as the table holds it.

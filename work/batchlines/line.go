@@ -43,6 +43,19 @@ type errorBody struct {
 	} `json:"error"`
 }
 
+const requestPrefix = "batch_req_"
+
+// idOf tells what a job answers from all else.
+func idOf(job, what string) string {
+	sum := sha256.Sum256([]byte(job + "\x00" + what))
+	return hex.EncodeToString(sum[:12])
+}
+
+// Unanswered says why a request of a job has no answer.
+func Unanswered(job, customID string, why *Failure) Line {
+	return Line{ID: requestPrefix + idOf(job, customID), CustomID: customID, Error: why}
+}
+
 // lineOf is the answer to one request. Its rows are completions, chunks, or those of a list of inputs, in order. A
 // completion that failed leaves the others, and the first failure is the line's error; of a list nothing is left.
 func lineOf(rows []export.Row) (Line, error) {
@@ -52,9 +65,8 @@ func lineOf(rows []export.Row) (Line, error) {
 	if isPart {
 		name, customID = part.Request+"\x00"+first.Shard, part.CustomID
 	}
-	sum := sha256.Sum256([]byte(first.Job + "\x00" + name + "\x00" + first.Error))
-	id := hex.EncodeToString(sum[:12])
-	line := Line{ID: "batch_req_" + id, CustomID: customID, Response: &Response{StatusCode: http.StatusOK,
+	id := idOf(first.Job, name+"\x00"+first.Error)
+	line := Line{ID: requestPrefix + id, CustomID: customID, Response: &Response{StatusCode: http.StatusOK,
 		RequestID: "req_" + id}}
 	var good []*export.Row
 	var places []int

@@ -1,5 +1,6 @@
 """The package openai and LangChain converse, sync, async and streaming, and are answered with what `generate` and a table's rows are."""
 import asyncio
+import inspect
 import json
 import os
 import subprocess
@@ -62,7 +63,20 @@ got, usage = streamed(chat(model=MODEL, messages=TALK, extra_body=CHOSEN, stream
 assert got == want["drawn"] and usage.to_dict() == held["drawn"]["usage"], (got, usage, held)
 told = chat(model=MODEL, messages=TALK, logprobs=True, top_logprobs=2, **GREEDY).choices[0].logprobs.content
 assert len(told) == held["greedy"]["usage"]["completion_tokens"] and all(t.token == t.top_logprobs[0].token and len(t.top_logprobs) == 2 for t in told)
-text = client.completions.create(model=MODEL, prompt="The capital of France is", **GREEDY)
+text = client.completions.create(model=MODEL, prompt="The capital of France is", logprobs=2, **GREEDY)
+likely = text.choices[0].logprobs
+assert len(likely.tokens) == len(likely.token_logprobs) == len(likely.text_offset) == text.usage.completion_tokens, likely
+assert all(max(top.values()) == top[t] == p <= 0 for t, p, top in zip(likely.tokens, likely.token_logprobs, likely.top_logprobs)), likely
+assert [text.choices[0].text.find(t, at) for t, at in zip(likely.tokens[:3], likely.text_offset)] == likely.text_offset[:3], likely
+# Whatever these methods take is understood, or refused by its name: an object is nothing that these could mean, but for those here.
+ANYTHING = {"metadata", "prediction", "prompt_cache_key", "prompt_cache_retention", "parallel_tool_calls"}
+for create, body in (chat, {"messages": TALK}), (client.completions.create, {"prompt": "a"}):
+    for name in set(inspect.signature(create).parameters) - ANYTHING - {"extra_headers", "extra_query", "extra_body", "timeout"}:
+        try:
+            create(extra_body={"model": MODEL, **body, name: {"odd": 1}}, **{"model": MODEL, "max_tokens": 1, **body})
+            raise AssertionError(f"{name} is passed over")
+        except (openai.BadRequestError, openai.NotFoundError) as e:
+            assert name in e.body["message"], (name, e.body)
 assert text.choices[0].text == want["text"][0], (text, want)
 parts = [c.choices[0].text for c in client.completions.create(model=MODEL, prompt="The capital of France is", stream=True, **GREEDY)]
 assert "".join(parts) == want["text"][0] and len(parts) > 2
