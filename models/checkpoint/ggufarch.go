@@ -22,6 +22,8 @@ type ggufArchitecture struct {
 	slides string
 	// plusOne tells that the converter adds 1 to the weights of norms.
 	plusOne bool
+	// gelu tells that gates are GELU's by tanh, not SiLU's.
+	gelu bool
 	// names are the tensors of a layer whose names are not those of Llama.
 	names map[string]string
 	// scale finds query_pre_attn_scalar, which the file has no key for.
@@ -40,6 +42,14 @@ var lfm2Names = map[string]string{
 	"self_attn.k_layernorm": "attn_k_norm", "self_attn.out_proj": "attn_output", "feed_forward.w1": "ffn_gate",
 	"feed_forward.w3": "ffn_up", "feed_forward.w2": "ffn_down", "conv.conv": "shortconv.conv",
 	"conv.in_proj": "shortconv.in_proj", "conv.out_proj": "shortconv.out_proj", "model.embedding_norm": "token_embd_norm",
+}
+
+// deltaNames are those of Qwen3.5, also of its layers with a delta rule: two with what follows the last dot.
+var deltaNames = map[string]string{
+	"post_attention_layernorm": "post_attention_norm", "linear_attn.in_proj_qkv": "attn_qkv",
+	"linear_attn.in_proj_z": "attn_gate", "linear_attn.in_proj_b": "ssm_beta", "linear_attn.in_proj_a": "ssm_alpha",
+	"linear_attn.conv1d": "ssm_conv1d", "linear_attn.norm": "ssm_norm", "linear_attn.out_proj": "ssm_out",
+	"linear_attn.A_log": "ssm_a", "linear_attn.dt_bias": "ssm_dt.bias",
 }
 
 var (
@@ -74,11 +84,12 @@ func gemmaScale(g *ggufModel, name string) int64 {
 }
 
 var ggufArchitectures = map[string]ggufArchitecture{
-	"llama":  {architecture: "LlamaForCausalLM", modelType: "llama", interleaved: true},
-	"qwen2":  {architecture: "Qwen2ForCausalLM", modelType: "qwen2"},
-	"qwen3":  {architecture: "Qwen3ForCausalLM", modelType: "qwen3"},
-	"gemma2": {architecture: "Gemma2ForCausalLM", modelType: "gemma2", plusOne: true, names: gemmaNames, scale: gemmaScale},
-	"gemma3": {architecture: "Gemma3ForCausalLM", modelType: "gemma3_text", plusOne: true, names: gemmaNames,
+	"llama": {architecture: "LlamaForCausalLM", modelType: "llama", interleaved: true},
+	"qwen2": {architecture: "Qwen2ForCausalLM", modelType: "qwen2"},
+	"qwen3": {architecture: "Qwen3ForCausalLM", modelType: "qwen3"},
+	"gemma2": {architecture: "Gemma2ForCausalLM", modelType: "gemma2", plusOne: true, gelu: true, names: gemmaNames,
+		scale: gemmaScale},
+	"gemma3": {architecture: "Gemma3ForCausalLM", modelType: "gemma3_text", plusOne: true, gelu: true, names: gemmaNames,
 		scale: gemmaScale},
 	"phi3":    {architecture: "Phi3ForCausalLM", modelType: "phi3", names: packedNames, partial: true},
 	"granite": {architecture: "GraniteForCausalLM", modelType: "granite", interleaved: true},
@@ -86,6 +97,8 @@ var ggufArchitectures = map[string]ggufArchitecture{
 	"glm4":    {architecture: "Glm4ForCausalLM", modelType: "glm4", names: glmNames, partial: true, plainO: true},
 	"exaone4": {architecture: "Exaone4ForCausalLM", modelType: "exaone4", names: afterNames, unwindowed: true},
 	"lfm2":    {architecture: "Lfm2ForCausalLM", modelType: "lfm2", names: lfm2Names},
+	"qwen35": {architecture: "Qwen3_5ForCausalLM", modelType: "qwen3_5_text", names: deltaNames, plusOne: true,
+		partial: true},
 	"smollm3": {architecture: "SmolLM3ForCausalLM", modelType: "smollm3", interleaved: true, sparseRotary: true},
 }
 
@@ -126,6 +139,33 @@ func (g *ggufModel) readConvolutions(name string, c map[string]any) {
 		}
 	}
 	c["layer_types"] = types
+}
+
+// readDeltas finds the sizes of delta rules. Layers that predict further tokens lie behind the model's own.
+func (g *ggufModel) readDeltas(name string, c map[string]any) error {
+	if !g.Has(name + ".ssm.conv_kernel") {
+		return nil
+	}
+	sizes := map[string]int64{}
+	for _, key := range []string{"ssm.conv_kernel", "ssm.state_size", "ssm.group_count", "ssm.time_step_rank",
+		"ssm.inner_size", "full_attention_interval"} {
+		n, ok := g.Int(name + "." + key)
+		if !ok || n < 1 {
+			return fmt.Errorf("%w: %s.%s is missing, or no number above zero", ErrUnsupported, name, key)
+		}
+		sizes[key] = n
+	}
+	heads, values := sizes["ssm.time_step_rank"], sizes["ssm.inner_size"]
+	if values%heads != 0 {
+		return fmt.Errorf("%w: %s.ssm.inner_size is %d, of %d heads", ErrUnsupported, name, values, heads)
+	}
+	c["linear_conv_kernel_dim"], c["linear_key_head_dim"] = sizes["ssm.conv_kernel"], sizes["ssm.state_size"]
+	c["linear_num_key_heads"], c["linear_num_value_heads"] = sizes["ssm.group_count"], heads
+	c["linear_value_head_dim"], c["full_attention_interval"] = values/heads, sizes["full_attention_interval"]
+	layers, _ := g.Int(name + ".block_count")
+	further, _ := g.Int(name + ".nextn_predict_layers")
+	c["num_hidden_layers"] = layers - further
+	return nil
 }
 
 // readLongRope finds the two sets of divisors of Phi-3 and its kin.

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -24,7 +25,7 @@ func (g *ggufModel) readConfig() error {
 	g.arch = arch
 	c := map[string]any{"architectures": []string{arch.architecture}, "model_type": arch.modelType, "hidden_act": "silu",
 		"torch_dtype": "float32"}
-	if arch.plusOne {
+	if arch.gelu {
 		delete(c, "hidden_act")
 		c["hidden_activation"] = "gelu_pytorch_tanh"
 	}
@@ -58,7 +59,7 @@ func (g *ggufModel) readConfig() error {
 	}
 	g.readLayers(name, c)
 	g.readConvolutions(name, c)
-	if err := g.readRotary(name, c); err != nil {
+	if err := cmp.Or(g.readDeltas(name, c), g.readRotary(name, c)); err != nil {
 		return err
 	}
 	g.readShapes(c)

@@ -52,12 +52,8 @@ func (g *ggufModel) config() []byte { return g.configJSON }
 
 // Find translates names, and undoes the interleaving of the rows that llama.cpp rotates in pairs of neighbours.
 func (g *ggufModel) Find(name string) (weights.Part, bool) {
-	stem, suffix := name, ""
-	if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		stem, suffix = name[:i], name[i:]
-	}
-	prefix := ""
-	if rest, ok := strings.CutPrefix(stem, "model.layers."); ok {
+	prefix, stem, suffix := "", name, ""
+	if rest, ok := strings.CutPrefix(name, "model.layers."); ok {
 		layer, part, _ := strings.Cut(rest, ".")
 		if _, err := strconv.Atoi(layer); err != nil {
 			return weights.Part{}, false
@@ -65,6 +61,10 @@ func (g *ggufModel) Find(name string) (weights.Part, bool) {
 		prefix, stem = "blk."+layer+".", part
 	}
 	own, ok := g.arch.names[stem]
+	if i := strings.LastIndexByte(stem, '.'); !ok && i >= 0 {
+		stem, suffix = stem[:i], stem[i:]
+		own, ok = g.arch.names[stem]
+	}
 	if !ok {
 		own, ok = ggufNames[stem]
 	}
@@ -121,7 +121,7 @@ func (g *ggufModel) modular() bool  { return false }
 func (g *ggufModel) unasked() error { return nil }
 
 func (g *ggufModel) baked() decoder.Baked {
-	return decoder.Baked{Divisors: g.factors, PlusOne: g.arch.plusOne}
+	return decoder.Baked{Divisors: g.factors, PlusOne: g.arch.plusOne, Deltas: true}
 }
 
 func (g *ggufModel) bytes() (n int64) {

@@ -61,7 +61,7 @@ MODELS = {
     "lfm2-biased": (tf.Lfm2ForCausalLM, tf.Lfm2Config(**dict(bare, **four), full_attn_idxs=[2], conv_L_cache=4, conv_bias=True, block_auto_adjust_ff_dim=False,
         tie_word_embeddings=False), None),
     "qwen3_5": (tf.Qwen3_5ForCausalLM, tf.Qwen3_5TextConfig(**dict(llm, **four, **heads), tie_word_embeddings=True, rope_parameters=interleaved, linear_num_key_heads=2,
-        linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=8), None),
+        linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=8), "QWEN35"),
     # ONNX Runtime multiplies states of 4,096 numbers and more in another way.
     "qwen3_5-images": (tf.Qwen3_5ForConditionalGeneration, tf.Qwen3_5Config(text_config=tf.Qwen3_5TextConfig(**dict(llm, **heads), tie_word_embeddings=False,
         layer_types=["linear_attention", "full_attention"], rope_parameters=interleaved, linear_num_key_heads=1, linear_num_value_heads=2, linear_key_head_dim=64,
@@ -108,7 +108,7 @@ def build(name, cls, config, arch):
 def keys(w, c, arch, w1):
     """The keys that llama.cpp's converter writes of a configuration."""
     A = gguf.MODEL_ARCH
-    w.add_block_count(c.num_hidden_layers)
+    w.add_block_count(c.num_hidden_layers + (arch == A.QWEN35))  # and one that predicts a further token
     w.add_context_length(c.max_position_embeddings)
     w.add_embedding_length(c.hidden_size)
     w.add_feed_forward_length(w1)
@@ -118,13 +118,13 @@ def keys(w, c, arch, w1):
     rope = c.rope_parameters.get("full_attention", c.rope_parameters)
     w.add_rope_freq_base(rope["rope_theta"])
     head = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
-    if arch in (A.GEMMA2, A.GEMMA3, A.GLM4, A.EXAONE4):
+    if arch in (A.GEMMA2, A.GEMMA3, A.GLM4, A.EXAONE4, A.QWEN35):
         w.add_key_length(head)
         w.add_value_length(head)
     if arch == A.GEMMA2:
         w.add_attn_logit_softcapping(c.attn_logit_softcapping)
         w.add_final_logit_softcapping(c.final_logit_softcapping)
-    if arch in (A.PHI3, A.GLM4):
+    if arch in (A.PHI3, A.GLM4, A.QWEN35):
         w.add_rope_dimension_count(int(head * rope["partial_rotary_factor"]))
     if arch == A.PHI3:
         w.add_rope_scaling_orig_ctx_len(c.original_max_position_embeddings)
@@ -134,6 +134,15 @@ def keys(w, c, arch, w1):
     if arch == A.LFM2:
         w.add_vocab_size(c.vocab_size)
         w.add_shortconv_l_cache(c.conv_L_cache)
+    if arch == A.QWEN35:
+        w.add_rope_dimension_sections(rope["mrope_section"] + [0])
+        w.add_ssm_conv_kernel(c.linear_conv_kernel_dim)
+        w.add_ssm_state_size(c.linear_key_head_dim)
+        w.add_ssm_group_count(c.linear_num_key_heads)
+        w.add_ssm_time_step_rank(c.linear_num_value_heads)
+        w.add_ssm_inner_size(c.linear_value_head_dim * c.linear_num_value_heads)
+        w.add_full_attention_interval(4)
+        w.add_nextn_predict_layers(1)
     if arch == A.EXAONE4:
         w.add_sliding_window_pattern([t == "sliding_attention" for t in c.layer_types])
     if arch == A.GRANITE:
@@ -165,6 +174,18 @@ def llama3_factors(rope, head):
     return np.array(out, dtype=np.float32)
 
 
+def by_turns(hf, value, c):
+    """A tensor of a delta rule as llama.cpp's converter has it: the heads of values take those of keys by turns."""
+    def turned(x, size):
+        return x.reshape(c.linear_num_key_heads, -1, size, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape)
+    keys, size = 2 * c.linear_num_key_heads * c.linear_key_head_dim, c.linear_value_head_dim
+    if "in_proj_qkv" in hf or "conv1d" in hf:
+        return np.concatenate([value[:keys], turned(value[keys:], size)])
+    if "out_proj" in hf:
+        return turned(value.T, size).T
+    return turned(value, size if "in_proj_z" in hf else 1)
+
+
 def write_gguf(name, model, arch):
     c, T, A = model.config, gguf.GGMLQuantizationType, gguf.MODEL_ARCH
     names = gguf.get_tensor_name_map(arch, c.num_hidden_layers)
@@ -181,14 +202,19 @@ def write_gguf(name, model, arch):
         if hf == "lm_head.weight" and c.tie_word_embeddings:
             continue
         value = value.numpy()
-        if hf.endswith("norm.weight") and arch in (A.GEMMA2, A.GEMMA3):
+        if hf.endswith("norm.weight") and "linear_attn" not in hf and arch in (A.GEMMA2, A.GEMMA3, A.QWEN35):
             value = value + 1
         if arch == A.GRANITE and hf.endswith(("q_proj.weight", "k_proj.weight")):  # pairs of neighbours rotate
             heads = c.num_attention_heads if "q_proj" in hf else c.num_key_value_heads
             value = making.neighbours(value, heads)
-        if hf.endswith("conv.conv.weight"):
+        if value.ndim == 3:
             value = value[:, 0]
-        t = T.F32 if hf.endswith("conv.conv.weight") or value.ndim == 1 else T.BF16
+            t = T.F32
+        else:
+            t = T.F32 if value.ndim == 1 else T.BF16
+        if "linear_attn" in hf and not hf.endswith("linear_attn.norm.weight"):
+            value = by_turns(hf, -np.exp(value) if hf.endswith("A_log") else value, c)
+            hf = hf.replace("dt_bias", "dt_proj.bias")
         w.add_tensor(names.get_name(hf, try_suffixes=(".weight", ".bias")), gguf.quantize(np.ascontiguousarray(value), t), raw_dtype=t)
     making.write_gguf(w)
 

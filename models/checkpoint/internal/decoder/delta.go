@@ -135,7 +135,9 @@ func (p *part) delta() *delta {
 				return err
 			}
 			for i := range v {
-				v[i] = float32(-math.Exp(float64(v[i])))
+				if !c.baked.Deltas {
+					v[i] = float32(-math.Exp(float64(v[i])))
+				}
 			}
 			return binary.Write(w, binary.LittleEndian, v)
 		})
@@ -154,12 +156,16 @@ func (b *builder) ruled(i int, d *delta, x string) string {
 		b.Ints("delta_sizes", int64(keys), int64(keys), int64(values))}, onnxgraph.Int("axis", 1))
 	update := node("Sigmoid", b.linear(x, d.update))
 	fade := node("Mul", node("Softplus", b.linear(x, d.fade)), b.Weight(d.fading))
+	q, k, heads := b.ofLengthOne(parts[0]), b.ofLengthOne(parts[1]), c.DeltaKeys
+	if c.baked.Deltas {
+		q, k, heads = b.byTurns(q), b.byTurns(k), c.DeltaValues
+	}
 	before, after := run.carry(memory)
 	out := "rule_of_" + after
 	b.NodeTo([]string{out, after}, onnxgraph.Contrib("LinearAttention"), []string{
-		run.spread(b.ofLengthOne(parts[0]), keys), run.spread(b.ofLengthOne(parts[1]), keys), run.spread(parts[2], values),
-		before, run.owned(fade, c.DeltaValues), run.owned(update, c.DeltaValues)},
-		onnxgraph.Int("q_num_heads", c.DeltaKeys), onnxgraph.Int("kv_num_heads", c.DeltaValues),
+		run.spread(q, heads*c.KeySize), run.spread(k, heads*c.KeySize), run.spread(parts[2], values), before,
+		run.owned(fade, c.DeltaValues), run.owned(update, c.DeltaValues)},
+		onnxgraph.Int("q_num_heads", heads), onnxgraph.Int("kv_num_heads", c.DeltaValues),
 		onnxgraph.Text("update_rule", "gated_delta"))
 	return b.inner(b.Node(onnxgraph.Contrib("GatedRMSNorm"), []string{b.Reshape(out, -1, values), b.Weight(d.norm),
 		b.linear(x, d.gate)}, onnxgraph.Text("activation", "silu"), onnxgraph.Float("epsilon", c.Epsilon)))
@@ -175,4 +181,14 @@ func (b *builder) ofLengthOne(x string) string {
 	}
 	return b.Node(onnxgraph.ONNX("SimplifiedLayerNormalization"), []string{b.Reshape(x, -1, n),
 		b.Floats("length_one", weight...)}, onnxgraph.Float("epsilon", normEpsilon/float64(n)), onnxgraph.Int("axis", -1))
+}
+
+// byTurns gives each head of values the query or key that it takes, where they take them by turns.
+func (b *builder) byTurns(x string) string {
+	keys, _ := b.m.deltaRows()
+	all := make([]string, b.m.DeltaValues/b.m.DeltaKeys)
+	for i := range all {
+		all[i] = b.Reshape(x, -1, keys)
+	}
+	return b.Node(onnxgraph.ONNX("Concat"), all, onnxgraph.Int("axis", 1))
 }

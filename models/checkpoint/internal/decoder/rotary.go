@@ -64,6 +64,9 @@ type Baked struct {
 	Divisors []float32
 	// PlusOne: norms that multiply with 1 + weight have the sum as their weight.
 	PlusOne bool
+	// Deltas: of delta rules, how fast memories fade is there in the place of its logarithm, and the heads of values take
+	// those of keys by turns, not each some that follow each other.
+	Deltas bool
 }
 
 // SetBaked is called before Store.

@@ -12,6 +12,7 @@ const (
 	rest         = `| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	llama3       = contractions + `|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}` + rest
 	qwen2        = contractions + `|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}` + rest
+	qwen35       = contractions + `|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	upper        = `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
 	lower        = `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
 	// gpt4o has endings of contractions with the word before them.
@@ -43,6 +44,7 @@ var cuts = map[string]cut{
 	"pixtral":          {pattern: llama3, whole: true, bos: true},
 	"qwen2":            {pattern: qwen2, nfc: true},
 	"deepseek-r1-qwen": {pattern: qwen2, nfc: true},
+	"qwen35":           {pattern: qwen35, nfc: true},
 	"gpt-4o":           {pattern: gpt4o},
 	"chatglm-bpe":      {pattern: llama3},
 	"glm4":             {pattern: llama3},

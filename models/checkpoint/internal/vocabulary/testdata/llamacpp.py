@@ -47,9 +47,9 @@ def byte_alphabet():
     return [letters[b] for b in range(256)]
 
 
-def bpe(specials, keys, types=CONTROL):
+def bpe(specials, keys, types=CONTROL, more=()):
     """A byte-level vocabulary, with specials behind the bytes and what is merged."""
-    merges = ["H e", "l l", "ll o", "He llo", "Ġ w", "o r", "Ġw or", "1 2", "12 3"]
+    merges = ["H e", "l l", "ll o", "He llo", "Ġ w", "o r", "Ġw or", "1 2", "12 3", *more]
     tokens = byte_alphabet() + [m.replace(" ", "") for m in merges]
     kinds = [NORMAL] * len(tokens) + (list(types) if isinstance(types, (list, tuple)) else [types] * len(specials))
     tokens = tokens + specials
@@ -123,10 +123,11 @@ CASES = {
     "olmo 2": bpe(["<|endoftext|>", "<|user|>"], {PRE: "dbrx", BOS: "<|endoftext|>", EOS: "<|endoftext|>"}),
     "olmo": bpe(["<|endoftext|>"], {PRE: "olmo", EOS: "<|endoftext|>"}),
     "exaone 4": bpe(["[BOS]", "[|endofturn|]", "[PAD]"], {PRE: "exaone4", BOS: "[BOS]", EOS: "[|endofturn|]", PAD: "[PAD]"}),
+    "qwen 3.5, marks belong to letters": bpe(CHATML, {PRE: "qwen35", EOS: "<|im_end|>", PAD: "<|endoftext|>"}, more=["llo Ì"]),
     "phi's turns": spm(["<|endoftext|>", "<|assistant|>", "<|end|>", "<|user|>"], {BOS: "<s>", EOS: "<|endoftext|>"}, [CONTROL, CONTROL, CONTROL, USER]),
     "code llama's infill": spm(["▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>", "_<EOT>"], {BOS: "<s>", EOS: "</s>"}),
 }
-TEXTS = ["Hello", "Hello world", "Hello 123 456", "Hello<|im_end|>", "<|eot_id|>Hello", "Hello</s> Hello", "<end_of_turn>", "<|end|>Hello", "Hello'llo 12345 HelloHello/\n  wor"]
+TEXTS = ["Hello", "Hello world", "Hello 123 456", "Hello<|im_end|>", "<|eot_id|>Hello", "Hello</s> Hello", "<end_of_turn>", "<|end|>Hello", "Hello'llo 12345 HelloHello/\n  wor", "llo\u0334 ll"]
 
 
 def write(path, v):
