@@ -185,5 +185,12 @@ func flagSetting(cmd *cobra.Command, flag, path string) []string {
 	return nil
 }
 
-// onTerminal says whether progress may be redrawn.
-func onTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
+// onTerminal says whether progress may be redrawn on standard error.
+func onTerminal() bool { return redraws(os.Stderr) }
+
+// redraws says whether f is a terminal with room for a bar: script and some CI systems give one of no width, on which a
+// bar would be nothing.
+func redraws(f *os.File) bool {
+	width, _, err := term.GetSize(int(f.Fd()))
+	return err == nil && width > 0
+}
