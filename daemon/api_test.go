@@ -122,6 +122,8 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"/v1/embeddings", `{"model":"MODEL","input":"a","model_sha256":"abc"}`, 404, "another model_sha256"},
 		{"/v1/embeddings", `{"model":"MODEL","input":"a"`, 400, "an object is needed"},
 		{"/v1/embeddings", ``, 400, "an object is needed"},
+		{"/v1/embedings", `{"model":"MODEL","input":"a"}`, 404, "POST /v1/embedings is not answered; GET /v1/openapi.json"},
+		{"/v1/models", `{}`, 405, "POST /v1/models is not answered; the path takes GET"},
 	} {
 		status, answer := r.post(c.path, strings.ReplaceAll(c.body, "MODEL", model))
 		said := ""
@@ -134,6 +136,10 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		if status != c.status || !strings.Contains(said, c.says) || (said == "") != (status == 200) {
 			t.Errorf("%.80s: %d %q, want %d %q", c.body, status, said, c.status, c.says)
 		}
+	}
+	refused := r.object(405, http.MethodGet, "/v1/embeddings", "", nil)
+	if e, ok := refused["error"].(map[string]any); !ok || e["message"] != "GET /v1/embeddings is not answered; the path takes POST" {
+		t.Errorf("asked with another method: %v", refused)
 	}
 	list := r.object(200, http.MethodGet, "/v1/models", "", nil)
 	if data := list["data"].([]any); len(data) != 1 || data[0].(map[string]any)["id"] != model {

@@ -84,7 +84,11 @@ func (b *BatchReader) read(line []byte, at int64) BatchLine {
 	out := BatchLine{Line: at}
 	fields, err := members(line)
 	if err != nil {
-		out.Problem = &BatchProblem{Code: BadJSONLine, Message: "This line is not parseable as valid JSON: " + err.Error()}
+		why := err.Error()
+		if e := jobs.ParseRecord(line).Err; e != nil { // it names the place
+			why = e.Message
+		}
+		out.Problem = &BatchProblem{Code: BadJSONLine, Message: "This line is not parseable as valid JSON: " + why}
 		return out
 	}
 	given := map[string][]byte{}

@@ -188,7 +188,7 @@ func flagSetting(cmd *cobra.Command, flag, path string) []string {
 // onTerminal says whether progress may be redrawn on standard error.
 func onTerminal() bool { return redraws(os.Stderr) }
 
-// redraws says whether f is a terminal with room for a bar: script and some CI systems give one of no width, on which a
+// redraws says whether f is a terminal with room for a bar: script and some CI systems give one of no width, where a
 // bar would be nothing.
 func redraws(f *os.File) bool {
 	width, _, err := term.GetSize(int(f.Fd()))

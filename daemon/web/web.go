@@ -141,17 +141,49 @@ func (s *Server) mux() http.Handler {
 	return s.known(mux)
 }
 
-// known answers who asks for what there is not, a browser with a page.
+// known answers who asks for what there is not: a browser with a page, a client of the API in the form that it reads.
 func (s *Server) known(mux *http.ServeMux) http.Handler {
 	next := withoutBody(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern == "" && r.Method == get && r.ContentLength == 0 {
+		refusal, pattern := mux.Handler(r)
+		switch {
+		case pattern != "":
+			next.ServeHTTP(w, r)
+		case ofAPI(r):
+			refuseAPI(w, r, refusal)
+		case r.Method == get && r.ContentLength == 0:
 			s.o.Pages.Fail(w, r, &page.Failure{Status: http.StatusNotFound, Message: "There is no such page here."})
-			return
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
 }
+
+func ofAPI(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/v1/") }
+
+// refuseAPI says in OpenAI's form what the mux says of a path that there is not, or not with that method.
+func refuseAPI(w http.ResponseWriter, r *http.Request, refusal http.Handler) {
+	said := unsent{header: http.Header{}}
+	refusal.ServeHTTP(&said, r)
+	asked := r.Method + " " + r.URL.Path
+	if said.status == http.StatusMethodNotAllowed {
+		allowed := said.header.Get("Allow")
+		w.Header().Set("Allow", allowed)
+		api.Refuse(w, said.status, asked+" is not answered; the path takes "+allowed)
+		return
+	}
+	api.Refuse(w, http.StatusNotFound, asked+" is not answered; GET /v1/openapi.json describes what is")
+}
+
+// unsent keeps what an answer begins with, and drops the rest.
+type unsent struct {
+	header http.Header
+	status int
+}
+
+func (u *unsent) Header() http.Header         { return u.header }
+func (u *unsent) WriteHeader(status int)      { u.status = status }
+func (u *unsent) Write(p []byte) (int, error) { return len(p), nil }
 
 // guarded lets pass who has shown the token; others are answered in the form that clients of the path read.
 func (s *Server) guarded(next http.Handler) http.Handler {
@@ -159,7 +191,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		switch {
 		case s.o.Sessions.Knows(r):
 			next.ServeHTTP(w, r)
-		case strings.HasPrefix(r.URL.Path, "/v1/"):
+		case ofAPI(r):
 			api.Refuse(w, http.StatusUnauthorized, "a bearer token is needed")
 		default:
 			s.o.Pages.Stranger(w, r)
