@@ -48,7 +48,7 @@ func (s *Spec) open(graph string) error {
 	if graph == "" {
 		graph = record.Graph
 	}
-	c, err := readConfigs(s.Dir)
+	c, err := readConfigs(s.Dir, "")
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (s *Spec) keepOwnFiles(files []File) error {
 		delete(other, f)
 	}
 	s.Files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return other[f.Path] })
-	return s.requireRecorded(append(own, configNames...))
+	return s.requireRecorded(slices.Concat(own, configNames, SentenceNames))
 }
 
 // requireRecorded refuses files that are there and were not when the bundle was recorded.

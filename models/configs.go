@@ -21,7 +21,8 @@ type configs struct {
 	prompts   promptConfig
 	tokenizer tokenizerConfig
 	engine    tokenizerFile
-	decoder   bool // there is a decoder.json
+	decoder   bool   // there is a decoder.json
+	folder    string // where modules.json has the encoder, "" for the top
 	static    *Static
 }
 
@@ -75,7 +76,7 @@ type module struct {
 
 func (m module) kind() string { return m.Type[strings.LastIndexByte(m.Type, '.')+1:] }
 
-// sentenceConfig is sentence_bert_config.json.
+// sentenceConfig is sentence_bert_config.json, or what older versions of sentence-transformers called it.
 type sentenceConfig struct {
 	MaxSeqLength *int                       `json:"max_seq_length"`
 	DoLowerCase  bool                       `json:"do_lower_case"`
@@ -135,18 +136,42 @@ type tokenizerFile struct {
 }
 
 // configNames are the small files that a Spec is made of.
-var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json",
-	"sentence_bert_config.json", "config_sentence_transformers.json", StaticName, genaiName}
+var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", SentenceName,
+	"config_sentence_transformers.json", StaticName, genaiName}
 
-func readConfigs(dir string) (*configs, error) {
+// SentenceName is the file in which sentence-transformers keeps what it does with texts before the encoder.
+const SentenceName = "sentence_bert_config.json"
+
+// SentenceNames are the names that it had, the first that is there counts.
+var SentenceNames = []string{SentenceName, "sentence_roberta_config.json", "sentence_distilbert_config.json",
+	"sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
+	"sentence_xlnet_config.json"}
+
+func (c *sentenceConfig) read(dir string) error {
+	for _, name := range SentenceNames {
+		if found, err := readJSON(filepath.Join(dir, name), c); found || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readConfigs reads the files of a folder in which modules.json, which lies at its top, has the encoder in folder.
+func readConfigs(dir, folder string) (*configs, error) {
 	_, err := os.Stat(filepath.Join(dir, DecoderName))
-	c := &configs{decoder: err == nil}
+	c := &configs{decoder: err == nil, folder: folder}
+	inner := filepath.Join(dir, filepath.FromSlash(folder))
 	into := []any{ // genai_config.json is read in place of the first
 		&c.model, &c.engine, &c.tokenizer, &c.modules, &c.sentence, &c.prompts, &c.static, new(json.RawMessage)}
 	for i, name := range configNames {
-		read := readJSON
-		if i == 0 {
-			read = func(_ string, into any) (bool, error) { return readModelConfig(dir, into) }
+		read, dir := readJSON, dir
+		switch into[i].(type) {
+		case *modelConfig:
+			read = func(_ string, into any) (bool, error) { return readModelConfig(inner, into) }
+		case *sentenceConfig:
+			read = func(string, any) (bool, error) { return true, c.sentence.read(inner) }
+		case *tokenizerFile, *tokenizerConfig:
+			dir = inner
 		}
 		found, err := read(filepath.Join(dir, name), into[i])
 		if err != nil {

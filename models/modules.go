@@ -58,7 +58,11 @@ const (
 // them.
 func ReadModules(dir string) (*Spec, error) {
 	s := &Spec{Name: filepath.Base(dir), Dir: dir, PoolPrompt: true}
-	c, err := readConfigs(dir)
+	folder, err := TransformerFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := readConfigs(dir, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +90,8 @@ func (s *Spec) readModules(c *configs) error {
 		return nil
 	}
 	for _, m := range c.modules {
-		if m.Path != "" && !filepath.IsLocal(filepath.FromSlash(m.Path)) {
-			return fmt.Errorf("%w: modules.json puts the %s module into %q, outside of the bundle", ErrBundle, m.kind(), m.Path)
+		if err := m.check(); err != nil {
+			return err
 		}
 		if err := s.readModule(m, c); err != nil {
 			return err
@@ -109,9 +113,10 @@ func (s *Spec) readModules(c *configs) error {
 func (s *Spec) readModule(m module, c *configs) error {
 	kind := m.kind()
 	switch {
-	case kind == "Transformer":
-		if m.Path != "" && m.Path != "." {
-			return fmt.Errorf("%w: modules.json puts the encoder into folder %q; textmill reads config.json and tokenizer.json at the top", ErrBundle, m.Path)
+	case m.encodes():
+		if m.folder() != c.folder {
+			return fmt.Errorf("%w: modules.json puts the encoder into folder %q; a bundle has config.json and tokenizer.json at the top: "+
+				"run textmill models import on the checkpoint", ErrBundle, m.Path)
 		}
 		return nil
 	case kind == "Dropout": // for training
@@ -126,7 +131,7 @@ func (s *Spec) readModule(m module, c *configs) error {
 		return fmt.Errorf("%w: modules.json has %s (%s) before the Pooling module; textmill applies it to one vector a text",
 			ErrBundle, kind, m.Path)
 	}
-	step, err := s.readStep(m)
+	step, err := s.readStep(m, c)
 	if err != nil {
 		return err
 	}
@@ -136,9 +141,9 @@ func (s *Spec) readModule(m module, c *configs) error {
 
 func (s *Spec) readPooling(m module, c *configs) error {
 	var p poolingConfig
-	file, found, err := s.moduleJSON(m, &p)
+	file, found, err := s.moduleJSON(m, c, &p)
 	if err == nil && found {
-		_, _, err = s.moduleJSON(m, &p.flags)
+		_, _, err = s.moduleJSON(m, c, &p.flags)
 	}
 	if err != nil {
 		return err
@@ -174,9 +179,9 @@ type stepConfig struct {
 	Output     *string `json:"module_output_name"`
 }
 
-func (s *Spec) readStep(m module) (step Step, err error) {
+func (s *Spec) readStep(m module, all *configs) (step Step, err error) {
 	var c stepConfig
-	file, found, err := s.moduleJSON(m, &c)
+	file, found, err := s.moduleJSON(m, all, &c)
 	if err != nil {
 		return step, err
 	}
@@ -241,9 +246,9 @@ func (s *Spec) requireWeights(step Step, m module) error {
 }
 
 // moduleJSON reads a module's config.json, and names it.
-func (s *Spec) moduleJSON(m module, into any) (file string, found bool, err error) {
+func (s *Spec) moduleJSON(m module, c *configs, into any) (file string, found bool, err error) {
 	name := path.Join(filepath.ToSlash(m.Path), "config.json")
-	if m.Path == "" || m.Path == "." {
+	if m.folder() == c.folder {
 		return s.path(name), false, nil // that is the encoder's own
 	}
 	if found, err = readJSON(s.path(name), into); found && !slices.Contains(s.ModuleFiles, name) {

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,12 +22,18 @@ import (
 type directory struct {
 	*safetensors.Set
 	dir        string
+	inner      string // the folder of weights, config.json and tokenizer: dir, or one in it that modules.json names
 	configJSON []byte
 	modules    []string // files of sentence-transformers modules
 }
 
 func openDirectory(dir string) (source, error) {
-	config, err := regular.ReadFile(filepath.Join(dir, "config.json"))
+	folder, err := models.TransformerFolder(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
+	}
+	inner := filepath.Join(dir, filepath.FromSlash(folder))
+	config, err := regular.ReadFile(filepath.Join(inner, "config.json"))
 	if err != nil {
 		err = fmt.Errorf("%w: it is no Hugging Face directory: %w", ErrUnsupported, err)
 		if files, _ := filepath.Glob(filepath.Join(dir, "*.gguf")); len(files) > 0 {
@@ -34,7 +41,7 @@ func openDirectory(dir string) (source, error) {
 		}
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err != nil {
+	if _, err := os.Stat(filepath.Join(inner, "tokenizer.json")); err != nil {
 		return nil, fmt.Errorf("%w: it has no fast tokenizer: %w; save one with the tokenizer's own library", ErrUnsupported,
 			err)
 	}
@@ -42,11 +49,11 @@ func openDirectory(dir string) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := openTensors(dir)
+	set, err := openTensors(inner)
 	if err != nil {
 		return nil, err
 	}
-	return &directory{Set: set, dir: dir, configJSON: config, modules: modules}, nil
+	return &directory{Set: set, dir: dir, inner: inner, configJSON: config, modules: modules}, nil
 }
 
 func openTensors(dir string) (*safetensors.Set, error) {
@@ -90,11 +97,20 @@ func (d *directory) Find(name string) (weights.Part, bool) {
 
 func (d *directory) config() []byte { return d.configJSON }
 func (d *directory) modular() bool {
-	return slices.ContainsFunc([]string{"modules.json", "sentence_bert_config.json"}, func(name string) bool {
-		_, err := os.Stat(filepath.Join(d.dir, name))
-		return err == nil
-	})
+	_, err := os.Stat(filepath.Join(d.dir, "modules.json"))
+	return err == nil || d.sentence() != ""
 }
+
+// sentence is the name of the file that says what sentence-transformers does before the encoder, "" for none.
+func (d *directory) sentence() string {
+	for _, name := range models.SentenceNames {
+		if _, err := os.Stat(filepath.Join(d.inner, name)); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
 func (d *directory) unasked() error       { return nil }
 func (d *directory) baked() decoder.Baked { return decoder.Baked{} }
 
@@ -106,23 +122,62 @@ func (d *directory) bytes() (n int64) {
 	return n
 }
 
-// kept are the files of a directory that a bundle needs, beside the configurations of its sentence-transformers
-// modules.
-var kept = []string{
-	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-	"added_tokens.json",
-	"chat_template.jinja", "vocab.txt", "vocab.json", "merges.txt", "modules.json", "sentence_bert_config.json",
-	"config_sentence_transformers.json", "LICENSE", "README.md",
-}
+// kept are the files that a bundle needs of the encoder's folder, and keptOfTop those beside modules.json, which
+// only lies elsewhere where that says so.
+var (
+	kept = []string{
+		"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+		"added_tokens.json", "chat_template.jinja", "chat_template.json", "vocab.txt", "vocab.json", "merges.txt",
+	}
+	keptOfTop = []string{"modules.json", "config_sentence_transformers.json", "LICENSE", "README.md"}
+)
 
+// copyTo gives the bundle the layout that it has, whatever the directory's: the encoder at the top.
 func (d *directory) copyTo(dir string) error {
-	for _, name := range slices.Concat(kept, d.modules) {
-		if err := copyFile(filepath.Join(dir, name), filepath.Join(d.dir, name)); err != nil &&
-			!errors.Is(err, fs.ErrNotExist) {
+	copies := map[string]string{}
+	for _, name := range kept {
+		copies[name] = filepath.Join(d.inner, name)
+	}
+	for _, name := range slices.Concat(keptOfTop, d.modules) {
+		copies[name] = filepath.Join(d.dir, name)
+	}
+	if name := d.sentence(); name != "" {
+		copies[models.SentenceName] = filepath.Join(d.inner, name)
+	}
+	templates, err := filepath.Glob(filepath.Join(d.inner, "additional_chat_templates", "*.jinja"))
+	if err != nil {
+		return err
+	}
+	for _, t := range templates {
+		copies[filepath.Join("additional_chat_templates", filepath.Base(t))] = t
+	}
+	for to, from := range copies {
+		if err := copyFile(filepath.Join(dir, to), from); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return nil
+	if d.inner == d.dir {
+		return nil
+	}
+	return liftEncoder(filepath.Join(dir, "modules.json"))
+}
+
+// liftEncoder writes modules.json with the encoder at the top.
+func liftEncoder(file string) error {
+	data, err := regular.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var modules []map[string]any
+	if err := json.Unmarshal(data, &modules); err != nil {
+		return fmt.Errorf("%w: read modules.json: %w", ErrUnsupported, err)
+	}
+	for _, m := range modules {
+		if kind, _ := m["type"].(string); strings.HasSuffix(kind, ".Transformer") {
+			m["path"] = ""
+		}
+	}
+	return writeJSON(file, modules)
 }
 
 func copyFile(to, from string) error {

@@ -227,6 +227,10 @@ func TestDamagedModulesAreRefused(t *testing.T) {
 		{"a norm's weights", func(dir string) { remove(t, dir, "3_LayerNorm/model.safetensors") }, []string{"3_LayerNorm/model.safetensors"}},
 		{"no pooling config", func(dir string) { remove(t, dir, "1_Pooling/config.json") }, []string{"1_Pooling/config.json"}},
 		{"modules that are no list", func(dir string) { change(t, dir, "modules.json", "[", "{") }, []string{"modules.json"}},
+		{"an encoder elsewhere", func(dir string) { change(t, dir, "modules.json", `"path": ""`, `"path": "../0_Transformer"`) },
+			[]string{"modules.json", "Transformer", "../0_Transformer", "outside"}},
+		{"an encoder's folder that is not there", func(dir string) { change(t, dir, "modules.json", `"path": ""`, `"path": "0_Transformer"`) },
+			[]string{"0_Transformer/config.json"}},
 		{"a module of someone's own", func(dir string) { change(t, dir, "modules.json", "layer_norm.LayerNorm", "mine.Router") },
 			[]string{"modules.json", "Router"}},
 		{"a value that is no number", func(dir string) {

@@ -89,7 +89,7 @@ func openStatic(dir, inner string) (s *static, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &static{directory: &directory{Set: set, dir: dir}, inner: inner}
+	s = &static{directory: &directory{Set: set, dir: dir, inner: dir}, inner: inner}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, set.Close())

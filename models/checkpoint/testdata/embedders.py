@@ -112,6 +112,22 @@ def lower_case(path):
     tokenizer(path, "<s> $A </s>", "right", 64)
 
 
+def folders(path):
+    """The encoder in a folder of its own, its lengths in a file as sentence-transformers called it for RoBERTa."""
+    inner = os.path.join(path, "0_Transformer")
+    os.mkdir(inner)
+    os.remove(os.path.join(path, "sentence_bert_config.json"))
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+        os.rename(os.path.join(path, name), os.path.join(inner, name))
+    with open(os.path.join(inner, "sentence_roberta_config.json"), "w") as f:
+        json.dump({"max_seq_length": 20, "do_lower_case": False}, f, indent=2)
+    with open(os.path.join(path, "modules.json")) as f:
+        modules = json.load(f)
+    modules[0]["path"] = "0_Transformer"
+    with open(os.path.join(path, "modules.json"), "w") as f:
+        json.dump(modules, f, indent=2)
+
+
 def labse(d):
     return [st.Pooling(d, "cls"), st.Dense(d, d, activation_function=torch.nn.Tanh()), st.Normalize()]
 
@@ -139,6 +155,7 @@ MODELS = {
     "pool-all": pools(MODES),
     "pool-flags": lambda n: encoder(n, lambda d: [st.Pooling(d, ["max", "mean", "lasttoken"])], finish=flags("lasttoken", "mean_tokens", "max_tokens")),
     "lowercase": lambda n: encoder(n, lambda d: [st.Pooling(d, "mean")], lower=True, finish=lower_case),
+    "folders": lambda n: encoder(n, lambda d: [st.Pooling(d, "mean"), st.Dense(d, 12), st.Normalize()], finish=folders),
     "labse": lambda n: encoder(n, labse, truncate=12, prompts={"query": "find: "}, cases=({}, {"dimensions": 32}, {"dimensions": 5}), similarity="dot"),
     "modules": lambda n: encoder(n, chain, cases=({}, {"prompt_name": "query", "dimensions": 7})),
     "residual": lambda n: encoder(n, residual),
