@@ -26,17 +26,17 @@ func (s *swap) open(a delta.Add, use func(*part.Source) error) error {
 	})
 }
 
-// look finds the rows that are meant in live files, once for each share of the records, and remembers which they are.
-func (s *swap) look(ctx context.Context, paths []string) error {
+// look finds the rows that are meant in files of the table, once for each share of the records, and remembers which they are.
+func (s *swap) look(ctx context.Context, files []*examined) error {
 	for pass := range s.choose.shares() {
 		if err := s.choose.load(ctx, pass); err != nil {
 			return err
 		}
-		for i, path := range paths {
-			if err := s.lookInto(ctx, s.live[path]); err != nil {
+		for i, f := range files {
+			if err := s.lookInto(ctx, f); err != nil {
 				return err
 			}
-			s.tell("look", i+1+int(pass)*len(paths), len(paths)*int(s.choose.shares()), 0)
+			s.tell("look", i+1+int(pass)*len(files), len(files)*int(s.choose.shares()), 0)
 		}
 		if err := s.choose.looked(ctx); err != nil {
 			return err
@@ -45,8 +45,8 @@ func (s *swap) look(ctx context.Context, paths []string) error {
 	if !s.rebinds {
 		return nil
 	}
-	for _, path := range paths {
-		if err := s.refuseKept(ctx, path); err != nil {
+	for _, f := range files {
+		if err := s.refuseKept(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -54,10 +54,11 @@ func (s *swap) look(ctx context.Context, paths []string) error {
 }
 
 // lookInto marks the rows of a file that are meant.
-func (s *swap) lookInto(ctx context.Context, a delta.Add) error {
-	if !s.choose.mayHold(&a, s.base.by) {
+func (s *swap) lookInto(ctx context.Context, e *examined) error {
+	if !s.choose.mayHold(e, s.base.by) {
 		return nil
 	}
+	a := e.Add
 	return s.open(a, func(src *part.Source) error {
 		f := s.touched[a.Path]
 		return s.choose.read(ctx, src, func(row int64, l *part.Label) error {
@@ -76,13 +77,13 @@ func (s *swap) lookInto(ctx context.Context, a delta.Add) error {
 }
 
 // refuseKept is ErrSchema where a file keeps rows that do not go with the vectors that the table is to hold.
-func (s *swap) refuseKept(ctx context.Context, path string) error {
-	a, f := s.live[path], s.touched[path]
+func (s *swap) refuseKept(ctx context.Context, e *examined) error {
+	a, f := e.Add, s.touched[e.Path]
 	if f != nil && f.taken == f.rows {
 		return nil
 	}
 	otherKind := s.Vectors.Kind() != s.base.kind
-	if f == nil && !otherKind && withoutVectors(a.Stats) {
+	if f == nil && !otherKind && withoutVectors(&e.stats) {
 		return nil
 	}
 	return s.open(a, func(src *part.Source) error {
@@ -96,8 +97,7 @@ func (s *swap) refuseKept(ctx context.Context, path string) error {
 	})
 }
 
-func withoutVectors(stats *string) bool {
-	s := statsOf(stats)
+func withoutVectors(s *fileStats) bool {
 	return s.NumRecords != nil && s.NullCount.Dim != nil && *s.NumRecords == *s.NullCount.Dim
 }
 
@@ -128,7 +128,6 @@ func (s *swap) examine(ctx context.Context, to int64) error {
 func (s *swap) take(ctx context.Context, v int64, e *delta.Entry) error {
 	for _, r := range e.Removes {
 		f := s.touched[r.Path]
-		delete(s.live, r.Path)
 		if f == nil {
 			continue
 		}
@@ -140,15 +139,14 @@ func (s *swap) take(ctx context.Context, v int64, e *delta.Entry) error {
 		}
 		delete(s.touched, r.Path)
 	}
-	var paths []string
+	var files []*examined
 	for _, a := range e.Adds {
-		s.live[a.Path] = a
-		paths = append(paths, a.Path)
+		files = append(files, examinedFile(a))
 	}
 	if s.choose.none() && !s.rebinds {
 		return nil
 	}
-	if err := s.look(ctx, paths); err != nil {
+	if err := s.look(ctx, files); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			return s.conflict(v, "what it added is gone: %v", err)
 		}

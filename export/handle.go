@@ -25,6 +25,7 @@ type handle struct {
 	reading sync.Mutex // one reads the log on, and nobody else changes snap, txns and terms
 	holding sync.Mutex // one looks what vectors an older table holds
 	syncing sync.Mutex // one makes entries durable
+	listing listing
 
 	// mu guards what follows. The one fetching goroutine of a model waits for it, so nobody holds it while waiting for a
 	// file, a bucket or another lock.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"textmill/export/disk"
+	"textmill/ground/naming"
 	"textmill/internal/foreign"
 )
 
@@ -62,9 +64,11 @@ func TestALongLogCostsNoMore(t *testing.T) {
 	s := openStore(t, dir, func(opt *Options) { opt.Intercept = o.around })
 	tab := table(t, s)
 	type cost struct {
-		refresh, commit, open map[disk.Kind]int
-		took                  time.Duration
+		refresh, commit, replace, open map[disk.Kind]int
+		took, replaced                 time.Duration
+		allocated                      uint64 // by a commit that replaces records
 	}
+	messages := int64(0)
 	measure := func(name string) (c cost) {
 		tab.work.Wait()
 		if _, err := tab.Checkpoint(t.Context()); err != nil { // none is due in what follows
@@ -80,6 +84,22 @@ func TestALongLogCostsNoMore(t *testing.T) {
 			c.took = time.Since(begun) / 50
 		})
 		c.commit = o.during(func() { put(t, tab, "measured "+name) })
+		replace := func() {
+			messages++
+			again(t, tab, naming.RepeatReplace, messages, "~"+name)
+		}
+		replace() // the first one reads which files there are
+		c.replace = o.during(func() {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			begun := time.Now()
+			for range 3 {
+				replace()
+			}
+			c.replaced = time.Since(begun) / 3
+			runtime.ReadMemStats(&after)
+			c.allocated = (after.TotalAlloc - before.TotalAlloc) / 3
+		})
 		fresh := openStore(t, dir, func(opt *Options) { opt.Intercept = o.around })
 		c.open = o.during(func() {
 			if got := outcome(t, table(t, fresh), key("0")); got != Committed {
@@ -99,13 +119,19 @@ func TestALongLogCostsNoMore(t *testing.T) {
 	if !maps.Equal(first.refresh, last.refresh) || !maps.Equal(first.commit, last.commit) || !maps.Equal(first.open, last.open) {
 		t.Errorf("at commit 100: %v\nat commit %d: %v", first, commits, last)
 	}
-	if last.commit[disk.OpReadDir] > 0 || last.refresh[disk.OpReadDir] > 0 {
+	if !maps.Equal(first.replace, last.replace) || last.allocated > first.allocated+1<<20 {
+		t.Errorf("a commit that replaces: %v, %d bytes at commit 100; %v, %d bytes at commit %d", first.replace,
+			first.allocated, last.replace, last.allocated, commits)
+	}
+	if last.commit[disk.OpReadDir] > 0 || last.refresh[disk.OpReadDir] > 0 || last.replace[disk.OpReadDir] > 0 {
 		t.Errorf("each commit lists the log: %v", last)
 	}
 	t.Logf("a look: %s at commit 100, %s at commit %d", first.took, last.took, commits)
+	t.Logf("a commit that replaces: %s and %d bytes at commit 100, %s and %d bytes at commit %d", first.replaced,
+		first.allocated, last.replaced, last.allocated, commits)
 	told := strings.Fields(foreign.Python(t, opensTheTable, tab.Path()))
 	t.Logf("delta-rs opens version %s in %s s", told[0], told[1])
-	if told[0] != fmt.Sprint(commits+2) {
-		t.Errorf("delta-rs opens version %s, want %d", told[0], commits+2)
+	if told[0] != fmt.Sprint(commits+10) {
+		t.Errorf("delta-rs opens version %s, want %d", told[0], commits+10)
 	}
 }

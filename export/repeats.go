@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"textmill/export/delta"
 	"textmill/export/part"
 	"textmill/ground/naming"
 )
@@ -46,10 +45,14 @@ func (b *Batch) findRepeats(ctx context.Context, keep []*delivery) (*repeats, er
 		rows += p.rows
 	}
 	r.passes = uint64(rows/cmp.Or(b.repeatsAtOnce, repeatsAtOnce) + 1)
-	if err := r.swap.load(ctx); err != nil {
+	files, snap, err := b.h.listing.newest(ctx, b.h.log)
+	if err == nil {
+		err = r.swap.begin(&snap)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return r, r.swap.look(ctx, slices.Sorted(maps.Keys(r.swap.live)))
+	return r, r.swap.look(ctx, files)
 }
 
 // own goes through the rows of the batch that may repeat a record.
@@ -141,8 +144,8 @@ func (r *repeats) find(l *part.Label) *repeat {
 	return &r.held[i]
 }
 
-func (r *repeats) mayHold(a *delta.Add, _ Partitioning) bool {
-	return r.bounds.leaveRoom(statsOf(a.Stats))
+func (r *repeats) mayHold(f *examined, _ Partitioning) bool {
+	return r.bounds.leaveRoom(&f.stats)
 }
 
 func (r *repeats) read(ctx context.Context, src *part.Source, each func(row int64, l *part.Label) error) error {

@@ -92,13 +92,16 @@ func (t *Table) openSwap(ctx context.Context, r Rewrite) (*swap, error) {
 
 // load reads which files the table has.
 func (s *swap) load(ctx context.Context) error {
-	snap, err := s.h.log.Load(ctx, func() delta.Sink {
-		s.live = map[string]delta.Add{}
-		return liveFiles(s.live)
-	})
+	snap, live, err := loadLive(ctx, s.h.log)
 	if err != nil {
 		return err
 	}
+	s.live = live
+	return s.begin(snap)
+}
+
+// begin takes in the state of the table that is looked at.
+func (s *swap) begin(snap *delta.Snapshot) error {
 	s.seen, s.id, s.base = snap.Version, snap.Metadata.ID, termsOf(s.h.dir.Path(), snap)
 	s.rebinds = s.Vectors != (Vectors{}) && s.base.vectors != (Vectors{}) && s.base.vectors != s.Vectors
 	return s.base.refused
@@ -107,8 +110,7 @@ func (s *swap) load(ctx context.Context) error {
 // run finds the rows that are meant, writes what stays of their files and what is put, and commits it.
 func (s *swap) run(ctx context.Context) error {
 	o := &s.t.store.o
-	paths := slices.Sorted(maps.Keys(s.live))
-	if err := s.look(ctx, paths); err != nil {
+	if err := s.look(ctx, examinedFiles(s.live)); err != nil {
 		return err
 	}
 	o.Point("rewrite-found")

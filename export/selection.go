@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"textmill/export/delta"
 	"textmill/export/part"
 )
 
@@ -118,16 +117,16 @@ func (c *chooser) read(ctx context.Context, src *part.Source, each func(row int6
 func (c *chooser) looked(context.Context) error { return nil }
 
 // mayHold says whether a file's partition and bounds, where the log has any, leave room for rows that are meant.
-func (c *chooser) mayHold(a *delta.Add, by Partitioning) bool {
-	if c.none() || c.Model != "" && by.without(a.PartitionValues, "model", c.Model) {
+func (c *chooser) mayHold(f *examined, by Partitioning) bool {
+	if c.none() || c.Model != "" && by.without(f.PartitionValues, "model", c.Model) {
 		return false
 	}
 	for name, value := range c.Attributes {
-		if by.withoutAttribute(a.PartitionValues, name, value) {
+		if by.withoutAttribute(f.PartitionValues, name, value) {
 			return false
 		}
 	}
-	s := statsOf(a.Stats)
+	s := &f.stats
 	if c.Errors && s.NumRecords != nil && s.NullCount.Error != nil && *s.NullCount.Error == *s.NumRecords {
 		return false
 	}
@@ -181,7 +180,7 @@ func (b *idBounds) add(id string) {
 
 func (b *idBounds) end() { slices.Sort(b.ids) }
 
-func (b *idBounds) leaveRoom(s fileStats) bool {
+func (b *idBounds) leaveRoom(s *fileStats) bool {
 	lo, hi := s.MinValues.ID, s.MaxValues.ID
 	if lo == nil || hi == nil {
 		return true

@@ -23,13 +23,13 @@ type swap struct {
 	merges     bool // what is put are the rows of the files that go
 	choose     chooses
 
-	id      string // of the table
-	seen    int64  // the version up to which the log was examined
-	base    terms  // as of the beginning
-	rebinds bool   // the table gets vectors of another kind
-	live    map[string]delta.Add
-	touched map[string]*touched // by path: files that go
-	put     []*partFile         // parts that come
+	id      string               // of the table
+	seen    int64                // the version up to which the log was examined
+	base    terms                // as of the beginning
+	rebinds bool                 // the table gets vectors of another kind
+	live    map[string]delta.Add // at the beginning, of a Rewrite
+	touched map[string]*touched  // by path: files that go
+	put     []*partFile          // parts that come
 	told    int64
 	named   atomic.Bool // the log names, or may name, the parts
 	result  Rewritten
@@ -40,7 +40,7 @@ type chooses interface {
 	none() bool // no row of any file
 	shares() uint64
 	load(ctx context.Context, share uint64) error
-	mayHold(a *delta.Add, by Partitioning) bool
+	mayHold(f *examined, by Partitioning) bool
 	read(ctx context.Context, src *part.Source, each func(row int64, l *part.Label) error) error
 	means(l *part.Label) bool
 	looked(ctx context.Context) error // all files were looked into for the share that is loaded

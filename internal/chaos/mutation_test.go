@@ -55,8 +55,8 @@ var mutations = []mutation{
 	{
 		name: "deleted rows that a compaction moved meanwhile stay", doubled: true,
 		edits: []edit{
-			{"export/examine.go", "		s.live[a.Path] = a\n		paths = append(paths, a.Path)\n",
-				"		s.live[a.Path] = a\n		if !MADE {\n			paths = append(paths, a.Path)\n		}\n"},
+			{"export/examine.go", "		files = append(files, examinedFile(a))\n",
+				"		if !MADE {\n			files = append(files, examinedFile(a))\n		}\n"},
 			{"export/swap.go", "		s.t.store.o.Point(\"rewrite-placed\")\n",
 				"		s.t.store.o.Point(\"rewrite-placed\")\n		if MADE && !s.merges {\n			time.Sleep(700 * time.Millisecond)\n		}\n"},
 			{"export/swap.go", "	\"sync/atomic\"\n", "	\"sync/atomic\"\n	\"time\"\n"},
