@@ -79,10 +79,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 			"fewer datasets than export.max_open can be open at a time; raise the limit of open files (ulimit -n)",
 			"max_open", cfg.Export.MaxOpen, "open", shares.Tables, "limit", shares.Limit)
 	}
-	if err := d.openStore(); err != nil {
-		return nil, err
-	}
-	if err := d.openQueue(ctx, shares.Clients); err != nil {
+	if err := d.openTables(ctx, shares.Clients); err != nil {
 		return nil, err
 	}
 	d.events, err = follow.New(ctx, follow.Options{Queue: d.queue, Store: d.store, InFlight: d.inFlight,

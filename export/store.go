@@ -90,9 +90,10 @@ type Store struct {
 
 	opening sync.Mutex // one looks whether the directory of tables is still there
 
-	mu     sync.Mutex  // guards what follows, and is not held while a file is waited for
-	root   storage.Dir // see base
-	tables map[string]*Table
+	mu       sync.Mutex  // guards what follows, and is not held while a file is waited for
+	root     storage.Dir // see base
+	identity string      // of the directory of tables; "" where it was not asked to have one
+	tables   map[string]*Table
 }
 
 // OpenStore opens the place of tables, creating a directory where it is absent. A file system without hard links and a
@@ -150,6 +151,9 @@ func (s *Store) base() (storage.Dir, error) {
 	s.o.Logger.Warn("the directory of tables was deleted or made anew", "path", s.path)
 	if root, err = s.open(); err != nil {
 		return nil, fmt.Errorf("open export.uri again: %w", err)
+	}
+	if err := s.isSame(root); err != nil {
+		return nil, errors.Join(err, root.Close())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -178,7 +178,8 @@ func TestPermissionsOfFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := dial(t, Options{URL: url, User: "team_a", Password: secret, InboxPrefix: "_INBOX_team_a"})
-	for _, subject := range []string{jobs.FileSubject(c.ID), jobs.BatchSubject(jobs.KindFile, "f"), jobs.BatchSubject(jobs.KindBatch, "new")} {
+	for _, subject := range []string{jobs.FileSubject(c.ID), jobs.BatchSubject(jobs.KindFile, "f"), jobs.BatchSubject(jobs.KindBatch, "new"),
+		jobs.BatchSubject(jobs.KindTables, boundTables)} {
 		denied(t, q, func() error { return q.nc.Publish(subject, nil) }, "publish to "+subject)
 	}
 	for _, stream := range []string{FileStream, BatchStream} {

@@ -14,7 +14,7 @@ import (
 	"textmill/jobs"
 )
 
-// BatchStream holds what is known of files and batches, the latest of each.
+// BatchStream holds what is known of files and batches, the latest of each, and of the tables that the queue is bound to.
 const BatchStream = "TEXTMILL_BATCHES"
 
 const recordBytes = 256 << 20
@@ -30,13 +30,17 @@ type Record struct {
 	Time     time.Time // when the server took it
 }
 
-// EnsureBatches creates the stream of records where it is absent.
+// EnsureBatches creates the stream of records where it is absent. ErrFull says that the server has no room for it.
 func (q *Queue) EnsureBatches(ctx context.Context) error {
-	return q.ensureStream(ctx, jetstream.StreamConfig{
+	err := q.ensureStream(ctx, jetstream.StreamConfig{
 		Name: BatchStream, Subjects: []string{jobs.AllBatches}, Description: "textmill: files and batches of /v1",
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
 		Storage: jetstream.FileStorage,
 	}, recordBytes, recordBytes)
+	if noRoom(err) {
+		err = fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
 
 // PutRecord replaces the record of a revision, 0 for none, and gives the new one's. Of several who replace the same,
