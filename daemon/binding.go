@@ -18,8 +18,8 @@ var ErrOtherTables = errors.New("the queue belongs to other tables")
 // ErrServed: daemons are at work whose rows would go elsewhere.
 var ErrServed = errors.New("daemons serve the queue")
 
-// openTables opens the tables' place and the queue, whose rows all go to one place: they are bound to each other at the
-// first start, by an id that lies with the tables, whatever these are called.
+// openTables opens the tables' place and the queue, whose rows all go to one place: they are bound to each other at
+// the first start, by an id that lies with the tables, whatever these are called.
 func (d *Daemon) openTables(ctx context.Context, clients int) error {
 	if err := d.openStore(); err != nil {
 		return err
@@ -65,14 +65,15 @@ func (d *Daemon) bind(ctx context.Context, revision uint64) (b queue.Binding, er
 }
 
 func (d *Daemon) otherTables(b queue.Binding, id string) error {
+	place := d.store.Path()
 	here := "which is another place (id " + id + ")"
 	if id == "" {
-		here = "where no daemon of this queue ever wrote; is what should be there mounted?"
+		here = "where none of its daemons wrote: see whether what should be there is mounted"
 	}
-	return fmt.Errorf("%w: %s is bound to the tables with the id %s, at %.200q of %.80q when it was bound (%s), and export.uri is %s, %s "+
+	return fmt.Errorf("%w: %s is bound to the tables with the id %s, at %.200q of %.80q when it was bound (%s), and export.uri is %s, %s. "+
 		"Rows would be split between both. Set export.uri to where those tables are now, or, if rows are to go to %s from now on, "+
 		"stop the queue's daemons and run textmill daemon --bind-tables once with this configuration",
-		ErrOtherTables, d.queue.Server(), b.ID, b.URI, b.Host, b.At.Format(time.RFC3339), d.store.Path(), here, d.store.Path())
+		ErrOtherTables, d.queue.Server(), b.ID, b.URI, b.Host, b.At.Format(time.RFC3339), place, here, place)
 }
 
 // answerTime is how long daemons have to say that they serve.

@@ -26,7 +26,8 @@ func (s *swap) open(a delta.Add, use func(*part.Source) error) error {
 	})
 }
 
-// look finds the rows that are meant in files of the table, once for each share of the records, and remembers which they are.
+// look finds the rows that are meant in files of the table, once for each share of the records, and remembers which
+// they are.
 func (s *swap) look(ctx context.Context, files []*examined) error {
 	for pass := range s.choose.shares() {
 		if err := s.choose.load(ctx, pass); err != nil {

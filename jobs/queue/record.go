@@ -14,7 +14,8 @@ import (
 	"textmill/jobs"
 )
 
-// BatchStream holds what is known of files and batches, the latest of each, and of the tables that the queue is bound to.
+// BatchStream holds what is known of files and batches, the latest of each, and of the tables that the queue is bound
+// to.
 const BatchStream = "TEXTMILL_BATCHES"
 
 const recordBytes = 256 << 20
