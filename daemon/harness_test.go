@@ -51,6 +51,48 @@ type running struct {
 	stop   context.CancelFunc
 	ended  chan error
 	log    *bytes.Buffer
+	logged chan string // what the log says, and would say of details
+}
+
+// told hands on what a log says as it says it.
+type told struct {
+	slog.Handler
+	logged chan string
+}
+
+func (h told) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h told) Handle(ctx context.Context, record slog.Record) error {
+	var err error
+	if h.Handler.Enabled(ctx, record.Level) {
+		err = h.Handler.Handle(ctx, record)
+	}
+	select {
+	case h.logged <- record.Message:
+	default: // nobody waits for as many
+	}
+	return err
+}
+
+func (h told) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return told{h.Handler.WithAttrs(attrs), h.logged}
+}
+func (h told) WithGroup(name string) slog.Handler { return told{h.Handler.WithGroup(name), h.logged} }
+
+// awaitLogged waits until the log has said a message so many times more.
+func (r *running) awaitLogged(message string, times int) {
+	r.t.Helper()
+	deadline := time.After(60 * time.Second)
+	for times > 0 {
+		select {
+		case said := <-r.logged:
+			if said == message {
+				times--
+			}
+		case <-deadline:
+			r.t.Fatalf("the log does not say %q", message)
+		}
+	}
 }
 
 // tokenFile holds a token as people write it, with a line's end.
@@ -72,8 +114,9 @@ func start(t *testing.T, cfg config.Config) *running {
 func startChanged(t *testing.T, cfg config.Config, change func(*Daemon)) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{t: t, stop: stop, ended: make(chan error, 1), events: make(chan jobs.Event, 10_000), log: &bytes.Buffer{}}
-	log := slog.New(slog.NewTextHandler(r.log, nil))
+	r := &running{t: t, stop: stop, ended: make(chan error, 1), events: make(chan jobs.Event, 10_000), log: &bytes.Buffer{},
+		logged: make(chan string, 10_000)}
+	log := slog.New(told{slog.NewTextHandler(r.log, nil), r.logged})
 	var err error
 	if r.daemon, err = New(ctx, cfg, log, "test"); err != nil {
 		t.Fatal(err)
