@@ -59,7 +59,13 @@ func TestReferenceOfMetrics(t *testing.T) {
 		fmt.Fprintf(&out, "### %s\n\n| metric | type, labels | | when it moves |\n|---|---|---|---|\n", q.question)
 		for _, a := range q.metrics {
 			name := "textmill_" + a.name
+			if written[name] {
+				t.Errorf("%s is explained twice", name)
+			}
 			written[name] = true
+			if !strings.Contains(a.moves, " ") || !strings.HasSuffix(a.moves, ".") {
+				t.Errorf("%s: %q does not say what to do when it moves", name, a.moves)
+			}
 			for _, f := range families {
 				if f.GetName() != name {
 					continue

@@ -24,7 +24,7 @@ func (n Names) attributes() trace.SpanStartEventOption {
 // never will. Whoever takes the message follows the trace's own choice, also where this process tells of none.
 func (t *Tracer) Publish(n Names, of Trace) (header map[string][]string, done func(error)) {
 	none := func(error) {}
-	if t == nil {
+	if t == nil || !t.others.take(of) {
 		return of.header(), none
 	}
 	ctx, span := t.tracer.Start(of.context(), "publish", trace.WithSpanKind(trace.SpanKindProducer), n.attributes())
@@ -53,12 +53,17 @@ type stage struct {
 }
 
 // Shard begins to tell of a delivery that was fetched at some time, as a part of the trace that its message's headers
-// name; where they name none, it may be one of the sample itself.
+// name; where they name none, it may be one of the sample itself. Of those that others chose more are passed over than
+// the sample and a few a second.
 func (t *Tracer) Shard(header func(name string) string, n Names, fetched time.Time) *Shard {
 	if t == nil {
 		return nil
 	}
-	ctx, span := t.tracer.Start(read(header).context(), "shard", trace.WithSpanKind(trace.SpanKindConsumer),
+	of := read(header)
+	if !t.others.take(of) {
+		return nil
+	}
+	ctx, span := t.tracer.Start(of.context(), "shard", trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithTimestamp(fetched), n.attributes())
 	if !span.SpanContext().IsSampled() {
 		return nil

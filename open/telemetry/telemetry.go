@@ -34,6 +34,7 @@ const endWait = 3 * time.Second
 type Tracer struct {
 	provider *sdk.TracerProvider
 	tracer   trace.Tracer
+	others   *others
 }
 
 // w3c is how a trace is named in headers.
@@ -61,7 +62,7 @@ func Open(ctx context.Context, c config.Telemetry, version string, log *slog.Log
 	tellSeldom(log)
 	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about),
 		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(c.TracesSample))))
-	return &Tracer{provider, provider.Tracer("textmill")}, nil
+	return &Tracer{provider, provider.Tracer("textmill"), newOthers(c.TracesSample)}, nil
 }
 
 func whereTo(endpoint string) ([]otlptracehttp.Option, error) {
