@@ -28,6 +28,7 @@ var sentencePoolings = []struct{ flag, mode, own string }{
 	{"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", PoolMeanSqrt},
 	{"pooling_mode_weightedmean_tokens", "weightedmean", PoolWeighted},
 	{"pooling_mode_lasttoken", "lasttoken", PoolLast},
+	{"", "none", PoolNone}, // ours alone, of GGUF files that say so
 }
 
 // Poolings lists the names of single ones, PoolNone last.

@@ -27,6 +27,8 @@ Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K are read).
 
 A decoder embeds if its directory has sentence-transformers modules (modules.json) or it has no head (Qwen3Model); --task embed asks
 any other for that: its vectors are then those of the last token, as sentence-transformers takes them.
+A GGUF file embeds if it says how (pooling_type, or attention.causal is false), as those of Qwen3-Embedding, gemma-embedding, bert and
+nomic-bert do; vectors of texts are brought to length 1, as llama.cpp's programs do. Files that rank are refused.
 
 generation_config.json is honoured key by key; keys that would change texts and are not honoured are named on standard error, and
 by: textmill models inspect NAME. Texts of a GGUF file begin and end as llama.cpp has it.

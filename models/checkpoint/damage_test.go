@@ -235,6 +235,8 @@ func FuzzImportGGUF(f *testing.F) {
 	whole := read(f, llamaGGUF)
 	f.Add(whole)
 	f.Add(whole[:3000])
+	f.Add(read(f, "testdata/ggufembedders/bert.gguf"))
+	f.Add(read(f, "testdata/ggufembedders/gemma-embedding.gguf"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		source := filepath.Join(dir, "x.gguf")

@@ -96,9 +96,15 @@ func (d *directory) Find(name string) (weights.Part, bool) {
 }
 
 func (d *directory) config() []byte { return d.configJSON }
-func (d *directory) modular() bool {
-	_, err := os.Stat(filepath.Join(d.dir, "modules.json"))
-	return err == nil || d.sentence() != ""
+func (d *directory) embeds() string {
+	name := "modules.json"
+	if _, err := os.Stat(filepath.Join(d.dir, name)); err != nil {
+		name = d.sentence()
+	}
+	if name == "" {
+		return ""
+	}
+	return "it has sentence-transformers modules (" + name + ")"
 }
 
 // sentence is the name of the file that says what sentence-transformers does before the encoder, "" for none.

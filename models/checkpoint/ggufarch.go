@@ -26,6 +26,12 @@ type ggufArchitecture struct {
 	gelu bool
 	// names are the tensors of a layer whose names are not those of Llama.
 	names map[string]string
+	// layers is what the names of a layer's tensors begin with, where it is not Llama's.
+	layers string
+	// encoder tells that it is one: it normalizes by layer norms, and sees both ways.
+	encoder bool
+	// bothWays tells that tokens see those behind them too where no key says so.
+	bothWays bool
 	// scale finds query_pre_attn_scalar, which the file has no key for.
 	scale func(g *ggufModel, name string) int64
 }
@@ -83,7 +89,27 @@ func gemmaScale(g *ggufModel, name string) int64 {
 	return head
 }
 
+// bertNames are those of BERT and of encoders with its names.
+var bertNames = map[string]string{
+	"embeddings.word_embeddings": "token_embd", "embeddings.position_embeddings": "position_embd",
+	"embeddings.token_type_embeddings": "token_types", "embeddings.LayerNorm": "token_embd_norm",
+	"attention.self.query": "attn_q", "attention.self.key": "attn_k", "attention.self.value": "attn_v",
+	"attention.output.dense": "attn_output", "attention.output.LayerNorm": "attn_output_norm",
+	"intermediate.dense": "ffn_up", "output.dense": "ffn_down", "output.LayerNorm": "layer_output_norm",
+}
+
+var nomicNames = map[string]string{
+	"embeddings.word_embeddings": "token_embd", "embeddings.token_type_embeddings": "token_types", "emb_ln": "token_embd_norm",
+	"attn.Wqkv": "attn_qkv", "attn.out_proj": "attn_output", "norm1": "attn_output_norm", "mlp.fc11": "ffn_up",
+	"mlp.fc12": "ffn_gate", "mlp.fc2": "ffn_down", "norm2": "layer_output_norm",
+}
+
 var ggufArchitectures = map[string]ggufArchitecture{
+	"bert": {architecture: "BertModel", modelType: "bert", names: bertNames, layers: "encoder.layer.", encoder: true},
+	"nomic-bert": {architecture: "NomicBertModel", modelType: "nomic_bert", names: nomicNames, layers: "encoder.layers.",
+		encoder: true},
+	"gemma-embedding": {architecture: "Gemma3TextModel", modelType: "gemma3_text", plusOne: true, gelu: true, names: gemmaNames,
+		scale: gemmaScale, bothWays: true},
 	"llama": {architecture: "LlamaForCausalLM", modelType: "llama", interleaved: true},
 	"qwen2": {architecture: "Qwen2ForCausalLM", modelType: "qwen2"},
 	"qwen3": {architecture: "Qwen3ForCausalLM", modelType: "qwen3"},

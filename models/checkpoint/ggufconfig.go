@@ -44,15 +44,8 @@ func (g *ggufModel) readConfig() error {
 			return fmt.Errorf("%w: %s.%s is no single number", ErrUnsupported, name, k.key)
 		}
 	}
-	epsilon, ok := g.Float(name + ".attention.layer_norm_rms_epsilon")
-	if !ok {
-		return fmt.Errorf("%w: %s.attention.layer_norm_rms_epsilon is missing", ErrUnsupported, name)
-	}
-	c["rms_norm_eps"] = epsilon
-	for own, hf := range ggufNumbers {
-		if f, ok := g.Float(name + "." + own); ok {
-			c[hf] = f
-		}
+	if err := cmp.Or(g.readNumbers(name, c), g.readPooling(name, c)); err != nil {
+		return err
 	}
 	if arch.scale != nil {
 		c["query_pre_attn_scalar"] = arch.scale(g, name)
@@ -71,6 +64,24 @@ func (g *ggufModel) readConfig() error {
 	var err error
 	g.configJSON, err = json.MarshalIndent(c, "", "  ")
 	return err
+}
+
+// readNumbers takes the epsilon of norms, and numbers that some architectures have.
+func (g *ggufModel) readNumbers(name string, c map[string]any) error {
+	epsilon, hf := ".attention.layer_norm_rms_epsilon", "rms_norm_eps"
+	if g.arch.encoder {
+		epsilon, hf = ".attention.layer_norm_epsilon", "layer_norm_eps"
+	}
+	var ok bool
+	if c[hf], ok = g.Float(name + epsilon); !ok {
+		return fmt.Errorf("%w: %s%s is missing", ErrUnsupported, name, epsilon)
+	}
+	for own, hf := range ggufNumbers {
+		if f, ok := g.Float(name + "." + own); ok {
+			c[hf] = f
+		}
+	}
+	return nil
 }
 
 // readRotary takes how positions are rotated.
@@ -131,6 +142,10 @@ func (g *ggufModel) readShapes(c map[string]any) {
 	g.context = int(n)
 	if t, ok := g.Tensor("token_embd.weight"); ok {
 		c["vocab_size"] = t.Rows()
+	}
+	if g.arch.encoder {
+		g.readEncoder(c)
+		return
 	}
 	_, head := g.Tensor("output.weight")
 	c["tie_word_embeddings"] = !head

@@ -34,6 +34,8 @@ type ggufModel struct {
 	context    int
 	heads      map[string]int // of the projections whose rows are interleaved
 	factors    []float32      // what the rotation's frequencies are divided by, nil for nothing
+	pooling    string         // of what embeds, "" where the file does not say that it does
+	embedsBy   string         // what says so
 }
 
 func openGGUF(path string) (source, error) {
@@ -53,7 +55,7 @@ func (g *ggufModel) config() []byte { return g.configJSON }
 // Find translates names, and undoes the interleaving of the rows that llama.cpp rotates in pairs of neighbours.
 func (g *ggufModel) Find(name string) (weights.Part, bool) {
 	prefix, stem, suffix := "", name, ""
-	if rest, ok := strings.CutPrefix(name, "model.layers."); ok {
+	if rest, ok := strings.CutPrefix(name, cmp.Or(g.arch.layers, "model.layers.")); ok {
 		layer, part, _ := strings.Cut(rest, ".")
 		if _, err := strconv.Atoi(layer); err != nil {
 			return weights.Part{}, false
@@ -117,7 +119,7 @@ func (g *ggufModel) headFactors(name string) ([]float32, error) {
 // maxHead bounds the size of an attention head.
 const maxHead = 1 << 16
 
-func (g *ggufModel) modular() bool  { return false }
+func (g *ggufModel) embeds() string { return g.embedsBy }
 func (g *ggufModel) unasked() error { return nil }
 
 func (g *ggufModel) baked() decoder.Baked {
@@ -143,5 +145,5 @@ func (g *ggufModel) copyTo(dir string) error {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
-	return nil
+	return g.writeModules(dir)
 }

@@ -26,8 +26,8 @@ type source interface {
 	baked() decoder.Baked
 	// bytes is the size of all tensors.
 	bytes() int64
-	// modular tells that sentence-transformers modules say what is made of the model's vectors.
-	modular() bool
+	// embeds is what says that the model was made to embed, and what is made of its vectors; "" where nothing does.
+	embeds() string
 	// unasked is an error where it has something to change in the model that nothing asked for.
 	unasked() error
 	// copyTo writes the tokenizer and everything else that a bundle has beside its graph.

@@ -52,9 +52,8 @@ func (o Options) taskOf(src source, k kind) (string, error) {
 	case o.Task != "" && o.Task != naming.TaskEmbed && o.Task != naming.TaskGenerate:
 		return "", fmt.Errorf("%w: task %q is neither %s nor %s", ErrUnsupported, o.Task, naming.TaskEmbed,
 			naming.TaskGenerate)
-	case o.Task == naming.TaskGenerate && src.modular():
-		return "", fmt.Errorf("%w: it has sentence-transformers modules (modules.json), so it was made to embed",
-			ErrUnsupported)
+	case o.Task == naming.TaskGenerate && src.embeds() != "":
+		return "", fmt.Errorf("%w: %s, so it was made to embed", ErrUnsupported, src.embeds())
 	case o.Task == naming.TaskGenerate && !decoder.Supports(k.architecture()):
 		return "", known
 	case o.Task != "":
@@ -62,7 +61,7 @@ func (o Options) taskOf(src source, k kind) (string, error) {
 			return "", known
 		}
 		return o.Task, nil
-	case encoder.Supports(k.ModelType), embeds && (src.modular() || k.bare()):
+	case encoder.Supports(k.ModelType), embeds && (src.embeds() != "" || k.bare()):
 		return naming.TaskEmbed, nil
 	case decoder.Supports(k.architecture()):
 		return naming.TaskGenerate, nil
@@ -76,7 +75,7 @@ func (o Options) taskOf(src source, k kind) (string, error) {
 // completeModules writes what sentence-transformers takes for the modules of a decoder without any: the last token's
 // vector where the model continues texts, else the mean. Bundles of bare models say as much without them.
 func (k kind) completeModules(dir string, src source) error {
-	if src.modular() || k.bare() {
+	if src.embeds() != "" || k.bare() {
 		return nil
 	}
 	const folder = "1_Pooling"

@@ -65,8 +65,9 @@ func (b *builder) findEnds() {
 
 // defaultIDs are llama.cpp's where a file has no key, or one beyond its tokens.
 var defaultIDs = map[string]map[string]int64{
-	"llama": {"bos_token_id": 1, "eos_token_id": 2, "unknown_token_id": 0},
-	"gpt2":  {"bos_token_id": 11, "eos_token_id": 11},
+	"llama":   {"bos_token_id": 1, "eos_token_id": 2, "unknown_token_id": 0},
+	"gpt2":    {"bos_token_id": 11, "eos_token_id": 11},
+	wordPiece: {"bos_token_id": 101, "unknown_token_id": 100, "seperator_token_id": 102, "padding_token_id": 0},
 }
 
 // token is the text of the token whose id is at key, or of the default one, which counts only if it is special at all.

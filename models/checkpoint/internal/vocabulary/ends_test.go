@@ -216,6 +216,7 @@ func TestSamplingKeysAreKept(t *testing.T) {
 func FuzzBuild(f *testing.F) {
 	f.Add("gpt2", "llama3", "<|eot_id|>\x00<|end|>\x00<|call|>\x00<|return|>", []byte{3, 3, 1, 4}, uint32(0), uint32(9), true)
 	f.Add("llama", "", "<unk>\x00<s>\x00</s>\x00<|tool_response>", []byte{2, 3, 3, 3}, uint32(1), uint32(2), false)
+	f.Add("bert", "", "[UNK]\x00[CLS]\x00▁a\x00##a\x00a", []byte{3, 3, 1, 1, 1}, uint32(1), uint32(1), true)
 	f.Fuzz(func(t *testing.T, model, pre, names string, kinds []byte, bos, eos uint32, adds bool) {
 		r := reference{Tokens: strings.Split(names, "\x00"), Keys: map[string]any{"tokenizer.ggml.model": model, "tokenizer.ggml.pre": pre,
 			"tokenizer.ggml.bos_token_id": float64(bos), "tokenizer.ggml.eos_token_id": float64(eos), "tokenizer.ggml.unknown_token_id": 0.0,

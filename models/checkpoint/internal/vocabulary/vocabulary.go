@@ -58,8 +58,10 @@ func Build(f *gguf.File, contextLength int) (Files, error) {
 		engine, err = b.byteLevel()
 	case "llama":
 		engine, err = b.sentencePiece()
+	case wordPiece:
+		engine, err = b.wordPiece()
 	default:
-		return nil, fmt.Errorf("%w: tokenizer.ggml.model is %q; known are gpt2 and llama", ErrUnsupported, model)
+		return nil, fmt.Errorf("%w: tokenizer.ggml.model is %q; known are gpt2, llama and bert", ErrUnsupported, model)
 	}
 	if err != nil {
 		return nil, err
@@ -126,21 +128,26 @@ func (b *builder) postProcessor() (any, error) {
 	wrap := func(key string) error {
 		id, text, ok := b.token(key + "_token_id")
 		if !ok {
-			return fmt.Errorf("%w: add_%s_token is set without a %s_token_id", ErrUnsupported, key, key)
+			return fmt.Errorf("%w: texts get a %s token, and there is no tokenizer.ggml.%s_token_id", ErrUnsupported, key, key)
 		}
 		single = append(single, object{"SpecialToken": object{"id": text, "type_id": 0}})
 		specials[text] = object{"id": text, "ids": []int64{id}, "tokens": []string{text}}
 		return nil
 	}
-	if _, _, has := b.token("bos_token_id"); b.adds("add_bos_token", has &&
+	wpm := b.f.Text("tokenizer.ggml.model") == wordPiece // whose texts are always between both
+	if _, _, has := b.token("bos_token_id"); wpm || b.adds("add_bos_token", has &&
 		(spm || cuts[b.f.Text("tokenizer.ggml.pre")].bos)) {
 		if err := wrap("bos"); err != nil {
 			return nil, err
 		}
 	}
 	single = append(single, object{"Sequence": object{"id": "A", "type_id": 0}})
-	if b.adds("add_eos_token", false) {
-		if err := wrap("eos"); err != nil {
+	last := "eos"
+	if wpm {
+		last = "seperator" // as the format spells it
+	}
+	if wpm || b.adds("add_eos_token", false) {
+		if err := wrap(last); err != nil {
 			return nil, err
 		}
 	}
