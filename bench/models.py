@@ -101,9 +101,7 @@ class Stream:
         return answers, time.perf_counter() - begun, processor_seconds(self.process.pid) - used
 
     def close(self):
-        self.process.stdin.close()
-        self.process.stdout.read()
-        self.process.wait()
+        self.process.communicate()
 
 
 class Ours(Stream):
@@ -304,6 +302,8 @@ def main():
                 result = Family(name, work, a).measure()
             except Failed as e:
                 failed.append(name)
+                a.reference.close()
+                a.reference = Peer(a.threads)  # it may have ended
                 print(f"{name}: {e}", flush=True)
                 continue
         if not a.dry:

@@ -13,16 +13,23 @@ import checkpoints
 NEW = 64
 
 
+def words(path):
+    """The checkpoint's tokenizer. For some families (Qwen2) transformers would make another of its tokens, their own."""
+    from transformers import PreTrainedTokenizerFast
+    return PreTrainedTokenizerFast.from_pretrained(path)
+
+
 def encoder(path):
     from sentence_transformers import SentenceTransformer
     model = SentenceTransformer(path, device="cpu")
+    model[0].processor = words(path)
     return lambda records: model.encode(records, batch_size=32, show_progress_bar=False).tolist()
 
 
 def generator(path):
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    model, tokens = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval(), AutoTokenizer.from_pretrained(path, padding_side="left")
+    from transformers import AutoModelForCausalLM
+    model, tokens = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval(), words(path)
 
     def run(records):
         batch = tokens(records, return_tensors="pt", padding=True)
