@@ -116,6 +116,7 @@ type table struct {
 
 	mu      sync.Mutex
 	used    time.Time
+	jobs    map[string]*ofJob
 	seen    time.Time // when the table was looked at
 	summary Summary
 	of      *export.Inspection // whose summary it is; nil before the first look

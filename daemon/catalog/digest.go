@@ -51,8 +51,17 @@ type told struct {
 	whole  bool  // all files that had to be were
 }
 
+// looking is what is looked for in files.
+type looking struct {
+	settled func(export.LiveFile) *digest // what the log tells; nil where the file has to be read
+	read    func(context.Context, *export.Reading, export.LiveFile) (*digest, error)
+}
+
+// wholly is who made all rows, and what kinds of errors there are among them.
+var wholly = looking{settled, read}
+
 // of reads what is not known yet of a table's files, for a while.
-func (d *digests) of(ctx context.Context, r *export.Reading) (*told, error) {
+func (d *digests) of(ctx context.Context, r *export.Reading, l looking) (*told, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.seen == r.Inspection && d.all.whole {
@@ -62,7 +71,7 @@ func (d *digests) of(ctx context.Context, r *export.Reading) (*told, error) {
 	all := &told{makers: map[Maker]int64{}, errors: map[string]ErrorClass{}, whole: true}
 	kept := make(map[string]*digest, len(d.made))
 	for _, f := range r.Files {
-		one := settled(f)
+		one := l.settled(f)
 		if one == nil {
 			if one = d.made[f.Path]; one == nil {
 				if time.Now().After(until) {
@@ -70,7 +79,7 @@ func (d *digests) of(ctx context.Context, r *export.Reading) (*told, error) {
 					continue
 				}
 				var err error
-				if one, err = read(ctx, r, f); err != nil {
+				if one, err = l.read(ctx, r, f); err != nil {
 					return nil, fmt.Errorf("%s: %w", f.Path, err)
 				}
 			}
@@ -126,20 +135,24 @@ func read(ctx context.Context, r *export.Reading, f export.LiveFile) (*digest, e
 			by = Maker{Task: strings.Clone(by.Task), Model: strings.Clone(by.Model), SHA256: strings.Clone(by.SHA256)}
 		}
 		d.makers[by]++
-		if row[3].Text == "" {
-			return nil
-		}
-		e := jobs.ParseRecordError(row[3].Text)
-		class, is := d.errors[e.Class]
-		if !is {
-			class = ErrorClass{Class: strings.Clone(e.Class), ID: cut(row[4].Text, mostMessage),
-				Message: cut(e.Message, mostMessage)}
-		}
-		class.Rows++
-		d.errors[class.Class] = class
+		d.failed(row[3].Text, row[4].Text)
 		return nil
 	})
 	return d, err
+}
+
+// failed counts a row's error, if it has one.
+func (d *digest) failed(why, id string) {
+	if why == "" {
+		return
+	}
+	e := jobs.ParseRecordError(why)
+	class, is := d.errors[e.Class]
+	if !is {
+		class = ErrorClass{Class: strings.Clone(e.Class), ID: cut(id, mostMessage), Message: cut(e.Message, mostMessage)}
+	}
+	class.Rows++
+	d.errors[class.Class] = class
 }
 
 // cut is as many bytes of a text as are shown, in memory of their own.

@@ -79,7 +79,7 @@ func (c *Catalog) Table(ctx context.Context, dataset string, file int) (*Table, 
 	} else {
 		return nil, err
 	}
-	told, err := of.digests.of(ctx, r)
+	told, err := of.digests.of(ctx, r, wholly)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ var functions = template.FuncMap{
 	"integer": func(f float64) int64 { return int64(f) }, "int64": func(n int) int64 { return int64(n) },
 	"len64":   func(l []Letter) uint64 { return uint64(len(l)) },
 	"of":      func(part, all int64) float64 { return ratio(float64(part), float64(all)) },
+	"sql":     func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" },
 	"portion": known, "since": func(t time.Time) string { return took(time.Since(t).Truncate(time.Second)) },
 }
 

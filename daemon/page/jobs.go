@@ -2,12 +2,14 @@ package page
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"textmill/daemon/catalog"
 	"textmill/daemon/lately"
 )
 
@@ -28,7 +30,7 @@ type Job struct {
 	ETASeconds                        *float64
 	RowsPerSecond                     float64
 	Updated                           time.Time
-	Classes                           []lately.Class // of error rows that this daemon made; of one job alone
+	Classes                           []lately.Class // of error rows that this daemon made since it began; of one job alone
 	Letters                           []Letter       // likewise
 	Shared                            bool           // everybody's, who named none
 }
@@ -119,7 +121,38 @@ func (s *Site) job(r *http.Request) (View, error) {
 		return View{}, err
 	}
 	j.Letters = slices.DeleteFunc(slices.Clone(letters), func(l Letter) bool { return l.Job != j.Name })
-	return View{Title: "Job " + j.Name, Data: j}, nil
+	v := jobView{Job: j}
+	s.failures(r.Context(), &v)
+	return View{Title: "Job " + j.Name, Data: v}, nil
+}
+
+// jobView is what is seen of a job.
+type jobView struct {
+	Job
+	Tabled bool  // the classes are those of the table's rows, whoever made them
+	Told   int64 // error rows that the classes were counted of
+	Whole  bool  // all of the table's
+}
+
+// failures takes the classes of error rows from the table, unless it tells of fewer rows than this daemon knows of.
+func (s *Site) failures(ctx context.Context, v *jobView) {
+	for _, c := range v.Classes {
+		v.Told += int64(c.Rows)
+	}
+	if v.Errors == 0 || v.Dataset == "" {
+		return
+	}
+	f, err := s.o.Tables.Failures(ctx, v.Dataset, v.Name)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, catalog.ErrNoTable) {
+		s.o.Log.WarnContext(ctx, "error rows not read", "dataset", v.Dataset, "job", v.Name, "error", err)
+	}
+	if err != nil || f.Seen < v.Told {
+		return
+	}
+	v.Classes, v.Tabled, v.Told, v.Whole = nil, true, f.Seen, f.Whole
+	for _, c := range f.Classes {
+		v.Classes = append(v.Classes, lately.Class{Name: c.Class, Rows: int(c.Rows), Record: c.ID, Reason: c.Message})
+	}
 }
 
 func (s *Site) cancelJob(r *http.Request) (string, error) {
