@@ -43,7 +43,7 @@ var downward = map[string][]string{
 	"daemon/web":          {"daemon/api", "daemon/page", "daemon/session"},
 
 	"local":           {"input", "jobs"},
-	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "open", "open/bundle", "work/rows"},
+	"local/bench":     {"config", "export", "jobs", "local", "models", "models/embed", "models/generate", "models/session", "open", "open/bundle", "work/rows"},
 	"local/bundles":   {"config", "local", "models", "models/checkpoint", "models/compare", "models/embed", "models/facts", "models/fetch", "models/generate", "models/session", "open", "open/bundle"},
 	"local/doctor":    {"config", "export", "jobs/queue", "models", "models/session", "open", "open/bundle", "open/dial", "open/store"},
 	"local/questions": {"config", "export", "jobs", "local", "models", "open", "open/bundle", "search", "search/words", "work/rows"},

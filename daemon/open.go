@@ -172,6 +172,7 @@ type loadedModel struct {
 	metrics *metrics.Model
 	inTurn  bool     // its records are run in the order in which they are fed; else its jobs take turns themselves
 	notes   []string // worth knowing of the session
+	grew    int64    // what the process had more of memory once it was open
 	bits    string   // what other texts of a run do to a text's bits here
 	depends string   // why what it makes of a record depends on others; "" if it does not
 }
@@ -181,10 +182,13 @@ func (d *Daemon) openModel(ctx context.Context, spec *models.Spec) (loadedModel,
 	if spec.Task == naming.TaskGenerate {
 		load = d.openGenerator
 	}
+	before, _ := resident()
 	m, err := load(ctx, spec)
 	if err != nil {
 		return loadedModel{}, fmt.Errorf("model %s: %w", spec.Name, err)
 	}
+	after, _ := resident()
+	m.grew = max(after-before, 0)
 	spec = m.spec // a more exact graph of the bundle may have taken over
 	d.metrics.Serves(metrics.Served{Name: spec.Name, Task: spec.Task, SHA256: spec.SHA256, Device: m.device,
 		Precision: spec.Precision})
@@ -220,7 +224,7 @@ func (d *Daemon) openEmbedder(ctx context.Context, spec *models.Spec) (loadedMod
 func (d *Daemon) openGenerator(ctx context.Context, spec *models.Spec) (loadedModel, error) {
 	told := d.metrics.Model(spec.Name)
 	g, err := open.Generation(ctx, d.cfg, spec,
-		open.GeneratorOptions{Observe: told.Generated, Timed: told.Timed, Log: d.log})
+		open.GeneratorOptions{Observe: told.Generated, Timed: told.Begun, Log: d.log})
 	if err != nil {
 		return loadedModel{}, err
 	}

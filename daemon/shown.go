@@ -6,7 +6,9 @@ import (
 	"textmill/daemon/catalog"
 	"textmill/daemon/page"
 	"textmill/ground/naming"
+	"textmill/models"
 	"textmill/models/facts"
+	"textmill/open"
 )
 
 // shown is what people see of the models.
@@ -16,9 +18,19 @@ func (d *Daemon) shown() (all []page.Model) {
 		all = append(all, page.Model{Name: c.spec.Name, Task: c.spec.Task, SHA256: c.spec.SHA256, Device: c.device,
 			BatchTokens: c.batch, Workers: c.workers, Tracer: c.tracer, About: page.About{Facts: told,
 				Notes: slices.Concat(c.spec.Notes, c.notes, wrong), Files: c.spec.Files, Cards: c.spec.Cards, Bits: c.bits,
-				Depends: c.depends, Work: c.metrics.Work}})
+				Depends: c.depends, Grew: c.grew, Work: c.metrics.Work,
+				Found: func() ([]page.Finding, error) { return d.found(c.spec) }}})
 	}
 	return all
+}
+
+// found is what commands measured of a model.
+func (d *Daemon) found(spec *models.Spec) (all []page.Finding, err error) {
+	kept, err := open.Findings(d.cfg, spec)
+	for _, f := range kept {
+		all = append(all, page.Finding(f))
+	}
+	return all, err
 }
 
 // catalog tells of the tables.

@@ -6,14 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"textmill/client"
 	"textmill/daemon/lately"
@@ -28,6 +23,7 @@ type sight struct {
 	d       *Daemon
 	jobs    kept[[]page.Job]
 	letters kept[deadLetters]
+	devices kept[[]page.Device]
 }
 
 type deadLetters struct {
@@ -76,7 +72,9 @@ func (d *Daemon) sample(ctx context.Context) {
 	tick := time.NewTicker(lately.Every)
 	defer tick.Stop()
 	for {
-		d.lately.Sampled(lately.Sample{At: time.Now(), Sums: d.metrics.Sums()})
+		now := lately.Sample{At: time.Now(), Sums: d.metrics.Sums()}
+		now.Processor = processor()
+		d.lately.Sampled(now)
 		select {
 		case <-ctx.Done():
 			return
@@ -100,22 +98,8 @@ func (s *sight) Now() page.Now {
 		n.Problems = append(n.Problems, why)
 	}
 	slices.Sort(n.Problems)
-	n.Resident, n.Memory = resident()
+	n.Devices, _ = s.devices.get(func() ([]page.Device, error) { return s.d.devices(), nil })
 	return n
-}
-
-// resident is what this process has of the machine's memory, and how much there is; 0 where the system does not say.
-func resident() (has, all int64) {
-	var machine unix.Sysinfo_t
-	if unix.Sysinfo(&machine) == nil {
-		all = int64(machine.Totalram) * int64(machine.Unit)
-	}
-	raw, err := os.ReadFile("/proc/self/statm")
-	if fields := strings.Fields(string(raw)); err == nil && len(fields) > 1 {
-		pages, _ := strconv.ParseInt(fields[1], 10, 64)
-		has = pages * int64(os.Getpagesize())
-	}
-	return has, all
 }
 
 // Jobs are all, those too of which only waiting messages are known.

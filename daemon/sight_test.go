@@ -25,10 +25,11 @@ func TestPagesSeeWhatIsDone(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 	now := s.Now()
-	if len(now.Commits) != 1 || now.Commits[0].Dataset != "docs" || now.Commits[0].Rows != 2 || now.Resident == 0 || now.Memory == 0 {
+	if len(now.Commits) != 1 || now.Commits[0].Dataset != "docs" || now.Commits[0].Rows != 2 || len(now.Devices) != 1 || now.Devices[0].Used == 0 ||
+		now.Devices[0].Memory < now.Devices[0].Used || now.Devices[0].Cores == 0 {
 		t.Errorf("%+v", now)
 	}
-	if sums := r.daemon.metrics.Sums(); sums.Rows != 2 || sums.Errors != 1 || sums.Tokens == 0 || sums.Models[model].Busy == 0 {
+	if sums := r.daemon.metrics.Sums(); sums.Rows != 2 || sums.Errors != 1 || sums.Tokens == 0 || sums.Texts != 1 || sums.Models[model].Busy == 0 {
 		t.Errorf("%+v", sums)
 	}
 

@@ -36,3 +36,6 @@ func forDevice(ctx context.Context, cfg config.Config, spec *models.Spec, o *ses
 	}
 	return s, err
 }
+
+// CardMemory tells of devices that are cards what their memory is taken by.
+func CardMemory(devices []string) ([]session.CardMemory, error) { return session.MemoryOf(devices) }

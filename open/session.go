@@ -3,8 +3,14 @@ package open
 
 import (
 	"textmill/config"
+	"textmill/models"
 	"textmill/models/session"
 )
+
+// Findings are what commands measured of a model on this machine.
+func Findings(cfg config.Config, spec *models.Spec) ([]session.Finding, error) {
+	return session.Findings(cfg.Home, spec)
+}
 
 // Session is how the configuration runs a model.
 func Session(cfg config.Config, name string) session.Options {

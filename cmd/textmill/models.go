@@ -79,7 +79,7 @@ to generate with also how fast it is.
 Of a model to generate with that was imported, the graphs with 8-bit activations are run beside the most exact one over a
 fixed set of texts: the divergence (KL) of the next token's distribution, the error of the logits, and how often both find
 the same token the likeliest are printed. --against does it with another model of the cache, or with the checkpoint itself
-imported as fp32, so that weights rounded at import can be judged too.
+imported as fp32, so that weights rounded at import can be judged too. The daemon's page of the model shows what was found.
 
 --device runs the graph for a card there, and makes it if there is none yet: cuda:0 and so on, or cpu, where what a processor
 lacks is computed with the same numbers another way. Sample texts give its drift from the processor's graph: the worst cosine of

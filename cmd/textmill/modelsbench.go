@@ -19,7 +19,8 @@ func modelsBenchCommand(s *settings) *cobra.Command {
 		Use:   "bench NAME",
 		Short: "Measure a model's rate",
 		Long: `Measures how many texts a second an embedding model embeds, for several batch sizes, or how many tokens a second a
-generation model adds to the records of --prompts, after a warm-up and without the time to load the model.`,
+generation model adds to the records of --prompts, after a warm-up and without the time to load the model.
+The daemon's page of the model shows what was found on its machine.`,
 		Example: `  textmill models bench all-MiniLM-L6-v2 --each 5s
   textmill models bench SmolLM2-135M-Instruct --prompts prompts.jsonl --param max_new_tokens=128`,
 		Args:              cobra.ExactArgs(1),

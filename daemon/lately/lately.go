@@ -23,7 +23,9 @@ const (
 // Sums are what was counted since the daemon's start, and what is now.
 type Sums struct {
 	Rows, Errors           float64 // committed; those among them with an error
+	Texts                  float64 // run
 	Tokens, Padded, Output float64 // run; run with padding counted; made
+	Processor              float64 // seconds of it that the process had
 	Models                 map[string]Model
 	Stages                 []Stage
 	InFlight, Letters      float64 // now
@@ -31,6 +33,7 @@ type Sums struct {
 
 // Model is one model's part of Sums.
 type Model struct {
+	Texts                        float64
 	Tokens, Padded, Output, Busy float64 // Busy: seconds of runs
 	Waiting, Oldest              float64 // messages, and the seconds that one waits
 }

@@ -63,7 +63,7 @@ func TestTroublesAreThoseOfTheLog(t *testing.T) {
 	}
 	got := m.Troubles()
 	if len(got) != 5 || got[4].Serious || got[4].Times != 1 || got[1].Message != "commit failed" || got[1].Times != 3 || !got[1].Serious ||
-		got[1].Details != "dataset docs · deliveries 2 · error disk full" || got[0].Details != "n 2" {
+		got[1].Details != "dataset docs · deliveries 2" || got[1].Why != "disk full" || got[0].Details != "n 2" {
 		t.Errorf("%+v", got)
 	}
 	if strings.Count(out.String(), "commit failed") != 3 || strings.Contains(out.String(), "well") || strings.Contains(out.String(), "not written") {

@@ -13,8 +13,10 @@ type Trouble struct {
 	At      time.Time // of the latest
 	Serious bool      // an error
 	Message string
-	Details string
-	Times   int // how often it came
+	Why     string // its error or reason
+	Job     string // that it names
+	Details string // the rest
+	Times   int    // how often it came
 }
 
 // Log has a handler's warnings and errors remembered too.
@@ -23,16 +25,19 @@ func (m *Memory) Log(next slog.Handler) slog.Handler { return &handler{Handler: 
 type handler struct {
 	slog.Handler
 	memory *Memory
-	with   string // attributes that every record has
+	with   []slog.Attr // that every record has
 }
 
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelWarn {
+		t := Trouble{At: r.Time, Serious: r.Level >= slog.LevelError, Message: cut(r.Message), Times: 1}
 		var b strings.Builder
-		b.WriteString(h.with)
-		r.Attrs(func(a slog.Attr) bool { written(&b, a); return b.Len() < exampleBytes })
-		h.memory.trouble(Trouble{At: r.Time, Serious: r.Level >= slog.LevelError, Message: cut(r.Message),
-			Details: cut(b.String()), Times: 1})
+		for _, a := range h.with {
+			t.takes(&b, a)
+		}
+		r.Attrs(func(a slog.Attr) bool { t.takes(&b, a); return b.Len() < exampleBytes })
+		t.Details = cut(b.String())
+		h.memory.trouble(t)
 	}
 	if !h.Handler.Enabled(ctx, r.Level) {
 		return nil
@@ -46,27 +51,29 @@ func (h *handler) Enabled(ctx context.Context, l slog.Level) bool {
 }
 
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	var b strings.Builder
-	b.WriteString(h.with)
-	for _, a := range attrs {
-		written(&b, a)
-	}
-	return &handler{h.Handler.WithAttrs(attrs), h.memory, b.String()}
+	return &handler{h.Handler.WithAttrs(attrs), h.memory, slices.Concat(h.with, attrs)}
 }
 
 func (h *handler) WithGroup(name string) slog.Handler {
 	return &handler{h.Handler.WithGroup(name), h.memory, h.with}
 }
 
-func written(b *strings.Builder, a slog.Attr) {
-	value := a.Value.Resolve().String()
-	if a.Key == "" || value == "" {
+// takes puts an attribute where it is looked for.
+func (t *Trouble) takes(b *strings.Builder, a slog.Attr) {
+	value := cut(a.Value.Resolve().String())
+	switch {
+	case a.Key == "" || value == "":
 		return
+	case (a.Key == "error" || a.Key == "reason") && t.Why == "":
+		t.Why = value
+		return
+	case a.Key == "job":
+		t.Job = value
 	}
 	if b.Len() > 0 {
 		b.WriteString(" · ")
 	}
-	b.WriteString(a.Key + " " + cut(value))
+	b.WriteString(a.Key + " " + value)
 }
 
 // trouble takes one in; what came before is counted with it.
@@ -74,7 +81,7 @@ func (m *Memory) trouble(t Trouble) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if i := slices.IndexFunc(m.troubles, func(o Trouble) bool {
-		return o.Message == t.Message && o.Details == t.Details && o.Serious == t.Serious
+		return o.Message == t.Message && o.Why == t.Why && o.Details == t.Details && o.Serious == t.Serious
 	}); i >= 0 {
 		t.Times += m.troubles[i].Times
 		m.troubles = slices.Delete(m.troubles, i, i+1)

@@ -55,6 +55,7 @@ type Metrics struct {
 	// What does it do, and what does that cost?
 	rows    *prometheus.CounterVec // by dataset, error
 	commits *prometheus.CounterVec // by dataset, result
+	texts   *prometheus.CounterVec // by model
 	tokens  *prometheus.CounterVec // by model
 	padded  *prometheus.CounterVec // by model
 	batches *prometheus.CounterVec // by model
@@ -131,6 +132,7 @@ func (m *Metrics) lost(r register) {
 func (m *Metrics) cost(r register) {
 	m.rows = r.counters("rows_total", "Rows committed, error rows apart.", "dataset", "error")
 	m.commits = r.counters("commits_total", "Commits by result.", "dataset", "result")
+	m.texts = r.counters("texts_total", "Texts that were run, chunks one by one; those that are continued, as they begin.", "model")
 	m.tokens = r.counters("tokens_total", "Tokens run, padding left out.", "model")
 	m.padded = r.counters("padded_tokens_total", "Tokens run, padding counted.", "model")
 	m.batches = r.counters("batches_total", "Model runs.", "model")

@@ -26,6 +26,7 @@ type Model struct {
 
 	read      prometheus.Counter
 	queued    prometheus.Observer
+	texts     prometheus.Counter
 	tokens    prometheus.Counter
 	padded    prometheus.Counter
 	batches   prometheus.Counter
@@ -45,7 +46,7 @@ func (m *Metrics) Model(name string) *Model {
 	}
 	one := &Model{all: m, name: name,
 		read: m.read.WithLabelValues(name), queued: m.queue.WithLabelValues(name),
-		tokens: m.tokens.WithLabelValues(name), padded: m.padded.WithLabelValues(name),
+		texts: m.texts.WithLabelValues(name), tokens: m.tokens.WithLabelValues(name), padded: m.padded.WithLabelValues(name),
 		batches: m.batches.WithLabelValues(name), made: m.made.WithLabelValues(name),
 		run: m.runSeconds.WithLabelValues(name).(prometheus.Histogram), truncated: m.truncated.WithLabelValues(name),
 		dropped: m.cut.WithLabelValues(name)}
@@ -70,6 +71,7 @@ func (m *Model) Read(bytes int) { m.read.Add(float64(bytes)) }
 
 // Ran is told of a model's batches.
 func (m *Model) Ran(b embedding.BatchStats) {
+	m.texts.Add(float64(b.Texts))
 	m.tokens.Add(float64(b.Tokens))
 	m.padded.Add(float64(b.PaddedTokens))
 	m.batches.Inc()
@@ -80,6 +82,14 @@ func (m *Model) Ran(b embedding.BatchStats) {
 func (m *Model) Generated(r generate.RunStats) {
 	m.Ran(embedding.BatchStats{Tokens: r.Tokens, PaddedTokens: r.Padded, Took: r.Took})
 	m.made.Add(float64(r.New))
+}
+
+// Begun is told of the stages of a generation model's texts, each of which waits for a slot once.
+func (m *Model) Begun(s rows.Stage, took time.Duration) {
+	if s == rows.Wait {
+		m.texts.Inc()
+	}
+	m.Timed(s, took)
 }
 
 // Timed is told of the other stages.

@@ -40,6 +40,7 @@ var questions = []struct {
 	{"What does it do, and what does that cost?", []struct{ name, moves string }{
 		{"rows_total", "Its rate at 0 while `textmill_lag_messages` is not: look for what is slow, then at `textmill_commits_total`."},
 		{"commits_total", "`failed` rises: the log names the cause; a full disk, a bucket that refuses, a table that is gone. Its deliveries come again, so nothing is lost."},
+		{"texts_total", "Beside `textmill_rows_total`: rows come in commits, texts as they are run; texts without rows are asked by HTTP, or their commits fail."},
 		{"tokens_total", "The measure of work. By device: `sum by (device) (rate(textmill_tokens_total[5m]) * on (instance, model) group_left (device) textmill_model_info)`."},
 		{"padded_tokens_total", "What is more than `textmill_tokens_total` is padding. Above a tenth: lengths differ much and little gathers; raise `limits.window_tokens`."},
 		{"batches_total", "Falls with the same tokens: batches are fuller."},

@@ -22,6 +22,7 @@ func (m *Metrics) Sums() lately.Sums {
 		})
 		return sum
 	}
+	s.Texts = add(m.texts, func(o *lately.Model) *float64 { return &o.Texts })
 	s.Tokens = add(m.tokens, func(o *lately.Model) *float64 { return &o.Tokens })
 	s.Padded = add(m.padded, func(o *lately.Model) *float64 { return &o.Padded })
 	s.Output = add(m.made, func(o *lately.Model) *float64 { return &o.Output })

@@ -30,7 +30,7 @@ type Job struct {
 	ETASeconds                        *float64
 	RowsPerSecond                     float64
 	Updated                           time.Time
-	Classes                           []lately.Class // of error rows that this daemon made since it began; of one job alone
+	Classes                           []lately.Class // of error rows that this daemon made; of one job alone
 	Letters                           []Letter       // likewise
 	Shared                            bool           // everybody's, who named none
 }
@@ -122,6 +122,7 @@ func (s *Site) job(r *http.Request) (View, error) {
 	}
 	j.Letters = slices.DeleteFunc(slices.Clone(letters), func(l Letter) bool { return l.Job != j.Name })
 	v := jobView{Job: j}
+	v.Served = slices.ContainsFunc(s.o.Models, func(m Model) bool { return m.Name == j.Model })
 	s.failures(r.Context(), &v)
 	return View{Title: "Job " + j.Name, Data: v}, nil
 }
@@ -129,6 +130,7 @@ func (s *Site) job(r *http.Request) (View, error) {
 // jobView is what is seen of a job.
 type jobView struct {
 	Job
+	Served bool  // by this daemon
 	Tabled bool  // the classes are those of the table's rows, whoever made them
 	Told   int64 // error rows that the classes were counted of
 	Whole  bool  // all of the table's

@@ -28,19 +28,28 @@ type Now struct {
 	Samples  []lately.Sample
 	Commits  []lately.Commit
 	Troubles []lately.Trouble
-	// Resident is what the process has of the machine's memory, in bytes; 0 where nobody says.
-	Resident, Memory int64
+	Devices  []Device // the processor first
+}
+
+// Device is one that models run on.
+type Device struct {
+	Name, About string
+	Used        int64 // bytes of its memory: of the processor's those of this process, of a card's all that are taken
+	Memory      int64 // in all; 0 where nobody says
+	Promised    int64 // of a card, to the models of this process
+	Cores       int   // of the processor
 }
 
 // overview is what is seen first.
 type overview struct {
 	Now
-	Rows, Tokens, Waiting, Padding series
-	Oldest                         time.Duration
-	InFlight, Letters              int
-	Stages                         []stage
-	StagesOf                       string // how long they were watched
-	Models                         []modelNow
+	Texts, Rows, Tokens, Waiting, Age, Padding series
+	Processor                                  float64 // how many cores are busy
+	Oldest                                     time.Duration
+	InFlight, Letters                          int
+	Stages                                     []stage
+	StagesOf                                   string // how long they were watched
+	Models                                     []modelNow
 }
 
 // series is a figure as it is now and as it was.
@@ -53,6 +62,7 @@ type series struct {
 // stage is a part of the way of records.
 type stage struct {
 	Name, About string
+	Times       int64
 	Mean        time.Duration
 	Share       float64 // of the longest
 	Known       bool
@@ -61,7 +71,8 @@ type stage struct {
 // modelNow is a model and what it does.
 type modelNow struct {
 	Model
-	Tokens, Output float64 // a second
+	Texts          float64 // a second
+	Tokens, Output float64 // likewise
 	Padding, Busy  float64 // shares
 	Waiting        int
 	Oldest         time.Duration
@@ -84,6 +95,8 @@ func (s *Site) overview(*http.Request) (View, error) {
 	o := overview{Now: s.o.Work.Now()}
 	past := o.Samples
 	o.Commits = o.Commits[:min(len(o.Commits), commitsSeen)]
+	o.Texts = perSecond(past, func(s lately.Sample) float64 { return s.Texts })
+	o.Processor = perSecond(past, func(s lately.Sample) float64 { return s.Processor }).Now
 	o.Rows = perSecond(past, func(s lately.Sample) float64 { return s.Rows })
 	o.Tokens = perSecond(past, func(s lately.Sample) float64 { return s.Tokens })
 	o.Padding = padding(past)
@@ -92,7 +105,7 @@ func (s *Site) overview(*http.Request) (View, error) {
 		for _, m := range sample.Models {
 			waiting, oldest = waiting+m.Waiting, max(oldest, m.Oldest)
 		}
-		o.Waiting.Past = append(o.Waiting.Past, waiting)
+		o.Waiting.Past, o.Age.Past = append(o.Waiting.Past, waiting), append(o.Age.Past, oldest)
 		if i == len(past)-1 {
 			o.Waiting.Now, o.Oldest = waiting, time.Duration(oldest*float64(time.Second))
 			o.InFlight, o.Letters = int(sample.InFlight), int(sample.Letters)
@@ -102,7 +115,7 @@ func (s *Site) overview(*http.Request) (View, error) {
 	for _, m := range s.o.Models {
 		o.Models = append(o.Models, nowOf(m, past))
 	}
-	for _, one := range []*series{&o.Rows, &o.Tokens, &o.Waiting, &o.Padding} {
+	for _, one := range []*series{&o.Texts, &o.Rows, &o.Tokens, &o.Waiting, &o.Age, &o.Padding} {
 		for _, v := range one.Past {
 			if !math.IsNaN(v) {
 				one.Most = max(one.Most, v)
@@ -168,6 +181,7 @@ func stages(past []lately.Sample) (all []stage, of string) {
 			}
 			one := stage{Name: now.Name, About: stagesAre[now.Name]}
 			if n := now.Count - first.Stages[i].Count; n > 0 {
+				one.Times = int64(n)
 				one.Mean = time.Duration((now.Seconds - first.Stages[i].Seconds) / n * float64(time.Second))
 				longest, known, one.Known = max(longest, one.Mean), true, true
 			}
@@ -187,6 +201,7 @@ func nowOf(m Model, past []lately.Sample) modelNow {
 	one := modelNow{Model: m}
 	first, last, seconds := window(past, recent)
 	a, b := first.Models[m.Name], last.Models[m.Name]
+	one.Texts = ratio(b.Texts-a.Texts, seconds)
 	one.Tokens, one.Output = ratio(b.Tokens-a.Tokens, seconds), ratio(b.Output-a.Output, seconds)
 	workers := max(m.Workers, 1)
 	if m.Task == models.TaskGenerate { // whose runs are one after the other

@@ -15,7 +15,7 @@ func TestOverviewAddsUp(t *testing.T) {
 	for n := range 20 {
 		f := float64(n)
 		w.now.Samples = append(w.now.Samples, lately.Sample{At: begun.Add(time.Duration(n) * lately.Every), Sums: lately.Sums{
-			Rows: 500 * f, Tokens: 5000 * f, Padded: 6250 * f, InFlight: 2, Letters: 1,
+			Rows: 500 * f, Texts: 50 * f, Processor: 7.5 * f, Tokens: 5000 * f, Padded: 6250 * f, InFlight: 2, Letters: 1,
 			Models: map[string]lately.Model{"m": {Tokens: 5000 * f, Padded: 6250 * f, Busy: 5 * f, Waiting: 7, Oldest: 90}},
 			Stages: []lately.Stage{{Name: "wait", Count: 10 * f, Seconds: 30 * f}, {Name: "run", Count: 10 * f, Seconds: 10 * f}, {Name: "commit"}}}})
 	}
@@ -25,14 +25,14 @@ func TestOverviewAddsUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := v.Data.(overview)
-	if o.Rows.Now != 100 || o.Rows.Most != 100 || len(o.Rows.Past) != 19 || o.Tokens.Now != 1000 || math.Abs(o.Padding.Now-0.2) > 1e-9 ||
+	if o.Rows.Now != 100 || o.Texts.Now != 10 || o.Processor != 1.5 || o.Age.Past[19] != 90 || o.Age.Most != 90 || o.Rows.Most != 100 || len(o.Rows.Past) != 19 || o.Tokens.Now != 1000 || math.Abs(o.Padding.Now-0.2) > 1e-9 ||
 		o.Waiting.Now != 7 || o.Oldest != 90*time.Second || o.InFlight != 2 || o.Letters != 1 {
 		t.Errorf("%+v", o)
 	}
 	if m := o.Models[0]; m.Tokens != 1000 || math.Abs(m.Padding-0.2) > 1e-9 || m.Busy != 0.5 || m.Waiting != 7 || m.Oldest != 90*time.Second {
 		t.Errorf("%+v", m)
 	}
-	if s := o.Stages; len(s) != 3 || s[0].Mean != 3*time.Second || s[0].Share != 1 || s[1].Mean != time.Second || s[2].Known || o.StagesOf != "1 min 05 s" {
+	if s := o.Stages; len(s) != 3 || s[0].Mean != 3*time.Second || s[0].Share != 1 || s[0].Times != 130 || s[1].Mean != time.Second || s[2].Known || o.StagesOf != "1 min 05 s" {
 		t.Errorf("%+v of %s", s, o.StagesOf)
 	}
 	w.now.Samples = w.now.Samples[:1]

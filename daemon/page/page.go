@@ -89,7 +89,7 @@ type View struct {
 func (s *Site) all() []page {
 	return []page{
 		{path: "/{$}", nav: "Overview", template: "overview.html", every: time.Second, show: s.overview,
-			about: "throughput, what waits, time by stage, models, the last commits, warnings and errors"},
+			about: "throughput, what waits, time by stage, devices with memory, models, the last commits, warnings and errors"},
 		{path: "/jobs", nav: "Jobs", template: "jobs.html", every: time.Second, show: s.jobs,
 			about: "the latest jobs; with state and q in the query those of a state, and whose name, dataset or model has q"},
 		{path: "/jobs/{job}", under: "Jobs", template: "job.html", every: time.Second, show: s.job,

@@ -81,6 +81,9 @@ func BatchTokens(home string) string { return filepath.Join(home, "batch-tokens.
 // name.
 func RunShapes(home string) string { return filepath.Join(home, "run-shapes-1.json") }
 
+// Findings is the book of what commands measured of models on this machine.
+func Findings(home string) string { return filepath.Join(home, "findings-1.json") }
+
 // Queue is the store of the NATS server in the daemon.
 func Queue(data string) string { return filepath.Join(data, "nats") }
 

@@ -18,6 +18,7 @@ import (
 	"textmill/local"
 	"textmill/models"
 	"textmill/models/embed"
+	"textmill/models/session"
 	"textmill/open"
 	"textmill/open/bundle"
 )
@@ -57,12 +58,17 @@ func Embedding(ctx context.Context, cfg config.Config, name string, each time.Du
 		fmt.Fprintf(out, "%s on %s, %d at a time, texts of %d to %d tokens\n",
 			name, m.Device(), m.Workers(), len(rows[0].IDs), len(rows[len(rows)-1].IDs))
 	}
+	var found []session.Finding
+	defer func() { keep(ctx, cfg, m.Spec, found, log) }()
 	for _, budget := range budgets {
 		a, err := benchAt(ctx, m.Embedder, rows, budget, each)
 		if err != nil {
 			return err
 		}
 		a.Learned = budget == learned
+		found = append(found, session.Finding{
+			About: fmt.Sprintf("bench on %s, %d at a time, batches of %5d tokens", m.Device(), m.Workers(), a.BatchTokens),
+			Says:  fmt.Sprintf("%.1f texts/s, %.0f tokens/s", a.Texts, a.Tokens)})
 		if asJSON {
 			err = plain.JSON(out, a)
 		} else {
@@ -78,6 +84,13 @@ func Embedding(ctx context.Context, cfg config.Config, name string, each time.Du
 		}
 	}
 	return nil
+}
+
+// keep has what was measured shown where the model is; that it cannot be kept spoils no measurement.
+func keep(ctx context.Context, cfg config.Config, s *models.Spec, found []session.Finding, log *slog.Logger) {
+	if err := session.Found(cfg.Home, s, found); err != nil {
+		log.WarnContext(ctx, "what was measured is not kept", "model", s.Name, "error", err)
+	}
 }
 
 // raggedRows are token rows shaped like real text: most are short, few are long. They are the same each time.

@@ -16,6 +16,7 @@ import (
 	"textmill/jobs"
 	"textmill/local"
 	"textmill/models/generate"
+	"textmill/models/session"
 	"textmill/open"
 	"textmill/open/bundle"
 	"textmill/work/rows"
@@ -117,6 +118,7 @@ func Generation(ctx context.Context, cfg config.Config, o Prompts, log *slog.Log
 		}
 	}
 	b.Rate = float64(b.Tokens) / b.Seconds
+	keep(ctx, cfg, g.Spec(), []session.Finding{b.finding(o)}, log)
 	if o.JSON {
 		return plain.JSON(o.Out, b)
 	}
@@ -134,6 +136,21 @@ func (b *generateBench) observe(r generate.RunStats) {
 	to.Seconds += r.Took.Seconds()
 }
 
+// finding is what is kept of it.
+func (b *generateBench) finding(o Prompts) session.Finding {
+	how := ""
+	if o.Alone {
+		how = ", one after the other"
+	}
+	return session.Finding{
+		About: fmt.Sprintf("bench on cpu, %d threads, %d slots, %d prompts%s", b.Threads, b.Slots, b.Records, how),
+		Says: fmt.Sprintf("%.1f tokens/s made, prefill %.0f tokens/s, decode %.0f tokens/s", b.Rate, b.Prefill.rate(),
+			b.Decode.rate()),
+	}
+}
+
+func (r benchRuns) rate() float64 { return float64(r.Tokens) / max(r.Seconds, 1e-9) }
+
 func (b *generateBench) print(o Prompts) error {
 	_, err := fmt.Fprintf(o.Out, "%s on cpu, %d threads, %d slots: %d prompts of %d tokens in all\n%9.1f tokens/s: %d tokens in %.2f s\n",
 		o.Model, b.Threads, b.Slots, b.Records, b.PromptTokens, b.Rate, b.Tokens, b.Seconds)
@@ -143,7 +160,7 @@ func (b *generateBench) print(o Prompts) error {
 	}{{"prefill", b.Prefill}, {"decode", b.Decode}} {
 		if err == nil {
 			_, err = fmt.Fprintf(o.Out, "%9.1f %% of the time in %d runs of %s: %.0f tokens/s\n",
-				100*part.runs.Seconds/b.Seconds, part.runs.Runs, part.name, float64(part.runs.Tokens)/max(part.runs.Seconds, 1e-9))
+				100*part.runs.Seconds/b.Seconds, part.runs.Runs, part.name, part.runs.rate())
 		}
 	}
 	return err

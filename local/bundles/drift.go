@@ -49,10 +49,14 @@ func (d drift) String() string {
 		line += " (" + d.As + ")"
 	}
 	line += " against the processor's graph: "
+	return line + d.said()
+}
+
+func (d drift) said() string {
 	if d.Difference == nil {
-		return line + fmt.Sprintf("worst cosine %.6f over %d texts", d.Cosine, d.Texts)
+		return fmt.Sprintf("worst cosine %.6f over %d texts", d.Cosine, d.Texts)
 	}
-	return line + fmt.Sprintf(
+	return fmt.Sprintf(
 		"KL %.3g (at most %.3g), logits off by %.3g (at most %.3g), the same greedy token at %.1f %% of %d positions",
 		d.KL, d.MaxKL, d.LogitError, d.MaxLogitError, 100*d.Top1, d.Positions)
 }
@@ -78,6 +82,10 @@ func (o VerifyOptions) drift(ctx context.Context, cfg config.Config, s *models.S
 	if err := d.measure(ctx, s, card, on); err != nil {
 		return fmt.Errorf("compare model %s: %w", s.Name, err)
 	}
+	found := session.Finding{About: fmt.Sprintf("drift of %s on %s against the processor's graph", d.Graph, d.Device),
+		Says: d.said()}
+	o.keep(cfg, s, found)
+	o.keep(cfg, card, found) // which is what a daemon serves there
 	if o.JSON {
 		err = plain.JSON(o.Out, d)
 	} else {

@@ -39,6 +39,18 @@ type compared struct {
 	compare.Difference
 }
 
+// keep has what was measured shown where the model is; that it cannot be kept spoils no measurement.
+func (o VerifyOptions) keep(cfg config.Config, s *models.Spec, found ...session.Finding) {
+	if err := session.Found(cfg.Home, s, found); err != nil {
+		fmt.Fprintf(o.Progress, "%s: what was measured is not kept: %v\n", s.Name, err)
+	}
+}
+
+func (c compared) said() string {
+	return fmt.Sprintf("KL %.3g (at most %.3g), logits off by %.3g (at most %.3g), the same likeliest token at %.1f %% of %d positions",
+		c.KL, c.MaxKL, c.LogitError, c.MaxLogitError, 100*c.Top1, c.Positions)
+}
+
 // Verify reads all files of the named models, or of all, and compares them with the hashes that were recorded. For
 // models to generate with that have less exact graphs it measures what that costs.
 func Verify(ctx context.Context, cfg config.Config, o VerifyOptions) error {
@@ -97,6 +109,11 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 	if err != nil {
 		return fmt.Errorf("compare model %s: %w", s.Name, err)
 	}
+	var kept []session.Finding
+	for _, r := range results {
+		kept = append(kept, session.Finding{About: fmt.Sprintf("drift of %s against %s", r.Graph, r.Reference), Says: r.said()})
+	}
+	o.keep(cfg, s, kept...)
 	if o.JSON {
 		answer := map[string]any{"name": s.Name, "model_sha256": s.SHA256, "files": len(s.Files), "ok": true,
 			"measured": found}
@@ -111,8 +128,7 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 		}
 	}
 	for _, r := range results {
-		_, err := fmt.Fprintf(o.Out, "%s: %s against %s: KL %.3g (at most %.3g), logits off by %.3g (at most %.3g), the same likeliest token at %.1f %% of %d positions\n",
-			s.Name, r.Graph, r.Reference, r.KL, r.MaxKL, r.LogitError, r.MaxLogitError, 100*r.Top1, r.Positions)
+		_, err := fmt.Fprintf(o.Out, "%s: %s against %s: %s\n", s.Name, r.Graph, r.Reference, r.said())
 		if err != nil {
 			return err
 		}

@@ -55,8 +55,8 @@ type Options struct {
 
 // BatchStats describes one model run.
 type BatchStats struct {
-	Tokens, PaddedTokens int
-	Took                 time.Duration
+	Texts, Tokens, PaddedTokens int
+	Took                        time.Duration
 }
 
 // bare adds no special tokens, which static models do without.

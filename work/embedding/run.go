@@ -111,7 +111,7 @@ func (e *Engine) run(ctx context.Context, batch []*item, with embeds) ([]embed.V
 		if e.opts.Embedder.Packed() {
 			padded = tokens
 		}
-		e.opts.Observe(BatchStats{Tokens: tokens, PaddedTokens: padded, Took: time.Since(begun)})
+		e.opts.Observe(BatchStats{Texts: len(batch), Tokens: tokens, PaddedTokens: padded, Took: time.Since(begun)})
 	}
 	return vectors, nil
 }

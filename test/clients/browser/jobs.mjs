@@ -2,7 +2,7 @@
 // live and from what the pages offer; nothing of a text is run.
 import assert from "node:assert/strict";
 import {connect} from "node:net";
-import {accessible, browse, fits, headers, shot, submit, url} from "./_browser.mjs";
+import {accessible, browse, fits, headers, shot, submit, url, walks} from "./_browser.mjs";
 
 const model = "all-MiniLM-L6-v2";
 const hostile = `<script>document.title = "run"</script><img src="/nowhere" onerror="document.title = 'run'">`;
@@ -89,6 +89,7 @@ await browse(async (page, browser) => {
     await page.goto(url + path);
     await page.locator('#live[data-state="on"]').waitFor();
     await accessible(page);
+    await walks(page);
     await fits(page);
     await page.setViewportSize({width: 1440, height: 900});
     await shot(page, path === "/" ? "overview" : "jobs");
