@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	probeRows   = 64       // texts of the decode that others are measured by
+	probeRows   = 64       // texts, as far as memory holds their states, of the decode that others are measured by
 	probePrompt = 256      // tokens of the prompt, as many as a run takes
 	rateRows    = 16       // texts of the decode whose speed is taken
 	enoughBytes = 16 << 10 // what tokens of as many prompts as are tried leave in the cache: less could agree by chance
@@ -25,8 +25,11 @@ var (
 
 func (g *Generator) probe(ctx context.Context, run probed) (c session.Company, err error) {
 	p := prober{o: g.o.Session, run: run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)),
-		length: min(g.length, probePrompt+1), prompts: map[int]bool{}}
-	if err := run.reserve(probeRows, p.length); err != nil {
+		length: min(g.length, probePrompt+1), prompts: map[int]bool{}, rows: probeRows}
+	if state := 2 * p.d.StateBytes(); state > 0 {
+		p.rows = int(min(max(g.o.Memory/state, 2), probeRows))
+	}
+	if err := run.reserve(p.rows, p.length); err != nil {
 		return c, err
 	}
 	if s, ok := run.(*slotted); ok {
@@ -65,6 +68,7 @@ type prober struct {
 	run    probed
 	d      *models.Decoder
 	r      *rand.Rand
+	rows   int // slots
 	length int // of a slot
 	c      session.Company
 
@@ -84,8 +88,8 @@ func (p *prober) ids(n int) []int32 {
 // decodes gives texts of several lengths one more token: all of them in one run, then few and many of them, here and
 // there. What their caches hold does not matter to arithmetic, so that it is drawn, not computed.
 func (p *prober) decodes(ctx context.Context, s *slotted) error {
-	rows := make([]row, probeRows)
-	for i, id := range p.ids(probeRows) {
+	rows := make([]row, p.rows)
+	for i, id := range p.ids(p.rows) {
 		rows[i] = row{used: 1 + i%min(12, p.length-1), id: id, idle: true} // so that the slots' states stay as they are
 		if i%8 == 5 {
 			rows[i].used = 1 + (i*17)%(p.length-1)
@@ -103,7 +107,7 @@ func (p *prober) decodes(ctx context.Context, s *slotted) error {
 		})
 		return logits, err
 	}
-	all, err := decode(0, probeRows)
+	all, err := decode(0, p.rows)
 	if err != nil {
 		return err
 	}
@@ -113,12 +117,15 @@ func (p *prober) decodes(ctx context.Context, s *slotted) error {
 	}
 	same := map[int]bool{}
 	for _, n := range probeDecodes {
+		if n > p.rows {
+			break
+		}
 		same[n] = true
 		for try := range 2 {
 			if try > 0 && n > 4 {
 				break
 			}
-			first := p.r.IntN(probeRows - n + 1)
+			first := p.r.IntN(p.rows - n + 1)
 			got, err := decode(first, n)
 			if err != nil {
 				return err
@@ -129,14 +136,14 @@ func (p *prober) decodes(ctx context.Context, s *slotted) error {
 		}
 	}
 	p.c.Runs = session.FindShape(same)
+	p.c.RateRows = min(rateRows, p.rows)
 	for range 3 {
 		begun := time.Now()
-		if _, err := decode(0, rateRows); err != nil {
+		if _, err := decode(0, p.c.RateRows); err != nil {
 			return err
 		}
-		p.c.Rate = max(p.c.Rate, math.Round(rateRows/time.Since(begun).Seconds()))
+		p.c.Rate = max(p.c.Rate, math.Round(float64(p.c.RateRows)/time.Since(begun).Seconds()))
 	}
-	p.c.RateRows = rateRows
 	return nil
 }
 

@@ -103,9 +103,14 @@ func (s *slotted) reserve(slots, length int) (err error) {
 		return err
 	}
 	s.views, s.logits = map[[2]int][]ort.Value{}, make([]float32, slots*s.d.VocabSize)
-	s.starts, s.states = make([]int64, slots), newStates(s.d, slots)
-	s.cache, err = newCache(s.d, slots, length)
-	return err
+	s.starts = make([]int64, slots)
+	if s.states, err = newStates(s.d, slots); err != nil {
+		return err
+	}
+	if s.cache, err = newCache(s.d, slots, length); err != nil {
+		return errors.Join(err, s.states.close())
+	}
+	return nil
 }
 
 // free gives the cache back.
@@ -144,7 +149,7 @@ func (s *slotted) prefill(ctx context.Context, slot, used int, ids []int32, _ bo
 	if err := s.run(ctx, slot, 1, len(s.ids), []int64{int64(len(ids) - 1)}); err != nil {
 		return scored{}, err
 	}
-	s.states.keep(slot, 0)
+	s.states.keep(slot)
 	return scored{logits: s.logits[:s.d.VocabSize]}, nil
 }
 
@@ -163,7 +168,7 @@ func (s *slotted) decode(ctx context.Context, first int, rows []row) ([]scored, 
 	for i := range out {
 		out[i].logits = s.logits[i*s.d.VocabSize : (i+1)*s.d.VocabSize]
 		if !rows[i].idle {
-			s.states.keep(first+i, i)
+			s.states.keep(first + i)
 		}
 	}
 	return out, nil

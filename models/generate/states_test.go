@@ -31,3 +31,16 @@ func TestTextsWithStatesDoNotDependOnCompany(t *testing.T) {
 		compareBatches(t, tiny(t, name, nil), someRequests(40, rand.New(rand.NewPCG(13, 4)), 64, 24, 24))
 	}
 }
+
+// Where memory holds the states of few texts, the probe takes no more of them.
+func TestProbeHoldsNoMoreStatesThanMemory(t *testing.T) {
+	g := open(t, tiny(t, "qwen3_5", nil), generate.Options{Session: generate.FreshSession(t), Slots: 4, Memory: 256 << 10}) // 9,600 bytes a text, twice
+	if got := g.Company(); got.RateRows != 13 || !got.Runs.Holds() {
+		t.Errorf("%+v", got)
+	}
+	row := readReference(t, "qwen3_5")[0]
+	request := generate.Request{Prompt: row.IDs, Params: generate.Params{MaxNewTokens: len(row.Greedy), IgnoreEOS: true}}
+	if got := all(t, g, []generate.Request{request})[0].IDs; !slices.Equal(got, row.Greedy) {
+		t.Errorf("the text is %v, want %v", got, row.Greedy)
+	}
+}
