@@ -118,7 +118,7 @@ def keys(w, c, arch, w1):
     rope = c.rope_parameters.get("full_attention", c.rope_parameters)
     w.add_rope_freq_base(rope["rope_theta"])
     head = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
-    if arch in (A.GEMMA2, A.GEMMA3, A.GLM4, A.EXAONE4, A.QWEN35):
+    if arch in (A.QWEN3, A.GEMMA2, A.GEMMA3, A.GLM4, A.EXAONE4, A.QWEN35):
         w.add_key_length(head)
         w.add_value_length(head)
     if arch == A.GEMMA2:
@@ -222,3 +222,8 @@ def write_gguf(name, model, arch):
 for name, (cls, config, arch) in MODELS.items():
     if sys.argv[1:] in ([], [name]):
         build(name, cls, config, arch)
+
+# Of checkpoints that reference.py makes.
+for name, cls, arch in (("qwen2", tf.Qwen2ForCausalLM, "QWEN2"), ("qwen3", tf.Qwen3ForCausalLM, "QWEN3")):
+    if sys.argv[1:] in ([], [name]):
+        write_gguf(name, making.load(cls, os.path.join("tiny", name)), getattr(gguf.MODEL_ARCH, arch))
