@@ -141,7 +141,7 @@ var only = map[string]string{
 }
 
 // testOnly are what tests of every folder may import, and nothing but tests.
-var testOnly = []string{"internal/authority", "internal/avx2/processor", "internal/committed", "internal/foreign", "internal/golden", "internal/otlp", "internal/reference", "internal/s3", "internal/users", "models/internal/cuda/fake", "models/internal/tiny"}
+var testOnly = []string{"internal/authority", "internal/avx2/processor", "internal/committed", "internal/foreign", "internal/golden", "internal/losing", "internal/otlp", "internal/reference", "internal/s3", "internal/users", "models/internal/cuda/fake", "models/internal/tiny"}
 
 type source struct {
 	path string // slash-separated, from the root

@@ -13,12 +13,17 @@ import (
 	"textmill/jobs/queue"
 )
 
+// errExpired ends the publication of a batch whose time is over.
+var errExpired = errors.New("the time of the batch is over")
+
 // publish sends the job of a batch, as textmill submit does: the same shards whoever sends them and however often, so
 // that what is in the table or on its way is not made again.
 func (s *Batches) publish(ctx context.Context, h *held) error {
 	b := h.now()
-	ctx, cancel := context.WithDeadline(ctx, time.Unix(b.Expires, 0))
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// A deadline of hours would be what each question to the server has, whose own are seconds.
+	defer time.AfterFunc(time.Until(time.Unix(b.Expires, 0)), func() { cancel(errExpired) }).Stop()
 	o := s.o.Submit
 	o.Task, o.Model, o.Dataset, o.Job = b.Task, b.Model, b.Dataset, b.ID
 	o.Params = paramsOf(b.Task, 0) // each request says its dimensions
@@ -37,7 +42,7 @@ func (s *Batches) publish(ctx context.Context, h *held) error {
 			b.Problems = []Problem{inputGone(err)}
 			b.enter(Failed)
 		})
-	case errors.Is(ctx.Err(), context.DeadlineExceeded): // what is next is its end
+	case errors.Is(context.Cause(ctx), errExpired): // what is next is its end
 		return nil
 	case done.Shards > 0 && (errors.Is(err, client.ErrErrorRows) || errors.Is(err, client.ErrDeadLetters)):
 	case err != nil:

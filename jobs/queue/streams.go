@@ -89,9 +89,31 @@ func (q *Queue) RestoreStreams(ctx context.Context, o StreamOptions) error {
 	return q.EnsureClaims(ctx)
 }
 
+// ensureStream asks again where the connection was lost, since what was asked on it is never answered.
 func (q *Queue) ensureStream(ctx context.Context, want jetstream.StreamConfig, size, byDefault int64) error {
 	ctx, cancel := context.WithTimeout(ctx, makeTimeout)
 	defer cancel()
+	for attempt := 0; ; attempt++ {
+		bound, free := q.link.bind(ctx)
+		err := q.lookOrMake(bound, want, size, byDefault)
+		if err != nil {
+			err = reason(bound, err)
+		}
+		free()
+		if !errors.Is(err, ErrDisconnected) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return q.streamError("look up", want.Name, err)
+		case <-q.closed:
+			return q.streamError("look up", want.Name, nats.ErrConnectionClosed)
+		case <-time.After(delay(attempt)):
+		}
+	}
+}
+
+func (q *Queue) lookOrMake(ctx context.Context, want jetstream.StreamConfig, size, byDefault int64) error {
 	s, err := q.js.Stream(ctx, want.Name)
 	if err == nil {
 		return q.checkStream(s.CachedInfo().Config, want)
