@@ -108,6 +108,7 @@ var embedders = []Named{
 	embedder("Qwen", "Qwen3-Embedding-4B", "qwen3", 2560, "4B", "Apache-2.0"),
 	embedder("Qwen", "Qwen3-Embedding-8B", "qwen3", 4096, "8B", "Apache-2.0"),
 	embedder("google", "embeddinggemma-300m", "gemma3_text", 768, "308M", "Gemma, gated"),
+	embedder("google", "embeddinggemma-2", "embedding_gemma2", 768, "740M", "Apache-2.0"),
 	embedder("ibm-granite", "granite-embedding-english-r2", "modernbert", 768, "149M", "Apache-2.0"),
 	embedder("ibm-granite", "granite-embedding-30m-english", "roberta", 384, "30M", "Apache-2.0"),
 	embedder("jinaai", "jina-embeddings-v2-base-en", "JinaBert", 768, "137M", "Apache-2.0"),
