@@ -169,7 +169,12 @@ func (s *static) check(words vocabulary.Words) error {
 	case len(s.table.Shape) != 2:
 		return fmt.Errorf("%w: tensor %s has the shape %v, a row a token is known", ErrUnsupported, s.table.Name, s.table.Shape)
 	case words.Most > s.rows():
-		return fmt.Errorf("%w: tokenizer.json has token IDs up to %d, the table is for %d", ErrUnsupported, words.Most-1, s.rows())
+		without := ""
+		if s.mapping == nil {
+			without = " without a tensor mapping"
+		}
+		return fmt.Errorf("%w: tokenizer.json has token IDs up to %d, the table is for %d%s", ErrUnsupported, words.Most-1,
+			s.rows(), without)
 	case s.factors != nil && len(s.factors) < s.rows():
 		return fmt.Errorf("%w: tensor weights has %d numbers for %d token IDs", ErrUnsupported, len(s.factors), s.rows())
 	case words.TruncatesLeft && s.settings.Of == staticEmbedding:

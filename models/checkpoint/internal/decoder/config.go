@@ -157,7 +157,7 @@ func (c *Config) complete() error {
 	if c.Theta == 0 {
 		c.Theta = 10000
 	}
-	if c.Parameters != nil && c.Parameters.Partial > 0 {
+	if c.Parameters != nil && c.Parameters.Partial != 0 {
 		c.PartialRotary = c.Parameters.Partial
 	}
 	c.settleConvolutions()

@@ -26,7 +26,8 @@ type renamed struct {
 	names map[string]string
 }
 
-func (r renamed) Find(name string) (weights.Part, bool) {
+// Own is the family's name of a tensor.
+func (r renamed) Own(name string) string {
 	at, part := "", name
 	if rest, ok := strings.CutPrefix(name, "model.layers."); ok {
 		layer, inner, _ := strings.Cut(rest, ".")
@@ -37,7 +38,11 @@ func (r renamed) Find(name string) (weights.Part, bool) {
 			part = own + part[i:]
 		}
 	}
-	found, ok := r.Source.Find(at + part)
+	return at + part
+}
+
+func (r renamed) Find(name string) (weights.Part, bool) {
+	found, ok := r.Source.Find(r.Own(name))
 	if ok && len(found.Shape) == 3 && found.Shape[1] == 1 {
 		found.Tensor = found.Slice(0, found.Shape[0])
 	}

@@ -94,7 +94,7 @@ func (c *Config) rotation(sliding bool) rotation {
 	case p != nil:
 		r.ropeScale = p.ropeScale
 	}
-	if r.Theta > 0 {
+	if r.Theta != 0 {
 		r.theta = r.Theta
 	}
 	if r.Type == "" {
@@ -149,8 +149,8 @@ func (r rotation) scale() ([]float32, error) {
 		return r.baked, nil
 	}
 	d := make([]float32, r.dims/2)
-	if r.Type != "default" && !(r.Factor >= 1) {
-		return nil, fmt.Errorf("%w: rope_scaling %s has factor %v", ErrUnsupported, r.Type, r.Factor)
+	if err := r.check(); err != nil {
+		return nil, err
 	}
 	if p := r.part(); r.Type == proportional && !(p > 0 && p <= 1) {
 		return nil, fmt.Errorf("%w: partial_rotary_factor is %v", ErrUnsupported, p)
@@ -172,9 +172,6 @@ func (r rotation) scale() ([]float32, error) {
 			d[i] = float32(r.llama3(float64(f)))
 		case "yarn":
 			d[i] = float32(r.yarn(float64(i)))
-		default:
-			return nil, fmt.Errorf("%w: rope_scaling of type %q; known are default, linear, llama3, yarn, longrope and "+
-				"proportional", ErrUnsupported, r.Type)
 		}
 	}
 	return d, nil

@@ -67,7 +67,9 @@ func (c *Config) scale(p ropeParameters) error {
 		r.divisor = p.Factor
 	case kind == "dynamic":
 		r.stretch = stretch{factor: p.Factor, from: c.MaxPositions}
-	case kind == "ntk" && p.Mixed == nil && c.Heads > 0 && c.HiddenSize >= 2*c.Heads:
+	case kind == "ntk" && !(c.Heads > 0 && c.HiddenSize >= 2*c.Heads):
+		return fmt.Errorf("%w: num_attention_heads is %d, hidden_size %d", ErrUnsupported, c.Heads, c.HiddenSize)
+	case kind == "ntk" && p.Mixed == nil:
 		r.theta[global] *= p.Factor
 		r.divisor = rotary.Power(p.Factor, 2/float32(c.HiddenSize/c.Heads))
 	default:

@@ -80,6 +80,9 @@ func (s *Store) Has(name string) bool {
 func (s *Store) find(name string, shape ...int) (Part, error) {
 	p, ok := s.Source.Find(name)
 	if !ok {
+		if own, renames := s.Source.(interface{ Own(name string) string }); renames {
+			name = own.Own(name)
+		}
 		return p, fmt.Errorf("%w: %s", ErrMissing, name)
 	}
 	if !slices.Equal(p.Shape, shape) {
