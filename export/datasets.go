@@ -19,7 +19,7 @@ func Datasets(uri string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", uri, err)
+		return nil, fmt.Errorf("list the tables: %w", err)
 	}
 	names, err := datasets(root)
 	slices.Sort(names)

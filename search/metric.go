@@ -31,6 +31,15 @@ type scorer struct {
 	ranges    *vector.Ranges
 }
 
+// CheckMetric refuses what vectors cannot be compared by.
+func CheckMetric(metric string) error {
+	switch metric {
+	case Cosine, Dot, Euclidean, Hamming:
+		return nil
+	}
+	return fmt.Errorf("metric %q is none of cosine, dot, euclidean and hamming", metric)
+}
+
 func newScorer(metric string, v export.Vectors, questions [][]float32) (*scorer, error) {
 	precision, dim := v.Precision, v.Dim
 	s := &scorer{metric: metric, precision: precision, dim: dim}
@@ -44,8 +53,8 @@ func newScorer(metric string, v export.Vectors, questions [][]float32) (*scorer,
 	switch {
 	case packed != (metric == Hamming):
 		return nil, fmt.Errorf("%s vectors are not compared by %s", precision, metric)
-	case metric != Cosine && metric != Dot && metric != Euclidean && metric != Hamming:
-		return nil, fmt.Errorf("metric %q is none of cosine, dot, euclidean and hamming", metric)
+	case CheckMetric(metric) != nil:
+		return nil, CheckMetric(metric)
 	case metric != Cosine && s.ranges == nil && (precision == vector.Int8 || precision == vector.Uint8):
 		return nil, fmt.Errorf("%s vectors have lost their lengths, so that only cosine compares them, not %s", precision,
 			metric)

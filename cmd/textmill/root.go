@@ -39,7 +39,7 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "textmill",
 		Short:         "Turn queues of text into tables",
-		Long:          "textmill pulls texts from NATS JetStream, embeds them with ONNX Runtime and commits the rows to Delta Lake tables, each record exactly once.",
+		Long:          "textmill pulls texts from NATS JetStream, embeds or continues them with ONNX Runtime and commits the rows to Delta Lake tables, each record exactly once.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -58,8 +58,25 @@ func rootCommand() *cobra.Command {
 		doctorCommand(&s), versionCommand(), childCommand(),
 	)
 	addCompletion(root, &s)
+	addHelp(root)
 	finish(root)
 	return root
+}
+
+// addHelp has help refuse what is no command, in place of showing all of them.
+func addHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil || help == root {
+		return
+	}
+	help.Args = func(_ *cobra.Command, args []string) error {
+		of, rest, err := root.Find(args)
+		if err == nil && len(rest) > 0 {
+			err = unknownCommand(of, rest[0])
+		}
+		return err
+	}
 }
 
 // progress is where a command tells how far it is.
@@ -92,10 +109,7 @@ func finish(cmd *cobra.Command) {
 		}
 	}
 	cmd.Args = func(c *cobra.Command, args []string) error {
-		if check == nil {
-			check = cobra.NoArgs
-		}
-		if err := check(c, args); err != nil {
+		if err := checkArgs(c, check, args); err != nil {
 			return usageError{c.CommandPath(), err}
 		}
 		return nil
@@ -103,6 +117,22 @@ func finish(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		finish(sub)
 	}
+}
+
+// checkArgs says how a command is called that has another number of arguments than it takes; a command without a check
+// takes none.
+func checkArgs(c *cobra.Command, check cobra.PositionalArgs, args []string) error {
+	if check == nil {
+		if len(args) > 0 {
+			return fmt.Errorf("%s takes no arguments, and was given %q", c.CommandPath(), args[0])
+		}
+		return nil
+	}
+	err := check(c, args)
+	if err != nil && c.HasParent() && !c.HasSubCommands() && c.Name() != "help" {
+		err = fmt.Errorf("%w; call it as: %s %s", err, c.Parent().CommandPath(), c.Use)
+	}
+	return err
 }
 
 // unknownCommand says which command was probably meant.

@@ -49,6 +49,11 @@ func Each(ctx context.Context, cfg config.Config, o Options, answered func(Answe
 	if o.K < 1 || o.K > mostHits {
 		return fmt.Errorf("%w: -k %d: must be between 1 and %d", local.ErrUsage, o.K, mostHits)
 	}
+	if o.Metric != "" {
+		if err := search.CheckMetric(o.Metric); err != nil {
+			return fmt.Errorf("%w: --metric: %w", local.ErrUsage, err)
+		}
+	}
 	table, err := export.OpenReading(ctx, o.Table)
 	if err != nil {
 		return err

@@ -143,7 +143,8 @@ func (h hub) list(ctx context.Context, repository, revision string) (listing, er
 	where := endpoint() + "/api/models/" + repository + "/revision/" + url.PathEscape(revision) + "?blobs=true"
 	res, err := get(ctx, where, os.Getenv("HF_TOKEN"), 0)
 	if err != nil {
-		return listing{}, err
+		return listing{}, fmt.Errorf("the hub cannot be reached: %w; HF_ENDPOINT names a mirror, and textmill models import takes "+
+			"a folder or a GGUF file that was brought otherwise", err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {

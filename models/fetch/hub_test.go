@@ -108,6 +108,17 @@ func startHub(t *testing.T) (*fakeHub, Options) {
 	return h, Options{Home: t.TempDir()}
 }
 
+func TestAHubThatCannotBeReachedIsToldWithAnotherWay(t *testing.T) {
+	s := httptest.NewServer(nil)
+	s.Close()
+	t.Setenv("HF_ENDPOINT", s.URL)
+	t.Setenv("HF_HUB_OFFLINE", "")
+	_, err := Pull(t.Context(), Options{Home: t.TempDir()}, "acme/tiny-encoder", "")
+	if err == nil || !strings.Contains(err.Error(), "HF_ENDPOINT") || !strings.Contains(err.Error(), "textmill models import") {
+		t.Errorf("it says %v", err)
+	}
+}
+
 func TestPullsARepository(t *testing.T) {
 	h, o := startHub(t)
 	t.Setenv("HF_TOKEN", "secret")
