@@ -42,6 +42,7 @@ var cuts = map[string]cut{
 	"llama-v3":         {pattern: llama3, whole: true, bos: true},
 	"falcon3":          {pattern: llama3, whole: true, bos: true},
 	"pixtral":          {pattern: llama3, whole: true, bos: true},
+	"lfm2":             {pattern: llama3, whole: true, bos: true},
 	"qwen2":            {pattern: qwen2, nfc: true},
 	"deepseek-r1-qwen": {pattern: qwen2, nfc: true},
 	"qwen35":           {pattern: qwen35, nfc: true},

@@ -123,6 +123,8 @@ CASES = {
     "olmo 2": bpe(["<|endoftext|>", "<|user|>"], {PRE: "dbrx", BOS: "<|endoftext|>", EOS: "<|endoftext|>"}),
     "olmo": bpe(["<|endoftext|>"], {PRE: "olmo", EOS: "<|endoftext|>"}),
     "exaone 4": bpe(["[BOS]", "[|endofturn|]", "[PAD]"], {PRE: "exaone4", BOS: "[BOS]", EOS: "[|endofturn|]", PAD: "[PAD]"}),
+    "lfm2": bpe(["<|pad|>", "<|startoftext|>", "<|endoftext|>", "<|im_start|>", "<|im_end|>"], {PRE: "lfm2", BOS: "<|startoftext|>", EOS: "<|im_end|>", PAD: "<|pad|>"}),
+    "granite": bpe(["<|end_of_text|>", "<|start_of_role|>", "<|end_of_role|>"], {PRE: "refact", BOS: "<|end_of_text|>", EOS: "<|end_of_text|>", PAD: "<|end_of_text|>"}),
     "qwen 3.5, marks belong to letters": bpe(CHATML, {PRE: "qwen35", EOS: "<|im_end|>", PAD: "<|endoftext|>"}, more=["llo Ì"]),
     "phi's turns": spm(["<|endoftext|>", "<|assistant|>", "<|end|>", "<|user|>"], {BOS: "<s>", EOS: "<|endoftext|>"}, [CONTROL, CONTROL, CONTROL, USER]),
     "code llama's infill": spm(["▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>", "_<EOT>"], {BOS: "<s>", EOS: "</s>"}),
