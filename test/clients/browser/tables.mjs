@@ -81,6 +81,7 @@ async function models(page) {
   await accessible(page);
   await fits(page);
   await page.click(`a[href="/models/${model}"]`);
+  await page.waitForLoadState("load"); // until then a part of it may be there
   const said = await page.locator("main").textContent();
   for (const want of [/BertModel/, /pooling\s*mean/, /max_length\s*256/, /onnx\/model\.onnx/, /the same bits in every batch|BITS DEPEND/]) assert.match(said, want);
   assert.match(await page.locator('[data-live="live-holds"]').textContent(), new RegExp(dataset));
