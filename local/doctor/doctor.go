@@ -9,6 +9,7 @@ import (
 
 	"textmill/config"
 	"textmill/ground/plain"
+	"textmill/jobs/queue"
 )
 
 // What was found of something.
@@ -48,7 +49,8 @@ type examined struct {
 	o        Options
 	cfg      config.Config
 	findings []Finding
-	daemon   *answering // the one that listens at http.addr; nil where none does
+	daemon   *answering     // the one that listens at http.addr; nil where none does
+	bound    *queue.Binding // of the queue to tables; nil where it is bound to none, or could not be asked
 }
 
 func (x *examined) add(check, status, mend, format string, args ...any) {
@@ -91,11 +93,11 @@ func (x *examined) configuration() {
 	}
 	var bad *config.Error
 	if !errors.As(x.o.Broken, &bad) {
-		x.add("configuration", Fail, "", "%v", x.o.Broken)
+		x.add("configuration", Fail, "name a file that is there and can be read: -c FILE", "%v", x.o.Broken)
 		return
 	}
 	for _, p := range bad.Problems {
-		x.add("configuration", Fail, "", "%s", p)
+		x.add("configuration", Fail, "change that, until textmill daemon --check-config says what holds", "%s", p)
 	}
 }
 

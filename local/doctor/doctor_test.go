@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -16,10 +17,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"textmill/config"
+	"textmill/export"
 	"textmill/ground/places"
 	"textmill/jobs/embedded"
+	"textmill/jobs/queue"
 )
 
 const model = "all-MiniLM-L6-v2"
@@ -94,14 +100,15 @@ func TestWhatIsWrongIsNamedWithWhatMendsIt(t *testing.T) {
 	}
 	nobody := "nats://" + freed(t)
 	for name, test := range map[string]struct{ set, check, status, says, mend string }{
-		"library":    {"runtime.library=" + file, "library", Fail, "ONNX Runtime does not load", "textmill setup"},
-		"models":     {"models." + model + ".path=" + damaged, "models", Fail, "config.json", "textmill setup"},
-		"no model":   {"models.missing.batch_tokens=8", "models", Fail, "missing", "textmill models pull"},
-		"port":       {"http.addr=" + occupied.Addr().String(), "ports", Fail, "address already in use", "http.addr=127.0.0.1:0"},
-		"nats":       {"nats.url=" + nobody, "nats", Fail, "no answer within", "nats.url"},
-		"store":      {"export.uri=" + file + "/tables", "store", Fail, "export.uri", "local disk"},
-		"permission": {"http.token_file=" + open, "permissions", Warn, "others may read", "chmod 600"},
-		"threads":    {"runtime.threads=4096", "processor", Warn, "runtime.threads is 4096", "runtime.threads: 0"},
+		"library":       {"runtime.library=" + file, "library", Fail, "ONNX Runtime does not load", "textmill setup"},
+		"models":        {"models." + model + ".path=" + damaged, "models", Fail, "config.json", "textmill setup"},
+		"no model":      {"models.missing.batch_tokens=8", "models", Fail, "missing", "textmill models pull"},
+		"port":          {"http.addr=" + occupied.Addr().String(), "ports", Fail, "address already in use", "http.addr=127.0.0.1:0"},
+		"nats":          {"nats.url=" + nobody, "nats", Fail, "no answer within", "nats.url"},
+		"store":         {"export.uri=" + file + "/tables", "store", Fail, "export.uri", "local disk"},
+		"permission":    {"http.token_file=" + open, "permissions", Warn, "others may read", "chmod 600"},
+		"no hard links": {"export.uri=/proc/self/fd/tables", "store", Fail, "export.uri", "bucket"},
+		"threads":       {"runtime.threads=4096", "processor", Warn, "runtime.threads is 4096", "runtime.threads: 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -109,6 +116,11 @@ func TestWhatIsWrongIsNamedWithWhatMendsIt(t *testing.T) {
 			i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Check == test.check && f.Status == test.status })
 			if i < 0 {
 				t.Fatalf("nothing is %s: %+v", test.status, r.Findings)
+			}
+			for _, f := range r.Findings {
+				if f.Status != OK && f.Mend == "" {
+					t.Errorf("nothing mends %+v", f)
+				}
 			}
 			if f := r.Findings[i]; !strings.Contains(f.Says, test.says) || !strings.Contains(f.Mend, test.mend) {
 				t.Errorf("%+v", f)
@@ -133,6 +145,55 @@ func TestTablesOfAFileURI(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("%v is left there: %v", left, err)
+	}
+}
+
+// What cannot be brought about on every machine: what is said of it.
+func TestWhatMends(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		dir  string
+		want string
+	}{
+		{unix.ENOSPC, "/tables", "make room"}, {unix.EDQUOT, "/tables", "make room"}, {unix.EROFS, "/", "mount -o remount,rw the file system of /"},
+		{unix.EACCES, "/", "chown $(id -un) /"}, {unix.EPERM, "/tables", "local disk"}, {unix.EOPNOTSUPP, "/tables", "local disk"},
+		{io.ErrUnexpectedEOF, "", "If-None-Match"},
+	} {
+		if got := mendStore(fmt.Errorf("open: %w", test.err), test.dir); !strings.Contains(got, test.want) {
+			t.Errorf("%v is mended by %q, want %q", test.err, got, test.want)
+		}
+	}
+	for skew, want := range map[time.Duration]string{5 * time.Minute: "warn its clock is 5m0s ahead of this machine's → timedatectl",
+		-5 * time.Minute: "warn its clock is 5m0s behind this machine's → timedatectl"} {
+		x := &examined{}
+		x.natsSays(queue.Examination{Skew: skew, SkewKnown: true, MaxPayload: 1 << 20}, true)
+		if said := told(Report{Findings: x.findings}, "nats"); !strings.Contains(said, want) {
+			t.Errorf("%s: %s", skew, said)
+		}
+	}
+	x := &examined{}
+	x.natsSays(queue.Examination{NoJetStream: queue.ErrNoJetStream}, false)
+	if said := told(Report{Findings: x.findings}, "nats"); !strings.Contains(said, "FAIL the NATS server has no JetStream → nats-server -js -sd DIR") {
+		t.Errorf("without JetStream: %s", said)
+	}
+}
+
+func TestTablesOfAnotherQueue(t *testing.T) {
+	x := &examined{bound: &queue.Binding{ID: "0123456789abcdef", URI: "/theirs", Host: "h"}}
+	tables, err := export.OpenStore(export.Options{URI: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tables.Close()
+	if x.belongs(tables); !strings.Contains(told(Report{Findings: x.findings}, "store"), `FAIL the queue belongs to the tables that were at "/theirs"`) {
+		t.Errorf("%+v", x.findings)
+	}
+	x.findings = nil
+	if x.bound.ID, err = tables.Identify(); err != nil {
+		t.Fatal(err)
+	}
+	if x.belongs(tables); !strings.Contains(told(Report{Findings: x.findings}, "store"), "ok the queue belongs to these tables") {
+		t.Errorf("%+v", x.findings)
 	}
 }
 

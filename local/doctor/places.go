@@ -30,19 +30,16 @@ func (x *examined) tables() (dir string, inBucket bool) {
 func (x *examined) store(context.Context) {
 	o, err := store.Options(x.cfg.Export, x.o.Version)
 	if err != nil {
-		x.add("store", Fail, "", "%v", err)
+		x.add("store", Fail, "another value of the key that is named", "%v", err)
 		return
 	}
 	dir, inBucket := x.tables()
 	tables, err := export.OpenStore(o)
 	if err != nil {
-		mend := "export.uri of a directory on a local disk, or of a bucket"
-		if inBucket {
-			mend = "AWS_ENDPOINT_URL, AWS_REGION and credentials of a server with conditional puts (If-None-Match)"
-		}
-		x.add("store", Fail, mend, "%v", err)
+		x.add("store", Fail, mendStore(err, dir), "%v", err)
 		return
 	}
+	x.belongs(tables)
 	if err := tables.Close(); err != nil {
 		x.add("store", Warn, "", "%v", err)
 	}
@@ -55,6 +52,44 @@ func (x *examined) store(context.Context) {
 	x.syncs("tables", dir)
 }
 
+// mendStore is what mends a directory, or with "" a bucket, that could not be opened or written to.
+func mendStore(err error, dir string) string {
+	switch {
+	case dir == "":
+		return "AWS_ENDPOINT_URL, AWS_REGION and credentials of a server with conditional puts (If-None-Match)"
+	case errors.Is(err, export.ErrNoSpace), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return "make room, or move export.uri to another disk"
+	case errors.Is(err, unix.EROFS), errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EPERM):
+		return mendWriting(err, existing(dir))
+	}
+	return "export.uri of a directory on a local disk, or of a bucket"
+}
+
+// mendWriting is what lets this user write to a directory that is there.
+func mendWriting(err error, dir string) string {
+	if errors.Is(err, unix.EROFS) {
+		return "mount -o remount,rw the file system of " + dir + ", or name another directory"
+	}
+	return "chown $(id -un) " + dir
+}
+
+// belongs looks whether the queue's rows go to these tables.
+func (x *examined) belongs(tables *export.Store) {
+	if x.bound == nil {
+		return
+	}
+	switch id, err := tables.Identity(); {
+	case err != nil:
+		x.add("store", Fail, "restore that file, or stop all daemons and run textmill daemon --bind-tables", "%v", err)
+	case id != x.bound.ID:
+		x.add("store", Fail, "export.uri of the queue's tables; or stop its daemons and run textmill daemon --bind-tables",
+			"the queue belongs to the tables that were at %.200q of %.80q, and those at %s are others: no daemon starts so",
+			x.bound.URI, x.bound.Host, tables.Path())
+	default:
+		x.ok("store", "the queue belongs to these tables")
+	}
+}
+
 // slowSync is longer than a disk takes, also one that turns.
 const slowSync = 250 * time.Millisecond
 
@@ -64,10 +99,12 @@ func (x *examined) syncs(what, dir string) {
 	begun := time.Now()
 	err := durable.Write(file, []byte("textmill doctor\n"), 0o600)
 	took := time.Since(begun)
-	err = errors.Join(err, os.Remove(file))
+	if err == nil {
+		err = os.Remove(file)
+	}
 	switch {
 	case err != nil:
-		x.add("store", Fail, "", "a file that is synced and renamed in %s: %v", dir, err)
+		x.add("store", Fail, mendStore(err, dir), "a file that is synced and renamed in %s: %v", dir, err)
 	case took > slowSync:
 		x.add("store", Warn, "another disk, or a longer export.commit_interval",
 			"a file of %s took %s until it was durable; commits wait for several such", what, took.Round(time.Millisecond))
@@ -89,7 +126,7 @@ func (x *examined) disks(context.Context) {
 		var here unix.Stat_t
 		var st unix.Statfs_t
 		if err := errors.Join(unix.Stat(dir, &here), unix.Statfs(dir, &st)); err != nil {
-			x.add("disk", Fail, "", "%s: %s: %v", place.what, place.dir, err)
+			x.add("disk", Fail, "see whether its file system is mounted", "%s: %s: %v", place.what, place.dir, err)
 			continue
 		}
 		if seen[here.Dev] {
@@ -147,7 +184,7 @@ func (x *examined) permissions(context.Context) {
 			if place.key == "home" {
 				status = Warn // models need only be read
 			}
-			x.add("permissions", status, "chown this user "+dir, "%s: %s cannot be written to: %v", place.what, dir, err)
+			x.add("permissions", status, mendWriting(err, dir), "%s: %s cannot be written to: %v", place.what, dir, err)
 		}
 	}
 	files := secretFiles(x.cfg)
@@ -158,7 +195,7 @@ func (x *examined) permissions(context.Context) {
 		case errors.Is(err, fs.ErrNotExist) && key == "nats.embedded.dir": // it is made at the start
 		case err != nil:
 			denied = true
-			x.add("permissions", Fail, "", "%s: %v", key, err)
+			x.add("permissions", Fail, key+" of a file that is there", "%s: %v", key, err)
 		case st.Mode().Perm()&0o077 != 0:
 			denied = true
 			x.add("permissions", Warn, "chmod 600 "+file, "%s: others may read %s (%s)", key, file, st.Mode().Perm())

@@ -79,7 +79,7 @@ func (x *examined) findDaemon(ctx context.Context) {
 	}
 	token, err := x.cfg.HTTP.Secret()
 	if err != nil {
-		x.add("permissions", Fail, "", "%v", err)
+		x.add("permissions", Fail, "http.token_file of a file that this user can read and others cannot", "%v", err)
 	}
 	for _, scheme := range []string{"http", "https"} {
 		a := &answering{base: scheme + "://" + net.JoinHostPort(host, port), token: token,
@@ -96,9 +96,9 @@ func (x *examined) ready(ctx context.Context) {
 	status, body, err := x.daemon.get(ctx, "/readyz")
 	switch {
 	case err != nil:
-		x.add("daemon", Fail, "", "/readyz: %v", err)
+		x.add("daemon", Fail, "read its log, and start it again if it hangs", "/readyz: %v", err)
 	case status != http.StatusOK:
-		x.add("daemon", Fail, "", "it takes in no work: %s", body)
+		x.add("daemon", Fail, "mend what it names; it goes on by itself", "it takes in no work: %s", body)
 	case strings.Count(string(body), "\n") > 1:
 		x.add("daemon", Warn, "", "%s", body)
 	default:
@@ -124,7 +124,7 @@ func (x *examined) nats(ctx context.Context) {
 	}
 	o, err := dial.Options(x.cfg.NATS, slog.New(slog.DiscardHandler))
 	if err != nil {
-		x.add("nats", Fail, "", "%v", err)
+		x.add("nats", Fail, "under that key a file that this user can read, or none", "%v", err)
 		return
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
@@ -140,6 +140,9 @@ func (x *examined) nats(ctx context.Context) {
 	}
 	defer q.Close()
 	x.natsSays(q.Examine(ctx), embedded)
+	if b, err := q.Binding(ctx); err == nil {
+		x.bound = &b
+	}
 }
 
 const (
@@ -162,12 +165,17 @@ func (x *examined) natsSays(e queue.Examination, embedded bool) {
 		x.add("nats", Warn, "run the daemon nearer to it", "answers take %s, and each delivery waits for three of them", e.RoundTrip)
 	}
 	if e.SkewKnown && e.Skew.Abs() > e.RoundTrip+wrongClock {
-		x.add("nats", Warn, "timedatectl set-ntp true, on both", "its clock is %s ahead of this machine's", e.Skew.Round(time.Millisecond))
+		apart := "ahead of"
+		if e.Skew < 0 {
+			apart = "behind"
+		}
+		x.add("nats", Warn, "timedatectl set-ntp true, on both", "its clock is %s %s this machine's",
+			e.Skew.Abs().Round(time.Millisecond), apart)
 	} else if e.SkewKnown {
 		x.ok("nats", "its clock agrees with this machine's to %s", max(e.Skew.Abs(), e.RoundTrip).Round(time.Millisecond))
 	}
 	for _, err := range e.Differ {
-		x.add("nats", Fail, "", "%v", err)
+		x.add("nats", Fail, "nats stream edit, or nats stream rm once it is empty: a daemon makes it anew", "%v", err)
 	}
 	if len(e.Absent) > 0 {
 		x.ok("nats", "JetStream is there; a daemon will make %s", strings.Join(e.Absent, ", "))
