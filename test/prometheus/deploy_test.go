@@ -4,6 +4,7 @@ import (
 	ctx "context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"regexp"
@@ -105,6 +106,76 @@ func known(t *testing.T, where, query string, exist map[string]metric) (used []s
 		return nil
 	})
 	return used
+}
+
+// asked is a variable of a board in the place where one is asked for: $name, ${name} or ${name:format}.
+var asked = regexp.MustCompile(`\$\{?(\w+)`)
+
+// variablesOf says what is wrong with a board's variables: each that is asked for is there, and each that is there is
+// asked for by something but itself.
+func variablesOf(t *testing.T, board []byte) (wrong []string) {
+	t.Helper()
+	var b map[string]any
+	if err := json.Unmarshal(board, &b); err != nil {
+		t.Fatal(err)
+	}
+	there, used := map[string]bool{}, map[string]bool{}
+	list, _ := b["templating"].(map[string]any)["list"].([]any)
+	for _, v := range list {
+		name, _ := v.(map[string]any)["name"].(string)
+		there[name] = true
+	}
+	text, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range asked.FindAllStringSubmatch(string(text), -1) {
+		name := m[1]
+		if !strings.HasPrefix(name, "__") { // Grafana's own
+			used[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		if !there[name] {
+			wrong = append(wrong, "it asks for $"+name+", and has no such variable")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(there)) {
+		if !used[name] {
+			wrong = append(wrong, "nothing asks for its variable "+name)
+		}
+	}
+	return wrong
+}
+
+func TestVariablesOfTheBoard(t *testing.T) {
+	data, err := os.ReadFile(board)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := variablesOf(t, data); wrong != nil {
+		t.Error(wrong)
+	}
+	// A board that loses any one of them is found.
+	var whole map[string]any
+	if err := json.Unmarshal(data, &whole); err != nil {
+		t.Fatal(err)
+	}
+	templating := whole["templating"].(map[string]any)
+	list := templating["list"].([]any)
+	if len(list) < 3 {
+		t.Fatalf("%d variables", len(list))
+	}
+	for i, v := range list {
+		templating["list"] = slices.Delete(slices.Clone(list), i, i+1)
+		less, err := json.Marshal(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := v.(map[string]any)["name"].(string); !slices.Contains(variablesOf(t, less), "it asks for $"+name+", and has no such variable") {
+			t.Errorf("a board without the variable %s is not found", name)
+		}
+	}
 }
 
 func TestBoardAsksForWhatThereIs(t *testing.T) {
