@@ -15,7 +15,7 @@ func modelsCommand(s *settings) *cobra.Command {
   textmill models verify`,
 	}
 	cmd.AddCommand(modelsListCommand(s), modelsInspectCommand(s), modelsPullCommand(s), modelsImportCommand(s),
-		modelsVerifyCommand(s), modelsBenchCommand(s))
+		modelsVerifyCommand(s), modelsBenchCommand(s), modelsRemoveCommand(s))
 	return cmd
 }
 
@@ -106,4 +106,23 @@ and where the processor's graph rounds activations to 8 bits). Not run on a card
 	cmd.Flags().StringVar(&o.Device, "device", "", "`DEVICE` to run graphs for a card on: cuda:N, or cpu")
 	jsonFlag(cmd, &o.JSON)
 	return cmd
+}
+
+func modelsRemoveCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove NAME...",
+		Short: "Delete models of the cache",
+		Long: `Deletes the folders of the models with all of their files. A daemon that serves one goes on with it until it ends, and will not
+start without it where its configuration names it. Rows that it made stay; the searches and jobs that ask for it again need it back.`,
+		Example:           `  textmill models remove bge-small`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeMany(s, completeModels),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := s.load()
+			if err != nil {
+				return err
+			}
+			return bundles.Remove(cfg, args, cmd.OutOrStdout())
+		},
+	}
 }

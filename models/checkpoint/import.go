@@ -112,7 +112,8 @@ func open(path string) (source, error) {
 func (o Options) build(ctx context.Context, src source, p weights.Precision) (r Result, err error) {
 	target := filepath.Join(o.Dir, o.Name)
 	if _, err := os.Lstat(target); !o.Replace && !errors.Is(err, fs.ErrNotExist) {
-		return r, fmt.Errorf("%w: %s; remove it, or choose another name with --name", ErrExists, target)
+		return r, fmt.Errorf("%w: %s; textmill models remove %s, or choose another name with --name", ErrExists, target,
+			o.Name)
 	}
 	s, err := newStaging(o.Dir)
 	if err != nil {
