@@ -21,7 +21,7 @@ func (g *Generator) settleCompany(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !ok {
+	if !ok || known.Rows > 0 && known.Rows < g.probedRows() { // fewer texts than can run together now
 		g.o.Session.Log.InfoContext(ctx, "runs of the model are probed, once on the like of this machine", "model",
 			g.spec.Name)
 		begun := time.Now()

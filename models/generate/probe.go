@@ -23,11 +23,19 @@ var (
 	probePrefills = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 20, 24, 31, 32, 33, 40, 64, 65, 129, 130}
 )
 
+// probedRows is how many texts a probe has: fewer than probeRows only where memory holds no more states.
+func (g *Generator) probedRows() int {
+	if state := 2 * g.spec.Decoder.StateBytes(); state > 0 {
+		return int(min(max(g.o.Memory/state, 2), probeRows))
+	}
+	return probeRows
+}
+
 func (g *Generator) probe(ctx context.Context, run probed) (c session.Company, err error) {
 	p := prober{o: g.o.Session, run: run, d: g.spec.Decoder, r: rand.New(rand.NewPCG(21, 22)),
-		length: min(g.length, probePrompt+1), prompts: map[int]bool{}, rows: probeRows}
-	if state := 2 * p.d.StateBytes(); state > 0 {
-		p.rows = int(min(max(g.o.Memory/state, 2), probeRows))
+		length: min(g.length, probePrompt+1), prompts: map[int]bool{}, rows: g.probedRows()}
+	if p.rows < probeRows {
+		p.c.Rows = p.rows
 	}
 	if err := run.reserve(p.rows, p.length); err != nil {
 		return c, err

@@ -44,3 +44,17 @@ func TestProbeHoldsNoMoreStatesThanMemory(t *testing.T) {
 		t.Errorf("the text is %v, want %v", got, row.Greedy)
 	}
 }
+
+// What a probe found with few texts does not count where memory holds more; what it found with all counts everywhere.
+func TestProbeOfFewTextsIsMadeAgainWithMore(t *testing.T) {
+	o, spec := generate.FreshSession(t), tiny(t, "qwen3_5", nil)
+	for i, c := range []struct {
+		memory int64
+		rows   int // that decodes were compared with; 0 for all
+	}{{256 << 10, 13}, {240 << 10, 13}, {0, 0}, {256 << 10, 0}} {
+		got := open(t, spec, generate.Options{Session: o, Slots: 2, Memory: c.memory}).Company()
+		if got.Rows != c.rows || !got.Runs.Holds() {
+			t.Errorf("session %d: %+v, want %d rows", i, got, c.rows)
+		}
+	}
+}

@@ -95,6 +95,8 @@ type Company struct {
 	Prefill Shape `json:"prefill,omitzero"`
 	// Apart is by how much a value was off where no Shape was found, in parts of the greatest one.
 	Apart float64 `json:"apart,omitempty"`
+	// Rows is how many texts decodes were compared with, where memory held no more; 0 for all that are ever compared.
+	Rows int `json:"rows,omitempty"`
 	// Rate is about how many tokens a second a decode of RateRows texts makes.
 	Rate     float64 `json:"rate,omitempty"`
 	RateRows int     `json:"rate_rows,omitempty"`
