@@ -53,6 +53,15 @@ func TestDecodersAreImportedForTheirTask(t *testing.T) {
 	change(t, other, "config.json", "Qwen3ForCausalLM", "Qwen3ForSequenceClassification")
 	seeing := copyDir(t, embedder, modules...)
 	change(t, seeing, "config.json", `"attention_bias"`, `"is_causal": false, "attention_bias"`)
+	generator := copyDir(t, "testdata/tiny/gemma2")
+	for _, name := range []string{"modules.json", "1_Pooling/config.json"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(generator, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(generator, name), read(t, filepath.Join(embedder, name)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		name, source, task string
 		want, pooling      string
@@ -72,6 +81,7 @@ func TestDecodersAreImportedForTheirTask(t *testing.T) {
 			pooling: models.PoolMean},
 		{name: "a GGUF file, asked to embed", source: llamaGGUF, task: naming.TaskEmbed, want: naming.TaskEmbed,
 			pooling: models.PoolLast},
+		{name: "modules of a family that only generates", source: generator, refused: []string{"modules.json", "gemma2", "qwen3"}},
 		{name: "an unknown task", source: embedder, task: "rank", refused: []string{`"rank"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -134,3 +134,24 @@ func TestGGUFFilesThatDoNotEmbedAreRefusedByName(t *testing.T) {
 		})
 	}
 }
+
+// A file that says how vectors are pooled, of a family that only generates, is no generator.
+func TestGGUFFilesOfGeneratorsThatPoolAreRefused(t *testing.T) {
+	const key, pad = "gemma2.pooling_type", "general.other" // 64 bytes together keep the tensors where they are
+	var more []byte
+	for _, k := range []string{key, pad} {
+		more = append(binary.LittleEndian.AppendUint64(more, uint64(len(k))), k...)
+		more = append(more, 4, 0, 0, 0, 1, 0, 0, 0)
+	}
+	data := slices.Insert(read(t, "testdata/gemma2.gguf"), 24, more...)
+	data[16] += 2 // keys
+	source, made := filepath.Join(t.TempDir(), "x.gguf"), filepath.Join(t.TempDir(), "models")
+	if err := os.WriteFile(source, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: source, Dir: made})
+	left, _ := os.ReadDir(made)
+	if !errors.Is(err, checkpoint.ErrUnsupported) || !strings.Contains(err.Error(), key+" is 1") || !strings.Contains(err.Error(), "Gemma2ForCausalLM") || len(left) > 0 {
+		t.Errorf("%v, left %v", err, left)
+	}
+}

@@ -63,6 +63,10 @@ func (o Options) taskOf(src source, k kind) (string, error) {
 		return o.Task, nil
 	case encoder.Supports(k.ModelType), embeds && (src.embeds() != "" || k.bare()):
 		return naming.TaskEmbed, nil
+	case src.embeds() != "" && !embeds:
+		return "", fmt.Errorf("%w: %s, so it was made to embed, which models of architecture %q and model_type %q cannot "+
+			"here; known are the decoders %v, and the encoders %v", ErrUnsupported, src.embeds(), k.architecture(), k.ModelType,
+			decoder.Embedders(), encoder.ModelTypes())
 	case decoder.Supports(k.architecture()):
 		return naming.TaskGenerate, nil
 	case embeds:
