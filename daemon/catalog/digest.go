@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -80,6 +81,8 @@ func (d *digests) of(ctx context.Context, r *export.Reading, l looking) (*told, 
 				}
 				var err error
 				if one, err = l.read(ctx, r, f); err != nil {
+					maps.Copy(kept, d.made) // what this look read, and what it did not come to
+					d.made = kept
 					return nil, fmt.Errorf("%s: %w", f.Path, err)
 				}
 			}

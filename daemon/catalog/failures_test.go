@@ -60,3 +60,33 @@ func TestErrorRowsOfAJob(t *testing.T) {
 		t.Error("what was forgotten is not read anew")
 	}
 }
+
+// What was read of a table stays known where a file after it cannot be read.
+func TestALookThatFailsKeepsWhatItRead(t *testing.T) {
+	uri := t.TempDir()
+	for n := range 3 {
+		commit(t, uri, "docs", "", failure(fmt.Sprint(n), "timeout: it took long"))
+	}
+	c := over(uri, "abc", said{})
+	_, r, _, err := c.look(t.Context(), "docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	away := r.Files[1].Path + ".away"
+	if err := os.Rename(r.Files[1].Path, away); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := c.Failures(t.Context(), "docs", "j"); err == nil {
+			t.Fatal("a file that is away is read")
+		}
+		_ = os.Remove(r.Files[0].Path) // which no look needs again, failed as it may
+	}
+	if err := os.Rename(away, r.Files[1].Path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Failures(t.Context(), "docs", "j"); err != nil || got.Seen != 3 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
