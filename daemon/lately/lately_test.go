@@ -69,6 +69,14 @@ func TestTroublesAreThoseOfTheLog(t *testing.T) {
 	if strings.Count(out.String(), "commit failed") != 3 || strings.Contains(out.String(), "well") || strings.Contains(out.String(), "not written") {
 		t.Errorf("the log itself: %s", &out)
 	}
+	long := strings.Repeat("x", 3*exampleBytes)
+	log.Warn("delivery settled", "job", long, "dataset", long, "cause", "the model was gone")
+	log.Warn("delivery not settled", "job", long, "dataset", long, "cause", "the model was gone", "error", "the queue was gone")
+	log.Warn("delivery settled", "cause", "the model was gone", "reason", "attempts exhausted")
+	if got := m.Troubles(); got[2].Why != "the model was gone" || got[1].Why != "the queue was gone" || len(got[1].Details) > 2*exampleBytes ||
+		got[0].Why != "attempts exhausted" || got[0].Details != "cause the model was gone" {
+		t.Errorf("why is not found behind long names: %+v", got[:3])
+	}
 	for n := range 10 * troublesKept {
 		log.Error("many", "n", n)
 	}

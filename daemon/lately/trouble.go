@@ -13,7 +13,7 @@ type Trouble struct {
 	At      time.Time // of the latest
 	Serious bool      // an error
 	Message string
-	Why     string // its error or reason
+	Why     string // its error or reason, else its cause
 	Job     string // that it names
 	Details string // the rest
 	Times   int    // how often it came
@@ -32,10 +32,24 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelWarn {
 		t := Trouble{At: r.Time, Serious: r.Level >= slog.LevelError, Message: cut(r.Message), Times: 1}
 		var b strings.Builder
-		for _, a := range h.with {
-			t.takes(&b, a)
+		var cause string
+		takes := func(a slog.Attr) bool {
+			if a.Key == "cause" {
+				cause = cut(a.Value.Resolve().String())
+			} else {
+				t.takes(&b, a)
+			}
+			return true
 		}
-		r.Attrs(func(a slog.Attr) bool { t.takes(&b, a); return b.Len() < exampleBytes })
+		for _, a := range h.with {
+			takes(a)
+		}
+		r.Attrs(takes)
+		if t.Why == "" {
+			t.Why = cause
+		} else {
+			t.takes(&b, slog.String("cause", cause))
+		}
 		t.Details = cut(b.String())
 		h.memory.trouble(t)
 	}
@@ -69,6 +83,9 @@ func (t *Trouble) takes(b *strings.Builder, a slog.Attr) {
 		return
 	case a.Key == "job":
 		t.Job = value
+	}
+	if b.Len() >= exampleBytes {
+		return
 	}
 	if b.Len() > 0 {
 		b.WriteString(" · ")
