@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"bufio"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -20,7 +22,28 @@ func TestErrorClassesSurviveARestart(t *testing.T) {
 	}
 	r.drain()
 	r = start(t, cfg)
+	r.awaitSeen("/jobs/j", "invalid_record") // which is read beside the page
 	if body := r.get("/jobs/j"); !strings.Contains(body, row) || strings.Contains(body, since) {
 		t.Errorf("one that was started later:\n%s", body)
 	}
+}
+
+// awaitSeen looks at a page until it shows a text.
+func (r *running) awaitSeen(path, text string) {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "http://"+r.daemon.web.Addr()+"/events"+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	got, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer got.Body.Close()
+	for lines := bufio.NewScanner(got.Body); lines.Scan(); {
+		if strings.Contains(lines.Text(), text) {
+			return
+		}
+	}
+	r.t.Fatalf("%s never shows %q", path, text)
 }

@@ -2,14 +2,12 @@ package page
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"textmill/daemon/catalog"
 	"textmill/daemon/lately"
 )
 
@@ -123,36 +121,33 @@ func (s *Site) job(r *http.Request) (View, error) {
 	j.Letters = slices.DeleteFunc(slices.Clone(letters), func(l Letter) bool { return l.Job != j.Name })
 	v := jobView{Job: j}
 	v.Served = slices.ContainsFunc(s.o.Models, func(m Model) bool { return m.Name == j.Model })
-	s.failures(r.Context(), &v)
+	for _, c := range v.Classes {
+		v.Told += int64(c.Rows)
+	}
+	if v.Errors > 0 && v.Dataset != "" {
+		v.tell(s.failures.of(jobOf{v.Dataset, v.Name}))
+	}
 	return View{Title: "Job " + j.Name, Data: v}, nil
 }
 
 // jobView is what is seen of a job.
 type jobView struct {
 	Job
-	Served bool  // by this daemon
-	Tabled bool  // the classes are those of the table's rows, whoever made them
-	Told   int64 // error rows that the classes were counted of
-	Whole  bool  // all of the table's
+	Served  bool  // by this daemon
+	Tabled  bool  // the classes are those of the table's rows, whoever made them
+	Told    int64 // error rows that the classes were counted of
+	Reading bool  // the table has more that may tell, and is being read
+	Unread  bool  // the table could not be read the last time
 }
 
-// failures takes the classes of error rows from the table, unless it tells of fewer rows than this daemon knows of.
-func (s *Site) failures(ctx context.Context, v *jobView) {
-	for _, c := range v.Classes {
-		v.Told += int64(c.Rows)
-	}
-	if v.Errors == 0 || v.Dataset == "" {
+// tell takes the classes of error rows from the table, unless it tells of fewer rows than this daemon knows of.
+func (v *jobView) tell(k errorRows) {
+	v.Reading, v.Unread = k.failed == "" && (k.told == nil || !k.told.Whole), k.failed != ""
+	if k.told == nil || k.told.Seen < v.Told {
 		return
 	}
-	f, err := s.o.Tables.Failures(ctx, v.Dataset, v.Name)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, catalog.ErrNoTable) {
-		s.o.Log.WarnContext(ctx, "error rows not read", "dataset", v.Dataset, "job", v.Name, "error", err)
-	}
-	if err != nil || f.Seen < v.Told {
-		return
-	}
-	v.Classes, v.Tabled, v.Told, v.Whole = nil, true, f.Seen, f.Whole
-	for _, c := range f.Classes {
+	v.Classes, v.Tabled, v.Told = nil, true, k.told.Seen
+	for _, c := range k.told.Classes {
 		v.Classes = append(v.Classes, lately.Class{Name: c.Class, Rows: int(c.Rows), Record: c.ID, Reason: c.Message})
 	}
 }

@@ -46,6 +46,7 @@ type Options struct {
 type Site struct {
 	o        Options
 	looks    *looks
+	failures *failures
 	pages    []page
 	assets   *assets
 	traces   *tracing.Traces
@@ -135,7 +136,7 @@ func (f *Failure) Error() string { return f.Message }
 func New(o Options) *Site {
 	s := &Site{o: o, traces: newTraces(o.Models), watching: make(chan struct{}, max(o.Watchers, 1))}
 	s.closing, s.end = context.WithCancel(context.Background())
-	s.assets, s.looks = newAssets(), newLooks(s.closing)
+	s.assets, s.looks, s.failures = newAssets(), newLooks(s.closing), newFailures(s.closing, o)
 	s.pages = s.all()
 	for i := range s.pages {
 		s.looks.parse(s.assets, s.pages[i].template)
@@ -150,6 +151,7 @@ func New(o Options) *Site {
 func (s *Site) End() {
 	s.end()
 	s.looks.wait()
+	s.failures.wait()
 }
 
 // A Route is a path that is answered.
