@@ -32,7 +32,8 @@ func Found(home string, s *models.Spec, fresh []Finding) error {
 		f.At = time.Now().UTC().Truncate(time.Second)
 		all = append(all, f)
 	}
-	if len(all) > mostFindings {
+	if len(all) > mostFindings { // the oldest go
+		slices.SortStableFunc(all, func(a, b Finding) int { return a.At.Compare(b.At) })
 		all = all[len(all)-mostFindings:]
 	}
 	return learned.Write(places.Findings(home), findingsKey(s), all)
