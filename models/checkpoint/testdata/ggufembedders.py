@@ -23,7 +23,11 @@ import making
 CONTROL, UNKNOWN, NORMAL = 3, 2, 1
 A, P = gguf.MODEL_ARCH, gguf.PoolingType
 LETTERS = [chr(97 + i) for i in range(26)]
+MARKS = list("!$()+,-./:<=>[]^`|~") + ["\u2019", "\u201c"]
 TEXTS = ["a", "the cat", "the cats sat on the mat and the dog was there", "abc def ghi " * 9, "the the the", ""]
+# What BERT's tokenizer cleans, lowers, strips of accents and cuts at, and what it knows of none.
+HARD = ["The CAT, a.b", "\u00c7a \u00e9", "a\u732bb\u732b", "Cafe\u0301 \u00df \u00d8 \u0130", "(a) [b]-c: d/e! $f ~g\u2019s \u201cx\u201d ^`|+<=>",
+        "tab\tnew\r\nline\u00a0nbsp\u3000wide", "a\u200bb\u00adc\ufffdd\x07e", "\uff21\uff42 \ufb01 \u2460", "\uac00\u3042\u30a2 \u00e5\u0308", "\U0001f600 a", "thex og the\u00e9"]
 
 
 class Opaque(c.Structure):
@@ -81,7 +85,7 @@ class LlamaCPP:
 
 
 def bert_tokens(w):
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused0]"] + ["\u2581" + t for t in LETTERS + ["the", "cat", ",", "."]] + LETTERS + ["og"]
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused0]"] + ["\u2581" + t for t in LETTERS + ["the", "cat", "\u732b", "\u00df", "\u00f8"] + MARKS] + LETTERS + ["og"]
     w.add_tokenizer_model("bert")
     w.add_token_list(tokens)
     w.add_token_types([CONTROL] * 5 + [NORMAL] * (len(tokens) - 5))
@@ -217,7 +221,7 @@ for name, (arch, make, vocabulary, pooling, causal) in MODELS.items():
             w.add_dense_features_dims(f"dense_{i + 2}", d.shape[1], d.shape[0])
     making.write_gguf(w)
     theirs, out = LlamaCPP(path + ".gguf"), []
-    for text in TEXTS:
+    for text in TEXTS + (HARD if vocabulary is not bytes_ else []):  # of the few bytes that those tokens have, no others are made
         ids = theirs.tokens(text)
         got = theirs.vectors(ids) if ids else []
         with torch.no_grad():
