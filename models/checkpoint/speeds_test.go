@@ -44,6 +44,9 @@ func readSpeeds(t *testing.T) map[string]speed {
 	readJSON(t, "../../bench/models.json", &all)
 	of := map[string]speed{}
 	for _, s := range all {
+		if _, twice := of[s.Family]; twice {
+			t.Errorf("bench/models.json has two speeds of %s", s.Family)
+		}
 		of[s.Family] = s
 	}
 	return of
@@ -81,6 +84,8 @@ func (s speed) check(t *testing.T) {
 	switch {
 	case len(s.Pairs) < 3:
 		t.Fatalf("%s was measured in %d pairs; three are the least: python bench/models.py %s", s.Family, len(s.Pairs), s.Family)
+	case s.Threads != 1: // as docs/models.md says
+		t.Errorf("%s was measured with %d threads", s.Family, s.Threads)
 	case s.Tokens == 0 && !(s.Cosine >= 1-mostApart):
 		t.Errorf("%s: vectors were off by %g while it was measured", s.Family, 1-s.Cosine)
 	case s.Tokens > 0 && s.Same < s.Tokens*99/100: // random weights have ties
@@ -105,8 +110,8 @@ func TestReferenceSpeeds(t *testing.T) {
 		wall, _, _ := s.of(func(p pair) float64 { return p.Wall })
 		ratio, least, most := s.of(processor)
 		_, idle, busy := s.of(func(p pair) float64 { return p.Load })
-		fmt.Fprintf(&table, "| %s | %.0f M, %s | %.1f s, %d MB | %.2f × (%.2f–%.2f) | %.2f × | %.0f %s | %.0f, %s | %s | %s, load %.0f–%.0f |\n",
-			s.Family, float64(s.Parameters)/1e6, s.Shape, s.Import, s.Bytes/1e6, ratio, least, most, wall, ours, s.Unit, theirs,
+		fmt.Fprintf(&table, "| %s | %.0f M, %s | %.1f s, %.0f MB | %.2f × (%.2f–%.2f) | %.2f × | %.0f %s | %.0f, %s | %s | %s, load %.0f–%.0f |\n",
+			s.Family, float64(s.Parameters)/1e6, s.Shape, s.Import, float64(s.Bytes)/1e6, ratio, least, most, wall, ours, s.Unit, theirs,
 			s.Reference, s.agrees(), s.Date, idle, busy)
 	}
 	for family := range speeds {
