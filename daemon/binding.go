@@ -41,14 +41,31 @@ func (d *Daemon) openTables(ctx context.Context, clients int) error {
 	if err != nil {
 		return err
 	}
-	id, err := d.store.Identity()
+	if err := d.sameTables(bound); err != nil {
+		return err
+	}
+	_, err = d.store.Identify() // and so it remains, should the directory be made anew
+	return err
+}
+
+// stillBound looks whether the queue was bound anew while the daemon began, whom nobody could see before it announced
+// itself.
+func (d *Daemon) stillBound(ctx context.Context) error {
+	bound, err := d.queue.Binding(ctx)
+	if errors.Is(err, queue.ErrNotFound) { // there was no room for one
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if id != bound.ID {
-		return d.otherTables(bound, id)
+	return d.sameTables(bound)
+}
+
+func (d *Daemon) sameTables(bound queue.Binding) error {
+	id, err := d.store.Identity()
+	if err == nil && id != bound.ID {
+		err = d.otherTables(bound, id)
 	}
-	_, err = d.store.Identify() // and so it remains, should the directory be made anew
 	return err
 }
 
@@ -68,7 +85,7 @@ func (d *Daemon) otherTables(b queue.Binding, id string) error {
 	place := d.store.Path()
 	here := "which is another place (id " + id + ")"
 	if id == "" {
-		here = "where none of its daemons wrote: see whether what should be there is mounted"
+		here = "which has no id: it is another place, or what should be there is not mounted"
 	}
 	return fmt.Errorf("%w: %s is bound to the tables with the id %s, at %.200q of %.80q when it was bound (%s), and export.uri is %s, %s. "+
 		"Rows would be split between both. Set export.uri to where those tables are now, or, if rows are to go to %s from now on, "+
@@ -90,20 +107,28 @@ func BindTables(ctx context.Context, cfg config.Config, log *slog.Logger, versio
 	if err := d.openQueue(ctx, 0); err != nil {
 		return "", err
 	}
-	served, err := d.queue.ServingUntil(ctx, answerTime, func(queue.Served) bool { return true })
-	if err != nil {
+	if err := d.unserved(ctx, "stop them first, since they go on writing to the tables of before"); err != nil {
 		return "", err
 	}
-	if len(served) > 0 {
-		return "", fmt.Errorf("%w %s: stop them first, since they go on writing to the tables of before", ErrServed, d.queue.Server())
-	}
 	before, err := d.queue.Binding(ctx)
-	if err != nil && !errors.Is(err, queue.ErrNotFound) {
+	if err != nil && !errors.Is(err, queue.ErrNotFound) && before.Revision == 0 { // one that cannot be read is replaced
 		return "", err
 	}
 	b, err := d.bind(ctx, before.Revision)
 	if err != nil {
 		return "", fmt.Errorf("bind the queue to the tables of %s: %w", d.store.Path(), err)
 	}
+	if err := d.unserved(ctx, "one began while the queue was bound; start it again"); err != nil {
+		return "", err
+	}
 	return fmt.Sprintf("%s is bound to the tables of %s, id %s", d.queue.Server(), d.store.Path(), b.ID), nil
+}
+
+// unserved is ErrServed where a daemon answers, with what to do about it.
+func (d *Daemon) unserved(ctx context.Context, mend string) error {
+	served, err := d.queue.ServingUntil(ctx, answerTime, func(queue.Served) bool { return true })
+	if err == nil && len(served) > 0 {
+		err = fmt.Errorf("%w %s: %s", ErrServed, d.queue.Server(), mend)
+	}
+	return err
 }

@@ -67,11 +67,11 @@ func TestAQueueHasOnePlaceOfTables(t *testing.T) {
 			}
 		}
 	}
-	refused(place("b"), "is mounted")
+	refused(place("b"), "not mounted")
 	if err := errors.Join(os.Rename(place("a"), place("moved")), begins(t, cfg, place("moved"))); err != nil {
 		t.Error(err)
 	}
-	refused(place("a"), "is mounted")
+	refused(place("a"), "not mounted")
 
 	cfg.Export.URI = place("b")
 	if said, err := BindTables(t.Context(), cfg, slog.New(slog.DiscardHandler), "test"); err != nil || !strings.Contains(said, place("b")) {
@@ -105,6 +105,58 @@ func TestRacingBindings(t *testing.T) {
 	}
 	if begun != 1 {
 		t.Errorf("%d daemons begin: %v", begun, errs)
+	}
+}
+
+// A daemon that began before the queue was bound anew, and is seen only afterwards, does not serve the tables of before.
+func TestADaemonThatBeginsMeanwhileIsNotLeftBehind(t *testing.T) {
+	cfg := queueOfItsOwn(t)
+	d := newDaemon(cfg, slog.New(slog.DiscardHandler), "test")
+	defer func() {
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := errors.Join(d.openTables(t.Context(), 0), d.stillBound(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	other := cfg
+	other.Export.URI = filepath.Join(t.TempDir(), "tables")
+	if _, err := BindTables(t.Context(), other, slog.New(slog.DiscardHandler), "test"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.stillBound(t.Context()); !errors.Is(err, ErrOtherTables) {
+		t.Error(err)
+	}
+}
+
+// A binding that cannot be read is told, and replaced by the command that binds.
+func TestADamagedBindingIsReplaced(t *testing.T) {
+	cfg := queueOfItsOwn(t)
+	if err := begins(t, cfg, cfg.Export.URI); err != nil {
+		t.Fatal(err)
+	}
+	q, err := queue.Connect(t.Context(), queue.Options{URL: cfg.NATS.URL, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	b, err := q.Binding(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.ID = ""
+	if err := q.Bind(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if err := begins(t, cfg, cfg.Export.URI); err == nil || !strings.Contains(err.Error(), "is no binding") {
+		t.Errorf("it begins with a damaged binding: %v", err)
+	}
+	if _, err := BindTables(t.Context(), cfg, slog.New(slog.DiscardHandler), "test"); err != nil {
+		t.Error(err)
+	}
+	if err := begins(t, cfg, cfg.Export.URI); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -114,6 +114,9 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, version strin
 		return nil, err
 	}
 	d.onClose("announcement", stop)
+	if err := d.stillBound(ctx); err != nil {
+		return nil, err
+	}
 	if err := d.openAnswers(ctx, shares.Connections); err != nil {
 		return nil, err
 	}

@@ -27,8 +27,9 @@ func (s *Store) Identity() (string, error) {
 	return identityOf(root)
 }
 
-// Identify gives the directory of tables an id unless it has one, and tells which it has. Should the directory be made
-// anew while the store is open, the new one gets the same; one with another id is ErrElsewhere from then on.
+// Identify gives the directory of tables an id unless it has one, and tells which it has. Should the directory be
+// deleted or emptied while the store is open, what is made anew gets the same; one with another id is ErrElsewhere from
+// then on, and so is one without where the one of before was moved away or lies under what was mounted there.
 func (s *Store) Identify() (string, error) {
 	root, err := s.base()
 	if err != nil {
@@ -44,25 +45,35 @@ func (s *Store) Identify() (string, error) {
 	return id, nil
 }
 
-// isSame gives a directory that was opened again the id of before, or is ErrElsewhere.
-func (s *Store) isSame(root storage.Dir) error {
+// isSame gives a directory that is there now the id of the one before, unless that one still has it, or is ErrElsewhere.
+func (s *Store) isSame(before, root storage.Dir) error {
 	s.mu.Lock()
 	want := s.identity
 	s.mu.Unlock()
 	if want == "" {
 		return nil
 	}
-	id, err := identify(root, want)
+	id, err := identityOf(root)
+	if err == nil && id == "" {
+		var left string
+		if left, err = identityOf(before); err == nil && left == "" {
+			id, err = identify(root, want)
+		}
+	}
 	if err == nil && id != want {
-		err = fmt.Errorf("%s: %w: its id is %s and was %s", s.path, ErrElsewhere, id, want)
+		err = fmt.Errorf("%s: %w: its id is %q and was %q", s.path, ErrElsewhere, id, want)
 	}
 	return err
 }
 
 // identify is the id that a directory has, or now gets: of several who give it one, one does.
 func identify(root storage.Dir, id string) (string, error) {
-	if has, err := identityOf(root); err != nil || has != "" {
-		return has, err
+	has, err := identityOf(root)
+	if err != nil {
+		return "", err
+	}
+	if has != "" { // whoever linked it may have died before it was durable
+		return has, syncIdentity(root)
 	}
 	files, err := root.MakeStage()
 	if err != nil {
@@ -82,11 +93,20 @@ func identify(root storage.Dir, id string) (string, error) {
 	if err := errors.Join(files.Unlink(temp), dir.Sync(), root.Sync()); err != nil {
 		return "", err
 	}
-	has, err := identityOf(root) // whoever made it
+	has, err = identityOf(root) // whoever made it
 	if err == nil && has == "" {
 		err = errors.Join(linked, fmt.Errorf("%s is not there: %w", storage.Join(dir.Path(), identityName), os.ErrNotExist))
 	}
 	return has, err
+}
+
+func syncIdentity(root storage.Dir) error {
+	dir, err := root.Sub(marksName)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return errors.Join(dir.Sync(), root.Sync())
 }
 
 // identityOf reads the id; "" where there is none.

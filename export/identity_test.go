@@ -44,6 +44,38 @@ func TestTheTablesHaveOneID(t *testing.T) {
 	if _, err := s.Identity(); !errors.Is(err, ErrElsewhere) {
 		t.Errorf("in the place of another: %v", err)
 	}
+	s = openStore(t, dir)
+	if id, err = s.Identify(); err != nil {
+		t.Fatal(err)
+	}
+	moved := dir + "-moved"
+	if err := os.Rename(dir, moved); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time something stands in its place
+		if _, err := s.Identity(); !errors.Is(err, ErrElsewhere) {
+			t.Errorf("moved away: %v", err)
+		}
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.Rename(moved, dir)); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := s.Identity(); err != nil || back != id {
+		t.Errorf("moved back it is %q, not %q: %v", back, id, err)
+	}
+	if err := errors.Join(os.Rename(dir, moved), os.RemoveAll(moved)); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.Identity(); err != nil || again != id {
+		t.Errorf("moved away and deleted it is %q, not %q: %v", again, id, err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "_textmill")); err != nil {
+		t.Fatal(err)
+	}
+	put(t, table(t, s), "a")
+	if again, err := s.Identity(); err != nil || again != id {
+		t.Errorf("emptied and written to it is %q, not %q: %v", again, id, err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "_textmill", "id"), []byte("mine\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,11 @@ type examined struct {
 	stats fileStats
 }
 
-func examinedFile(a delta.Add) *examined { return &examined{a, statsOf(a.Stats)} }
+func examinedFile(a delta.Add) *examined {
+	f := &examined{a, statsOf(a.Stats)}
+	f.Stats = nil // told, and large
+	return f
+}
 
 func comparePath(f *examined, path string) int { return cmp.Compare(f.Path, path) }
 
@@ -28,10 +32,16 @@ type listing struct {
 	files []*examined     // by their paths; a slice that was handed out is never changed
 }
 
-// newest is the table's files and its state at one version, as of now.
-func (l *listing) newest(ctx context.Context, log *delta.Log) ([]*examined, delta.Snapshot, error) {
+// farBehind is of how many entries a checkpoint tells sooner than they do.
+const farBehind = 100
+
+// newest is the table's files and its state at one version, as of now; known is a version that the table has.
+func (l *listing) newest(ctx context.Context, log *delta.Log, known int64) ([]*examined, delta.Snapshot, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.snap != nil && known-l.snap.Version > farBehind {
+		l.snap, l.files = nil, nil
+	}
 	err := l.follow(ctx, log)
 	if l.snap == nil || delta.IsStale(err) {
 		err = l.load(ctx, log)

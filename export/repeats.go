@@ -45,7 +45,7 @@ func (b *Batch) findRepeats(ctx context.Context, keep []*delivery) (*repeats, er
 		rows += p.rows
 	}
 	r.passes = uint64(rows/cmp.Or(b.repeatsAtOnce, repeatsAtOnce) + 1)
-	files, snap, err := b.h.listing.newest(ctx, b.h.log)
+	files, snap, err := b.h.listing.newest(ctx, b.h.log, b.h.version())
 	if err == nil {
 		err = r.swap.begin(&snap)
 	}

@@ -28,7 +28,7 @@ type stage struct {
 	life   life
 }
 
-// marksName is the directory of marks in a bucket. Readers of Delta tables pass over names that begin with an
+// marksName is the directory of marks in a bucket, and beside the tables of their id. Readers of Delta tables pass over names that begin with an
 // underscore.
 const marksName = "_textmill"
 

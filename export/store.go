@@ -149,10 +149,11 @@ func (s *Store) base() (storage.Dir, error) {
 		return root, err
 	}
 	s.o.Logger.Warn("the directory of tables was deleted or made anew", "path", s.path)
+	before := root
 	if root, err = s.open(); err != nil {
 		return nil, fmt.Errorf("open export.uri again: %w", err)
 	}
-	if err := s.isSame(root); err != nil {
+	if err := s.isSame(before, root); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	s.mu.Lock()

@@ -206,6 +206,9 @@ func (t *Table) makeTable(ctx context.Context, kind EmbeddingKind) (*handle, err
 	if err != nil {
 		return nil, err
 	}
+	if err := t.store.isSame(root, root); err != nil { // it may have been emptied
+		return nil, err
+	}
 	h, err := makeHandle(root, t.name)
 	if err == nil {
 		if err = t.create(ctx, h, kind); err != nil {

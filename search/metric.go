@@ -49,12 +49,13 @@ func newScorer(metric string, v export.Vectors, questions [][]float32) (*scorer,
 			return nil, fmt.Errorf("the table's property: %w", err)
 		}
 	}
+	if err := CheckMetric(metric); err != nil {
+		return nil, err
+	}
 	packed := precision == vector.Binary || precision == vector.Ubinary
 	switch {
 	case packed != (metric == Hamming):
 		return nil, fmt.Errorf("%s vectors are not compared by %s", precision, metric)
-	case CheckMetric(metric) != nil:
-		return nil, CheckMetric(metric)
 	case metric != Cosine && s.ranges == nil && (precision == vector.Int8 || precision == vector.Uint8):
 		return nil, fmt.Errorf("%s vectors have lost their lengths, so that only cosine compares them, not %s", precision,
 			metric)

@@ -80,8 +80,10 @@ func (c *cell) send(ctx context.Context, method, path, kind string, body []byte,
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(answer.Body)
 	switch {
-	case err != nil, answer.StatusCode >= http.StatusInternalServerError, answer.StatusCode == http.StatusTooManyRequests:
-		return nil, fmt.Errorf("%w: status %d: %s (%w)", errNoAnswer, answer.StatusCode, raw, err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: status %d: %w", errNoAnswer, answer.StatusCode, err)
+	case answer.StatusCode >= http.StatusInternalServerError, answer.StatusCode == http.StatusTooManyRequests:
+		return nil, fmt.Errorf("%w: status %d: %s", errNoAnswer, answer.StatusCode, raw)
 	case !slices.Contains(wanted, answer.StatusCode):
 		return nil, fmt.Errorf("%s %s: status %d: %s", method, path, answer.StatusCode, raw)
 	}

@@ -49,7 +49,7 @@ func (q *Queue) Announce(serves func() []Served) (stop func() error, err error) 
 // publish.
 func isInbox(reply string) bool {
 	for _, ours := range []string{jobSubjects, deadSubjects, eventSubjects, askSubjects, jobs.AllClaims,
-		jobs.AllBatches} {
+		jobs.AllFiles, jobs.AllBatches} {
 		if strings.HasPrefix(reply, strings.TrimSuffix(ours, ">")) {
 			return false
 		}

@@ -80,7 +80,7 @@ func (x *examined) belongs(tables *export.Store) {
 	}
 	switch id, err := tables.Identity(); {
 	case err != nil:
-		x.add("store", Fail, "restore that file, or stop all daemons and run textmill daemon --bind-tables", "%v", err)
+		x.add("store", Fail, "restore that file; or stop all daemons, remove it and run textmill daemon --bind-tables", "%v", err)
 	case id != x.bound.ID:
 		x.add("store", Fail, "export.uri of the queue's tables; or stop its daemons and run textmill daemon --bind-tables",
 			"the queue belongs to the tables that were at %.200q of %.80q, and those at %s are others: no daemon starts so",

@@ -140,8 +140,11 @@ func (x *examined) nats(ctx context.Context) {
 	}
 	defer q.Close()
 	x.natsSays(q.Examine(ctx), embedded)
-	if b, err := q.Binding(ctx); err == nil {
+	switch b, err := q.Binding(ctx); {
+	case err == nil:
 		x.bound = &b
+	case b.Revision > 0:
+		x.add("nats", Fail, "stop all daemons and run textmill daemon --bind-tables", "%v", err)
 	}
 }
 
