@@ -28,8 +28,8 @@ func (s *Store) Identity() (string, error) {
 }
 
 // Identify gives the directory of tables an id unless it has one, and tells which it has. Should the directory be
-// deleted or emptied while the store is open, what is made anew gets the same; one with another id is ErrElsewhere from
-// then on, and so is one without where the one of before was moved away or lies under what was mounted there.
+// deleted or emptied while the store is open, what is made anew gets the same; one with another id is ErrElsewhere
+// from then on, and so is one without where the one of before was moved away or lies under what was mounted there.
 func (s *Store) Identify() (string, error) {
 	root, err := s.base()
 	if err != nil {
@@ -45,7 +45,8 @@ func (s *Store) Identify() (string, error) {
 	return id, nil
 }
 
-// isSame gives a directory that is there now the id of the one before, unless that one still has it, or is ErrElsewhere.
+// isSame gives a directory that is there now the id of the one before, unless that one still has it, or is
+// ErrElsewhere.
 func (s *Store) isSame(before, root storage.Dir) error {
 	s.mu.Lock()
 	want := s.identity

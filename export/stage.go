@@ -28,8 +28,8 @@ type stage struct {
 	life   life
 }
 
-// marksName is the directory of marks in a bucket, and beside the tables of their id. Readers of Delta tables pass over names that begin with an
-// underscore.
+// marksName is the directory of marks in a bucket, and beside the tables of their id. Readers of Delta tables pass
+// over names that begin with an underscore.
 const marksName = "_textmill"
 
 func openStage(table storage.Dir) (*stage, error) {
