@@ -50,9 +50,15 @@ func write(t *testing.T, path string, content []byte) {
 // secured is a server with these files, and its log.
 func secured(t *testing.T, files TLSFiles, token string) (*Server, *logged) {
 	t.Helper()
+	return listening(t, "127.0.0.1:0", files, token)
+}
+
+// listening is one at an address.
+func listening(t *testing.T, addr string, files TLSFiles, token string) (*Server, *logged) {
+	t.Helper()
 	log := &logged{}
 	sessions, logger := session.New(token), slog.New(slog.NewTextHandler(log, nil))
-	s, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0", TLS: files, Sessions: sessions, Connections: 8,
+	s, err := Listen(t.Context(), Options{Addr: addr, TLS: files, Sessions: sessions, Connections: 8,
 		Metrics: metrics.New("test").Handler(), State: func() State { return State{} }, API: api.New(api.Options{}),
 		Pages: page.New(page.Options{Sessions: sessions, Work: idle{}, Log: logger}), Log: logger})
 	if err != nil {

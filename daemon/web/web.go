@@ -64,6 +64,10 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{o: o, addr: l.Addr().String()}
 	s.url = "http://" + s.addr
+	if certs == nil && o.Sessions.Open() && !isLoopback(l.Addr()) {
+		o.Log.WarnContext(ctx, "whoever reaches http.addr may read texts and cancel jobs, and browsers do not say which site "+
+			"leads there; set http.token_file, or http.tls with client_ca_file", "addr", s.addr)
+	}
 	clients := newConnections(o.Connections, usualPatience)
 	s.http = clients.server(newHosts(o.Addr, l.Addr(), o.AllowedHosts).only(clients.answering(s.mux())))
 	s.http.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug) // what a client did wrong
@@ -76,6 +80,11 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 		}
 	}()
 	return s, nil
+}
+
+func isLoopback(addr net.Addr) bool {
+	tcp, is := addr.(*net.TCPAddr)
+	return is && tcp.IP.IsLoopback()
 }
 
 // URL is where browsers find the pages.
