@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -86,13 +87,27 @@ func twoSignals(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
 	}
 }
 
-// endedBy is err, and where that is only that work was given up because of a signal, the signal.
+// endedBy is err, and where work was given up because of a signal, the signal, with what else went wrong meanwhile.
 func endedBy(ctx context.Context, err error) error {
 	var told, cause interrupted
 	if errors.Is(err, context.Canceled) && !errors.As(err, &told) && errors.As(context.Cause(ctx), &cause) {
-		return cause
+		if onlyCanceled(err) {
+			return cause
+		}
+		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
+}
+
+// onlyCanceled tells that nothing but a context's end is wrong.
+func onlyCanceled(err error) bool {
+	switch e := err.(type) { //nolint:errorlint // each level is looked at
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(one error) bool { return !onlyCanceled(one) })
+	case interface{ Unwrap() error }:
+		return onlyCanceled(e.Unwrap())
+	}
+	return err == context.Canceled //nolint:errorlint // the last level
 }
 
 // exitCode reports err to stderr and says what the process ends with.

@@ -68,6 +68,9 @@ func TestASignalIsToldAsOne(t *testing.T) {
 		want string
 	}{
 		{ctx, hashing, "ended by interrupt"},
+		{ctx, errors.Join(hashing, context.Canceled), "ended by interrupt"},
+		{ctx, errors.Join(hashing, other), "ended by interrupt: " + hashing.Error() + "\ndisk full"},
+		{ctx, fmt.Errorf("write rows: %w", errors.Join(context.Canceled, other)), "ended by interrupt: write rows: context canceled\ndisk full"},
 		{ctx, told, told.Error()},
 		{ctx, other, other.Error()},
 		{live, hashing, hashing.Error()},
