@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,14 +52,18 @@ type running struct {
 	stop   context.CancelFunc
 	ended  chan error
 	log    *bytes.Buffer
-	logged chan string // what the log says, and would say of details
+	told   told // what the log says, and would say of details
 }
 
 // told hands on what a log says as it says it.
 type told struct {
 	slog.Handler
-	logged chan string
+	logged chan saying
+	lost   *atomic.Int64 // sayings beyond those that are kept
 }
+
+// saying is a message of a log, and the job that it names.
+type saying struct{ message, job string }
 
 func (h told) Enabled(context.Context, slog.Level) bool { return true }
 
@@ -67,30 +72,41 @@ func (h told) Handle(ctx context.Context, record slog.Record) error {
 	if h.Handler.Enabled(ctx, record.Level) {
 		err = h.Handler.Handle(ctx, record)
 	}
+	says := saying{message: record.Message}
+	record.Attrs(func(a slog.Attr) bool {
+		if a.Key == "job" {
+			says.job = a.Value.String()
+		}
+		return true
+	})
 	select {
-	case h.logged <- record.Message:
-	default: // nobody waits for as many
+	case h.logged <- says:
+	default:
+		h.lost.Add(1)
 	}
 	return err
 }
 
 func (h told) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return told{h.Handler.WithAttrs(attrs), h.logged}
+	return told{h.Handler.WithAttrs(attrs), h.logged, h.lost}
 }
-func (h told) WithGroup(name string) slog.Handler { return told{h.Handler.WithGroup(name), h.logged} }
 
-// awaitLogged waits until the log has said a message so many times more.
-func (r *running) awaitLogged(message string, times int) {
+func (h told) WithGroup(name string) slog.Handler {
+	return told{h.Handler.WithGroup(name), h.logged, h.lost}
+}
+
+// awaitLogged waits until the log has said a message of each of these jobs; "" = of none.
+func (r *running) awaitLogged(message string, jobs ...string) {
 	r.t.Helper()
 	deadline := time.After(60 * time.Second)
-	for times > 0 {
+	for len(jobs) > 0 {
 		select {
-		case said := <-r.logged:
-			if said == message {
-				times--
+		case said := <-r.told.logged:
+			if at := slices.Index(jobs, said.job); said.message == message && at >= 0 {
+				jobs = slices.Delete(jobs, at, at+1)
 			}
 		case <-deadline:
-			r.t.Fatalf("the log does not say %q", message)
+			r.t.Fatalf("the log does not say %q of %q, or in the %d messages that were not kept", message, jobs, r.told.lost.Load())
 		}
 	}
 }
@@ -115,8 +131,9 @@ func startChanged(t *testing.T, cfg config.Config, change func(*Daemon)) *runnin
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{t: t, stop: stop, ended: make(chan error, 1), events: make(chan jobs.Event, 10_000), log: &bytes.Buffer{},
-		logged: make(chan string, 10_000)}
-	log := slog.New(told{slog.NewTextHandler(r.log, nil), r.logged})
+		told: told{logged: make(chan saying, 10_000), lost: &atomic.Int64{}}}
+	r.told.Handler = slog.NewTextHandler(r.log, nil)
+	log := slog.New(r.told)
 	var err error
 	if r.daemon, err = New(ctx, cfg, log, "test"); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ type Proxy struct {
 
 	mu   sync.Mutex
 	text string
+	lost bool
 }
 
 // Before stands before a nats-server until the test ends.
@@ -48,14 +49,14 @@ func Before(t *testing.T, server string) *Proxy {
 func (p *Proxy) Lose(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.text = text
+	p.text, p.lost = text, false
 }
 
 // Lost says whether the request has come and is lost.
 func (p *Proxy) Lost() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.text == ""
+	return p.lost
 }
 
 func (p *Proxy) loses(said []byte) bool {
@@ -64,7 +65,7 @@ func (p *Proxy) loses(said []byte) bool {
 	if p.text == "" || !bytes.Contains(said, []byte(p.text)) {
 		return false
 	}
-	p.text = ""
+	p.text, p.lost = "", true
 	return true
 }
 
