@@ -19,13 +19,13 @@ var batchPoints = []point{
 }
 
 const (
-	batchesPerWave  = 2
-	fewestRequests  = 20
-	moreRequests    = 120 // at most, beyond those
-	batchShard      = 16  // records, so that a batch has several
-	brokenRequest   = 7   // of each batch, whose body cannot be read
-	mostInputs      = 4
-	batchTerminated = "completed"
+	batchesPerWave = 2
+	fewestRequests = 20
+	moreRequests   = 120 // at most, beyond those
+	batchShard     = 16  // records, so that a batch has several
+	brokenRequest  = 7   // of each batch, whose body cannot be read
+	mostInputs     = 4
+	batchCompleted = "completed"
 )
 
 // batch is one that was asked for, perhaps without an answer: it may be there or not.
@@ -147,7 +147,7 @@ func (c *cell) judgeBatch(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	if o.Status != batchTerminated && (!b.ended || o.Status != "cancelled") {
+	if o.Status != batchCompleted && (!b.ended || o.Status != "cancelled") {
 		c.problem("batch %s (%s) is %s", b.name, b.id, o.Status)
 	}
 	if b.ended && o.Counts.Total == 0 && o.Output == nil && o.Errors == nil { // before it was known what it asks for

@@ -53,6 +53,17 @@ func run(ctx context.Context) error {
 		}
 		return all.Print(os.Stdout)
 	}
+	kinds := chaos.RecoveryKinds()
+	if !*recovery {
+		kinds = nil
+		for _, s := range chaos.Specs() {
+			kinds = append(kinds, s.Name)
+		}
+	}
+	kinds, err := chosen(*only, kinds)
+	if err != nil {
+		return err
+	}
 	work := *dir
 	if work == "" {
 		var err error
@@ -72,10 +83,10 @@ func run(ctx context.Context) error {
 	c.Seed, c.Records, c.Faults, c.Time, c.PerCell, c.Parallel, c.Progress = *seed, *records, *faults, *limit, *perCell,
 		*parallel, os.Stderr
 	if *recovery {
-		return measure(ctx, c, work, *only, *repeats)
+		return measure(ctx, c, work, kinds, *repeats)
 	}
 	for _, s := range chaos.Specs() {
-		if *only == "" || strings.Contains(","+*only+",", ","+s.Name+",") {
+		if slices.Contains(kinds, s.Name) {
 			c.Specs = append(c.Specs, s)
 		}
 	}
@@ -105,14 +116,22 @@ func run(ctx context.Context) error {
 	return os.RemoveAll(work)
 }
 
-// measure tells how soon each kind of fault is over, and is content when every kind of fault keeps the bound.
-func measure(ctx context.Context, c *chaos.Campaign, work, only string, repeats int) error {
-	var kinds []string
-	for _, kind := range chaos.RecoveryKinds() {
-		if only == "" || slices.Contains(strings.Split(only, ","), kind) {
-			kinds = append(kinds, kind)
+// chosen are those that only names, with commas, or all.
+func chosen(only string, all []string) ([]string, error) {
+	if only == "" {
+		return all, nil
+	}
+	names := strings.Split(only, ",")
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("-only: there is no %q among %s", name, strings.Join(all, ", "))
 		}
 	}
+	return names, nil
+}
+
+// measure tells how soon each kind of fault is over, and is content when every kind of fault keeps the bound.
+func measure(ctx context.Context, c *chaos.Campaign, work string, kinds []string, repeats int) error {
 	all, err := c.Recover(ctx, kinds, repeats)
 	if err := errors.Join(err, chaos.PrintRecovery(os.Stdout, all)); err != nil {
 		return err
