@@ -73,7 +73,7 @@ func (s *Site) table(r *http.Request) (View, error) {
 	}
 	if !regionsOnly(r) {
 		v.ask(query)
-		if v.Ask.Text != "" && ledHere(r) {
+		if v.Ask.Text != "" && FromElsewhere(r) {
 			v.Ask.Link = r.URL.RequestURI() + "#search"
 		} else if err := s.search(r.Context(), &v); err != nil {
 			return View{}, err

@@ -29,7 +29,7 @@ func (s *Site) trace(r *http.Request) (View, error) {
 	t := &traced{Models: s.o.Models}
 	t.Question, t.Asked = tracing.Read(r.URL.Query())
 	v := View{Title: "Trace", Data: t}
-	if t.Asked && ledHere(r) {
+	if t.Asked && FromElsewhere(r) {
 		t.Asked, t.Link = false, r.URL.RequestURI()
 	}
 	if !t.Asked {

@@ -90,8 +90,7 @@ func ownAddress(ip netip.Addr) bool {
 
 // sameOrigin is false for what a browser says comes from a page of another host or port.
 func sameOrigin(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	return ownOrigins(r) && site != "cross-site" && site != "same-site"
+	return ownOrigins(r) && !page.FromElsewhere(r)
 }
 
 func ownOrigins(r *http.Request) bool {
