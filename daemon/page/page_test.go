@@ -35,7 +35,8 @@ func everything() *world {
 	return &world{
 		now: Now{Problems: []string{hostile}, Since: at, Samples: []lately.Sample{{At: at, Sums: sums}, {At: at.Add(time.Second), Sums: sums}},
 			Commits:  []lately.Commit{{At: at, Dataset: hostile, Rows: 3, Errored: 1}},
-			Troubles: []lately.Trouble{{At: at, Serious: true, Message: hostile, Details: hostile, Times: 2}}},
+			Troubles: []lately.Trouble{{At: at, Serious: true, Message: hostile, Why: hostile, Job: hostile, Details: hostile, Times: 2}},
+			Devices:  []Device{{Name: hostile, About: hostile}}},
 		jobs: []Job{{Name: hostile, State: hostile, Task: hostile, Model: hostile, Dataset: hostile, Rows: 5, Errors: 2, Dead: 1, Updated: at,
 			Classes: []lately.Class{{Name: hostile, Rows: 2, Record: hostile, Reason: hostile}}}},
 		letters: []Letter{l, conflict}, payload: []byte(hostile),
@@ -158,7 +159,7 @@ func TestAssetsAreKept(t *testing.T) {
 
 func TestLogin(t *testing.T) {
 	b := open(t, Options{Sessions: session.New("secret")})
-	stranger := func(accept string) answer {
+	stranger := func(accept, site string) answer {
 		t.Helper()
 		w := httptest.NewRecorder()
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/jobs?state=done", http.NoBody)
@@ -167,14 +168,18 @@ func TestLogin(t *testing.T) {
 		}
 		r.RequestURI = "/jobs?state=done"
 		r.Header.Set("Accept", accept)
+		r.Header.Set("Sec-Fetch-Site", site)
 		b.site.Stranger(w, r)
 		return answer{w.Code, w.Header(), w.Body.String()}
 	}
-	if got := stranger("*/*"); got.status != 401 || strings.Contains(got.body, "<") {
+	if got := stranger("*/*", ""); got.status != 401 || strings.Contains(got.body, "<") {
 		t.Errorf("a program is told %d %q", got.status, got.body)
 	}
-	if got := stranger("text/html"); got.status != 401 || !strings.Contains(got.body, `value="/jobs?state=done"`) {
+	if got := stranger("text/html", "none"); got.status != 401 || !strings.Contains(got.body, `value="/jobs?state=done"`) {
 		t.Errorf("a browser gets no form that leads on: %d\n%s", got.status, got.body)
+	}
+	if got := stranger("text/html", "cross-site"); !strings.Contains(got.body, `<a href="/jobs?state=done">Go on to <code>/jobs?state=done</code></a>`) {
+		t.Errorf("who is led here does not see where he goes on to:\n%s", got.body)
 	}
 	csrf := b.get("/login").csrf()
 	for _, token := range []string{"", "another", "secre"} {

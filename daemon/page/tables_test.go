@@ -75,6 +75,7 @@ func tabled(t *testing.T, dataset, model, sha string) *browser {
 		Inputs: []string{hostile}, Pooling: hostile, Prompts: map[string]string{hostile: hostile}, Similarity: hostile})
 	return open(t, Options{
 		Models: []Model{{Name: model, Task: "embed", SHA256: sha, Device: hostile, Tracer: echo{}, About: About{Facts: told, Notes: []string{hostile}, Bits: hostile,
+			Found: func() ([]Finding, error) { return []Finding{{About: hostile, Says: hostile}}, nil },
 			Files: []models.File{{Path: hostile, SHA256: hostile, Size: 3}}, Cards: []models.CardGraph{{File: hostile, Why: hostile}},
 			Work: func() metrics.Work { return metrics.Work{Runs: 1, Tokens: 7, Padded: 8, Took: time.Second} }}}},
 		Tables: catalog.New(catalog.Options{URI: store.Path(), Refused: func() map[string]string { return map[string]string{dataset: hostile} },
