@@ -21,7 +21,7 @@ import (
 func (d *Daemon) devices() []page.Device {
 	has, all := resident()
 	cores := runtime.GOMAXPROCS(0)
-	seen := []page.Device{{Name: "cpu", About: fmt.Sprintf("%d of the machine's %d cores", cores, runtime.NumCPU()),
+	seen := []page.Device{{Name: "cpu", About: fmt.Sprintf("%d of %d cores", cores, runtime.NumCPU()),
 		Used: has, Memory: all, Cores: cores}}
 	var names []string
 	for _, c := range d.consumers {

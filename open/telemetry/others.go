@@ -14,7 +14,7 @@ const (
 )
 
 // others bounds how many traces are told of because somebody else, who pays nothing for it, chose them: whoever
-// publishes can. Those who choose the share that is configured here never meet the bound.
+// publishes can. Those who choose the share that is configured here seldom meet the bound.
 type others struct {
 	share float64
 
