@@ -203,8 +203,8 @@ func (s *Site) Routes() []Route {
 	)
 }
 
-// FromElsewhere tells that a browser says that the page of another host or port asks this, or led here. Such a link must
-// not have this machine compute: whoever followed it is asked first.
+// FromElsewhere tells that a browser says that the page of another host or port asks this, or led here. Such a link
+// must not have this machine compute: whoever followed it is asked first.
 func FromElsewhere(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "cross-site" || site == "same-site"
