@@ -79,7 +79,7 @@ func TestWrongUsageIsExit2(t *testing.T) {
 		{[]string{"dead", "retry"}, "name the letters"},
 		{[]string{"models", "inspect"}, "accepts 1 arg"},
 		{[]string{"table", "info"}, "accepts 1 arg"},
-		{[]string{"daemon", "extra"}, `unknown command "extra"`},
+		{[]string{"daemon", "extra"}, `takes no arguments, and was given "extra"`},
 		{[]string{"daemon", "--set", "export.url=x", "--check-config"}, `did you mean "export.uri"?`},
 	} {
 		r := call{}.run(t, tc.args...)

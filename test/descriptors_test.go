@@ -29,7 +29,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 const countInEach = `
 import os, sys
 from deltalake import DeltaTable
-rows = [DeltaTable(os.path.join(sys.argv[1], d)).to_pyarrow_dataset().count_rows() for d in os.listdir(sys.argv[1])]
+rows = [DeltaTable(os.path.join(sys.argv[1], d)).to_pyarrow_dataset().count_rows() for d in os.listdir(sys.argv[1]) if not d.startswith("_")]
 print(len(rows), sum(rows), max(rows))
 `
 
