@@ -56,9 +56,7 @@ func (d drift) said() string {
 	if d.Difference == nil {
 		return fmt.Sprintf("worst cosine %.6f over %d texts", d.Cosine, d.Texts)
 	}
-	return fmt.Sprintf(
-		"KL %.3g (at most %.3g), logits off by %.3g (at most %.3g), the same greedy token at %.1f %% of %d positions",
-		d.KL, d.MaxKL, d.LogitError, d.MaxLogitError, 100*d.Top1, d.Positions)
+	return d.Difference.Said()
 }
 
 // drift compares the graph for a card on a device with the processor's graph.

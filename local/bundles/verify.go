@@ -46,11 +46,6 @@ func (o VerifyOptions) keep(cfg config.Config, s *models.Spec, found ...session.
 	}
 }
 
-func (c compared) said() string {
-	return fmt.Sprintf("KL %.3g (at most %.3g), logits off by %.3g (at most %.3g), the same likeliest token at %.1f %% of %d positions",
-		c.KL, c.MaxKL, c.LogitError, c.MaxLogitError, 100*c.Top1, c.Positions)
-}
-
 // Verify reads all files of the named models, or of all, and compares them with the hashes that were recorded. For
 // models to generate with that have less exact graphs it measures what that costs.
 func Verify(ctx context.Context, cfg config.Config, o VerifyOptions) error {
@@ -111,7 +106,7 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 	}
 	var kept []session.Finding
 	for _, r := range results {
-		kept = append(kept, session.Finding{About: fmt.Sprintf("drift of %s against %s", r.Graph, r.Reference), Says: r.said()})
+		kept = append(kept, session.Finding{About: fmt.Sprintf("drift of %s against %s", r.Graph, r.Reference), Says: r.Said()})
 	}
 	o.keep(cfg, s, kept...)
 	if o.JSON {
@@ -128,7 +123,7 @@ func (o VerifyOptions) verify(ctx context.Context, cfg config.Config, s *models.
 		}
 	}
 	for _, r := range results {
-		_, err := fmt.Fprintf(o.Out, "%s: %s against %s: %s\n", s.Name, r.Graph, r.Reference, r.said())
+		_, err := fmt.Fprintf(o.Out, "%s: %s against %s: %s\n", s.Name, r.Graph, r.Reference, r.Said())
 		if err != nil {
 			return err
 		}

@@ -123,6 +123,13 @@ type Difference struct {
 	Top1 float64 `json:"top1"`
 }
 
+// Said is what people read of it.
+func (d Difference) Said() string {
+	return fmt.Sprintf(
+		"KL %.3g (at most %.3g), logits off by %.3g (at most %.3g), the same greedy token at %.1f %% of %d positions",
+		d.KL, d.MaxKL, d.LogitError, d.MaxLogitError, 100*d.Top1, d.Positions)
+}
+
 // Measure runs texts of token IDs through both.
 func Measure(ctx context.Context, reference, other *Scorer, texts [][]int32) (Difference, error) {
 	var d Difference
