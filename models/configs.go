@@ -78,6 +78,7 @@ func (m module) kind() string { return m.Type[strings.LastIndexByte(m.Type, '.')
 
 // sentenceConfig is sentence_bert_config.json, or what older versions of sentence-transformers called it.
 type sentenceConfig struct {
+	name         string
 	MaxSeqLength *int                       `json:"max_seq_length"`
 	DoLowerCase  bool                       `json:"do_lower_case"`
 	Task         string                     `json:"transformer_task"`
@@ -139,6 +140,9 @@ type tokenizerFile struct {
 var configNames = []string{"config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", SentenceName,
 	"config_sentence_transformers.json", StaticName, genaiName}
 
+// TemplatesFolder has the chat templates beside the one that is asked for by no name.
+const TemplatesFolder = "additional_chat_templates"
+
 // SentenceName is the file in which sentence-transformers keeps what it does with texts before the encoder.
 const SentenceName = "sentence_bert_config.json"
 
@@ -150,6 +154,7 @@ var SentenceNames = []string{SentenceName, "sentence_roberta_config.json", "sent
 func (c *sentenceConfig) read(dir string) error {
 	for _, name := range SentenceNames {
 		if found, err := readJSON(filepath.Join(dir, name), c); found || err != nil {
+			c.name = name
 			return err
 		}
 	}

@@ -62,7 +62,7 @@ func (s *Spec) resolveLength(c *configs) error {
 	}
 	var claims []claim
 	if n := c.sentence.MaxSeqLength; n != nil && *n > 0 {
-		claims = append(claims, claim{"sentence_bert_config.json", *n})
+		claims = append(claims, claim{c.sentence.name, *n})
 	}
 	if n := c.tokenizer.ModelMaxLength; n > 0 && n < 1e9 {
 		claims = append(claims, claim{"tokenizer_config.json", int(n)})

@@ -21,7 +21,10 @@ func TransformerFolder(dir string) (string, error) {
 }
 
 // encodes tells whether the module is the encoder.
-func (m module) encodes() bool { return m.kind() == "Transformer" }
+func (m module) encodes() bool { return IsEncoder(m.Type) }
+
+// IsEncoder tells whether modules.json calls the encoder by a type.
+func IsEncoder(moduleType string) bool { return module{Type: moduleType}.kind() == "Transformer" }
 
 // folder is the module's path, "" for the top.
 func (m module) folder() string {

@@ -150,12 +150,12 @@ func (d *directory) copyTo(dir string) error {
 	if name := d.sentence(); name != "" {
 		copies[models.SentenceName] = filepath.Join(d.inner, name)
 	}
-	templates, err := filepath.Glob(filepath.Join(d.inner, "additional_chat_templates", "*.jinja"))
+	templates, err := filepath.Glob(filepath.Join(d.inner, models.TemplatesFolder, "*.jinja"))
 	if err != nil {
 		return err
 	}
 	for _, t := range templates {
-		copies[filepath.Join("additional_chat_templates", filepath.Base(t))] = t
+		copies[filepath.Join(models.TemplatesFolder, filepath.Base(t))] = t
 	}
 	for to, from := range copies {
 		if err := copyFile(filepath.Join(dir, to), from); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -179,7 +179,7 @@ func liftEncoder(file string) error {
 		return fmt.Errorf("%w: read modules.json: %w", ErrUnsupported, err)
 	}
 	for _, m := range modules {
-		if kind, _ := m["type"].(string); strings.HasSuffix(kind, ".Transformer") {
+		if kind, _ := m["type"].(string); models.IsEncoder(kind) {
 			m["path"] = ""
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"textmill/ground/naming"
 	"textmill/models"
 	"textmill/models/checkpoint"
 	"textmill/models/embed"
@@ -147,5 +148,18 @@ func widen(t *testing.T, path string) {
 	all := append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
 	if err := os.WriteFile(path, append(all, out...), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// modules.json may call the encoder by its bare name, in a folder of its own too.
+func TestABareTransformerIsTheEncoder(t *testing.T) {
+	dir := copyDir(t, "testdata/embedders/folders")
+	change(t, dir, "modules.json", "sentence_transformers.base.modules.transformer.Transformer", "Transformer")
+	r, err := checkpoint.Import(t.Context(), checkpoint.Options{Source: dir, Dir: t.TempDir(), Name: "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spec := openBundle(t, r.Dir); spec.Task != naming.TaskEmbed {
+		t.Errorf("task %q", spec.Task)
 	}
 }

@@ -142,6 +142,9 @@ type repoFile struct {
 func (h hub) list(ctx context.Context, repository, revision string) (listing, error) {
 	where := endpoint() + "/api/models/" + repository + "/revision/" + url.PathEscape(revision) + "?blobs=true"
 	res, err := get(ctx, where, os.Getenv("HF_TOKEN"), 0)
+	if ctx.Err() != nil {
+		return listing{}, err
+	}
 	if err != nil {
 		return listing{}, fmt.Errorf("the hub cannot be reached: %w; HF_ENDPOINT names a mirror, and textmill models import takes "+
 			"a folder or a GGUF file that was brought otherwise", err)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,5 +136,23 @@ func TestKnownNames(t *testing.T) {
 		if _, err := Pull(t.Context(), Options{Home: t.TempDir()}, refused, ""); !errors.Is(err, checkpoint.ErrUnsupported) {
 			t.Errorf("%s, which cannot be imported: %v", refused, err)
 		}
+	}
+}
+
+// A repository of ONNX files keeps its chat templates of other names, and what is not asked for is left.
+func TestWantedFilesOfABundle(t *testing.T) {
+	var all []repoFile
+	for _, name := range []string{"README.md", "additional_chat_templates/rag.jinja", "additional_chat_templates/readme.md", "chat_template.jinja", "config.json",
+		"onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_int8.onnx", "other/rag.jinja", "tokenizer.json"} {
+		all = append(all, repoFile{Name: name, BlobID: "x"})
+	}
+	chosen, imported, err := wanted(all, false)
+	var got []string
+	for _, f := range chosen {
+		got = append(got, f.Name)
+	}
+	want := []string{"additional_chat_templates/rag.jinja", "chat_template.jinja", "config.json", "onnx/model.onnx", "onnx/model.onnx_data", "tokenizer.json"}
+	if err != nil || imported || !slices.Equal(got, want) {
+		t.Errorf("%v, imported %v, %v", err, imported, got)
 	}
 }

@@ -41,15 +41,12 @@ func wanted(all []repoFile, preferCheckpoint bool) (chosen []repoFile, imported 
 // moduleFolder is a folder of a sentence-transformers module.
 var moduleFolder = regexp.MustCompile(`^[0-9]+_[A-Za-z]+$`)
 
-// namedTemplates is the folder of chat templates beside the one that is asked for by no name.
-const namedTemplates = "additional_chat_templates"
-
 // checkpointFiles chooses what an import needs: configs, vocabularies, and safetensors; nothing where there are none.
 func checkpointFiles(all []repoFile) []repoFile {
 	weights := false
 	chosen := slices.DeleteFunc(slices.Clone(all), func(f repoFile) bool {
 		dir, base := path.Dir(f.Name), path.Base(f.Name)
-		if dir != "." && dir != namedTemplates && !moduleFolder.MatchString(dir) || strings.HasPrefix(base, ".") ||
+		if dir != "." && dir != models.TemplatesFolder && !moduleFolder.MatchString(dir) || strings.HasPrefix(base, ".") ||
 			base == models.RecordName {
 			return true
 		}
@@ -89,6 +86,8 @@ func bundleFiles(all []repoFile) []repoFile {
 		case f.Name == graph, strings.HasPrefix(f.Name, graph+"_data"), strings.HasPrefix(f.Name, graph+".data"):
 			return false
 		case dir != "." && base == "config.json" && dir != "onnx": // 1_Pooling and its like
+			return false
+		case dir == models.TemplatesFolder && path.Ext(base) == ".jinja":
 			return false
 		case dir != "." || base == models.RecordName || strings.HasPrefix(base, "."):
 			return true
