@@ -260,18 +260,18 @@ func (s *Spec) moduleJSON(m module, c *configs, into any) (file string, found bo
 // check refuses models that sentence-transformers takes something else of than the last hidden state.
 func (c sentenceConfig) check() error {
 	if c.Task != "" && c.Task != "feature-extraction" {
-		return fmt.Errorf("%w: sentence_bert_config.json: transformer_task is %q, feature-extraction is known", ErrBundle, c.Task)
+		return fmt.Errorf("%w: %s: transformer_task is %q, feature-extraction is known", ErrBundle, c.name, c.Task)
 	}
 	var text struct {
 		Output string `json:"method_output_name"`
 	}
 	if raw := c.Modalities["text"]; raw != nil {
 		if err := json.Unmarshal(raw, &text); err != nil {
-			return fmt.Errorf("%w: sentence_bert_config.json: modality_config: %w", ErrBundle, err)
+			return fmt.Errorf("%w: %s: modality_config: %w", ErrBundle, c.name, err)
 		}
 		if text.Output != "last_hidden_state" {
-			return fmt.Errorf("%w: sentence_bert_config.json: method_output_name of text is %q, last_hidden_state is known",
-				ErrBundle, text.Output)
+			return fmt.Errorf("%w: %s: method_output_name of text is %q, last_hidden_state is known",
+				ErrBundle, c.name, text.Output)
 		}
 	}
 	return nil

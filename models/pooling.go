@@ -28,7 +28,6 @@ var sentencePoolings = []struct{ flag, mode, own string }{
 	{"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", PoolMeanSqrt},
 	{"pooling_mode_weightedmean_tokens", "weightedmean", PoolWeighted},
 	{"pooling_mode_lasttoken", "lasttoken", PoolLast},
-	{"", "none", PoolNone}, // ours alone, of GGUF files that say so
 }
 
 // Poolings lists the names of single ones, PoolNone last.
@@ -87,10 +86,13 @@ func namedModes(raw json.RawMessage) ([]string, error) {
 	}
 	modes := make([]string, len(names))
 	for i, name := range names {
+		if modes[i] = PoolNone; name == PoolNone { // ours alone, of GGUF files that say so
+			continue
+		}
 		at := slices.IndexFunc(sentencePoolings, func(s struct{ flag, mode, own string }) bool { return s.mode == name })
 		if at < 0 {
-			return nil, fmt.Errorf("pooling_mode is %q; textmill knows cls, max, mean, mean_sqrt_len_tokens, weightedmean and "+
-				"lasttoken", name)
+			return nil, fmt.Errorf("pooling_mode is %q; textmill knows cls, max, mean, mean_sqrt_len_tokens, weightedmean, "+
+				"lasttoken and none", name)
 		}
 		modes[i] = sentencePoolings[at].own
 	}

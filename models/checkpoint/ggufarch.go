@@ -169,7 +169,7 @@ func (g *ggufModel) readConvolutions(name string, c map[string]any) {
 
 // readDeltas finds the sizes of delta rules. Layers that predict further tokens lie behind the model's own.
 func (g *ggufModel) readDeltas(name string, c map[string]any) error {
-	if !g.Has(name + ".ssm.conv_kernel") {
+	if !g.hasDeltas(name) {
 		return nil
 	}
 	sizes := map[string]int64{}
@@ -193,6 +193,8 @@ func (g *ggufModel) readDeltas(name string, c map[string]any) error {
 	c["num_hidden_layers"] = layers - further
 	return nil
 }
+
+func (g *ggufModel) hasDeltas(name string) bool { return g.Has(name + ".ssm.conv_kernel") }
 
 // readLongRope finds the two sets of divisors of Phi-3 and its kin.
 func (g *ggufModel) readLongRope(name string, c map[string]any) error {

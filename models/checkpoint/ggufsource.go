@@ -123,7 +123,7 @@ func (g *ggufModel) embeds() string { return g.embedsBy }
 func (g *ggufModel) unasked() error { return nil }
 
 func (g *ggufModel) baked() decoder.Baked {
-	return decoder.Baked{Divisors: g.factors, PlusOne: g.arch.plusOne, Deltas: true}
+	return decoder.Baked{Divisors: g.factors, PlusOne: g.arch.plusOne, Deltas: g.hasDeltas(g.Text("general.architecture"))}
 }
 
 func (g *ggufModel) bytes() (n int64) {
