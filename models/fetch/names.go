@@ -59,6 +59,13 @@ func generator(owner, name, family, parameters, license string) Named {
 	return Named{name, owner + "/" + name, naming.TaskGenerate, family + "ForCausalLM", 0, parameters, license, false}
 }
 
+// reader is a generator whose checkpoint has a part that reads images beside the one that reads texts.
+func reader(owner, name, family, parameters, license string) Named {
+	n := generator(owner, name, family, parameters, license)
+	n.Kind = family + "ForConditionalGeneration"
+	return n
+}
+
 var embedders = []Named{
 	embedder("sentence-transformers", "all-MiniLM-L12-v2", "bert", 384, "33M", "Apache-2.0"),
 	embedder("sentence-transformers", "all-mpnet-base-v2", "mpnet", 768, "109M", "Apache-2.0"),
@@ -137,12 +144,17 @@ var generators = []Named{
 	generator("Qwen", "Qwen3-4B", "Qwen3", "4B", "Apache-2.0"),
 	generator("Qwen", "Qwen3-8B", "Qwen3", "8.2B", "Apache-2.0"),
 	generator("Qwen", "Qwen3-4B-Instruct-2507", "Qwen3", "4B", "Apache-2.0"),
+	reader("Qwen", "Qwen3.5-0.8B", "Qwen3_5", "0.8B", "Apache-2.0"),
+	reader("Qwen", "Qwen3.5-2B", "Qwen3_5", "2B", "Apache-2.0"),
+	reader("Qwen", "Qwen3.5-4B", "Qwen3_5", "4B", "Apache-2.0"),
+	reader("Qwen", "Qwen3.5-9B", "Qwen3_5", "9B", "Apache-2.0"),
 	generator("deepseek-ai", "DeepSeek-R1-Distill-Qwen-1.5B", "Qwen2", "1.8B", "MIT"),
 	generator("deepseek-ai", "DeepSeek-R1-Distill-Llama-8B", "Llama", "8B", "MIT"),
 	generator("google", "gemma-2-2b-it", "Gemma2", "2.6B", "Gemma, gated"),
 	generator("google", "gemma-2-9b-it", "Gemma2", "9.2B", "Gemma, gated"),
 	generator("google", "gemma-3-270m-it", "Gemma3", "268M", "Gemma, gated"),
 	generator("google", "gemma-3-1b-it", "Gemma3", "1B", "Gemma, gated"),
+	reader("google", "gemma-3-4b-it", "Gemma3", "4.3B", "Gemma, gated"),
 	generator("microsoft", "Phi-3.5-mini-instruct", "Phi3", "3.8B", "MIT"),
 	generator("microsoft", "Phi-4-mini-instruct", "Phi3", "3.8B", "MIT"),
 	generator("ibm-granite", "granite-3.3-2b-instruct", "Granite", "2.5B", "Apache-2.0"),
