@@ -73,16 +73,8 @@ func (g *ggufModel) writeModules(dir string) error {
 	if g.pooling == "" {
 		return nil
 	}
-	modules := []map[string]any{{"type": "sentence_transformers.models.Transformer", "path": ""}}
-	add := func(kind string, config map[string]any) (string, error) {
-		folder := fmt.Sprintf("%d_%s", len(modules), kind)
-		modules = append(modules, map[string]any{"type": "sentence_transformers.models." + kind, "path": folder})
-		if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
-			return "", err
-		}
-		return filepath.Join(dir, folder), writeJSON(filepath.Join(dir, folder, "config.json"), config)
-	}
-	if _, err := add("Pooling", map[string]any{"pooling_mode": g.pooling, "include_prompt": true}); err != nil {
+	modules := newModules(dir)
+	if _, err := modules.add("Pooling", map[string]any{"pooling_mode": g.pooling, "include_prompt": true}); err != nil {
 		return err
 	}
 	for _, name := range []string{"dense_2.weight", "dense_3.weight"} {
@@ -93,7 +85,7 @@ func (g *ggufModel) writeModules(dir string) error {
 		if len(t.Shape) != 2 || t.Width() > mostDense/t.Rows() {
 			return fmt.Errorf("%w: tensor %s has shape %v", ErrUnsupported, name, t.Shape)
 		}
-		folder, err := add("Dense", map[string]any{"in_features": t.Width(), "out_features": t.Rows(), "bias": false,
+		folder, err := modules.add("Dense", map[string]any{"in_features": t.Width(), "out_features": t.Rows(), "bias": false,
 			"activation_function": "torch.nn.modules.linear.Identity"})
 		if err != nil {
 			return err
@@ -107,14 +99,11 @@ func (g *ggufModel) writeModules(dir string) error {
 		}
 	}
 	if g.pooling != models.PoolNone {
-		if _, err := add("Normalize", map[string]any{}); err != nil {
+		if _, err := modules.add("Normalize", map[string]any{}); err != nil {
 			return err
 		}
 	}
-	for i, m := range modules {
-		m["idx"], m["name"] = i, fmt.Sprint(i)
-	}
-	return writeJSON(filepath.Join(dir, "modules.json"), modules)
+	return modules.write()
 }
 
 // mostDense bounds the numbers of a matrix behind the pooling.

@@ -3,8 +3,6 @@ package checkpoint
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -82,25 +80,14 @@ func (k kind) completeModules(dir string, src source) error {
 	if src.embeds() != "" || k.bare() {
 		return nil
 	}
-	const folder = "1_Pooling"
-	type module struct {
-		Index int    `json:"idx"`
-		Name  string `json:"name"`
-		Path  string `json:"path"`
-		Type  string `json:"type"`
-	}
 	mode := "lasttoken"
 	if k.Causal != nil && !*k.Causal || !strings.HasSuffix(k.architecture(), "ForCausalLM") {
 		mode = "mean"
 	}
-	if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
+	modules := newModules(dir)
+	if _, err := modules.add("Pooling", map[string]any{"embedding_dimension": k.HiddenSize, "pooling_mode": mode,
+		"include_prompt": true}); err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(dir, folder, "config.json"), map[string]any{"embedding_dimension": k.HiddenSize,
-		"pooling_mode": mode, "include_prompt": true}); err != nil {
-		return err
-	}
-	return writeJSON(filepath.Join(dir, "modules.json"), []module{
-		{0, "0", "", "sentence_transformers.models.Transformer"},
-		{1, "1", folder, "sentence_transformers.models.Pooling"}})
+	return modules.write()
 }
