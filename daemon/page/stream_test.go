@@ -2,6 +2,7 @@ package page
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -34,7 +35,9 @@ func piped(t *testing.T, o Options) (dial func(path string) net.Conn, site *Site
 	t.Cleanup(func() {
 		site.End()
 		_ = server.Close()
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return func(path string) net.Conn {
 		ours, theirs := net.Pipe()
@@ -64,7 +67,7 @@ func (l inMemory) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
 // come are the lines of a stream that begin with a word, as they come.
 func come(t *testing.T, conn net.Conn, begin string) <-chan string {
 	t.Helper()
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // who reads it does
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +175,7 @@ func TestWhoLeavesFreesHisPlace(t *testing.T) {
 
 func statusOf(t *testing.T, conn net.Conn) int {
 	t.Helper()
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // it ends with the connection
 	if err != nil {
 		t.Fatal(err)
 	}
