@@ -116,7 +116,7 @@ func TestAnswersGoToInboxesAlone(t *testing.T) {
 	}()
 	q := dial(t, Options{URL: url, User: "team_a", Password: secret, InboxPrefix: "_INBOX_team_a"})
 	for _, reply := range []string{subjectM + ".theirs", jobs.EventSubject("theirs"), "textmill.dead.embed.m.0", servingSubject,
-		"$JS.API.STREAM.PURGE.TEXTMILL_JOBS"} {
+		"textmill.claims.theirs.0", "textmill.files.theirs", "textmill.batches.theirs", "$JS.API.STREAM.PURGE.TEXTMILL_JOBS"} {
 		if err := q.nc.PublishRequest(servingSubject, reply, nil); err != nil {
 			t.Fatal(err)
 		}
