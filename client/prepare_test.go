@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"textmill/export"
+	made "textmill/internal/committed"
 	"textmill/jobs/queue"
 	"textmill/models"
 )
@@ -117,36 +118,14 @@ func TestWhatCannotFitIsRefusedBeforeItIsPublished(t *testing.T) {
 // fillTable makes a table that holds one row with such vectors.
 func fillTable(t *testing.T, tables, dataset, job string, v export.Vectors) {
 	t.Helper()
-	store, err := export.OpenStore(export.Options{URI: tables})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	table, err := store.Table(dataset)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := table.Begin(t.Context(), v.Kind())
-	if err != nil {
-		t.Fatal(err)
-	}
 	row := export.Row{Job: job, Shard: "0", RecordID: "a"}
 	if v.Kind() == export.EmbeddingInt8 {
 		row.Embedding8 = make([]int8, v.Dim)
 	} else {
 		row.Embedding = make([]float32, v.Dim)
 	}
-	err = errors.Join(b.Bind(t.Context(), v), b.Add(export.JobKey("embed", "m", job, "0", []byte("x")), []export.Row{row}))
-	if err == nil {
-		_, err = b.Commit(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	made.Delivery(t, export.Options{URI: tables}, dataset, v, export.JobKey("embed", "m", job, "0", []byte("x")),
+		[]export.Row{row})
 }
 
 // TestAPipeAmongTheFilesIsRefused: it has no content to name the job by, and is no regular file.

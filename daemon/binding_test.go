@@ -43,6 +43,17 @@ func begins(t *testing.T, cfg config.Config, uri string) error {
 	return err
 }
 
+// bystander is connected to the queue, and no daemon.
+func bystander(t *testing.T, cfg config.Config) *queue.Queue {
+	t.Helper()
+	q, err := queue.Connect(t.Context(), queue.Options{URL: cfg.NATS.URL, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.Close)
+	return q
+}
+
 func TestAQueueHasOnePlaceOfTables(t *testing.T) {
 	cfg := queueOfItsOwn(t)
 	dir := t.TempDir()
@@ -136,11 +147,7 @@ func TestADamagedBindingIsReplaced(t *testing.T) {
 	if err := begins(t, cfg, cfg.Export.URI); err != nil {
 		t.Fatal(err)
 	}
-	q, err := queue.Connect(t.Context(), queue.Options{URL: cfg.NATS.URL, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer q.Close()
+	q := bystander(t, cfg)
 	b, err := q.Binding(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -165,11 +172,7 @@ func TestTablesAreNotBoundWhileDaemonsServe(t *testing.T) {
 	if err := begins(t, cfg, cfg.Export.URI); err != nil {
 		t.Fatal(err)
 	}
-	q, err := queue.Connect(t.Context(), queue.Options{URL: cfg.NATS.URL, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer q.Close()
+	q := bystander(t, cfg)
 	if _, err := q.Announce(func() []queue.Served { return []queue.Served{{Task: "embed", Model: model}} }); err != nil {
 		t.Fatal(err)
 	}
